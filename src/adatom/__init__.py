@@ -1,0 +1,64 @@
+"""From microscope images, movies and spectroscopic maps to the physics.
+
+=================  ==========================================================
+``io``             files <-> kinds of data
+``simulation``     images with exactly known truth
+``localization``   image -> sites
+``descriptors``    maps and sites -> features
+``clustering``     features -> classes
+``plotting``       any kind of data -> figure
+``report``         a run -> one HTML file
+``recipes``        TOML files of steps, run, stored, repeated
+=================  ==========================================================
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__version__ = "0.1.0.dev0"
+
+_ROOMS = (
+    "clustering",
+    "descriptors",
+    "errors",
+    "io",
+    "localization",
+    "plotting",
+    "recipes",
+    "report",
+    "schema",
+    "simulation",
+    "units",
+)
+
+__all__ = ["__version__", "demo", *_ROOMS]  # noqa: PLE0604 -- names of modules
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 -- a module
+    # PEP 562: rooms load on first access, so that `import adatom` stays light.
+    if name in _ROOMS:
+        return import_module(f"adatom.{name}")
+    msg = f"module 'adatom' has no attribute {name!r}: its rooms are {', '.join(_ROOMS)}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def demo(out: str | Path = "runs/demo") -> Path:
+    """Run the main job on a simulated image and give the path of its report.
+
+    Parameters
+    ----------
+    out : str or Path
+        Folder of the run; results already there are used again.
+    """
+    from adatom.recipes import run_demo
+
+    return run_demo(out)

@@ -1,0 +1,251 @@
+"""One unit per quantity inside; conversion at the border; lengths as settings."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+
+from adatom.errors import UnitError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HOUSE_UNITS: Final[Mapping[str, tuple[str, ...]]] = {
+    "length": ("nm", "mm", "px"),
+    "time": ("s", "ns"),
+    "energy": ("eV",),
+    "voltage": ("V",),
+    "current": ("nA",),
+    "force": ("nN",),
+    "angle": ("deg",),
+    "wavenumber": ("1/cm",),
+    "reciprocal length": ("1/nm",),
+    "mass": ("Da",),
+    "frequency": ("Hz",),
+    "number": ("1",),
+}
+"""The units used inside, the first of each quantity unless the data say otherwise."""
+
+SPACE_UNITS: Final = HOUSE_UNITS["length"]
+
+_NUMBER_AND_UNIT = re.compile(
+    r"\s*(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>[^\s\d.].*?)?\s*"
+)
+# Spellings met in instrument files that pint does not know or reads as something else.
+_SPELLINGS: Final = {
+    "": "1",
+    "a.u.": "1",
+    "arb. units": "1",
+    "counts": "1",
+    "counts (-)": "1",
+    "ang": "angstrom",
+    "å": "angstrom",
+    "\u212b": "angstrom",
+    "micron": "micrometer",
+    "microns": "micrometer",
+    "um": "micrometer",
+    "~m": "micrometer",
+    "pixel": "px",
+    "pixels": "px",
+    "px": "px",
+    "degree": "deg",
+    "degrees": "deg",
+    "°": "deg",
+    "amu": "Da",
+    "m/z": "Da",
+    "dalton": "Da",
+    "cm-1": "1/cm",
+    "cm^-1": "1/cm",
+    "seconds": "s",
+}
+
+
+class Quantity(NamedTuple):
+    """A number with its unit, as written by a user."""
+
+    value: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class QuantityRule:
+    """What a setting that carries a unit may look like.
+
+    Attributes
+    ----------
+    name : str
+        The physical quantity, for messages.
+    units : tuple of str
+        Units understood as they are.
+    example : str
+        A correct value, for messages.
+    """
+
+    name: str
+    units: tuple[str, ...]
+    example: str
+
+    def check(self, text: object, /, *, name: str = "setting") -> Quantity:
+        """Parse `text`, or raise an error that shows a correct value.
+
+        Examples
+        --------
+        >>> LENGTH.check("1.5 d", name="size")
+        Quantity(value=1.5, unit='d')
+        """
+        match = _NUMBER_AND_UNIT.fullmatch(text) if isinstance(text, str) else None
+        if match is None:
+            msg = (
+                f"{name}={text!r} is not a {self.name}: "
+                f'write a number and a unit, such as "{self.example}"'
+            )
+            raise UnitError(msg)
+        value, unit = float(match["number"]), match["unit"] or ""
+        if unit in self.units and math.isfinite(value):
+            return Quantity(value, unit)
+        try:
+            house, factor = house_unit(unit)
+        except UnitError:
+            house, factor = "", math.nan
+        if not unit or house not in self.units or not math.isfinite(value):
+            msg = (
+                f"{name}={text!r} has no unit of {self.name}: "
+                f'use one of {", ".join(self.units)}, such as "{self.example}"'
+            )
+            raise UnitError(msg)
+        return Quantity(value * factor, house)
+
+
+LENGTH: Final = QuantityRule("length", ("nm", "mm", "px", "d"), "0.8 nm")
+TIME: Final = QuantityRule("time", ("s", "ns"), "0.5 s")
+ENERGY: Final = QuantityRule("energy", ("eV",), "520 eV")
+ANGLE: Final = QuantityRule("angle", ("deg",), "30 deg")
+
+Length = Annotated[str, LENGTH]
+"""A setting such as "0.8 nm", "12 px", or "1.5 d" (d: nearest-neighbor distance)."""
+Time = Annotated[str, TIME]
+Energy = Annotated[str, ENERGY]
+Angle = Annotated[str, ANGLE]
+
+
+def house_unit(text: str, /) -> tuple[str, float]:
+    """Find the house's unit for a unit met in a file, and the factor to it.
+
+    Parameters
+    ----------
+    text : str
+        As written in the file: "µm", "pm", "1/nm", "keV", "cm^-1" ...
+
+    Returns
+    -------
+    unit : str
+        One of the values of `HOUSE_UNITS`.
+    factor : float
+        Multiply values in `text` by it to have them in `unit`.
+
+    Raises
+    ------
+    UnitError
+        If the unit is of no quantity that adatom knows.
+
+    Examples
+    --------
+    >>> house_unit("µm")
+    ('nm', 1000.0)
+    >>> house_unit("keV")
+    ('eV', 1000.0)
+    """
+    plain = text.strip().strip("$").strip().replace("\u03bc", "\u00b5")
+    plain = _SPELLINGS.get(plain.lower(), plain)
+    if plain in {"px", "1"}:
+        return plain, 1.0
+    for units in HOUSE_UNITS.values():
+        if plain == units[0]:
+            return plain, 1.0
+    registry = _registry()
+    try:
+        measured = registry.Quantity(1.0, plain)
+        for quantity, units in HOUSE_UNITS.items():
+            house = units[0]
+            # 1/cm and 1/nm measure the same: spectra are written in the one,
+            # diffraction in the other.
+            if quantity == "wavenumber" and "cm" not in plain:
+                continue
+            if house != "1" and measured.is_compatible_with(house):
+                factor = float(measured.to(house).magnitude)
+                # 1 pm is 1.0000000000000002e-3 nm in pint; fifteen digits are what is meant.
+                return house, float(f"{factor:.15g}")
+    except Exception as error:
+        msg = f"unknown unit {text!r}: known are those of {', '.join(HOUSE_UNITS)}"
+        raise UnitError(msg) from error
+    msg = f"unit {text!r} is of no known quantity: known are {', '.join(HOUSE_UNITS)}"
+    raise UnitError(msg)
+
+
+def length_from_setting(
+    setting: Length,
+    /,
+    *,
+    unit: str,
+    pixel_size: float | None = None,
+    spacing: float | None = None,
+    name: str = "length",
+) -> float:
+    """Turn a length as the user wrote it into a number in the unit of the data.
+
+    Parameters
+    ----------
+    setting : length
+        Such as "0.8 nm", "12 px" or "1.5 d".
+    unit : {"nm", "mm", "px"}
+        Unit of the data's space axes.
+    pixel_size : float, optional
+        Size of a pixel in `unit`; needed for a length in px on calibrated data.
+    spacing : float, optional
+        Nearest-neighbor distance in `unit`; needed for a length in d.
+    name : str
+        Name of the setting, for messages.
+
+    Raises
+    ------
+    UnitError
+        If the data do not have what the unit of the setting needs.
+
+    Examples
+    --------
+    >>> length_from_setting("2 d", unit="nm", spacing=0.142)
+    0.284
+    """
+    value, given = LENGTH.check(setting, name=name)
+    if given == unit:
+        return value
+    if given == "d":
+        if spacing is None:
+            msg = (
+                f"{name}={setting!r} is in nearest-neighbor distances, but these data do not carry "
+                "one: run localization.find_atoms first, or give a length in nm or px"
+            )
+            raise UnitError(msg)
+        return value * spacing
+    if given == "px":
+        if pixel_size is None:
+            msg = f"{name}={setting!r} is in px, these data have no pixels: give it in {unit} or d"
+            raise UnitError(msg)
+        return value * pixel_size
+    if unit == "px":
+        msg = (
+            f"{name}={setting!r} is in {given}, but the image has no scale: read it with "
+            'pixel_size="... nm", or give the length in px or d'
+        )
+        raise UnitError(msg)
+    return value * (1e6 if given == "mm" else 1e-6)
+
+
+@cache
+def _registry() -> Any:  # noqa: ANN401 -- pint's registry has no static type of its own
+    import pint
+
+    return pint.UnitRegistry(cache_folder=None)
