@@ -455,7 +455,8 @@ def sites_from_table(table: Table, /) -> Sites:
         shape = tuple(int(size) for size in np.max(list(parts), axis=0) + 1)
         values = np.empty((first.size, *shape), dtype=first.dtype)
         for numbers, column in parts.items():
-            values[:, *numbers] = column.values
+            index_of_column: tuple[Any, ...] = (slice(None), *numbers)
+            values[index_of_column] = column.values
         attrs = {k: v for k, v in first.attrs.items() if k != "dims"}
         sites[name] = (("site", *first.attrs["dims"]), values, attrs)
     SITES.check(sites, name="the table read as sites")

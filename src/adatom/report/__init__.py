@@ -1,0 +1,1 @@
+"""A run -> one HTML file."""
