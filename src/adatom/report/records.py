@@ -58,3 +58,16 @@ class RunRecord:
     """Versions, machine, times, seed: JSON values."""
     repeat: str = ""
     """The command that repeats the run."""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run over many files went for one of them, for the index page."""
+
+    source: str
+    """The file, as the user named it."""
+    folder: Path
+    """Where its report lies; `write_report` leaves there what the index shows."""
+    error: str = ""
+    """Why it failed: the text of the error, nothing if it did not."""
+    seconds: float | None = None

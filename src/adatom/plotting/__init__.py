@@ -1,0 +1,79 @@
+"""Any kind of data -> figure, without pyplot's global state.
+
+=========================  ==================================================
+``plot``                   any kind of data, by its kind
+``plot_image``             an image with scale bar and color bar
+``plot_movie``             frames of a movie
+``plot_spectral_map``      the mean over the channels
+``plot_regions``           a mask: what was left out
+``plot_sites``             sites over their image
+``plot_site_statistics``   distances, widths, amplitudes, position errors
+``plot_neighbor_vectors``  vectors to the neighbors, class by class
+``plot_classes``           where each class is
+``plot_class_means``       the mean of each class
+``plot_members``           typical and doubtful members of each class
+``plot_class_choice``      indices against the number of classes
+``plot_comparison``        hits, misses and false sites against the truth
+``plot_features``          the mean row of features
+``plot_table``             how each column of a table spreads
+=========================  ==================================================
+
+Figures stand on their own: scale bars have round lengths in the unit of the
+data, colors are told apart by people with any color vision (Okabe and Ito for
+classes), contrast runs between percentiles, and large images are shown as
+block means.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adatom._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from adatom.plotting.choice import plot_class_choice
+    from adatom.plotting.classes import plot_class_means, plot_classes, plot_members
+    from adatom.plotting.comparison import plot_comparison
+    from adatom.plotting.dispatch import plot
+    from adatom.plotting.images import plot_image, plot_movie, plot_regions
+    from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
+    from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
+
+__all__ = [
+    "plot",
+    "plot_class_choice",
+    "plot_class_means",
+    "plot_classes",
+    "plot_comparison",
+    "plot_features",
+    "plot_image",
+    "plot_members",
+    "plot_movie",
+    "plot_neighbor_vectors",
+    "plot_regions",
+    "plot_site_statistics",
+    "plot_sites",
+    "plot_spectral_map",
+    "plot_table",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "plot": "dispatch",
+        "plot_class_choice": "choice",
+        "plot_class_means": "classes",
+        "plot_classes": "classes",
+        "plot_comparison": "comparison",
+        "plot_features": "tables",
+        "plot_image": "images",
+        "plot_members": "classes",
+        "plot_movie": "images",
+        "plot_neighbor_vectors": "sites",
+        "plot_regions": "images",
+        "plot_site_statistics": "sites",
+        "plot_sites": "sites",
+        "plot_spectral_map": "tables",
+        "plot_table": "tables",
+    },
+)

@@ -1,0 +1,108 @@
+"""Means of classes and which members are typical or doubtful, in one pass each over the rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from adatom.errors import KindError
+from adatom.numerics.blocks import blocks
+from adatom.numerics.groups import counts_by_group, sums_by_group
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import NDArray
+
+
+class ClassSummary(NamedTuple):
+    """What the rows of each class have in common.
+
+    ``means`` is (class, feature), of rows without gaps; ``counts`` has all
+    members of each class.
+    """
+
+    labels: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    means: NDArray[np.float64]
+
+
+def flat_labels(features: xr.DataArray, classes: xr.Dataset, /) -> NDArray[np.int64]:
+    """Give the label of every row of the features, leading dims in C order."""
+    label = classes["label"]
+    if label.shape != features.shape[:-1]:
+        msg = (
+            f"labels of shape {label.shape}, features of {features.shape[:-1]} rows: "
+            "give the classes that were made from these features"
+        )
+        raise KindError(msg)
+    return np.asarray(label.values).ravel().astype(np.int64)
+
+
+def summarize_classes(features: xr.DataArray, classes: xr.Dataset, /) -> ClassSummary:
+    """Average the rows of every class, block by block."""
+    labels = flat_labels(features, classes)
+    n_classes = int(labels.max(initial=-1)) + 1
+    sums = np.zeros((n_classes, features.shape[-1]))
+    measured = np.zeros(n_classes)
+    cut = blocks(features)
+    for block in (cut[index] for index in range(len(cut))):
+        here = labels[block.rows][block.measured]
+        sums += sums_by_group(block.values, here, n_groups=n_classes)
+        measured += counts_by_group(here, n_groups=n_classes)
+    means = np.divide(
+        sums, measured[:, None], out=np.full(sums.shape, np.nan), where=measured[:, None] > 0
+    )
+    counts = counts_by_group(labels, n_groups=n_classes)
+    return ClassSummary(np.arange(n_classes), counts, means)
+
+
+def distances_to_mean(
+    features: xr.DataArray, classes: xr.Dataset, summary: ClassSummary, /
+) -> NDArray[np.float64]:
+    """Measure how far every row is from the mean of its class (rms); NaN where unknown."""
+    labels = flat_labels(features, classes)
+    distances = np.full(len(labels), np.nan)
+    cut = blocks(features)
+    for block in (cut[index] for index in range(len(cut))):
+        here = labels[block.rows][block.measured]
+        rows = np.flatnonzero(block.measured) + block.rows.start
+        known = here >= 0
+        apart = block.values[known] - summary.means[here[known]]
+        distances[rows[known]] = np.sqrt(np.mean(apart**2, axis=1))
+    return distances
+
+
+class Members(NamedTuple):
+    """Rows of one class, most telling first; ``sure`` says by which number doubt was judged."""
+
+    typical: NDArray[np.int64]
+    doubtful: NDArray[np.int64]
+
+
+def pick_members(
+    classes: xr.Dataset,
+    distances: NDArray[np.float64],
+    label: int,
+    /,
+    *,
+    n: int,
+) -> Members:
+    """Pick the members nearest to their mean, and those that are least surely members.
+
+    Least sure are those of the lowest probability where the method gave
+    one, else those farthest from the mean. A class of few members shows
+    each of them once.
+    """
+    labels = np.asarray(classes["label"].values).ravel()
+    rows = np.flatnonzero((labels == label) & np.isfinite(distances))
+    by_distance = rows[np.argsort(distances[rows], kind="stable")]
+    typical = by_distance[:n]
+    doubt = distances
+    if "probability" in classes:
+        probability = np.asarray(classes["probability"].values).reshape(len(labels), -1)
+        # Ties, as between members that are all certain, go by distance.
+        doubt = -np.round(np.nanmax(probability, axis=1, initial=0.0), 6)
+    order = np.lexsort((-distances[rows], -doubt[rows]))
+    doubtful = [row for row in rows[order] if row not in set(typical.tolist())][:n]
+    return Members(typical, np.asarray(doubtful, dtype=np.int64))

@@ -1,0 +1,78 @@
+"""Any kind of data -> a figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from adatom.errors import KindError
+from adatom.plotting.choice import plot_class_choice
+from adatom.plotting.classes import plot_class_means, plot_classes
+from adatom.plotting.images import plot_image, plot_movie, plot_regions
+from adatom.plotting.sites import plot_sites
+from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
+from adatom.schema import (
+    CLASSES,
+    FEATURES,
+    IMAGE,
+    KINDS,
+    MASK,
+    MOVIE,
+    SITES,
+    SPECTRAL_MAP,
+    TABLE,
+    Image,
+    kind_of_data,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def plot(data: object, /, *, over: Image | None = None) -> Figure:
+    """Plot data of any kind that has a picture.
+
+    Parameters
+    ----------
+    data : Image, Movie, SpectralMap, Mask, Sites, Features, Classes or Table
+        The kind decides the picture.
+    over : Image, optional
+        Drawn below sites, classes and masks.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    KindError
+        If `data` is of no kind that has a picture.
+
+    Examples
+    --------
+    >>> from adatom.schema import image_from_array
+    >>> figure = plot(image_from_array([[0.0, 1.0], [2.0, 3.0]]))
+    """
+    kind = kind_of_data(data)
+    if isinstance(data, xr.Dataset):
+        if kind is SITES:
+            return plot_sites(data, over)
+        if kind is CLASSES:
+            return plot_classes(data, over)
+        if kind is TABLE:
+            return plot_class_choice(data) if "n_classes" in data else plot_table(data)
+    if isinstance(data, xr.DataArray):
+        if kind is MASK:
+            return plot_regions(data, over)
+        if kind is IMAGE:
+            return plot_image(data)
+        if kind is MOVIE:
+            return plot_movie(data)
+        if kind is SPECTRAL_MAP:
+            return plot_spectral_map(data)
+        if kind is FEATURES:
+            return plot_class_means(data) if data.dims[0] == "class" else plot_features(data)
+    names = ", ".join(known.name for known in KINDS if known.name != "Structure")
+    msg = f"{type(data).__name__} has no picture: give one of {names}"
+    raise KindError(msg)
