@@ -1,0 +1,166 @@
+"""HDF5 without a layout of its own, and the layouts of the shared graphene images."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from adatom.io.guard import check_size, read_error
+from adatom.io.numpy_files import array_signal
+from adatom.io.signals import RawAxis, RawFile, RawSignal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Hdf5Array:
+    """A dataset of an HDF5 file, opened when it is indexed, so that no handle stays open."""
+
+    path: Path
+    dataset: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:  # noqa: ANN401 -- any index of numpy
+        with h5py.File(self.path, "r") as file:
+            return np.asarray(file[self.dataset][index])
+
+
+def dialect_of_file(path: Path, /) -> str:
+    """Name the layout of an HDF5 file by what is in it."""
+    with h5py.File(path, "r") as file:
+        if _text(file.attrs.get("file_format", "")).lower() == "hyperspy":
+            return "hspy"
+        if path.suffix.lower() == ".emd" or "version_major" in file.attrs:
+            return "emd"
+        if "Version" in file and "Data" in file:
+            return "emd"
+        if "nn_input" in file or ("image_data" in file and "metadata" in file):
+            return "graphene"
+    return "hdf5"
+
+
+def read_signals(path: Path, family: str, /) -> RawFile:
+    """List the arrays of a file."""
+    with h5py.File(path, "r") as file:
+        found = _graphene(path, file) if family == "graphene" else _plain(path, file)
+    if not found:
+        remedy = "Save the image as a dataset of numbers"
+        raise read_error(path, "it holds no array of numbers with two or more dimensions", remedy)
+    return RawFile(path, family, found)
+
+
+def _plain(path: Path, file: h5py.File) -> list[RawSignal]:
+    notes = _known_layout(file)
+    found: list[RawSignal] = []
+
+    def visit(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and item.ndim >= 2 and item.dtype.kind in "biufc":
+            found.append(array_signal(_array(path, item), name, notes))
+
+    file.visititems(visit)
+    return found
+
+
+# Layouts whose axes adatom does not understand: the numbers are right, the order may not be.
+_LAYOUTS = {"pyNSID_version": "pyNSID", "machine_id": "USID or pyNSID"}
+
+
+def _known_layout(file: h5py.File) -> tuple[str, ...]:
+    tops = [file, *(item for item in file.values() if isinstance(item, h5py.Group))]
+    for attribute, layout in _LAYOUTS.items():
+        if any(attribute in top.attrs for top in tops):
+            return (
+                f"this HDF5 file is laid out by {layout}; its axes and units are not understood: "
+                "rows may stand for x",
+            )
+    return ()
+
+
+def _array(path: Path, dataset: h5py.Dataset) -> Hdf5Array:
+    stored = path.stat().st_size
+    check_size(path, dataset.shape, dataset.dtype.itemsize, stored=stored)
+    return Hdf5Array(path, dataset.name, tuple(map(int, dataset.shape)), dataset.dtype)
+
+
+def _graphene(path: Path, file: h5py.File) -> list[RawSignal]:
+    """Read the layouts of AICrystallographer: experimental images, and the library of defects.
+
+    The scan size stands in nm with the experimental images and in pm with
+    the library, as a number or as text.
+    """
+    if "nn_input" in file:
+        dataset, unit = file["nn_input"], "pm"
+        text = _text(dataset.attrs.get("metadata", ""))
+        width = dataset.attrs.get("scan size")
+    else:
+        dataset, unit = file["image_data"], "nm"
+        text = _text(file["metadata"][()])
+        width = None
+    about = _json(text)
+    width = about.get("scan size") if width is None else width
+    values = _array(path, dataset)
+    shape = values.shape
+    if len(shape) == 4:
+        # (image, row, column, channel), as networks take them.
+        rows_at = 1
+    elif len(shape) == 2:
+        rows_at = 0
+    else:
+        raise read_error(path, f"{dataset.name} has shape {shape}", "2 or 4 dimensions are needed")
+    axes = [RawAxis() for _ in shape]
+    number = _number(width)
+    notes = []
+    if number is None:
+        notes.append(f"the scan size in the file is {_text(width)!r}: no scale")
+    else:
+        step = number / shape[rows_at + 1]
+        axes[rows_at : rows_at + 2] = [RawAxis("y", unit, step), RawAxis("x", unit, step)]
+    name = dataset.name.lstrip("/")
+    metadata = _about(about)
+    return [RawSignal(values, tuple(axes), name, metadata=metadata, notes=tuple(notes))]
+
+
+def _about(about: Mapping[str, Any]) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    sample = about.get("sample name")
+    if isinstance(sample, str) and sample not in {"NA", "N/A"}:
+        known["sample"] = sample
+    voltage = _number(about.get("acc voltage"))
+    if voltage is not None:
+        # In kV.
+        known["beam_energy"] = voltage * 1e3
+    return known
+
+
+def _json(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _number(value: object) -> float | None:
+    try:
+        number = float(_text(value))
+    except ValueError:
+        return None
+    return number if np.isfinite(number) and number > 0 else None
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,143 @@
+"""Arrays saved by NumPy: npy and npz, never with pickle."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from adatom.errors import ReadError
+from adatom.io.guard import check_size, read_error
+from adatom.io.sidecar import with_sidecar
+from adatom.io.signals import COLORS, RawFile, RawSignal, plain_axes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_HEADER_READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+@dataclass(frozen=True)
+class ArchivedArray:
+    """An array of an npz archive, read when it is indexed."""
+
+    path: Path
+    member: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:  # noqa: ANN401 -- any index of numpy
+        with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
+            values = np.lib.format.read_array(file, allow_pickle=False)
+            # Only at its end does zipfile compare the check sum.
+            file.read(1)
+        return np.asarray(values[index])
+
+
+def read_signals(path: Path, family: str, /) -> RawFile:
+    """Read the headers of all arrays of a file."""
+    signals = [_npy_signal(path)] if family == "npy" else _npz_signals(path)
+    return with_sidecar(RawFile(path, family, signals))
+
+
+def _npy_signal(path: Path) -> RawSignal:
+    stored = path.stat().st_size
+    with path.open("rb") as file:
+        shape, fortran, dtype = _header(path, file)
+        start = file.tell()
+    check_plain(path, dtype)
+    check_size(path, shape, dtype.itemsize, stored=stored - start, packed=False)
+    notes = []
+    extra = stored - start - int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if extra:
+        notes.append(f"{extra} bytes follow the array in {path.name} and were not read")
+    values: Any
+    if 0 in shape:
+        values = np.empty(shape, dtype)
+    else:
+        order = "F" if fortran else "C"
+        values = np.memmap(path, dtype, mode="r", offset=start, shape=shape, order=order)
+    return array_signal(values, path.stem, tuple(notes))
+
+
+def _npz_signals(path: Path) -> list[RawSignal]:
+    signals = []
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            with archive.open(info) as file:
+                shape, _, dtype = _header(path, file)
+            name = info.filename.removesuffix(".npy")
+            if dtype.kind != "O":
+                check_size(path, shape, dtype.itemsize, stored=info.file_size, packed=False)
+                check_size(path, shape, dtype.itemsize, stored=info.compress_size)
+            values = ArchivedArray(path, info.filename, shape, dtype)
+            signals.append(array_signal(values, name))
+    if not signals:
+        raise read_error(path, "it holds no array", "Check how it was saved")
+    return signals
+
+
+def _header(path: Path, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    if version == (3, 0):
+        # Version 3 differs in the encoding of field names only, and no such array is read.
+        remedy = 'Save one plain array each: numpy.savez("arrays.npz", name=array)'
+        raise read_error(path, "it is an array of records with names outside of latin-1", remedy)
+    if version not in _HEADER_READERS:
+        raise read_error(path, f"npy version {version} is not known", "Save it with numpy.save")
+    shape, fortran, dtype = _HEADER_READERS[version](file)
+    if any(size < 0 for size in shape):
+        raise read_error(path, f"its header gives shape {shape}", "The file is damaged")
+    return shape, fortran, dtype
+
+
+def check_plain(path: Path, dtype: np.dtype[Any], /) -> None:
+    """Refuse arrays that are no numbers, saying how to convert them.
+
+    Raises
+    ------
+    ReadError
+        If values are Python objects, records or text.
+    """
+    if dtype.hasobject:
+        raise object_error(path)
+    if dtype.names:
+        reason = f"it is an array of records with fields {', '.join(dtype.names)}"
+        raise read_error(path, reason, "Save one field: numpy.save(file, records[field])")
+    if dtype.kind not in "biufc":
+        raise read_error(path, f"its values are {dtype}, not numbers", "Save an array of numbers")
+
+
+def object_error(path: Path, /) -> ReadError:
+    """Make the error for pickled objects."""
+    return read_error(
+        path,
+        "it holds pickled Python objects, which can run any code when they are loaded, so adatom "
+        "never does",
+        "If you trust its source, convert it once: "
+        "objects = numpy.load(file, allow_pickle=True); then save every plain array in it with "
+        'numpy.savez("arrays.npz", name=array)',
+    )
+
+
+def array_signal(values: Any, name: str, notes: tuple[str, ...] = (), /) -> RawSignal:  # noqa: ANN401
+    """Make a signal of an array of which nothing else is known.
+
+    Bytes of shape (rows, columns, 3 or 4) are a color picture.
+    """
+    shape = values.shape
+    if values.dtype == np.uint8 and len(shape) == 3 and shape[2] in {3, 4} and min(shape[:2]) > 4:
+        return RawSignal(values, plain_axes(2), name, colors=COLORS[: shape[2]], notes=notes)
+    return RawSignal(values, plain_axes(len(shape)), name, notes=notes)

@@ -1,0 +1,65 @@
+"""Pictures of everyday use: png and jpg."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image as Pillow
+
+from adatom.io.guard import collected_chatter, read_error
+from adatom.io.sidecar import with_sidecar
+from adatom.io.signals import COLORS, RawAxis, RawFile, RawSignal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+# Pillow's own bound against decompression bombs is twice its MAX_IMAGE_PIXELS.
+_MAX_PIXELS = 178_000_000
+
+_GREY = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+def read_signals(path: Path, family: str, /) -> RawFile:
+    """Read a picture; a resolution in dpi is of a printer, not of a microscope."""
+    with collected_chatter():
+        values, colors = _decoded(path)
+    axes = (RawAxis("y"), RawAxis("x"))
+    signal = RawSignal(values, axes, path.stem, colors=colors)
+    return with_sidecar(RawFile(path, family, [signal]))
+
+
+def _decoded(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
+    with Pillow.open(path, formats=("PNG", "JPEG")) as picture:
+        pixels = picture.width * picture.height
+        if pixels > _MAX_PIXELS:
+            reason = f"it unpacks to {picture.width} x {picture.height} pixels"
+            raise read_error(path, reason, f"Cut it to {_MAX_PIXELS} pixels or fewer")
+        if picture.format == "PNG":
+            _refuse_lost_bits(path)
+        if picture.mode in _GREY:
+            values = np.asarray(picture)
+            return (values.astype(np.uint8) if values.dtype == bool else values), ()
+        if picture.mode == "LA":
+            picture_rgb = picture.convert("RGBA")
+        elif picture.mode == "P":
+            has_alpha = "transparency" in picture.info
+            picture_rgb = picture.convert("RGBA" if has_alpha else "RGB")
+        elif picture.mode in {"RGB", "RGBA"}:
+            picture_rgb = picture.copy()
+        else:
+            picture_rgb = picture.convert("RGB")
+        values = np.asarray(picture_rgb)
+        return values, COLORS[: values.shape[-1]]
+
+
+def _refuse_lost_bits(path: Path) -> None:
+    """Refuse color png of 16 bits, of which Pillow would drop 8 without a word."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    bits, color_type = head[24], head[25]
+    if bits == 16 and color_type in {2, 4, 6}:
+        reason = "it is a png of 16 bits with color or transparency"
+        raise read_error(path, reason, "Save it as tif, or as png in grey without transparency")

@@ -1,0 +1,124 @@
+"""The formats that RosettaSciIO reads, through one wrapper."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from adatom.io.guard import collected_chatter, read_error
+from adatom.io.signals import COLORS, RawAxis, RawFile, RawSignal
+from adatom.units import house_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_MODULES: Final = {
+    "dm": "digitalmicrograph",
+    "hspy": "hspy",
+    "zspy": "zspy",
+    "emd": "emd",
+    "mrc": "mrc",
+    "ser": "tia",
+    "tif": "tiff",
+}
+
+
+def read_signals(path: Path, family: str, /) -> RawFile:
+    """Read all datasets of a file, lazily where the format allows."""
+    entries, notes = read_dictionaries(path, family, lazy=True)
+    signals = [signal_from_dictionary(entry, notes) for entry in entries]
+    return RawFile(path, family, named_apart(signals))
+
+
+def read_dictionaries(
+    path: Path, family: str, /, *, lazy: bool
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """Read the dictionaries of RosettaSciIO, and what it had to tell."""
+    with collected_chatter(("rsciio",)) as lines:
+        module = import_module(f"rsciio.{_MODULES[family]}")
+        entries = module.file_reader(str(path), lazy=lazy)
+    if not entries:
+        raise read_error(path, "it holds no dataset", "Check that the measurement was saved")
+    return entries, tuple(lines)
+
+
+def signal_from_dictionary(entry: Mapping[str, Any], notes: tuple[str, ...], /) -> RawSignal:
+    """Turn a dictionary of RosettaSciIO into the common form."""
+    values, colors = _without_colors(entry["data"])
+    metadata = entry.get("metadata", {})
+    title = str(metadata.get("General", {}).get("title") or "")
+    return RawSignal(
+        values=values,
+        axes=tuple(_axis(axis) for axis in entry["axes"]),
+        name="" if title == "__unnamed__" else title,
+        colors=colors,
+        unit=_unit_in_parentheses(metadata.get("Signal", {}).get("quantity", "")),
+        metadata=known_metadata(metadata),
+        notes=notes,
+    )
+
+
+def named_apart(signals: list[RawSignal], /) -> list[RawSignal]:
+    """Give every dataset a name of its own, by which `dataset=` can choose it."""
+    from dataclasses import replace
+
+    names = [signal.name or "unnamed" for signal in signals]
+    return [
+        replace(signal, name=name if names.count(name) == 1 else f"{name} [{number}]")
+        for number, (signal, name) in enumerate(zip(signals, names, strict=True))
+    ]
+
+
+def _axis(axis: Mapping[str, Any]) -> RawAxis:
+    table = axis.get("axis")
+    navigate = axis.get("navigate")
+    return RawAxis(
+        name=_text(axis.get("name")),
+        unit=_text(axis.get("units")),
+        scale=float(axis["scale"]) if axis.get("scale") is not None else 1.0,
+        offset=float(axis["offset"]) if axis.get("offset") is not None else 0.0,
+        values=None if table is None else np.asarray(table, dtype=float),
+        stored="" if navigate is None else "stack" if navigate else "signal",
+    )
+
+
+def _text(value: object) -> str:
+    """Give the text of a name or unit; the ways of files to say that there is none are many."""
+    text = "" if value is None else str(value).strip().strip("[]")
+    return "" if text in {"None", "<undefined>", "t.Undefined", "undefined"} else text
+
+
+def _without_colors(values: Any) -> tuple[Any, tuple[str, ...]]:  # noqa: ANN401 -- numpy or dask
+    fields = values.dtype.names
+    if not fields:
+        return values, ()
+    stack = np.stack if isinstance(values, np.ndarray) else import_module("dask.array").stack
+    return stack([values[name] for name in fields], axis=-1), COLORS[: len(fields)]
+
+
+def _unit_in_parentheses(quantity: object) -> str:
+    """Find the unit in a quantity such as "Intensity (Counts)"."""
+    _, bracket, rest = str(quantity).partition("(")
+    return rest.rpartition(")")[0].strip() if bracket else ""
+
+
+def known_metadata(metadata: Mapping[str, Any], /) -> dict[str, Any]:
+    """Pick what is worth keeping from HyperSpy's metadata."""
+    known: dict[str, Any] = {}
+    general = metadata.get("General", {})
+    for name in ("title", "date", "time"):
+        if isinstance(general.get(name), str) and general[name]:
+            known[name] = general[name]
+    instrument = metadata.get("Acquisition_instrument", {})
+    for sort in ("TEM", "SEM"):
+        branch = instrument.get(sort, {})
+        if isinstance(branch.get("microscope"), str):
+            known["instrument"] = branch["microscope"]
+        energy = branch.get("beam_energy")
+        if energy is not None and np.isfinite(energy):
+            # HyperSpy keeps it in keV (written as kV in old files).
+            known["beam_energy"] = float(energy) * house_unit("keV")[1]
+    return known
