@@ -1,0 +1,62 @@
+"""Images with exactly known truth.
+
+=======================  =====================================================
+``simulate_graphene``    graphene with Si impurities, vacancies, contamination
+``simulate_lattice``     any lattice with a stated signal-to-noise ratio
+``simulate_image``       any sites, as a scanning microscope sees them
+``lattice_sites``        sites of a square, hexagonal ... lattice
+``graphene_sites``       sites of graphene with defects, and its vacancies
+``Simulation``           what the simulations give
+``Crystal``              settings of a lattice
+``Flake``                settings of defective graphene
+``Microscope``           settings of the instrument
+=======================  =====================================================
+
+Structures (``lattices``, ``graphene``, ``contamination``) know nothing of
+images; the instrument (``scanning``, ``rendering``, ``detection``) knows
+nothing of structures; ``images`` joins the two.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adatom._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from adatom.simulation.graphene import Flake, graphene_sites
+    from adatom.simulation.images import (
+        Simulation,
+        simulate_graphene,
+        simulate_image,
+        simulate_lattice,
+    )
+    from adatom.simulation.lattices import Crystal, lattice_sites
+    from adatom.simulation.microscope import Microscope
+
+__all__ = [
+    "Crystal",
+    "Flake",
+    "Microscope",
+    "Simulation",
+    "graphene_sites",
+    "lattice_sites",
+    "simulate_graphene",
+    "simulate_image",
+    "simulate_lattice",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Crystal": "lattices",
+        "Flake": "graphene",
+        "Microscope": "microscope",
+        "Simulation": "images",
+        "graphene_sites": "graphene",
+        "lattice_sites": "lattices",
+        "simulate_graphene": "images",
+        "simulate_image": "images",
+        "simulate_lattice": "images",
+    },
+)

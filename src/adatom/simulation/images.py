@@ -1,0 +1,426 @@
+"""Simulated images, with all that is true of them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import xarray as xr
+from ase.data import atomic_numbers
+
+from adatom.errors import KindError, SettingError, UnitError
+from adatom.schema import (
+    SITES,
+    Image,
+    Mask,
+    Sites,
+    add_note,
+    extent,
+    image_from_array,
+    positions,
+    sites_from_positions,
+    space_unit,
+)
+from adatom.simulation.contamination import film_atoms, random_film
+from adatom.simulation.detection import counted_electrons, sloping_background
+from adatom.simulation.graphene import Flake, graphene_sites
+from adatom.simulation.lattices import Crystal, lattice_sites
+from adatom.simulation.microscope import Microscope
+from adatom.simulation.rendering import sum_of_gaussians
+from adatom.simulation.scanning import ScanPath, exact_scan, random_scan
+from adatom.units import LENGTH, Length, length_from_setting
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CARBON: Final = 6
+
+
+class Simulation(NamedTuple):
+    """A simulated image and the truth about it.
+
+    Attributes
+    ----------
+    image : Image
+        As the instrument gives it, in counts.
+    truth : Sites
+        The atoms whose centroid lies in the image, where they are *in the
+        image*: drift, jitter and distortion have moved them. ``species``,
+        ``class``, ``amplitude`` and ``width`` of the Gaussian core, and
+        ``visible``: False where contamination lies over the atom.
+    clean : Mask
+        True where the lattice is bare, False under contamination.
+    vacancies : Sites
+        Where atoms are missing, in the image, with ``class``; none if not known.
+    expected : Image
+        The image without noise.
+    """
+
+    image: Image
+    truth: Sites
+    clean: Mask
+    vacancies: Sites
+    expected: Image
+
+
+def simulate_graphene(
+    *,
+    size: int = 512,
+    field: Length = "6 nm",
+    flake: Flake = Flake(),  # noqa: B008 -- frozen
+    microscope: Microscope = Microscope(),  # noqa: B008 -- frozen
+    contamination: float = 0.08,
+    seed: int = 0,
+) -> Simulation:
+    """Simulate a dark-field image of graphene with Si, vacancies and dirt.
+
+    Parameters
+    ----------
+    size : int
+        Rows and columns of the image.
+    field : length
+        Height and width of the image: 6 nm hold some 1,350 atoms, of
+        which about a dozen are Si, on pixels of 0.012 nm.
+    flake : Flake
+        Defects of the sheet.
+    microscope : Microscope
+        Probe, scan and detector.
+    contamination : float
+        Share of the image that lies under amorphous carbon, in one corner.
+    seed : int
+        Of everything random. Sheet, film, scan and noise have streams of their
+        own: another dose or drift leaves the sample as it is.
+
+    Returns
+    -------
+    Simulation
+        ``image``, ``truth``, ``clean``, ``vacancies`` and ``expected``.
+
+    Raises
+    ------
+    SettingError
+        If the field has no room for the defects.
+
+    Examples
+    --------
+    >>> simulation = simulate_graphene(size=128, field="3 nm", seed=1)
+    >>> simulation.image.dtype, simulation.truth.attrs["spacing"].__round__(4)
+    (dtype('float32'), 0.142)
+    """
+    length = length_from_setting(field, unit="nm", name="field")
+    if size < 2 or not length > 0:
+        msg = f"{size=} and {field=} make no image: take 2 pixels or more and a positive length"
+        raise SettingError(msg)
+    sample_seed, image_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
+    graphene = graphene_sites(
+        flake=flake, field=(length, length), margin=_margin(microscope, length), seed=sample_seed
+    )
+    simulation = _imaged(
+        graphene.atoms,
+        graphene.vacancies,
+        shape=(size, size),
+        pixel=length / size,
+        microscope=microscope,
+        contamination=contamination,
+        seed=image_seed,
+    )
+    for image in (simulation.image, simulation.expected):
+        add_note(image, f"simulated: graphene with Si and vacancies, {seed=}")
+    return simulation
+
+
+def simulate_image(
+    sites: Sites,
+    /,
+    *,
+    shape: tuple[int, int] = (512, 512),
+    pixel_size: Length = "0.014 nm",
+    microscope: Microscope = Microscope(),  # noqa: B008 -- frozen
+    contamination: float = 0.0,
+    seed: int = 0,
+) -> Simulation:
+    """Simulate a dark-field image of any sites.
+
+    Parameters
+    ----------
+    sites : Sites
+        In nm, with ``species`` (names of elements) and perhaps ``occupancy``
+        (site), a factor of the intensity such as the number of atoms in a
+        column. The origin is the first pixel. Lay out sites beyond the
+        image as well, or it will darken towards its edges.
+    shape : tuple of two int
+        Rows and columns.
+    pixel_size : length
+        In nm; 0.014 nm is common where both lattice and overview are wanted.
+    microscope : Microscope
+        Probe, scan and detector.
+    contamination : float
+        Share of the image that lies under amorphous carbon.
+    seed : int
+        Of everything random.
+
+    Returns
+    -------
+    Simulation
+        The atoms of ``truth`` keep all variables of `sites`.
+
+    Raises
+    ------
+    KindError
+        If the sites have no species.
+    UnitError
+        If the sites are not in nm.
+    SettingError
+        If a species is no element, or the image has no pixels.
+
+    Examples
+    --------
+    >>> sites = lattice_sites(
+    ...     crystal=Crystal("square", spacing="0.3 nm"), field=(2.0, 2.0), unit="nm", margin=0.5
+    ... )
+    >>> simulation = simulate_image(sites, shape=(100, 100), pixel_size="0.02 nm")
+    >>> bool(simulation.clean.all())
+    True
+    """
+    SITES.check(sites)
+    if space_unit(sites) != "nm":
+        msg = f"sites are in {space_unit(sites)}, a microscope of known probe needs them in nm"
+        raise UnitError(msg)
+    if "species" not in sites:
+        msg = "sites carry no 'species', from which their brightness follows: add it along 'site'"
+        raise KindError(msg)
+    pixel = length_from_setting(pixel_size, unit="nm", name="pixel_size")
+    if min(shape) < 1 or not pixel > 0:
+        msg = f"{shape=} and {pixel_size=} make no image: both must be positive"
+        raise SettingError(msg)
+    none = sites_from_positions([], [], unit="nm")
+    none["class"] = ("site", np.array([], dtype="<U10"))
+    rows, columns = shape
+    return _imaged(
+        sites,
+        none,
+        shape=(rows, columns),
+        pixel=pixel,
+        microscope=microscope,
+        contamination=contamination,
+        seed=seed,
+    )
+
+
+def simulate_lattice(
+    *,
+    crystal: Crystal = Crystal(),  # noqa: B008 -- frozen
+    size: int = 256,
+    pixel_size: Length = "1 px",
+    width: Length = "4 px",
+    snr: float = 10.0,
+    seed: int = 0,
+) -> Simulation:
+    """Simulate a lattice of Gaussians in white noise, for tests with known truth.
+
+    The brightest atoms have the amplitude 1, a second species that of its
+    atomic number to the power of 1.64 relative to the brightest.
+
+    Parameters
+    ----------
+    crystal : Crystal
+        Which lattice, its spacing and disorder.
+    size : int
+        Rows and columns of the image.
+    pixel_size : length
+        Such as "0.01 nm"; by default the image has no scale.
+    width : length
+        Standard deviation of the Gaussians; a fifth of the default
+        spacing, so that atoms touch but stay apart.
+    snr : float
+        Amplitude of the brightest atoms over the standard deviation of the noise
+        of one pixel; infinite for no noise.
+    seed : int
+        Of everything random.
+
+    Returns
+    -------
+    Simulation
+        All of it ``clean``; ``vacancies`` are not listed.
+
+    Raises
+    ------
+    SettingError
+        If the image has no pixels, or `snr` or `width` is not positive.
+
+    Examples
+    --------
+    >>> simulation = simulate_lattice(crystal=Crystal("honeycomb", spacing="16 px"), snr=5.0)
+    >>> simulation.image.shape, simulation.truth.attrs["spacing"]
+    ((256, 256), 16.0)
+    """
+    if size < 2 or not snr > 0:
+        msg = f"{size=} must be 2 or more, {snr=} more than 0"
+        raise SettingError(msg)
+    step, unit = LENGTH.check(pixel_size, name="pixel_size")
+    if unit not in {"nm", "mm", "px"} or not step > 0:
+        msg = f"{pixel_size=} must be a positive length in nm, mm or px"
+        raise UnitError(msg)
+    spacing = length_from_setting(crystal.spacing, unit=unit, pixel_size=step, name="spacing")
+    sigma = length_from_setting(width, unit=unit, pixel_size=step, spacing=spacing, name="width")
+    if not sigma > 0:
+        msg = f"{width=} must be more than 0"
+        raise SettingError(msg)
+    crystal_rng, noise_rng = np.random.default_rng(seed).spawn(2)
+    sites = lattice_sites(
+        crystal=crystal,
+        field=(size * step, size * step),
+        unit=unit,  # type: ignore[arg-type]
+        pixel_size=step,
+        margin=6 * sigma,
+        seed=int(crystal_rng.integers(2**31)),
+    )
+    scan = exact_scan((size, size), step)
+    z = _atomic_numbers(sites)
+    amplitudes = (z / z.max(initial=1.0)) ** Microscope.z_exponent
+    expected = sum_of_gaussians(scan, positions(sites), amplitudes, width=sigma)
+    noise = noise_rng.standard_normal(expected.shape, dtype=np.float32) / np.float32(snr)
+    image = _image(expected + noise, step, unit, "1")
+    truth = _truth(sites, scan, image, amplitudes, sigma)
+    truth["background"] = ("site", np.zeros(truth.sizes["site"]), {"units": "1"})
+    truth["visible"] = ("site", np.ones(truth.sizes["site"], dtype=bool))
+    none = sites_from_positions([], [], unit=unit)
+    none["class"] = ("site", np.array([], dtype="<U10"))
+    clean = _mask(np.ones(expected.shape, dtype=bool), image)
+    return Simulation(image, truth, clean, none, _image(expected, step, unit, "1"))
+
+
+def _imaged(
+    atoms: Sites,
+    vacancies: Sites,
+    *,
+    shape: tuple[int, int],
+    pixel: float,
+    microscope: Microscope,
+    contamination: float,
+    seed: int,
+) -> Simulation:
+    """Scan a sample: film on it, scan errors, electrons, truth in the image."""
+    if not 0 <= contamination < 1:
+        msg = f"{contamination=} is the share of the image that is covered: 0 to less than 1"
+        raise SettingError(msg)
+    film_rng, scan_rng, detector_rng = np.random.default_rng(seed).spawn(3)
+    lengths = {
+        name: length_from_setting(getattr(microscope, name), unit="nm", pixel_size=pixel, name=name)
+        for name in ("probe_width", "tail_width", "jitter", "drift")
+    }
+    scan = random_scan(
+        shape,
+        pixel,
+        jitter=lengths["jitter"],
+        drift=lengths["drift"],
+        distortion=microscope.distortion,
+        rng=scan_rng,
+    )
+    electrons = microscope.electrons * _brightness(atoms, microscope.z_exponent)
+    lattice = _electrons_per_pixel(scan, positions(atoms), electrons, microscope, lengths)
+    background = sloping_background(
+        shape,
+        level=microscope.background * float(lattice.mean(dtype=np.float64)),
+        slope=microscope.slope,
+        rng=detector_rng,
+    )
+    expected = lattice + background
+    bare = np.ones(shape, dtype=bool)
+    if contamination > 0:
+        field = (shape[0] * pixel, shape[1] * pixel)
+        film = random_film(field, coverage=contamination, rng=film_rng)
+        dirt = film_atoms(film, field, margin=_margin(microscope, max(field)), rng=film_rng)
+        dirt_electrons = np.full(len(dirt), microscope.electrons)
+        expected += _electrons_per_pixel(scan, dirt, dirt_electrons, microscope, lengths)
+        bare = film.height(*scan.sample_positions()) <= 0
+    counts = counted_electrons(expected, readout_noise=microscope.readout_noise, rng=detector_rng)
+    image = _image(counts, pixel, "nm", "counts")
+    width = lengths["probe_width"]
+    peaks = electrons * (1 - microscope.tail_fraction) * pixel**2 / (2 * math.pi * width**2)
+    truth = _truth(atoms, scan, image, peaks, width)
+    truth["visible"] = ("site", _bare_sites(truth, bare, pixel))
+    holes = _truth(vacancies, scan, image, None, width)
+    holes["visible"] = ("site", _bare_sites(holes, bare, pixel))
+    return Simulation(
+        image, truth, _mask(bare, image), holes, _image(expected, pixel, "nm", "counts")
+    )
+
+
+def _electrons_per_pixel(
+    scan: ScanPath,
+    places: NDArray[np.float64],
+    electrons: NDArray[np.float64],
+    microscope: Microscope,
+    lengths: dict[str, float],
+) -> NDArray[np.float32]:
+    """Add up the expected electrons of the core of the probe and its tails."""
+    total = np.zeros(scan.shape, dtype=np.float32)
+    shares = (1 - microscope.tail_fraction, microscope.tail_fraction)
+    for share, width in zip(shares, (lengths["probe_width"], lengths["tail_width"]), strict=True):
+        peaks = share * electrons * scan.pixel_size**2 / (2 * math.pi * width**2)
+        total += sum_of_gaussians(scan, places, peaks, width=width)
+    return total
+
+
+def _atomic_numbers(sites: Sites) -> NDArray[np.float64]:
+    names = sites["species"].values.astype(str)
+    unknown = sorted(set(names.tolist()) - set(atomic_numbers))
+    if unknown:
+        msg = f"species {', '.join(map(repr, unknown))} are no elements: use symbols such as 'Si'"
+        raise SettingError(msg)
+    return np.array([float(atomic_numbers[name]) for name in names.tolist()])
+
+
+def _brightness(sites: Sites, exponent: float) -> NDArray[np.float64]:
+    """Electrons of each site relative to one carbon atom."""
+    brightness: NDArray[np.float64] = (_atomic_numbers(sites) / _CARBON) ** exponent
+    if "occupancy" in sites:
+        brightness = brightness * sites["occupancy"].values
+    return brightness
+
+
+def _margin(microscope: Microscope, length: float) -> float:
+    """How far beyond the field atoms still count, in nm."""
+    tail = length_from_setting(microscope.tail_width, unit="nm", pixel_size=0.0)
+    drift = length_from_setting(microscope.drift, unit="nm", pixel_size=0.0)
+    return 5 * tail + drift + 4 * microscope.distortion * length
+
+
+def _image(values: NDArray[np.float32], pixel: float, unit: str, units: str) -> Image:
+    return image_from_array(values, pixel_size=f"{pixel!r} {unit}", units=units)
+
+
+def _mask(values: NDArray[np.bool_], image: Image) -> Mask:
+    return xr.DataArray(values, dims=("y", "x"), coords=image.coords, name="clean")
+
+
+def _truth(
+    sites: Sites,
+    scan: ScanPath,
+    image: Image,
+    amplitudes: NDArray[np.float64] | None,
+    width: float,
+) -> Sites:
+    """Give the sites whose centroid lies in the image, where they lie in it."""
+    places = scan.imaged_positions(positions(sites), width=width)
+    frame = extent(image)
+    low, high = np.array(frame[::2]), np.array(frame[1::2])
+    seen = ((places >= low) & (places <= high)).all(axis=1)
+    unit = space_unit(sites)
+    truth = sites.isel(site=seen).assign_coords(
+        y=("site", places[seen, 0], {"units": unit}), x=("site", places[seen, 1], {"units": unit})
+    )
+    truth.attrs = {**sites.attrs, "extent": frame}
+    if amplitudes is not None:
+        units = image.attrs["units"]
+        truth["amplitude"] = ("site", amplitudes[seen], {"units": units})
+        truth["width"] = ("site", np.full(int(seen.sum()), width), {"units": unit})
+    return truth
+
+
+def _bare_sites(sites: Sites, bare: NDArray[np.bool_], pixel: float) -> NDArray[np.bool_]:
+    rows, columns = np.rint(positions(sites).T / pixel).astype(np.int64)
+    found: NDArray[np.bool_] = bare[rows, columns]
+    return found
