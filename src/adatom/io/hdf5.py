@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -11,7 +11,7 @@ import numpy as np
 
 from adatom.io.guard import check_size, read_error
 from adatom.io.numpy_files import array_signal
-from adatom.io.signals import RawAxis, RawFile, RawSignal
+from adatom.io.signals import RawAxis, RawFile, RawSignal, axis_from_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,30 +64,34 @@ def read_signals(path: Path, family: str, /) -> RawFile:
 
 
 def _plain(path: Path, file: h5py.File) -> list[RawSignal]:
-    notes = _known_layout(file)
     found: list[RawSignal] = []
 
     def visit(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset) and item.ndim >= 2 and item.dtype.kind in "biufc":
-            found.append(array_signal(_array(path, item), name, notes))
+            found.append(_plain_signal(path, name, item))
 
     file.visititems(visit)
     return found
 
 
-# Layouts whose axes adatom does not understand: the numbers are right, the order may not be.
-_LAYOUTS = {"pyNSID_version": "pyNSID", "machine_id": "USID or pyNSID"}
+def _plain_signal(path: Path, name: str, dataset: h5py.Dataset) -> RawSignal:
+    signal = array_signal(_array(path, dataset), name)
+    if signal.colors:
+        return signal
+    axes = tuple(_dimension(dataset, i) for i in range(dataset.ndim))
+    unit = _text(dataset.attrs.get("units", ""))
+    return replace(signal, axes=axes, unit=unit)
 
 
-def _known_layout(file: h5py.File) -> tuple[str, ...]:
-    tops = [file, *(item for item in file.values() if isinstance(item, h5py.Group))]
-    for attribute, layout in _LAYOUTS.items():
-        if any(attribute in top.attrs for top in tops):
-            return (
-                f"this HDF5 file is laid out by {layout}; its axes and units are not understood: "
-                "rows may stand for x",
-            )
-    return ()
+def _dimension(dataset: h5py.Dataset, number: int) -> RawAxis:
+    """Read a label and a dimension scale, the way of HDF5 to name and calibrate an axis."""
+    dimension = dataset.dims[number]
+    size = dataset.shape[number]
+    scale = dimension[0] if len(dimension) else None
+    name = dimension.label or (scale.name.rpartition("/")[2] if scale is not None else "")
+    if scale is None or scale.shape != (size,) or scale.dtype.kind not in "iuf":
+        return RawAxis(name)
+    return axis_from_values(name, _text(scale.attrs.get("units", "")), scale[()].astype(float))
 
 
 def _array(path: Path, dataset: h5py.Dataset) -> Hdf5Array:

@@ -17,6 +17,8 @@ from adatom.units import LENGTH, SPACE_UNITS, Length, house_unit
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from adatom.io.signals import RawAxis, RawFile, RawSignal
 
 # Steps of a space axis given pixel by pixel may differ so much, relatively.
@@ -69,6 +71,7 @@ def image_from_draft(
 
 def movie_from_draft(draft: Draft, /, *, channel: str | None, pixel_size: Length | None) -> Movie:
     """Make a movie of a dataset, lazily."""
+    _note_assumed_order(draft, "(frame, y, x)")
     ordered = _ordered(draft, _lazy(draft.signal.values, draft.layout.order[:1]))
     values = _numbers(draft, _one_color(draft, ordered, channel), channel)
     coords, attrs = _space(draft, 1, values.shape, pixel_size)
@@ -94,12 +97,13 @@ def map_from_draft(
     draft: Draft, /, *, channel: str | None, pixel_size: Length | None
 ) -> SpectralMap:
     """Make a spectral map of a dataset, lazily."""
+    _note_assumed_order(draft, "(y, x, channel)")
     ordered = _ordered(draft, _lazy(draft.signal.values, draft.layout.order[:2]))
     values = _numbers(draft, ordered, channel)
     coords, attrs = _space(draft, 0, values.shape, pixel_size)
     dim = draft.layout.channel
     along, unit = _channel_axis(draft, values.shape[2])
-    if along.size > 1 and along[0] > along[-1]:
+    if along.size > 1 and (np.diff(along) < 0).all():
         values, along = values[..., ::-1], along[::-1]
         draft.notes.append(f"{dim} ran downwards in the file and was turned around")
     coords[dim] = (dim, along, {"units": unit})
@@ -153,6 +157,11 @@ def _legend_entry(entry: Any, signal: RawSignal) -> str:  # noqa: ANN401 -- row 
     return ", ".join(str(value) for value in entry)
 
 
+def _note_assumed_order(draft: Draft, order: str) -> None:
+    if draft.layout.kind == "movie or spectral map":
+        draft.notes.append(f"the file does not name its axes: they were taken as {order}")
+
+
 def _index(draft: Draft, frame: int | None) -> tuple[slice, ...]:
     """Give what is to be read for an image: everything, or one frame of a stack."""
     index = [slice(None)] * draft.signal.values.ndim
@@ -173,7 +182,7 @@ def _lazy(values: Any, outer: tuple[int, ...]) -> Any:  # noqa: ANN401 -- dask
     if isinstance(values, da.Array):
         return values
     chunks = {i: ("auto" if i in outer else -1) for i in range(values.ndim)}
-    return da.from_array(values, chunks=chunks, name=False)
+    return da.from_array(values, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
 
 
 def _ordered(draft: Draft, values: Any) -> Any:  # noqa: ANN401 -- numpy or dask
@@ -189,22 +198,22 @@ def _one_color(draft: Draft, values: Any, channel: str | None) -> Any:  # noqa: 
     colors = draft.signal.colors
     if not colors:
         return values
-    seen = [name for name in colors if name != "alpha"]
     if channel is not None:
         return _asked_color(draft, values, channel)
-    first = values[..., 0]
-    equal = all(_all_equal(first, values[..., colors.index(name)]) for name in seen)
-    if "alpha" in colors:
-        alpha = values[..., colors.index("alpha")]
-        equal = equal and _all_equal(alpha, alpha.reshape(-1)[0])
-    if not equal:
-        choices = ", ".join(f'channel="{name}"' for name in (*colors, "luminance"))
-        reason = f"it is a color picture whose {', '.join(colors)} differ"
+    grey = values[..., 0]
+    differ = [name for name in colors[1:3] if not _same(grey, values[..., colors.index(name)])]
+    transparent = "alpha" in colors and not _same(values[..., -1], values[..., -1].reshape(-1)[0])
+    if differ or transparent:
+        seen = colors if transparent else colors[:3]
+        choices = ", ".join(f'channel="{name}"' for name in (*seen, "luminance"))
+        reason = "it is a color picture"
+        if not differ:
+            reason = "it is a grey picture of varying transparency"
         raise read_error(draft.path, reason, f"Choose one of {choices}")
-    return first
+    return grey
 
 
-def _all_equal(a: Any, b: Any) -> bool:  # noqa: ANN401 -- numpy or dask
+def _same(a: Any, b: Any) -> bool:  # noqa: ANN401 -- numpy or dask
     return bool((a == b).all())
 
 
@@ -363,10 +372,18 @@ def _origin(axes: tuple[RawAxis, RawAxis], unit: str) -> dict[str, Any]:
     return {"instrument_origin": origin, "instrument_origin_unit": unit}
 
 
-def _axis_values(draft: Draft, axis: RawAxis, size: int) -> Any:  # noqa: ANN401 -- numpy
+def _axis_values(
+    draft: Draft, axis: RawAxis, size: int, *, sweep: bool = False
+) -> NDArray[np.float64]:
+    """Give the values of an axis; only a sweep may turn back, as in a hysteresis loop."""
     values = axis.values if axis.values is not None else axis.offset + np.arange(size) * axis.scale
     steps = np.diff(values)
-    if not np.isfinite(values).all() or not ((steps > 0).all() or (steps < 0).all()):
+    one_way = bool((steps > 0).all() or (steps < 0).all())
+    if sweep and not one_way and np.isfinite(values).all():
+        draft.notes.append(
+            f"{axis.name or 'the sweep'} turns back: channels are in their own order"
+        )
+    elif not one_way or not np.isfinite(values).all():
         reason = f"its axis {axis.name or 'of channels'!r} neither rises nor falls throughout"
         raise read_error(draft.path, reason, "Correct the axis in the program that wrote the file")
     return np.asarray(values, dtype=float)
@@ -375,7 +392,7 @@ def _axis_values(draft: Draft, axis: RawAxis, size: int) -> Any:  # noqa: ANN401
 def _channel_axis(draft: Draft, size: int) -> tuple[Any, str]:
     """Give the values of the measured axis in the unit of the house."""
     axis = draft.axis(2)
-    values = _axis_values(draft, axis, size)
+    values = _axis_values(draft, axis, size, sweep=draft.layout.channel == "bias")
     text = axis.unit.strip()
     if not text:
         draft.notes.append(f"the axis {draft.layout.channel!r} has no unit in the file")

@@ -17,7 +17,7 @@ _Y: Final = {"y", "height", "row", "rows", "r_y", "y-axis", "y position", "posit
 _X: Final = {"x", "width", "column", "columns", "r_x", "x-axis", "x position", "position x"}
 _STACK: Final = {
     "z", "r_z", "t", "frame", "frames", "stack", "stack index", "slice", "depth", "image series",
-    "sequence", "scan", "page",
+    "sequence", "scan", "page", "images",
 }  # fmt: skip
 # Found anywhere in the name of an axis -> the dim that it becomes.
 _MEASURED_BY_NAME: Final = {
@@ -87,6 +87,8 @@ def role_of_axis(axis: RawAxis, /) -> str:
         return "y"
     if name in _X:
         return "x"
+    if name == "c":
+        return "channel"
     for part, dim in _MEASURED_BY_NAME.items():
         if part in name:
             return dim

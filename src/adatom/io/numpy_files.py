@@ -67,8 +67,9 @@ def _npy_signal(path: Path) -> RawSignal:
     if 0 in shape:
         values = np.empty(shape, dtype)
     else:
-        order = "F" if fortran else "C"
-        values = np.memmap(path, dtype, mode="r", offset=start, shape=shape, order=order)
+        values = np.memmap(
+            path, dtype, mode="r", offset=start, shape=shape, order="F" if fortran else "C"
+        )
     return array_signal(values, path.stem, tuple(notes))
 
 

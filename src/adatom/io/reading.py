@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -336,11 +337,23 @@ def _chosen(raw: RawFile, dataset: str | None, kinds: tuple[str, ...]) -> RawSig
     fitting = [signal for signal in raw.signals if _kinds_of_signal(signal) & set(kinds)]
     if not fitting:
         raise _wrong_kind(raw, list(raw.signals), kinds)
+    pictures = [signal for signal in fitting if _is_picture(signal)]
+    if len(fitting) > 1 and len(pictures) == 1:
+        others = ", ".join(repr(signal.name) for signal in fitting if signal is not pictures[0])
+        note = f"{pictures[0].name!r} was read; {others} of the same file are columns of numbers"
+        return replace(pictures[0], notes=(*pictures[0].notes, note))
     if len(fitting) > 1:
         reason = f"it holds {len(fitting)} datasets of this kind:\n{_listed(raw, fitting)}\n"
         remedy = f"Choose one, such as dataset={fitting[0].name!r}"
         raise read_error(raw.path, reason, remedy)
     return fitting[0]
+
+
+def _is_picture(signal: RawSignal) -> bool:
+    """Tell a picture from coordinates and the like, which come as two to four columns."""
+    named = any(axis.name or axis.unit for axis in signal.axes)
+    rows, *columns = signal.shape
+    return named or signal.colors != () or len(columns) != 1 or columns[0] > 4 or rows == columns[0]
 
 
 def _named(raw: RawFile, dataset: str) -> RawSignal:
@@ -361,9 +374,8 @@ def _listed(raw: RawFile, signals: list[RawSignal]) -> str:
         number = next(i for i, other in enumerate(raw.signals) if other is signal)
         axes = f", axes {row['axes']}" if row["axes"].strip(", ") else ""
         units = f" [{row['units']}]" if row["units"].strip(", ") else ""
-        lines.append(
-            f"  {number}: {signal.name!r}, {row['kind']}, {row['shape']} {row['dtype']}{axes}{units}"
-        )
+        what = f"{row['kind']}, {row['shape']} {row['dtype']}"
+        lines.append(f"  {number}: {signal.name!r}, {what}{axes}{units}")
     if len(signals) > 20:
         lines.append(f"  and {len(signals) - 20} more")
     return "\n".join(lines)

@@ -39,7 +39,13 @@ def read_dictionaries(
     """Read the dictionaries of RosettaSciIO, and what it had to tell."""
     with collected_chatter(("rsciio",)) as lines:
         module = import_module(f"rsciio.{_MODULES[family]}")
-        entries = module.file_reader(str(path), lazy=lazy)
+        try:
+            entries = module.file_reader(str(path), lazy=lazy)
+        except ValueError:
+            if not lazy:
+                raise
+            # RosettaSciIO reads colors of DigitalMicrograph and zipped zspy in one go only.
+            entries = module.file_reader(str(path), lazy=False)
     if not entries:
         raise read_error(path, "it holds no dataset", "Check that the measurement was saved")
     return entries, tuple(lines)
@@ -49,14 +55,14 @@ def signal_from_dictionary(entry: Mapping[str, Any], notes: tuple[str, ...], /) 
     """Turn a dictionary of RosettaSciIO into the common form."""
     values, colors = _without_colors(entry["data"])
     metadata = entry.get("metadata", {})
-    title = str(metadata.get("General", {}).get("title") or "")
+    known = known_metadata(metadata)
     return RawSignal(
         values=values,
         axes=tuple(_axis(axis) for axis in entry["axes"]),
-        name="" if title == "__unnamed__" else title,
+        name=known.get("title", ""),
         colors=colors,
         unit=_unit_in_parentheses(metadata.get("Signal", {}).get("quantity", "")),
-        metadata=known_metadata(metadata),
+        metadata=known,
         notes=notes,
     )
 
@@ -110,8 +116,9 @@ def known_metadata(metadata: Mapping[str, Any], /) -> dict[str, Any]:
     known: dict[str, Any] = {}
     general = metadata.get("General", {})
     for name in ("title", "date", "time"):
-        if isinstance(general.get(name), str) and general[name]:
-            known[name] = general[name]
+        value = general.get(name)
+        if isinstance(value, str) and value not in {"", "__unnamed__"}:
+            known[name] = value
     instrument = metadata.get("Acquisition_instrument", {})
     for sort in ("TEM", "SEM"):
         branch = instrument.get(sort, {})

@@ -125,11 +125,12 @@ def _field_of_view_axes(signal: RawSignal, text: Mapping[str, Any]) -> tuple[Raw
         return None
     unit = view.get("field_of_view_units", "")
     widths = [view.get(f"field_of_view_{name}") for name in ("y", "x")]
-    if not isinstance(unit, str) or not all(isinstance(w, (int, float)) and w > 0 for w in widths):
+    numbers = [float(w) for w in widths if isinstance(w, (int, float)) and w > 0]
+    if not isinstance(unit, str) or len(numbers) != 2 or 0 in signal.shape:
         return None
     return tuple(
-        RawAxis(name, unit, float(width) / size)
-        for name, width, size in zip(("y", "x"), widths, signal.shape)
+        RawAxis(name, unit, width / size)
+        for name, width, size in zip(("y", "x"), numbers, signal.shape)
     )
 
 

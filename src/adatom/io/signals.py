@@ -84,7 +84,8 @@ class RawSignal:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the values."""
-        return np.dtype(self.values.dtype)
+        kind: np.dtype[Any] = self.values.dtype
+        return kind
 
 
 @dataclass(frozen=True)
@@ -109,3 +110,12 @@ class RawFile:
 def plain_axes(ndim: int) -> tuple[RawAxis, ...]:
     """Make axes for an array of which nothing else is known."""
     return tuple(RawAxis() for _ in range(ndim))
+
+
+def axis_from_values(name: str, unit: str, values: NDArray[np.float64], /) -> RawAxis:
+    """Make an axis of its values, with a scale where they are uniform."""
+    steps = np.diff(values)
+    if steps.size and np.isfinite(steps).all() and np.allclose(steps, steps[0], rtol=1e-6, atol=0):
+        step = float(values[-1] - values[0]) / steps.size
+        return RawAxis(name, unit, step, float(values[0]))
+    return RawAxis(name, unit, values=values)

@@ -37,9 +37,39 @@ _FOREIGN: Final = (
     (b"\x80\x05\x95", "a Python pickle, which can run any code", "Save arrays with numpy.save"),
     (b"BM", "a bmp picture", "Save it as png or tif"),
     (b"GIF8", "a gif picture", "Save it as png or tif"),
-    (b"\x00\x00\x00\x1cftyp", "a video", "Export its frames as a tif stack"),
-    (b"\x00\x00\x00 ftyp", "a video", "Export its frames as a tif stack"),
 )
+# Formats of instruments that are told apart from damage, but not read.
+_NOT_READ: Final = {
+    ".sxm": "Nanonis",
+    ".3ds": "Nanonis grid",
+    ".gwy": "Gwyddion",
+    ".ibw": "Igor",
+    ".asd": "high-speed AFM",
+    ".spm": "Bruker AFM",
+    ".jpk": "JPK",
+    ".jpk-force": "JPK",
+    ".jpk-force-map": "JPK",
+    ".jpk-qi-data": "JPK",
+    ".jpk-qi-series": "JPK",
+    ".top": "WSxM",
+    ".stp": "WSxM",
+    ".mtrx": "Omicron Matrix",
+    ".mat": "MATLAB",
+    ".bcf": "Bruker EDS",
+    ".blo": "NanoMEGAS",
+    ".mib": "Merlin",
+    ".sur": "Digital Surf",
+    ".wdf": "Renishaw",
+    ".img": "Hamamatsu",
+    ".imzml": "imzML",
+    ".ibd": "imzML",
+    ".axz": "Anasys",
+    ".rda": "R",
+    ".csv": "table",
+    ".txt": "text",
+    ".dat": "text",
+}
+
 
 FORMATS_HINT: Final = (
     "adatom.io.list_formats() lists what is read; the instrument's software, Gwyddion or "
@@ -91,11 +121,21 @@ def _family_of_head(path: Path, head: bytes) -> str:
     ending = path.suffix.lower()
     if ending in _BY_ENDING:
         return _BY_ENDING[ending]
+    if head[4:8] == b"ftyp":
+        raise read_error(path, "it is a video", "Export its frames as a tif stack, without loss")
+    _refuse_unread(path)
     for magic, what, remedy in _FOREIGN:
         if head.lower().startswith(magic.lower()):
             raise read_error(path, f"it is {what}", remedy)
     reason = f"its format is not known (ending {ending or 'none'!r}, first bytes {head[:8]!r})"
     raise read_error(path, reason, FORMATS_HINT)
+
+
+def _refuse_unread(path: Path) -> None:
+    sort = _NOT_READ.get(path.suffix.lower())
+    if sort:
+        reason = f"adatom does not read {sort} files ({path.suffix})"
+        raise read_error(path, reason, FORMATS_HINT)
 
 
 def _family_of_zip(path: Path) -> str:
@@ -109,6 +149,7 @@ def _family_of_zip(path: Path) -> str:
         return "zspy"
     if names and all(name.endswith(".npy") for name in names):
         return "npz"
+    _refuse_unread(path)
     shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
     raise read_error(path, f"it is a zip archive of {shown or 'nothing'}", "Unpack it first")
 

@@ -1,62 +1,148 @@
-"""TIFF: scales by RosettaSciIO, palettes by tifffile."""
+"""TIFF: scales by RosettaSciIO, palettes and large stacks by tifffile."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+import gc
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import tifffile
 
 from adatom.io.guard import check_size, collected_chatter, read_error
 from adatom.io.rosetta import named_apart, read_dictionaries, signal_from_dictionary
 from adatom.io.sidecar import with_sidecar
-from adatom.io.signals import RawFile, RawSignal
+from adatom.io.signals import COLORS, RawAxis, RawFile, RawSignal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+# RosettaSciIO reads a whole series at once; stacks larger than this are read page by page.
+_LARGE: Final = 256 * 2**20
+# The spelling of micrometer in ImageJ's description, which is ASCII.
+_IMAGEJ_MICRO: Final = "\\u00B5"
+
+
+@dataclass(frozen=True)
+class _Series:
+    """What tifffile knows of a series of pages that RosettaSciIO does not tell."""
+
+    palette: NDArray[np.uint16] | None
+    imagej_unit: str
+    by_page: bool
+
+
+@dataclass(frozen=True)
+class PagedArray:
+    """A stack of pages, read page by page when it is indexed."""
+
+    path: Path
+    series: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:  # noqa: ANN401 -- any index of numpy
+        first, *rest = index if isinstance(index, tuple) else (index,)
+        if first is Ellipsis:
+            first, rest = slice(None), []
+        pages = np.arange(self.shape[0])[first]
+        with collected_chatter(("tifffile",)), tifffile.TiffFile(self.path) as file:
+            series = file.series[self.series]
+            stack = [series.pages[int(i)].asarray() for i in np.atleast_1d(pages)]
+        if np.ndim(pages) == 0:
+            return np.asarray(stack[0][tuple(rest)])
+        return np.stack(stack)[(slice(None), *rest)]
+
 
 def read_signals(path: Path, family: str, /) -> RawFile:
     """Read all series of pages of a file."""
-    palettes = _checked_palettes(path)
-    entries, notes = read_dictionaries(path, family, lazy=False)
+    known = _checked_series(path)
+    large = path.stat().st_size > _LARGE and any(series.by_page for series in known)
+    entries, notes = read_dictionaries(path, family, lazy=large)
     signals = [
-        _with_palette(signal_from_dictionary(entry, notes), palette)
-        for entry, palette in zip(entries, palettes, strict=True)
+        _completed(path, number, signal_from_dictionary(entry, notes), series, large)
+        for number, (entry, series) in enumerate(zip(entries, known, strict=True))
     ]
+    del entries
+    if large:
+        # RosettaSciIO leaves the file open behind its lazy arrays, which are not used.
+        with collected_chatter():
+            gc.collect()
     return with_sidecar(RawFile(path, family, named_apart(signals)))
 
 
-def _checked_palettes(path: Path) -> list[NDArray[np.uint16] | None]:
-    """Give the palette of each series that has one, once its size is known to be possible."""
-    import tifffile
-
-    palettes: list[NDArray[np.uint16] | None] = []
+def _checked_series(path: Path) -> list[_Series]:
+    """List the series of pages, once their sizes are known to be possible."""
     stored = path.stat().st_size
     with collected_chatter(("tifffile",)), tifffile.TiffFile(path) as file:
         if not file.series:
             raise read_error(path, "it holds no picture", "The file may be damaged: copy it again")
         for series in file.series:
             check_size(path, series.shape, series.dtype.itemsize, stored=stored)
-            # ImageJ's palette is how it shows numbers, not what they are.
-            palettes.append(None if file.is_imagej else series.keyframe.colormap)
-    return palettes
+        unit = str((file.imagej_metadata or {}).get("unit", "")) if file.is_imagej else ""
+        return [
+            _Series(
+                # ImageJ's palette is how it shows numbers, not what they are.
+                palette=None if file.is_imagej else series.keyframe.colormap,
+                imagej_unit=unit.replace(_IMAGEJ_MICRO, "\u00b5"),
+                by_page=series.ndim == 3 and len(series.pages) == series.shape[0],
+            )
+            for series in file.series
+        ]
+
+
+def _completed(
+    path: Path, number: int, signal: RawSignal, series: _Series, large: bool
+) -> RawSignal:
+    if large and series.by_page:
+        values = PagedArray(path, number, signal.shape, signal.dtype)
+        signal = replace(signal, values=values)
+    if series.imagej_unit:
+        signal = replace(signal, axes=tuple(_in_unit(a, series.imagej_unit) for a in signal.axes))
+    else:
+        signal = _with_warning_of_oblong_pixels(signal)
+    return _with_palette(signal, series.palette)
+
+
+def _in_unit(axis: RawAxis, unit: str) -> RawAxis:
+    """Give a space axis the unit of ImageJ, of which RosettaSciIO knows only micron."""
+    return replace(axis, unit=unit) if axis.name in {"height", "width"} else axis
+
+
+def _with_warning_of_oblong_pixels(signal: RawSignal) -> RawSignal:
+    scales = {axis.name: axis.scale for axis in signal.axes if axis.unit}
+    y, x = scales.get("height", 1.0), scales.get("width", 1.0)
+    if np.isclose(y, x, rtol=1e-6, atol=0.0):
+        return signal
+    # RosettaSciIO 0.15 exchanges them for some vendors.
+    note = (
+        f"pixels are not square by the file ({y:.6g} high, {x:.6g} wide): height and width may be "
+        "exchanged, so compare with the instrument's software"
+    )
+    return replace(signal, notes=(*signal.notes, note))
 
 
 def _with_palette(signal: RawSignal, palette: NDArray[np.uint16] | None) -> RawSignal:
-    if palette is None:
+    if palette is None or _is_grey_ramp(palette):
         return signal
-    if _is_grey_ramp(palette):
-        return signal
-    colors: Any = np.moveaxis(palette[:, signal.values], 0, -1)
     note = "its numbers stand for colors of a palette, which were looked up"
-    names = ("red", "green", "blue")
-    return replace(signal, values=colors, colors=names, notes=(*signal.notes, note))
+    return replace(
+        signal,
+        values=np.moveaxis(palette[:, np.asarray(signal.values)], 0, -1),
+        colors=COLORS[:3],
+        notes=(*signal.notes, note),
+    )
 
 
 def _is_grey_ramp(palette: NDArray[np.uint16]) -> bool:
     """Tell whether a palette shows number i as grey i, so that the numbers are the picture."""
     ramp = np.linspace(0.0, float(palette.max()), palette.shape[1])
+    # Palettes of 16 bits are made of 8 bits by shift or by factor 255, 256 or 257.
     return bool(np.abs(palette - ramp).max() <= 257.0) and palette.max() > 0
