@@ -1,0 +1,170 @@
+"""Round Gaussians in small windows of an image: models, normal equations, overlaps."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adatom.numerics.least_squares import NormalEquations
+
+Floats: TypeAlias = NDArray[np.float64]
+
+AMPLITUDE, Y, X, LOG_WIDTH, BACKGROUND = range(5)
+"""Columns of the parameters of a Gaussian on a constant background."""
+N_PARAMETERS: Final = 5
+
+
+class Profiles(NamedTuple):
+    """A Gaussian along the rows and columns of its window.
+
+    A round Gaussian is the product of its two profiles, which makes its
+    exponentials cost as much as a line and its normal equations a few
+    small matrix products.
+
+    Attributes
+    ----------
+    v, u : arrays, shape (site, row) and (site, column)
+        Distance of the pixels from the center over the width.
+    along_y, along_x : arrays, shape (site, row) and (site, column)
+        The Gaussian's factors, 1 at the center.
+    """
+
+    v: Floats
+    u: Floats
+    along_y: Floats
+    along_x: Floats
+
+
+def gaussian_profiles(parameters: Floats, rows: Floats, columns: Floats, /) -> Profiles:
+    """Evaluate Gaussians at the `rows` (site, row) and `columns` (site, column) of windows."""
+    inverse_width = np.exp(-parameters[:, LOG_WIDTH, None])
+    v = (rows - parameters[:, Y, None]) * inverse_width
+    u = (columns - parameters[:, X, None]) * inverse_width
+    return Profiles(v, u, np.exp(-0.5 * v * v), np.exp(-0.5 * u * u))
+
+
+def gaussian_windows(amplitude: Floats, profiles: Profiles, /) -> Floats:
+    """Multiply out Gaussians, without background, as windows (site, row, column)."""
+    along_y = amplitude[:, None] * profiles.along_y
+    windows: Floats = along_y[:, :, None] * profiles.along_x[:, None, :]
+    return windows
+
+
+def gaussian_equations(
+    parameters: Floats, profiles: Profiles, residual: Floats, weight: Floats, /
+) -> NormalEquations:
+    """Give the normal equations of Gaussians on constant backgrounds.
+
+    Parameters
+    ----------
+    parameters : array, shape (site, 5)
+        Amplitude, y, x, logarithm of the width, background.
+    profiles : Profiles
+        Of these parameters.
+    residual, weight : array, shape (site, row, column)
+        Data minus model, and the inverse variance of the data.
+    """
+    along_y = _moment_basis(profiles.v, profiles.along_y)
+    along_x = np.swapaxes(_moment_basis(profiles.u, profiles.along_x), 1, 2)
+    weighted = weight * residual
+    of_weight = np.matmul(np.matmul(along_y, weight), along_x)
+    of_residual = np.matmul(np.matmul(along_y[:, 5:], weighted), along_x[:, :, 5:])
+    amplitude = parameters[:, AMPLITUDE]
+    by_place = amplitude * np.exp(-parameters[:, LOG_WIDTH])
+    return NormalEquations(
+        cost=np.sum(weighted * residual, axis=(1, 2)),
+        gradient=_gradient(of_residual, amplitude, by_place),
+        curvature=_curvature(of_weight, amplitude, by_place),
+    )
+
+
+def _moment_basis(t: Floats, profile: Floats) -> Floats:
+    """Stack g^2 t^0..4, g t^0..2 and 1 as (site, 9, pixel)."""
+    basis = np.empty((t.shape[0], 9, t.shape[1]))
+    basis[:, 5] = profile
+    basis[:, 6] = profile * t
+    basis[:, 7] = basis[:, 6] * t
+    basis[:, 8] = 1.0
+    basis[:, 0] = profile * profile
+    basis[:, 1] = basis[:, 0] * t
+    basis[:, 2] = basis[:, 1] * t
+    basis[:, 3] = basis[:, 2] * t
+    basis[:, 4] = basis[:, 3] * t
+    return basis
+
+
+def _gradient(q: Floats, amplitude: Floats, by_place: Floats) -> Floats:
+    gradient = np.empty((len(q), N_PARAMETERS))
+    gradient[:, AMPLITUDE] = q[:, 0, 0]
+    gradient[:, Y] = by_place * q[:, 1, 0]
+    gradient[:, X] = by_place * q[:, 0, 1]
+    gradient[:, LOG_WIDTH] = amplitude * (q[:, 2, 0] + q[:, 0, 2])
+    gradient[:, BACKGROUND] = q[:, 3, 3]
+    return gradient
+
+
+def _curvature(moments: Floats, amplitude: Floats, by_place: Floats) -> Floats:
+    m, n = moments[:, :5, :5], moments[:, 5:8, 5:8]
+    upper = np.empty((len(moments), N_PARAMETERS, N_PARAMETERS))
+    upper[:, AMPLITUDE, AMPLITUDE] = m[:, 0, 0]
+    upper[:, AMPLITUDE, Y] = by_place * m[:, 1, 0]
+    upper[:, AMPLITUDE, X] = by_place * m[:, 0, 1]
+    upper[:, AMPLITUDE, LOG_WIDTH] = amplitude * (m[:, 2, 0] + m[:, 0, 2])
+    upper[:, AMPLITUDE, BACKGROUND] = n[:, 0, 0]
+    upper[:, Y, Y] = by_place**2 * m[:, 2, 0]
+    upper[:, Y, X] = by_place**2 * m[:, 1, 1]
+    upper[:, Y, LOG_WIDTH] = amplitude * by_place * (m[:, 3, 0] + m[:, 1, 2])
+    upper[:, Y, BACKGROUND] = by_place * n[:, 1, 0]
+    upper[:, X, X] = by_place**2 * m[:, 0, 2]
+    upper[:, X, LOG_WIDTH] = amplitude * by_place * (m[:, 2, 1] + m[:, 0, 3])
+    upper[:, X, BACKGROUND] = by_place * n[:, 0, 1]
+    upper[:, LOG_WIDTH, LOG_WIDTH] = amplitude**2 * (m[:, 4, 0] + 2 * m[:, 2, 2] + m[:, 0, 4])
+    upper[:, LOG_WIDTH, BACKGROUND] = amplitude * (n[:, 2, 0] + n[:, 0, 2])
+    upper[:, BACKGROUND, BACKGROUND] = moments[:, 8, 8]
+    row, column = np.triu_indices(N_PARAMETERS, 1)
+    upper[:, column, row] = upper[:, row, column]
+    return upper
+
+
+def gaussian_jacobian(parameters: Floats, profiles: Profiles, /) -> Floats:
+    """Give the derivative of Gaussians and background, (site, row, column, 5)."""
+    shape = gaussian_windows(np.ones(len(parameters)), profiles)
+    amplitude = parameters[:, AMPLITUDE, None, None]
+    by_place = amplitude * np.exp(-parameters[:, LOG_WIDTH, None, None])
+    v, u = profiles.v[:, :, None], profiles.u[:, None, :]
+    columns = (
+        shape,
+        by_place * v * shape,
+        by_place * u * shape,
+        amplitude * (v * v + u * u) * shape,
+        np.ones_like(shape),
+    )
+    return np.stack(columns, axis=-1)
+
+
+def gaussian_overlaps(
+    parameters: Floats,
+    profiles: Profiles,
+    others: Floats,
+    other_profiles: Profiles,
+    weight: Floats,
+    /,
+) -> Floats:
+    """Give ``J_i^T W J_j`` of pairs of Gaussians in the window of the first.
+
+    The other's background is not part of the model in this window, its
+    column is therefore 0.
+
+    Returns
+    -------
+    array, shape (pair, 5, 5)
+    """
+    jacobian = gaussian_jacobian(parameters, profiles)
+    other = gaussian_jacobian(others, other_profiles)
+    other[..., BACKGROUND] = 0.0
+    n_pairs = len(parameters)
+    left = (jacobian * weight[..., None]).reshape(n_pairs, -1, N_PARAMETERS)
+    overlaps: Floats = np.matmul(np.swapaxes(left, 1, 2), other.reshape(n_pairs, -1, N_PARAMETERS))
+    return overlaps
