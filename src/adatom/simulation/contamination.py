@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 from adatom.schema import positions
 from adatom.simulation.lattices import Crystal, lattice_sites
@@ -16,44 +17,36 @@ if TYPE_CHECKING:
 
 _WAVES: Final = 24
 _LAYERS: Final = 4
-# Relative to the field: how far from a corner of the sample the film reaches
-# further inwards, and how rugged its edge is.
+# All heights are relative to the field: the film thins out by one field over one
+# field, with hills of this standard deviation, and gains its last layer at this height.
 _RUGGEDNESS: Final = 0.22
+_FULL_HEIGHT: Final = 0.35
+_NODES: Final = 128
 
 
 @dataclass(frozen=True)
 class Film:
-    """Thickness of a film, as a smooth function of the place on the sample.
+    """Thickness of a film over the sample.
 
     Attributes
     ----------
-    waves : ndarray, shape (wave, axis)
-        Wave vectors of the random part.
-    phases, heights : ndarray, shape (wave,)
-        Of the random part.
-    corner : ndarray, shape (axis,)
-        Where the film is thickest.
-    scale : float
-        Length over which it thins out.
-    level : float
-        Below it the sample is bare.
+    heights : ndarray, shape (y, x)
+        On a grid of nodes; the film lies where its height is positive.
+    origin : float
+        Place y and x of the first node.
+    step : float
+        Distance of the nodes.
     """
 
-    waves: NDArray[np.float64]
-    phases: NDArray[np.float64]
     heights: NDArray[np.float64]
-    corner: NDArray[np.float64]
-    scale: float
-    level: float
+    origin: float
+    step: float
 
     def height(self, y: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Height over the level; the film lies where it is positive."""
-        random = np.zeros(np.broadcast_shapes(y.shape, x.shape))
-        for (ky, kx), phase, amplitude in zip(self.waves, self.phases, self.heights, strict=True):
-            random += amplitude * np.cos(ky * y + kx * x + phase)
-        distance = np.hypot(y - self.corner[0], x - self.corner[1]) / self.scale
-        height: NDArray[np.float64] = random - distance - self.level
-        return height
+        """Height at places on the sample, linear between nodes."""
+        where = (np.stack(np.broadcast_arrays(y, x)) - self.origin) / self.step
+        found: NDArray[np.float64] = map_coordinates(self.heights, where, order=1, mode="nearest")
+        return found
 
 
 def random_film(field: tuple[float, float], *, coverage: float, rng: np.random.Generator) -> Film:
@@ -62,16 +55,20 @@ def random_film(field: tuple[float, float], *, coverage: float, rng: np.random.G
     # Wave lengths from the whole field down to a sixth of it.
     lengths = size / rng.uniform(1.0, 6.0, _WAVES)
     turns = rng.uniform(0.0, 2 * math.pi, _WAVES)
-    waves = 2 * math.pi / lengths[:, None] * np.stack([np.sin(turns), np.cos(turns)], axis=1)
-    heights = rng.normal(0.0, 1.0, _WAVES) * lengths / size
-    heights *= _RUGGEDNESS / math.sqrt((heights**2).sum() / 2)
-    corner = rng.integers(0, 2, 2) * np.asarray(field)
     phases = rng.uniform(0.0, 2 * math.pi, _WAVES)
-    film = Film(waves, phases, heights, corner, size, level=0.0)
-    y = np.linspace(0.0, field[0], 101)[:, None]
-    x = np.linspace(0.0, field[1], 101)[None, :]
-    level = float(np.quantile(film.height(y, x), 1.0 - coverage))
-    return Film(waves, phases, heights, corner, size, level)
+    amplitudes = rng.normal(0.0, 1.0, _WAVES) * lengths / size
+    amplitudes *= _RUGGEDNESS / math.sqrt((amplitudes**2).sum() / 2)
+    corner = rng.integers(0, 2, 2) * np.asarray(field)
+    # Nodes reach beyond the field, where drift and the margin of atoms need them.
+    step = size / _NODES
+    nodes = np.arange(-_NODES // 4, _NODES + _NODES // 4) * step
+    waves = 2j * math.pi / lengths
+    down = np.exp(waves * np.sin(turns) * nodes[:, None])
+    across = np.exp(waves * np.cos(turns) * nodes[:, None] + 1j * phases)
+    heights = ((down * amplitudes) @ across.T).real
+    heights -= np.hypot(nodes[:, None] - corner[0], nodes - corner[1]) / size
+    inside = heights[np.ix_((nodes >= 0) & (nodes < field[0]), (nodes >= 0) & (nodes < field[1]))]
+    return Film(heights - np.quantile(inside, 1.0 - coverage), float(nodes[0]), step)
 
 
 def film_atoms(
@@ -83,7 +80,6 @@ def film_atoms(
     amorphous, but without the clumps that independent places would have. The
     first layer lies wherever there is film, the last where it is thickest.
     """
-    highest = 0.35
     places = []
     for layer in range(_LAYERS):
         # 0.17 nm in a hexagonal lattice is 40 atoms per nm^2, as dense as graphene.
@@ -97,6 +93,6 @@ def film_atoms(
             crystal=crystal, field=field, unit="nm", margin=margin, seed=int(rng.integers(2**31))
         )
         place = positions(sites)
-        here = film.height(place[:, 0], place[:, 1]) > layer / _LAYERS * highest
+        here = film.height(place[:, 0], place[:, 1]) > layer / _LAYERS * _FULL_HEIGHT
         places.append(place[here])
     return np.concatenate(places)

@@ -27,7 +27,7 @@ from adatom.simulation.detection import counted_electrons, sloping_background
 from adatom.simulation.graphene import Flake, graphene_sites
 from adatom.simulation.lattices import Crystal, lattice_sites
 from adatom.simulation.microscope import Microscope
-from adatom.simulation.rendering import sum_of_gaussians
+from adatom.simulation.rendering import sum_of_broad_gaussians, sum_of_gaussians
 from adatom.simulation.scanning import ScanPath, exact_scan, random_scan
 from adatom.units import LENGTH, Length, length_from_setting
 
@@ -338,7 +338,7 @@ def _imaged(
     counts = counted_electrons(expected, readout_noise=microscope.readout_noise, rng=detector_rng)
     image = _image(counts, pixel, "nm", "counts")
     width = lengths["probe_width"]
-    peaks = electrons * (1 - microscope.tail_fraction) * pixel**2 / (2 * math.pi * width**2)
+    peaks = _peaks((1 - microscope.tail_fraction) * electrons, pixel, width)
     truth = _truth(atoms, scan, image, peaks, width)
     truth["visible"] = ("site", _bare_sites(truth, bare, pixel))
     holes = _truth(vacancies, scan, image, None, width)
@@ -356,12 +356,19 @@ def _electrons_per_pixel(
     lengths: dict[str, float],
 ) -> NDArray[np.float32]:
     """Add up the expected electrons of the core of the probe and its tails."""
-    total = np.zeros(scan.shape, dtype=np.float32)
-    shares = (1 - microscope.tail_fraction, microscope.tail_fraction)
-    for share, width in zip(shares, (lengths["probe_width"], lengths["tail_width"]), strict=True):
-        peaks = share * electrons * scan.pixel_size**2 / (2 * math.pi * width**2)
-        total += sum_of_gaussians(scan, places, peaks, width=width)
+    tail = microscope.tail_fraction
+    core_width, tail_width = lengths["probe_width"], lengths["tail_width"]
+    core_peaks = _peaks((1 - tail) * electrons, scan.pixel_size, core_width)
+    total = sum_of_gaussians(scan, places, core_peaks, width=core_width)
+    if tail > 0:
+        tail_peaks = _peaks(tail * electrons, scan.pixel_size, tail_width)
+        total += sum_of_broad_gaussians(scan, places, tail_peaks, width=tail_width)
     return total
+
+
+def _peaks(electrons: NDArray[np.float64], pixel: float, width: float) -> NDArray[np.float64]:
+    """Height of Gaussians that hold so many electrons, per pixel."""
+    return electrons * pixel**2 / (2 * math.pi * width**2)
 
 
 def _atomic_numbers(sites: Sites) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ class Microscope:
     Attributes
     ----------
     probe_width : length
-        Standard deviation of the image of one atom: 0.055 nm is 0.13 nm full
+        Standard deviation of the image of one atom: 0.05 nm is 0.12 nm full
         width at half maximum, probe, source size and vibration together.
     tail_width : length
         Standard deviation of the second, broader Gaussian: the tails that
@@ -50,15 +50,15 @@ class Microscope:
     .. [1] O. L. Krivanek et al., Nature 464, 571 (2010).
     """
 
-    probe_width: Length = "0.055 nm"
+    probe_width: Length = "0.05 nm"
     tail_width: Length = "0.13 nm"
-    tail_fraction: float = 0.25
+    tail_fraction: float = 0.35
     z_exponent: float = 1.64
-    electrons: float = 900.0
-    background: float = 0.15
+    electrons: float = 1200.0
+    background: float = 0.3
     slope: float = 0.3
     readout_noise: float = 0.5
-    jitter: Length = "0.004 nm"
+    jitter: Length = "0.006 nm"
     drift: Length = "0.1 nm"
     distortion: float = 0.005
 
