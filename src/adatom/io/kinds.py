@@ -423,13 +423,11 @@ def _in_house_unit(draft: Draft, values: Any) -> tuple[Any, str]:  # noqa: ANN40
 
 
 def _attrs(draft: Draft, unit: str, more: dict[str, Any]) -> dict[str, Any]:
-    attrs: dict[str, Any] = {
-        "units": unit,
-        "source": draft.path.name,
-        "dataset": draft.signal.name,
-        **draft.signal.metadata,
-        **more,
-    }
+    attrs: dict[str, Any] = {"units": unit, "source": draft.path.name}
+    if len(draft.file.signals) > 1:
+        attrs["dataset"] = draft.signal.name
+    attrs.update(draft.signal.metadata)
+    attrs.update(more)
     notes = list(dict.fromkeys([*draft.signal.notes, *draft.notes]))
     if notes:
         attrs["notes"] = notes

@@ -58,7 +58,7 @@ def read_image(
     -------
     Image
         In memory, in nm, mm or px. ``attrs`` hold ``source`` (name of the
-        file), ``dataset``, what the file says of ``title``, ``instrument``,
+        file), ``dataset`` where it holds several, what the file says of ``title``, ``instrument``,
         ``beam_energy`` (eV) and ``date``, and notes.
 
     Raises

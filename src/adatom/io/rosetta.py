@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from adatom.io.guard import collected_chatter, read_error
+from adatom.io.metadata import facts_from_dictionary
 from adatom.io.signals import COLORS, RawAxis, RawFile, RawSignal
-from adatom.units import house_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,16 +54,16 @@ def read_dictionaries(
 def signal_from_dictionary(entry: Mapping[str, Any], notes: tuple[str, ...], /) -> RawSignal:
     """Turn a dictionary of RosettaSciIO into the common form."""
     values, colors = _without_colors(entry["data"])
-    metadata = entry.get("metadata", {})
-    known = known_metadata(metadata)
+    facts, odd = facts_from_dictionary(entry)
+    quantity = facts.pop("quantity", "")
     return RawSignal(
         values=values,
         axes=tuple(_axis(axis) for axis in entry["axes"]),
-        name=known.get("title", ""),
+        name=facts.get("title", ""),
         colors=colors,
-        unit=_unit_in_parentheses(metadata.get("Signal", {}).get("quantity", "")),
-        metadata=known,
-        notes=notes,
+        unit=_unit_in_parentheses(quantity),
+        metadata=facts,
+        notes=(*notes, *odd),
     )
 
 
@@ -109,23 +109,3 @@ def _unit_in_parentheses(quantity: object) -> str:
     """Find the unit in a quantity such as "Intensity (Counts)"."""
     _, bracket, rest = str(quantity).partition("(")
     return rest.rpartition(")")[0].strip() if bracket else ""
-
-
-def known_metadata(metadata: Mapping[str, Any], /) -> dict[str, Any]:
-    """Pick what is worth keeping from HyperSpy's metadata."""
-    known: dict[str, Any] = {}
-    general = metadata.get("General", {})
-    for name in ("title", "date", "time"):
-        value = general.get(name)
-        if isinstance(value, str) and value not in {"", "__unnamed__"}:
-            known[name] = value
-    instrument = metadata.get("Acquisition_instrument", {})
-    for sort in ("TEM", "SEM"):
-        branch = instrument.get(sort, {})
-        if isinstance(branch.get("microscope"), str):
-            known["instrument"] = branch["microscope"]
-        energy = branch.get("beam_energy")
-        if energy is not None and np.isfinite(energy):
-            # HyperSpy keeps it in keV (written as kV in old files).
-            known["beam_energy"] = float(energy) * house_unit("keV")[1]
-    return known

@@ -55,10 +55,18 @@ class PagedArray:
         pages = np.arange(self.shape[0])[first]
         with collected_chatter(("tifffile",)), tifffile.TiffFile(self.path) as file:
             series = file.series[self.series]
-            stack = [series.pages[int(i)].asarray() for i in np.atleast_1d(pages)]
+            stack = [_page(series, int(i)) for i in np.atleast_1d(pages)]
         if np.ndim(pages) == 0:
             return np.asarray(stack[0][tuple(rest)])
         return np.stack(stack)[(slice(None), *rest)]
+
+
+def _page(series: tifffile.TiffPageSeries, number: int) -> NDArray[Any]:
+    page = series.pages[number]
+    if page is None:
+        msg = f"page {number} is missing"
+        raise ValueError(msg)
+    return np.asarray(page.asarray())
 
 
 def read_signals(path: Path, family: str, /) -> RawFile:

@@ -1,0 +1,46 @@
+"""All files that a reading depends on: the file itself, and what lies beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adatom.io.sidecar import sidecar_of_file
+
+# TIA splits a measurement: the header is in the .emi, the numbers are in .ser files.
+_TIA = (".emi", ".ser")
+
+
+def companion_files(path: str | Path, /) -> list[Path]:
+    """List the files whose content a reading of `path` depends on, sorted.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or the folder of a zspy store.
+
+    Returns
+    -------
+    list of Path
+        For provenance and caches: the result of reading may change if one
+        of these does.
+
+    Examples
+    --------
+    >>> [file.name for file in companion_files("lattice.npy")]
+    ['lattice.npy']
+    """
+    place = Path(path)
+    if place.is_dir():
+        return sorted(file for file in place.rglob("*") if file.is_file())
+    files = {place}
+    sidecar = sidecar_of_file(place)
+    if sidecar is not None:
+        files.add(sidecar)
+    if place.suffix.lower() in _TIA:
+        stem = place.stem.rpartition("_")[0] if place.suffix.lower() == ".ser" else place.stem
+        files.update(
+            other
+            for other in place.parent.iterdir()
+            if other.suffix.lower() in _TIA and stem and other.stem.startswith(stem)
+        )
+    return sorted(files)
