@@ -1,0 +1,34 @@
+"""Maps and sites -> features.
+
+=======================  ===========================================================
+``neighbor_vectors``     sites -> sites with the vectors to their neighbors, in the
+                         slots of a reference star
+``features_from_sites``  what was measured of sites -> features
+``site_patches``         the image around each site, cut at its sub-pixel center
+``window_spectra``       Fourier magnitudes of windows that slide over an image
+=======================  ===========================================================
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adatom._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from adatom.descriptors.neighbors import neighbor_vectors
+    from adatom.descriptors.patches import site_patches
+    from adatom.descriptors.site_features import features_from_sites
+    from adatom.descriptors.windows import window_spectra
+
+__all__ = ["features_from_sites", "neighbor_vectors", "site_patches", "window_spectra"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "features_from_sites": "site_features",
+        "neighbor_vectors": "neighbors",
+        "site_patches": "patches",
+        "window_spectra": "windows",
+    },
+)
