@@ -231,7 +231,6 @@ def _draw_colorbar(
     values: np.ndarray[tuple[int, ...], np.dtype[np.floating]],
 ) -> None:
     low, high = picture.get_clim()
-    low, high = 0.0 if low is None else float(low), 1.0 if high is None else float(high)
     box, (width, _) = panel.axes.get_position(), panel.figure.get_size_inches()
     bar_axes = panel.figure.add_axes((box.x1 + 0.1 / width, box.y0, 0.12 / width, box.height))
     measured = values[np.isfinite(values)]

@@ -146,7 +146,7 @@ def draw_histograms(quantities: Sequence[tuple[str, str, NDArray[np.floating]]])
     quantities = [q for q in quantities if np.isfinite(q[2]).sum() > 1]
     columns = min(3, max(1, len(quantities)))
     rows = max(1, -(-len(quantities) // columns))
-    figure = new_figure(columns * 2.5 + 0.1, rows * 1.75)
+    figure = new_figure(columns * 2.5 + 0.1, rows * 1.75 + 0.12)
     for place, (text, unit, values) in enumerate(quantities):
         row, column = divmod(place, columns)
         axes = place_axes(figure, 0.15 + 2.5 * column, 0.62 + 1.75 * (rows - 1 - row), 2.2, 1.05)

@@ -1,0 +1,222 @@
+"""Which pictures a result gets: decided by its kind and by what it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from adatom.plotting import (
+    plot_class_choice,
+    plot_class_means,
+    plot_classes,
+    plot_comparison,
+    plot_features,
+    plot_image,
+    plot_members,
+    plot_movie,
+    plot_neighbor_vectors,
+    plot_regions,
+    plot_site_statistics,
+    plot_sites,
+    plot_spectral_map,
+)
+from adatom.report.files import file_stem
+from adatom.schema import (
+    CLASSES,
+    FEATURES,
+    IMAGE,
+    MASK,
+    MOVIE,
+    SITES,
+    SPECTRAL_MAP,
+    TABLE,
+)
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from adatom.report.lineage import Lineage, Result
+    from adatom.report.records import StepRecord
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture to be drawn.
+
+    Attributes
+    ----------
+    name : str
+        Of its file, without ending.
+    wide : bool
+        Whether it takes the width of the page; others stand side by side.
+    """
+
+    name: str
+    caption: str
+    draw: Callable[[], Figure]
+    wide: bool = False
+
+
+def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
+    """List the pictures of a result."""
+    if result.kind is None:
+        return []
+    painters = {
+        IMAGE.name: _image,
+        MOVIE.name: _movie,
+        SPECTRAL_MAP.name: _spectral_map,
+        MASK.name: _regions,
+        SITES.name: _sites,
+        FEATURES.name: _features,
+        CLASSES.name: _classes,
+        TABLE.name: _table,
+    }
+    painter = painters.get(result.kind.name)
+    return painter(lineage, result) if painter else []
+
+
+def main_result(lineage: Lineage, /) -> Result | None:
+    """Pick the result whose picture opens the report: classes, else sites, else an image."""
+    for kind in (CLASSES, SITES, MASK, IMAGE, MOVIE, SPECTRAL_MAP):
+        of_kind = lineage.of_kind(kind)
+        if of_kind:
+            return of_kind[-1]
+    return None
+
+
+def main_picture(lineage: Lineage, /) -> Picture | None:
+    """Give the picture that opens the report."""
+    result = main_result(lineage)
+    pictures = pictures_of(lineage, result) if result else []
+    return pictures[0] if pictures else None
+
+
+def comparison_picture(lineage: Lineage, step: StepRecord, /) -> list[Picture]:
+    """Give the picture of sites against the truth, for a step that compared them."""
+    if step.step != "localization.compare_sites":
+        return []
+    compared = [lineage.results[name] for name in step.data if name in lineage.results]
+    compared = [one for one in compared if one.kind is SITES]
+    if len(compared) != 2:
+        return []
+    found, truth = (one.value for one in compared)
+    reach = step.settings.get("max_distance")
+    draw = partial(plot_comparison, found, truth, _ground(lineage, step))
+    caption = f"{step.data[0]} against {step.data[1]}: hits, misses and false sites."
+    settled = partial(draw, max_distance=reach) if isinstance(reach, str) else draw
+    return [Picture(f"{file_stem(step.name)}-comparison", caption, settled, wide=True)]
+
+
+def _ground(lineage: Lineage, step: StepRecord) -> xr.DataArray | None:
+    image = lineage.origin(step, IMAGE, MOVIE)
+    return image.value if image is not None else None
+
+
+def _image(_: Lineage, result: Result) -> list[Picture]:
+    name = file_stem(result.name)
+    caption = f"{result.name}: {' x '.join(map(str, result.value.shape))} pixels."
+    return [Picture(name, caption, partial(plot_image, result.value), wide=True)]
+
+
+def _movie(_: Lineage, result: Result) -> list[Picture]:
+    caption = f"{result.name}: {result.value.sizes['frame']} frames, some of them."
+    draw = partial(plot_movie, result.value)
+    return [Picture(file_stem(result.name), caption, draw, wide=True)]
+
+
+def _spectral_map(_: Lineage, result: Result) -> list[Picture]:
+    name = file_stem(result.name)
+    return [
+        Picture(name, f"{result.name}: mean over all channels.",
+                partial(plot_spectral_map, result.value), wide=True),
+        Picture(f"{name}-mean", f"{result.name}: mean over all pixels.",
+                partial(plot_features, result.value)),
+    ]  # fmt: skip
+
+
+def _regions(lineage: Lineage, result: Result) -> list[Picture]:
+    image = _ground(lineage, result.step)
+    if image is not None and image.shape != result.value.shape:
+        image = None
+    caption = f"{result.name}: what was left out of the analysis is tinted."
+    draw = partial(plot_regions, result.value, image)
+    return [Picture(file_stem(result.name), caption, draw, wide=True)]
+
+
+def _sites(lineage: Lineage, result: Result) -> list[Picture]:
+    name, sites = file_stem(result.name), result.value
+    before = lineage.origin(result.step, SITES)
+    if "neighbor_vector" in sites and before is not None:
+        caption = (
+            f"{result.name}: vectors from each site to its neighbors; arrows are the means of the "
+            "slots, one star of arrows for each sublattice."
+        )
+        return [Picture(f"{name}-neighbors", caption, partial(plot_neighbor_vectors, sites))]
+    caption = f"{result.name}: every site, over the image."
+    draw = partial(plot_sites, sites, _ground(lineage, result.step))
+    pictures = [Picture(name, caption, draw, wide=True)]
+    if sites.sizes["site"] > 2 and {"width", "amplitude", "covariance"} & set(sites):
+        caption = f"{result.name}: how neighbor distances and fitted numbers spread."
+        draw = partial(plot_site_statistics, sites)
+        pictures.append(Picture(f"{name}-statistics", caption, draw))
+    return pictures
+
+
+def _features(_: Lineage, result: Result) -> list[Picture]:
+    name, features = file_stem(result.name), result.value
+    if features.dims[0] == "class":
+        caption = f"{result.name}: the mean of each class."
+        return [Picture(name, caption, partial(plot_class_means, features))]
+    caption = f"{result.name}: the mean of all rows."
+    return [Picture(name, caption, partial(plot_features, features))]
+
+
+def _classes(lineage: Lineage, result: Result) -> list[Picture]:
+    name, classes = file_stem(result.name), result.value
+    sites, features = lineage.origin(result.step, SITES), _features_of(lineage, result)
+    if sites is not None and sites.value.sizes["site"] != classes["label"].size:
+        sites = None
+    ground = _ground(lineage, result.step)
+    draw = partial(plot_classes, classes, ground, sites.value if sites else None)
+    over = " over the image; small classes are ringed" if ground is not None else ""
+    pictures = [Picture(name, f"{result.name}: where each class is{over}.", draw, wide=True)]
+    if features is not None:
+        caption = f"{result.name}: the mean of each class and the number of its members."
+        draw = partial(plot_class_means, features, classes)
+        pictures.append(Picture(f"{name}-means", caption, draw))
+        doubt = (
+            "those of the lowest probability"
+            if "probability" in classes
+            else "those farthest from the mean"
+        )
+        caption = (
+            f"{result.name}: typical members are those nearest to the mean of their class, "
+            f"doubtful ones {doubt}."
+        )
+        draw = partial(plot_members, features, classes)
+        pictures.append(Picture(f"{name}-members", caption, draw, wide=True))
+    if sites is not None and "neighbor_vector" in sites.value:
+        caption = f"{result.name}: vectors to the neighbors, class by class."
+        draw = partial(plot_neighbor_vectors, sites.value, classes)
+        pictures.append(Picture(f"{name}-neighbors", caption, draw))
+    return pictures
+
+
+def _features_of(lineage: Lineage, result: Result) -> xr.DataArray | None:
+    """Find the features whose rows the labels belong to."""
+    for origin in lineage.origins(result.step):
+        fits = origin.kind in {FEATURES, SPECTRAL_MAP}
+        if fits and origin.value.shape[:-1] == result.value["label"].shape:
+            return origin.value  # type: ignore[no-any-return]
+    return None
+
+
+def _table(_: Lineage, result: Result) -> list[Picture]:
+    table = result.value
+    if "n_classes" not in table or "n_classes" not in table.attrs:
+        return []
+    caption = f"{result.name}: every index against the number of classes."
+    return [Picture(file_stem(result.name), caption, partial(plot_class_choice, table), wide=True)]

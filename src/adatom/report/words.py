@@ -1,0 +1,275 @@
+"""Results told in words and key figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adatom.schema import (
+    CLASSES,
+    IMAGE,
+    MASK,
+    MOVIE,
+    SITES,
+    SPECTRAL_MAP,
+    TABLE,
+    pixel_size,
+    space_unit,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import xarray as xr
+
+    from adatom.report.lineage import Lineage, Result
+    from adatom.report.records import StepRecord
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A key figure: "617", "atoms found"."""
+
+    value: str
+    name: str
+
+
+def number_text(value: object, /, *, digits: int = 4) -> str:
+    """Write a number for reading; what was not measured is a dash.
+
+    Examples
+    --------
+    >>> number_text(0.14213), number_text(float("nan")), number_text(12345)
+    ('0.1421', '–', '12345')
+    """
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        if math.isnan(number):
+            return "\N{EN DASH}"
+        if number.is_integer() and abs(number) < 1e6:
+            return str(int(number))
+        return f"{number:.{digits}g}"
+    return str(value)
+
+
+def value_text(value: object, /) -> str:
+    """Write a setting as a recipe would."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{value}"'
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return ", ".join(f"{name} = {value_text(one)}" for name, one in fields)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} = {value_text(one)}" for name, one in value.items())
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(value_text, value))}]"
+    return number_text(value, digits=12)
+
+
+def bytes_text(n_bytes: int, /) -> str:
+    """Write a size in bytes.
+
+    Examples
+    --------
+    >>> bytes_text(2_500_000)
+    '2.5 MB'
+    """
+    size, unit = float(n_bytes), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.3g} {unit}" if unit != "bytes" else f"{n_bytes} bytes"
+
+
+def seconds_text(seconds: float | None, /) -> str:
+    """Write a duration."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def list_text(parts: Sequence[object], /) -> str:
+    """Join words: "a, b and c"."""
+    words = [str(part) for part in parts]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def count_text(count: int, noun: str, /) -> str:
+    """Write "1 class", "3 classes", "617 atoms".
+
+    Examples
+    --------
+    >>> count_text(1, "class"), count_text(2, "class")
+    ('1 class', '2 classes')
+    """
+    return f"{count} {noun if count == 1 else noun + ('es' if noun.endswith('s') else 's')}"
+
+
+def field_text(data: xr.DataArray, /) -> str:
+    """Write the size of a map, width first: "4.0 x 4.0 nm"."""
+    unit = space_unit(data)
+    if min(data.sizes["y"], data.sizes["x"]) < 2:
+        return f"{data.sizes['x']} x {data.sizes['y']} px"
+    step_y, step_x = pixel_size(data)
+    if unit == "px" and step_x == step_y == 1:
+        return f"{data.sizes['x']} x {data.sizes['y']} px"
+    width, height = step_x * data.sizes["x"], step_y * data.sizes["y"]
+    return f"{_two_digits(width)} x {_two_digits(height)} {unit}"
+
+
+def _two_digits(value: float) -> str:
+    return (
+        f"{value:.1f}" if 1 <= value < 100 else f"{value:.0f}" if value >= 100 else f"{value:.2g}"
+    )
+
+
+def shape_text(value: Any, /) -> str:  # noqa: ANN401 -- any result
+    """Say how large a result is."""
+    if hasattr(value, "sizes"):
+        sizes = ", ".join(f"{dim} {size}" for dim, size in value.sizes.items())
+        dtype = f", {value.dtype}" if hasattr(value, "dtype") else ""
+        return f"{sizes}{dtype}"
+    return type(value).__name__
+
+
+def found_sites(lineage: Lineage, /) -> Result | None:
+    """Find the sites that the run is about: found in an image, not simulated or read."""
+    sites = lineage.of_kind(SITES)
+    found = [one for one in sites if one.step.step.startswith("localization.")]
+    return next(iter(found or sites), None)
+
+
+def sites_noun(step: StepRecord, /) -> str:
+    """Call sites atoms where the step does."""
+    return "atom" if "atom" in step.step.rpartition(".")[2] else "site"
+
+
+def summary_sentences(lineage: Lineage, /) -> list[str]:
+    """Tell in a few sentences what the run found."""
+    sentences = []
+    sites = found_sites(lineage)
+    if sites is not None:
+        sentences += _sites_sentences(lineage, sites)
+    else:
+        sentences += _maps_sentences(lineage)
+    sentences += [_region_sentence(mask.value) for mask in lineage.of_kind(MASK)]
+    sentences += [_choice_sentence(table.value) for table in choices(lineage)]
+    classes = lineage.of_kind(CLASSES)
+    for result in classes:
+        name = f"{result.name}: " if len(classes) > 1 else ""
+        sentences.append(f"{name}{_class_sentence(result.value)}")
+    return sentences
+
+
+def choices(lineage: Lineage, /) -> list[Result]:
+    """Give the tables in which a number of classes was chosen."""
+    return [table for table in lineage.of_kind(TABLE) if "n_classes" in table.value.attrs]
+
+
+def _sites_sentences(lineage: Lineage, sites: Result) -> list[str]:
+    noun = sites_noun(sites.step)
+    count = count_text(sites.value.sizes["site"], noun)
+    image = lineage.origin(sites.step, IMAGE, MOVIE)
+    place = f" in {field_text(image.value)}" if image is not None else ""
+    spacing = sites.value.attrs.get("spacing")
+    apart = (
+        f", nearest-neighbor distance {number_text(float(spacing), digits=3)} "
+        f"{space_unit(sites.value)}"
+        if spacing
+        else ""
+    )
+    sentences = [f"{count} found{place}{apart}."]
+    if "fit_ok" in sites.value:
+        failed = int((~sites.value["fit_ok"].values.astype(bool)).sum())
+        if failed:
+            told = "The fit of 1 of them" if failed == 1 else f"The fits of {failed} of them"
+            sentences.append(f"{told} failed: the position is the finder's.")
+    return sentences
+
+
+def _maps_sentences(lineage: Lineage) -> list[str]:
+    for kind in (IMAGE, MOVIE, SPECTRAL_MAP):
+        for result in lineage.of_kind(kind)[:1]:
+            return [f"{kind.name} of {field_text(result.value)}."]
+    return []
+
+
+def _region_sentence(mask: xr.DataArray) -> str:
+    left_out = 100 * (1 - float(mask.mean()))
+    if left_out == 0:
+        return "The whole area was analyzed."
+    return f"{left_out:.1f} % of the area was left out of the analysis."
+
+
+def class_counts(classes: xr.Dataset, /) -> tuple[dict[int, int], int]:
+    """Count the members of each class, and those without a class."""
+    labels, counts = np.unique(classes["label"].values, return_counts=True)
+    members = dict(zip(labels.tolist(), counts.tolist(), strict=True))
+    unclassified = sum(members.pop(label) for label in list(members) if label < 0)
+    return members, unclassified
+
+
+def _class_sentence(classes: xr.Dataset) -> str:
+    members, unclassified = class_counts(classes)
+    if not members:
+        return "Nothing was classified."
+    shown = list(members.values())[:12]
+    more = f" and {len(members) - 12} smaller ones" if len(members) > 12 else ""
+    text = f"{count_text(len(members), 'class')} of {list_text(shown)}{more} members"
+    if members == {next(iter(members)): 1}:
+        text = "1 class of 1 member"
+    return f"{text}; {unclassified} not classified." if unclassified else f"{text}."
+
+
+def _choice_sentence(table: xr.Dataset) -> str:
+    reason = str(table.attrs.get("reason", "")).strip().rstrip(".")
+    number = count_text(int(table.attrs["n_classes"]), "class")
+    return f"{number} chosen: {reason}." if reason else f"{number} chosen."
+
+
+def key_figures(lineage: Lineage, /) -> list[Figure]:
+    """Pick the numbers that stand in large print."""
+    figures = []
+    sites = found_sites(lineage)
+    if sites is not None:
+        noun = sites_noun(sites.step)
+        figures.append(Figure(str(sites.value.sizes["site"]), f"{noun}s found"))
+        if sites.value.attrs.get("spacing"):
+            spacing = number_text(float(sites.value.attrs["spacing"]), digits=3)
+            figures.append(Figure(f"{spacing} {space_unit(sites.value)}", "nearest neighbors"))
+        image = lineage.origin(sites.step, IMAGE, MOVIE)
+        if image is not None:
+            figures.append(Figure(field_text(image.value), "field of view"))
+    for result in lineage.of_kind(CLASSES)[-1:]:
+        members, unclassified = class_counts(result.value)
+        figures.append(Figure(str(len(members)), "classes" if len(members) != 1 else "class"))
+        if unclassified:
+            figures.append(Figure(str(unclassified), "not classified"))
+    return figures + _scores(lineage)
+
+
+def _scores(lineage: Lineage) -> list[Figure]:
+    names = {"f1": "F1 against the truth", "ari": "adjusted Rand index"}
+    return [
+        Figure(number_text(result.value, digits=3), names[field])
+        for name, result in lineage.results.items()
+        if (field := name.rpartition(".")[2]) in names and isinstance(result.value, float)
+    ]
+
+
+def settings_text(settings: Mapping[str, Any], /) -> list[tuple[str, str]]:
+    """List settings as names and values, those with settings of their own spread out."""
+    return [(name, value_text(value)) for name, value in settings.items()]
