@@ -1,0 +1,120 @@
+"""``adatom run``: a recipe over files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adatom.errors import RecipeError, SettingError
+
+if TYPE_CHECKING:
+    from adatom.recipes.runs import RunSummary
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument("recipe", help="a TOML file, or the name of a shipped recipe")
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="each goes through the recipe by itself"
+    )
+    parser.add_argument(
+        "--out", metavar="RUN", help="the run folder (default: runs/<name of the recipe>)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="changes",
+        metavar="STEP.KEY=VALUE",
+        help="change a setting for this run; may be given again",
+    )
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        dest="inputs",
+        metavar="NAME=FILE",
+        help="a file, or a quoted pattern, for an input of the recipe; may be given again",
+    )
+    parser.add_argument("--seed", type=int, help="for all steps that have a seed")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="files worked on at once (default: one a processor)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from adatom.cli._progress import TerminalProgress
+    from adatom.recipes.runs import run_recipe
+    from adatom.recipes.shipped import find_recipe
+    from adatom.recipes.sources import files_of_pattern
+
+    if arguments.jobs is not None and arguments.jobs < 1:
+        msg = f"--jobs {arguments.jobs} must be 1 or more"
+        raise SettingError(msg)
+    recipe = find_recipe(arguments.recipe)
+    summary = run_recipe(
+        recipe,
+        [path for pattern in arguments.files for path in files_of_pattern(pattern)],
+        out=arguments.out or Path("runs") / recipe.name,
+        inputs=_inputs(arguments.inputs),
+        changes=_changes(arguments.changes),
+        seed=arguments.seed,
+        n_processes=arguments.jobs,
+        progress=TerminalProgress(),
+    )
+    print_summary(summary)
+    return 0 if summary.is_good else 1
+
+
+def _changes(given: list[str]) -> dict[str, str]:
+    changes = {}
+    for change in given:
+        target, equals, value = change.partition("=")
+        if not equals:
+            msg = f"--set {change}: write step.setting=value, such as --set atoms.contrast=dark"
+            raise SettingError(msg)
+        changes[target.strip()] = value.strip()
+    return changes
+
+
+def _inputs(given: list[str]) -> dict[str, list[str | Path]]:
+    from adatom.recipes.sources import files_of_pattern
+
+    inputs: dict[str, list[str | Path]] = {}
+    for text in given:
+        name, equals, pattern = text.partition("=")
+        if not equals:
+            msg = f"--input {text}: write name=file, such as --input labels=labels.png"
+            raise RecipeError(msg)
+        inputs.setdefault(name.strip(), []).extend(files_of_pattern(pattern))
+    return inputs
+
+
+def print_summary(summary: RunSummary) -> None:
+    """Tell where the reports are, what to mind, and at the end what failed."""
+    every = (*summary.outcomes, *((summary.collected,) if summary.collected else ()))
+    for outcome in every:
+        for text in outcome.warnings:
+            print(f"note: {outcome.name}: {text}", file=sys.stderr)
+    if len(summary.reports) > 1 and (summary.folder / "index.html").is_file():
+        print(f"{len(summary.reports)} reports: {summary.folder / 'index.html'}")
+    else:
+        for report in summary.reports:
+            print(f"report: {report}")
+    if summary.is_good:
+        return
+    n_items, n_failed = len(every), len(summary.failures)
+    print(f"{n_failed} of {n_items} failed:", file=sys.stderr)
+    for outcome in summary.failures:
+        print(f"  {outcome.name}: {outcome.error or outcome.report_error}", file=sys.stderr)
+        print(f"    traceback in {_trace(summary.folder / outcome.name)}", file=sys.stderr)
+    for problem in summary.problems:
+        print(f"  {problem}", file=sys.stderr)
+
+
+def _trace(folder: Path) -> Path:
+    names = ("error.txt", "report_error.txt")
+    return next((folder / name for name in names if (folder / name).is_file()), folder)
