@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ from adatom.simulation.lattices import Crystal, lattice_sites
 from adatom.simulation.microscope import Microscope
 from adatom.simulation.rendering import sum_of_broad_gaussians, sum_of_gaussians
 from adatom.simulation.scanning import ScanPath, exact_scan, random_scan
-from adatom.units import LENGTH, Length, length_from_setting
+from adatom.units import LENGTH, SPACE_UNITS, Length, length_from_setting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -259,8 +260,8 @@ def simulate_lattice(
         msg = f"{size=} must be 2 or more, {snr=} more than 0"
         raise SettingError(msg)
     step, unit = LENGTH.check(pixel_size, name="pixel_size")
-    if unit not in {"nm", "mm", "px"} or not step > 0:
-        msg = f"{pixel_size=} must be a positive length in nm, mm or px"
+    if unit not in SPACE_UNITS or not step > 0:
+        msg = f"{pixel_size=} must be a positive length in {', '.join(SPACE_UNITS)}"
         raise UnitError(msg)
     spacing = length_from_setting(crystal.spacing, unit=unit, pixel_size=step, name="spacing")
     sigma = length_from_setting(width, unit=unit, pixel_size=step, spacing=spacing, name="width")
@@ -269,10 +270,9 @@ def simulate_lattice(
         raise SettingError(msg)
     crystal_rng, noise_rng = np.random.default_rng(seed).spawn(2)
     sites = lattice_sites(
-        crystal=crystal,
+        crystal=replace(crystal, spacing=f"{spacing!r} {unit}"),
         field=(size * step, size * step),
-        unit=unit,  # type: ignore[arg-type]
-        pixel_size=step,
+        unit=unit,
         margin=6 * sigma,
         seed=int(crystal_rng.integers(2**31)),
     )

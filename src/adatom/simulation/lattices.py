@@ -89,8 +89,7 @@ def lattice_sites(
     *,
     crystal: Crystal = Crystal(),
     field: tuple[float, float] = (256.0, 256.0),
-    unit: Literal["nm", "mm", "px"] = "px",
-    pixel_size: float | None = None,
+    unit: str = "px",
     margin: float = 0.0,
     seed: int = 0,
 ) -> Sites:
@@ -104,8 +103,6 @@ def lattice_sites(
         Height and width of the field in `unit`; its first corner is the origin.
     unit : {"nm", "mm", "px"}
         Unit of the positions.
-    pixel_size : float, optional
-        Size of a pixel in `unit`, for a spacing given in px.
     margin : float
         Sites are laid out as far as this beyond the field, in `unit`, so
         that an image of the field has no dark edge.
@@ -117,6 +114,11 @@ def lattice_sites(
     Sites
         With ``species``, ``class`` (as the species) and ``sublattice``.
 
+    Raises
+    ------
+    UnitError
+        If the spacing is not a length in `unit` or convertible to it.
+
     Examples
     --------
     >>> sites = lattice_sites(crystal=Crystal("honeycomb", spacing="10 px"), field=(100.0, 100.0))
@@ -126,8 +128,7 @@ def lattice_sites(
     if unit not in SPACE_UNITS:
         msg = f"{unit=} must be one of {', '.join(SPACE_UNITS)}"
         raise SettingError(msg)
-    size = 1.0 if unit == "px" else pixel_size
-    spacing = length_from_setting(crystal.spacing, unit=unit, pixel_size=size, name="spacing")
+    spacing = length_from_setting(crystal.spacing, unit=unit, name="spacing")
     rng = np.random.default_rng(seed)
     cell = _CELLS[crystal.lattice]
     positions, number = _filled_field(cell, crystal, spacing, field, margin, rng)
