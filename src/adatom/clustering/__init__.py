@@ -1,0 +1,72 @@
+"""Features -> classes.
+
+========================  =====================================================
+`cluster_kmeans`          classes by k-means, exact at any size
+`cluster_gaussian_mixture`  soft classes by a mixture of Gaussians with outliers
+`choose_n_classes`        how many classes the features show, 1 included
+`fit_kmeans`              the k-means model alone
+`fit_gaussian_mixture`    the mixture model alone
+`assign_classes`          classes of any features by a fitted model
+`class_means`             mean features of every class
+`compare_classes`         classes against a label image drawn by an expert
+`KMeansModel`             what k-means learnt
+`MixtureModel`            what a mixture learnt
+`model_from_dataset`      any of these models from its stored form
+`Clustering`              classes with their model
+`ClassComparison`         scores, confusion and agreement map of a comparison
+========================  =====================================================
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adatom._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from adatom.clustering.assigning import assign_classes, class_means
+    from adatom.clustering.choosing import choose_n_classes
+    from adatom.clustering.comparing import ClassComparison, compare_classes
+    from adatom.clustering.gaussian_mixture import cluster_gaussian_mixture, fit_gaussian_mixture
+    from adatom.clustering.kmeans import cluster_kmeans, fit_kmeans
+    from adatom.clustering.models import (
+        Clustering,
+        KMeansModel,
+        MixtureModel,
+        model_from_dataset,
+    )
+
+__all__ = [
+    "ClassComparison",
+    "Clustering",
+    "KMeansModel",
+    "MixtureModel",
+    "assign_classes",
+    "choose_n_classes",
+    "class_means",
+    "cluster_gaussian_mixture",
+    "cluster_kmeans",
+    "compare_classes",
+    "fit_gaussian_mixture",
+    "fit_kmeans",
+    "model_from_dataset",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "ClassComparison": "comparing",
+        "Clustering": "models",
+        "KMeansModel": "models",
+        "MixtureModel": "models",
+        "assign_classes": "assigning",
+        "choose_n_classes": "choosing",
+        "class_means": "assigning",
+        "cluster_gaussian_mixture": "gaussian_mixture",
+        "cluster_kmeans": "kmeans",
+        "compare_classes": "comparing",
+        "fit_gaussian_mixture": "gaussian_mixture",
+        "fit_kmeans": "kmeans",
+        "model_from_dataset": "models",
+    },
+)

@@ -1,0 +1,230 @@
+"""Classes of any features by a model, and the mean features of classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from adatom.clustering.lloyd import nearest_means
+from adatom.clustering.mixtures import class_log_densities, log_sum
+from adatom.clustering.models import KMeansModel, MixtureModel, check_features_fit
+from adatom.errors import KindError
+from adatom.numerics.blocks import blocks
+from adatom.numerics.folds import fold, map_to
+from adatom.numerics.groups import counts_by_group, sums_by_group
+from adatom.schema import CLASSES, FEATURES, Classes, Features, add_note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from adatom.numerics.blocks import Block
+
+    Work = Callable[[Block], Sequence[NDArray[Any]]]
+
+
+def assign_classes(features: Features, model: KMeansModel | MixtureModel, /) -> Classes:
+    """Assign a class to every row of features by a model that was fitted before.
+
+    Features are streamed, what is assigned stands in memory.
+
+    Parameters
+    ----------
+    features : Features
+        Measured in the same way as what `model` was fitted to.
+    model : KMeansModel or MixtureModel
+        From `fit_kmeans`, `fit_gaussian_mixture` or the ``model`` of a
+        clustering.
+
+    Returns
+    -------
+    Classes
+        On the leading dims of the features, with their coordinates:
+
+        - ``label``: the class; -1 for rows with NaN.
+        - ``distance``: to the mean of the class; of a mixture in standard
+          deviations of the class (Mahalanobis), NaN for outliers.
+          Typical members are near.
+        - ``margin``: 0 on the boundary to another class, 1 far from it:
+          1 - d1/d2 with the distances to the nearest and second nearest mean
+          (the simplified silhouette); of a mixture the largest probability
+          less the second. Doubtful members have little.
+        - ``probability`` (..., class), of a mixture: of each class, that of
+          the outliers last.
+        - ``count`` (class): rows of each class.
+
+        ``attrs["n_classes"]`` counts all classes, that of the outliers
+        included; ``attrs["outlier_class"]`` is its label.
+
+    Raises
+    ------
+    KindError
+        If the features are not of the sort that the model was fitted to.
+
+    Examples
+    --------
+    >>> from adatom.clustering.kmeans import fit_kmeans
+    >>> rows = xr.DataArray([[0.0], [0.2], [5.0], [np.nan]], dims=("site", "feature"))
+    >>> model = fit_kmeans(rows, n_classes=2)
+    >>> assign_classes(rows, model)["label"].values
+    array([ 0,  0,  1, -1], dtype=int32)
+    """
+    FEATURES.check(features)
+    check_features_fit(features, model)
+    n_classes = len(model.counts)
+    cut = blocks(features)
+    label = np.full(cut.n_rows, -1, dtype=np.int32)
+    distance, margin = (np.full(cut.n_rows, np.nan, dtype=np.float32) for _ in range(2))
+    outputs: list[NDArray[Any]] = [label, distance, margin]
+    if isinstance(model, KMeansModel):
+        work = _by_means(model)
+    else:
+        outputs.append(np.full((cut.n_rows, n_classes), np.nan, dtype=np.float32))
+        work = _by_mixture(model)
+    map_to(cut, work, outputs)
+    places = features.dims[:-1]
+    classes = xr.Dataset(
+        {
+            name: (places, values.reshape(cut.shape))
+            for name, values in zip(("label", "distance", "margin"), outputs[:3], strict=True)
+        },
+        coords={
+            name: coord for name, coord in features.coords.items() if set(coord.dims) <= set(places)
+        },
+        attrs={k: features.attrs[k] for k in ("spacing", "extent") if k in features.attrs},
+    )
+    if len(outputs) > 3:
+        classes["probability"] = ((*places, "class"), outputs[3].reshape(*cut.shape, n_classes))
+    classes = classes.assign_coords({"class": np.arange(n_classes)})
+    classes["count"] = ("class", counts_by_group(label, n_groups=n_classes))
+    classes.attrs["n_classes"] = n_classes
+    if isinstance(model, MixtureModel) and model.outlier_class is not None:
+        classes.attrs["outlier_class"] = model.outlier_class
+    n_missing = int(np.count_nonzero(label < 0))
+    if n_missing:
+        add_note(
+            classes, f"{n_missing} of {cut.n_rows} rows hold NaN: they have label -1, no class"
+        )
+    return classes
+
+
+def _by_means(model: KMeansModel) -> Work:
+    origin = model.means.mean(axis=0)
+    centered = model.means - origin
+
+    def work(block: Block) -> Sequence[NDArray[Any]]:
+        rows = block.values - origin.astype(block.values.dtype)
+        means = centered.astype(rows.dtype)
+        labels, _ = nearest_means(rows, means[None], (means[None] ** 2).sum(axis=-1) / 2)
+        label = labels[0].astype(np.int32)
+        # Straight from the differences: by products, short distances would lose their digits.
+        distances = np.stack([np.sqrt(((rows - mean) ** 2).sum(axis=-1)) for mean in means])
+        near = distances[label, np.arange(len(rows))]
+        return label, near, _margin(near, _second(distances, label))
+
+    return work
+
+
+def _second(distances: NDArray[Any], label: NDArray[np.int32]) -> NDArray[Any]:
+    others = distances.copy()
+    others[label, np.arange(distances.shape[1])] = np.inf
+    second: NDArray[Any] = others.min(axis=0)
+    return second
+
+
+def _margin(near: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    margin = np.zeros_like(near)
+    # A single class has its second nearest mean at infinity: no row is doubtful.
+    np.divide(near, second, out=margin, where=second > 0)
+    return np.where(second > 0, np.clip(1 - margin, 0, 1), 0)
+
+
+def _by_mixture(model: MixtureModel) -> Work:
+    densities = class_log_densities(model)
+
+    def work(block: Block) -> Sequence[NDArray[Any]]:
+        centered = block.values - model.center.astype(block.values.dtype)
+        scores = (centered @ model.basis.T.astype(centered.dtype)).astype(np.float64)
+        log_densities, squares = densities(scores)
+        probability = np.exp(log_densities - log_sum(log_densities)[:, None])
+        label = probability.argmax(axis=1).astype(np.int32)
+        rows = np.arange(len(scores))
+        if model.outlier_class is not None:
+            squares = np.concatenate([squares, np.full((len(scores), 1), np.nan)], axis=1)
+        ranked = np.sort(probability, axis=1)
+        second = ranked[:, -2] if ranked.shape[1] > 1 else 0.0
+        return label, np.sqrt(squares[rows, label]), ranked[:, -1] - second, probability
+
+    return work
+
+
+def class_means(features: Features, classes: Classes, /) -> Features:
+    """Average the features of every class.
+
+    Parameters
+    ----------
+    features : Features
+        Numpy or dask inside; need not be those that were clustered, only on
+        the same places: the raw patches, say, of classes found on their
+        normalized form.
+    classes : Classes
+        On the leading dims of `features`.
+
+    Returns
+    -------
+    Features
+        Dims (class, feature), with the coordinates of the features, their
+        ``attrs`` (such as ``patch_shape``), and the coordinate ``count``
+        (class): rows that were averaged. A class without rows is NaN.
+
+    Raises
+    ------
+    KindError
+        If the classes do not lie on the leading dims of the features.
+
+    Examples
+    --------
+    >>> rows = xr.DataArray([[0.0], [2.0], [5.0]], dims=("site", "feature"))
+    >>> found = xr.Dataset({"label": ("site", [0, 0, 1])})
+    >>> class_means(rows, found).values
+    array([[1.],
+           [5.]])
+    """
+    FEATURES.check(features)
+    CLASSES.check(classes)
+    label = classes["label"]
+    places = features.dims[:-1]
+    if label.dims != places or label.shape != features.shape[:-1]:
+        msg = (
+            f"classes are on {dict(label.sizes)}, features on "
+            f"{ {dim: features.sizes[dim] for dim in places} }: they must be of the same places"
+        )
+        raise KindError(msg)
+    flat = label.values.ravel()
+    n_classes = int(classes.sizes.get("class", max(0, int(flat.max(initial=-1)) + 1)))
+    cut = blocks(features)
+
+    def step(block: Block) -> tuple[NDArray[Any], NDArray[Any]]:
+        groups = flat[block.rows][block.measured]
+        return (
+            sums_by_group(block.values, groups, n_groups=n_classes),
+            counts_by_group(groups, n_groups=n_classes),
+        )
+
+    sums, counts = fold(cut, step, lambda a, b: (a[0] + b[0], a[1] + b[1]))
+    means = sums / np.where(counts > 0, counts, np.nan)[:, None]
+    last = features.dims[-1]
+    return xr.DataArray(
+        means.astype(cut.dtype),
+        dims=("class", last),
+        coords={
+            **{name: c for name, c in features.coords.items() if c.dims == (last,)},
+            "class": np.arange(n_classes),
+            "count": ("class", counts),
+        },
+        name=features.name,
+        attrs=dict(features.attrs),
+    )

@@ -1,0 +1,199 @@
+"""How many classes features show: several indices in one sweep, and one answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from adatom.clustering.indices import (
+    calinski_harabasz,
+    gap,
+    simplified_silhouette,
+    stability,
+)
+from adatom.clustering.kmeans import stacked_starts
+from adatom.clustering.lloyd import lloyd_passes
+from adatom.clustering.modes import Sweep, count_modes, sweep_mixtures
+from adatom.clustering.subspace import scores_in, subspace_of
+from adatom.errors import SettingError, TooFewSitesError
+from adatom.numerics.blocks import blocks, blocks_from_array
+from adatom.numerics.executors import single_threaded_blas
+from adatom.numerics.moments import moments_of, sample_of
+from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Of more rows a sample says the same, sooner: a class of one in a thousand still has a few.
+_SAMPLE_ROWS: Final = 4096
+_N_STARTS: Final = 8
+
+
+class _Partition(NamedTuple):
+    means: NDArray[np.float64]
+    inertia: float
+
+
+def choose_n_classes(
+    features: Features, /, *, max_classes: int = 8, n_references: int = 10, seed: int = 0
+) -> Table:
+    """Find how many classes features show; the answer may be one.
+
+    The answer is the number of separate modes of the best mixture: mixtures
+    of one to `max_classes` elliptical classes, Gaussian or with heavier
+    tails, common or own covariance, are fitted and the best is taken by the
+    Bayesian information criterion [1]_; then classes between which its
+    density has no valley are counted as one [2]_, so that neither a long
+    class nor one that is no ellipsoid is taken for several.
+
+    The other columns are what is usually asked for beside it: the gap
+    statistic [3]_ and, from two classes on, the simplified silhouette, the
+    index of Calinski and Harabasz, and stability under resampling, all of
+    k-means.
+
+    Parameters
+    ----------
+    features : Features
+        Numpy or dask inside. Rows with NaN take no part. Of many rows a
+        stratified sample of 4096 decides; of many features the principal
+        components above the noise.
+    max_classes : int
+        Numbers tried are 1 to this one. Eight is about what a map of
+        colors can still show.
+    n_references : int
+        Random references of the gap statistic and resamplings of the
+        stability; ten settle them to a few per cent.
+    seed : int
+        Of the sample, the starts and the references.
+
+    Returns
+    -------
+    Table
+        One row for each number: ``n_classes``, ``bic`` (the smaller the
+        better), ``n_modes`` of that mixture, ``gap`` and ``gap_error``,
+        ``inertia``, and from 2 on ``silhouette``, ``calinski_harabasz`` and
+        ``stability`` (the larger the better; NaN for 1).
+        ``attrs["n_classes"]`` is the answer, ``attrs["reason"]`` says why.
+
+    Raises
+    ------
+    SettingError
+        If `max_classes` or `n_references` is out of range.
+    TooFewSitesError
+        If there are fewer than ten measured rows.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> rng = np.random.default_rng(0)
+    >>> rows = np.concatenate([rng.normal(0, 1, (60, 2)), rng.normal(9, 1, (30, 2))])
+    >>> table = choose_n_classes(xr.DataArray(rows, dims=("site", "feature")), max_classes=3)
+    >>> table.attrs["n_classes"]
+    2
+
+    References
+    ----------
+    .. [1] C. Fraley and A. E. Raftery, J. Am. Stat. Assoc. 97, 611 (2002).
+    .. [2] C. Hennig, Adv. Data Anal. Classif. 4, 3 (2010); the line between two classes from
+       S. Ray and B. G. Lindsay, Ann. Stat. 33, 2042 (2005), eq. 4.
+    .. [3] R. Tibshirani, G. Walther and T. Hastie, J. R. Stat. Soc. B 63, 411 (2001).
+    """
+    FEATURES.check(features)
+    if max_classes < 1 or n_references < 2:
+        msg = f"{max_classes=} must be 1 or more, {n_references=} 2 or more"
+        raise SettingError(msg)
+    cut = blocks(features)
+    with single_threaded_blas():
+        moments = moments_of(cut, scatter=True)
+        n_rows = int(moments.counts.sum())
+        if n_rows < 10:
+            msg = f"{n_rows} measured rows, a number of classes needs 10 or more to show"
+            raise TooFewSitesError(msg)
+        # Three classes share the rows at least where there is anything to choose.
+        subspace = subspace_of(moments, n_classes=3)
+        scores = scores_in(subspace, cut, moments.counts)
+        scored = blocks_from_array(scores)
+        rows = sample_of(scored, moments_of(scored).counts, n_rows=_SAMPLE_ROWS, seed=seed)
+        table = _table(rows.astype(np.float64), max_classes, n_references, seed)
+    if len(rows) < n_rows:
+        add_note(table, f"decided on a stratified sample of {len(rows)} of {n_rows} rows")
+    if len(subspace.basis) < cut.n_columns:
+        add_note(
+            table,
+            f"decided in the {len(subspace.basis)} principal components kept "
+            f"of {cut.n_columns} features",
+        )
+    return table
+
+
+def _table(rows: NDArray[np.float64], max_classes: int, n_references: int, seed: int) -> Table:
+    rows = rows - rows.mean(axis=0)
+    n_distinct = len(np.unique(rows, axis=0))
+    numbers = list(range(1, min(max_classes, n_distinct) + 1))
+    partitions = [_kmeans(rows, number, seed) for number in numbers]
+    sweep = sweep_mixtures(rows, max_classes=len(numbers), seed=seed)
+    modes = [count_modes(fit.mixture) for fit in sweep.fits]
+    gaps, errors = gap(rows, [p.inertia for p in partitions], n_references=n_references, seed=seed)
+    columns = {
+        "n_classes": np.array(numbers),
+        "bic": np.array([fit.bic for fit in sweep.fits]),
+        "n_modes": np.array(modes),
+        "gap": gaps,
+        "gap_error": errors,
+        "inertia": np.array([p.inertia for p in partitions]),
+        "silhouette": np.array([simplified_silhouette(rows, p.means) for p in partitions]),
+        "calinski_harabasz": np.array(
+            [calinski_harabasz(rows, p.means, p.inertia) for p in partitions]
+        ),
+        "stability": stability(
+            rows, [p.means for p in partitions], n_resamples=n_references, seed=seed
+        ),
+    }
+    table = table_from_columns(columns)
+    best = int(np.argmin(columns["bic"]))
+    answer = modes[best]
+    table.attrs["n_classes"] = answer
+    table.attrs["reason"] = _reason(sweep, best, answer, gaps, errors)
+    if answer == max_classes > 1:
+        add_note(table, f"the answer is the largest number tried: raise {max_classes=} to see more")
+    return table
+
+
+def _kmeans(rows: NDArray[np.float64], number: int, seed: int) -> _Partition:
+    found = lloyd_passes(
+        blocks_from_array(rows),
+        stacked_starts(rows, number, _N_STARTS if number > 1 else 1, seed),
+        origin=np.zeros(rows.shape[1]),
+        spread=float(np.sqrt((rows**2).sum(axis=1).mean())),
+    )
+    best = int(np.argmin(found.inertia))
+    return _Partition(found.means[best], float(found.inertia[best]))
+
+
+def _reason(
+    sweep: Sweep, best: int, answer: int, gaps: NDArray[np.float64], errors: NDArray[np.float64]
+) -> str:
+    number = best + 1
+    parts = [
+        f"the BIC is least for {number} class{'' if number == 1 else 'es'} ({sweep.names[best]})"
+    ]
+    if number > 1:
+        gain = sweep.fits[0].bic - sweep.fits[best].bic
+        parts.append(f"by {gain:.0f} below one class")
+    if answer < number:
+        modes = "mode" if answer == 1 else "modes"
+        parts.append(
+            f"its density has {answer} separate {modes}, "
+            "as classes without a valley between them count as one"
+        )
+    parts.append(f"the gap statistic alone says {_answer_of_gap(gaps, errors)}")
+    return "; ".join(parts)
+
+
+def _answer_of_gap(gaps: NDArray[np.float64], errors: NDArray[np.float64]) -> int:
+    """Give the least number whose gap the next does not surpass by more than its error."""
+    for k in range(len(gaps) - 1):
+        if gaps[k] >= gaps[k + 1] - errors[k + 1]:
+            return k + 1
+    return len(gaps)

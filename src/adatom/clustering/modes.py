@@ -1,0 +1,169 @@
+"""The best mixture for every number of classes, and how many modes its density has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import scipy.sparse
+import scipy.sparse.csgraph
+
+from adatom.clustering.gaussian_mixture import kmeans_labels
+from adatom.clustering.mixtures import (
+    Fit,
+    Mixture,
+    fit_mixture,
+    log_densities_of,
+    log_sum,
+    mixture_from_labels,
+)
+from adatom.numerics.blocks import Blocks, blocks_from_array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from adatom.clustering.models import Covariance
+
+_FORMS: Final[tuple[Covariance, ...]] = ("spherical", "tied", "full")
+# Enough passes to tell good starts from bad ones.
+_TRIAL_PASSES: Final = 12
+# A class must have two rows: one row alone is an outlier, not a class.
+_LEAST_MEMBERS: Final = 1.5
+# A valley is a density below this share of the lower of the two summits beside it.
+_VALLEY: Final = 0.95
+_LINE: Final = np.linspace(0, 1, 41)
+
+
+class Sweep(NamedTuple):
+    """The best mixture of 1, 2, ... classes."""
+
+    fits: list[Fit]
+    names: list[str]
+    """In words, what sort of mixture each is."""
+
+
+def sweep_mixtures(rows: NDArray[np.float64], /, *, max_classes: int, seed: int) -> Sweep:
+    """Fit mixtures of every number of classes and form, and keep the best of each number.
+
+    Parameters
+    ----------
+    rows : array, shape (row, component)
+        About their mean, in principal axes.
+    max_classes : int
+        Largest number.
+    seed : int
+        Of the starts.
+    """
+    spread = np.maximum(rows.var(axis=0), np.finfo(float).tiny ** 0.25)
+    cut = blocks_from_array(rows)
+    fits: list[Fit] = []
+    names: list[str] = []
+    for number in range(1, max_classes + 1):
+        starts = _starting_labels(rows, number, fits[-1] if fits else None, spread, seed)
+        best, name = _best_of_forms(cut, rows, starts, number, spread)
+        fits.append(best)
+        names.append(name)
+    return Sweep(fits, names)
+
+
+def _starting_labels(
+    rows: NDArray[np.float64],
+    number: int,
+    before: Fit | None,
+    spread: NDArray[np.float64],
+    seed: int,
+) -> list[NDArray[Any]]:
+    if number == 1:
+        return [np.zeros(len(rows), dtype=np.int64)]
+    starts = [
+        kmeans_labels(rows, number, seed=seed, n_starts=6),
+        kmeans_labels(rows / np.sqrt(spread), number, seed=seed, n_starts=6),
+    ]
+    if before is not None:
+        starts.append(_split_labels(rows, before.mixture))
+    return starts
+
+
+def _split_labels(rows: NDArray[np.float64], mixture: Mixture) -> NDArray[Any]:
+    """Cut in two the class that looks least like one: across the axis where it is flattest."""
+    logs, _ = log_densities_of(mixture)(rows)
+    labels = logs.argmax(axis=1)
+    n = len(mixture.weights)
+    best, cut = -np.inf, labels
+    for number in range(n):
+        part = rows[labels == number]
+        if len(part) < 4:
+            continue
+        whitened = (part - part.mean(axis=0)) / np.maximum(part.std(axis=0), 1e-12)
+        halves = kmeans_labels(whitened, 2, seed=number, n_starts=4)
+        means = np.stack([whitened[halves == h].mean(axis=0) for h in (0, 1)])
+        gain = len(part) * float(((means[0] - means[1]) ** 2).sum())
+        if gain > best:
+            best = gain
+            cut = labels.copy()
+            cut[np.flatnonzero(labels == number)[halves == 1]] = n
+    return np.asarray(cut)
+
+
+def _best_of_forms(
+    cut: Blocks,
+    rows: NDArray[np.float64],
+    starts: list[NDArray[Any]],
+    number: int,
+    spread: NDArray[np.float64],
+) -> tuple[Fit, str]:
+    best: Fit | None = None
+    best_value, best_name = np.inf, ""
+    for form in _FORMS if number > 1 else ("spherical", "full"):
+        trials = [
+            fit_mixture(
+                cut,
+                mixture_from_labels(rows, labels, n_classes=number, spread=spread, covariance=form),
+                spread=spread,
+                n_passes=_TRIAL_PASSES,
+            )
+            for labels in starts
+        ]
+        start = max(trials, key=lambda fit: fit.log_likelihood).mixture
+        for freedom, tails in ((np.inf, "Gaussian"), (10.0, "heavy-tailed")):
+            fit = fit_mixture(cut, replace(start, freedom=freedom), spread=spread)
+            small = fit.mixture.weights.min() * len(rows) < _LEAST_MEMBERS
+            value = np.inf if small else fit.bic
+            if best is None or value < best_value:
+                best, best_value, best_name = fit, value, f"{form}, {tails}"
+    assert best is not None  # noqa: S101 -- two forms at least were fitted
+    return best, best_name
+
+
+def count_modes(mixture: Mixture, /) -> int:
+    """Count the classes of a mixture that a valley of its density sets apart.
+
+    Between two elliptical classes every mode and every valley lies on one
+    curve [1]_; the density of the whole mixture is followed along it.
+
+    References
+    ----------
+    .. [1] S. Ray and B. G. Lindsay, Ann. Stat. 33, 2042 (2005), eq. 4.
+    """
+    n = len(mixture.weights)
+    joined = np.zeros((n, n), dtype=bool)
+    densities = log_densities_of(mixture)
+    inverses = np.linalg.inv(mixture.covariances).astype(np.float64)
+    for a in range(n):
+        for b in range(a + 1, n):
+            line = _ridge_line(mixture.means[[a, b]], inverses[[a, b]])
+            joined[a, b] = not _has_valley(log_sum(densities(line)[0]))
+    return int(scipy.sparse.csgraph.connected_components(joined, directed=False)[0])
+
+
+def _ridge_line(means: NDArray[np.float64], inverses: NDArray[np.float64]) -> NDArray[np.float64]:
+    pulls = np.einsum("kij,kj->ki", inverses, means)
+    metric = (1 - _LINE)[:, None, None] * inverses[0] + _LINE[:, None, None] * inverses[1]
+    pull = (1 - _LINE)[:, None] * pulls[0] + _LINE[:, None] * pulls[1]
+    return np.linalg.solve(metric, pull[..., None])[..., 0]
+
+
+def _has_valley(logs: NDArray[np.float64]) -> bool:
+    before, after = np.maximum.accumulate(logs), np.maximum.accumulate(logs[::-1])[::-1]
+    return bool((logs - np.minimum(before, after)).min() < np.log(_VALLEY))

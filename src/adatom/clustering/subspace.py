@@ -1,0 +1,124 @@
+"""The few directions of features that rise above the noise, exactly from one pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import scipy.linalg
+
+from adatom.numerics.folds import fold
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from adatom.numerics.blocks import Block, Blocks
+    from adatom.numerics.moments import Moments
+
+# So few features are all kept: a covariance of twelve has 78 numbers.
+_FEW_FEATURES: Final = 12
+_MOST_COMPONENTS: Final = 20
+# Axes of less variance than this share of the largest are rounding errors of float32 data.
+_NULL: Final = 1e-12
+
+
+class Subspace(NamedTuple):
+    """Orthonormal axes through the mean of features."""
+
+    center: NDArray[np.float64]
+    basis: NDArray[np.float64]
+    """(component, feature), by falling variance."""
+    variances: NDArray[np.float64]
+    """Along each component."""
+
+
+def subspace_of(
+    moments: Moments, /, *, n_classes: int, n_components: int | None = None
+) -> Subspace:
+    """Find the principal components that tell classes apart.
+
+    Parameters
+    ----------
+    moments : Moments
+        With scatter.
+    n_classes : int
+        Classes that share the rows: each must have more rows than
+        components, or its covariance means nothing.
+    n_components : int, optional
+        Keep so many, whatever the noise.
+    """
+    if moments.scatter is None:
+        msg = "moments were taken without scatter"
+        raise ValueError(msg)
+    n_rows, n_features = int(moments.counts.sum()), len(moments.mean)
+    values, vectors = scipy.linalg.eigh(moments.scatter / max(n_rows - 1, 1))
+    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
+    n_real = max(1, int(np.count_nonzero(values > _NULL * values[0])))
+    if n_components is None:
+        n_components = n_features
+        if n_features > _FEW_FEATURES:
+            n_components = max(1, n_components_above_noise(values, n_rows))
+            affordable = max(2, int(np.sqrt(n_rows / n_classes)))
+            n_components = min(n_components, _MOST_COMPONENTS, affordable)
+        n_components = min(n_components, n_real)
+    basis = vectors[:, :n_components].T
+    # The sign of an eigenvector is arbitrary: make its largest entry positive.
+    largest = np.abs(basis).argmax(axis=1)
+    basis = basis * np.sign(basis[np.arange(len(basis)), largest])[:, None]
+    return Subspace(moments.mean, np.ascontiguousarray(basis), values[:n_components].copy())
+
+
+def n_components_above_noise(variances: NDArray[np.float64], n_rows: int, /) -> int:
+    """Count the variances that white noise of the same median would not reach [1]_.
+
+    Parameters
+    ----------
+    variances : array, shape (feature,)
+        Eigenvalues of the sample covariance, falling.
+    n_rows : int
+        Rows that it was computed from.
+
+    Examples
+    --------
+    >>> n_components_above_noise(np.array([9.0, *np.linspace(1.1, 0.9, 20)]), 10_000)
+    1
+
+    References
+    ----------
+    .. [1] V. A. Marchenko and L. A. Pastur, Math. USSR Sb. 1, 457 (1967); the median as in
+       M. Gavish and D. L. Donoho, IEEE Trans. Inf. Theory 60, 5040 (2014), sec. III.E.
+    """
+    n_features = len(variances)
+    # Of fewer rows than features only so many variances differ from zero.
+    real = variances[: min(n_features, max(n_rows - 1, 1))]
+    ratio = n_features / max(n_rows - 1, 1)
+    noise = float(np.median(real)) / _marchenko_pastur_median(ratio)
+    # Two thirds of a root above the edge lie the fluctuations of the largest noise variance.
+    edge = (1 + np.sqrt(ratio)) ** 2 * (1 + 2 * min(n_rows, n_features) ** (-2 / 3))
+    return int(np.count_nonzero(variances > noise * edge))
+
+
+def _marchenko_pastur_median(ratio: float) -> float:
+    """Find the median of the variances, other than zero, of unit white noise."""
+    low, high = (1 - np.sqrt(ratio)) ** 2, (1 + np.sqrt(ratio)) ** 2
+    # x = middle + radius cos(t) takes the square roots at both edges out of the integral.
+    angle = (np.arange(20_000) + 0.5) * np.pi / 20_000
+    x = (low + high) / 2 - (high - low) / 2 * np.cos(angle)
+    density = np.sin(angle) ** 2 / x
+    heights = np.cumsum(density)
+    return float(x[np.searchsorted(heights, heights[-1] / 2)])
+
+
+def scores_in(subspace: Subspace, blocks: Blocks, counts: NDArray[np.int64], /) -> NDArray[Any]:
+    """Project measured rows on a subspace: an array (measured row, component) in memory."""
+    scores = np.empty((int(counts.sum()), len(subspace.basis)), dtype=blocks.dtype)
+    ends = np.cumsum(counts)
+    center = subspace.center.astype(blocks.dtype)
+    basis = subspace.basis.T.astype(blocks.dtype)
+
+    def step(block: Block) -> None:
+        end = ends[block.number]
+        scores[end - len(block.values) : end] = (block.values - center) @ basis
+
+    fold(blocks, step, lambda _first, _second: None)
+    return scores

@@ -1,0 +1,116 @@
+"""Where the work on blocks is done: in this thread or in several, with the same result."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import scipy.linalg  # noqa: F401 -- its BLAS must be loaded before the threads of BLAS are found
+from threadpoolctl import ThreadpoolController
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+
+
+class Executor(Protocol):
+    """Does the same piece of work for many indices and gives the results in their order."""
+
+    def map(self, work: Callable[[int], T], n: int, /) -> Iterator[T]:
+        """Yield ``work(0), work(1) ... work(n - 1)``, whichever was done first."""
+        ...
+
+
+@dataclass(frozen=True)
+class SerialExecutor:
+    """One piece after the other, in the thread of the caller."""
+
+    def map(self, work: Callable[[int], T], n: int, /) -> Iterator[T]:
+        """Yield the results one by one."""
+        return map(work, range(n))
+
+
+@dataclass(frozen=True)
+class ThreadExecutor:
+    """Several pieces at once; numpy and BLAS leave the interpreter's lock while they compute.
+
+    Attributes
+    ----------
+    n_threads : int
+        By default the processor cores that this process may use, at most
+        eight: beyond that blocks wait for memory, not for cores.
+    """
+
+    n_threads: int = 0
+
+    def map(self, work: Callable[[int], T], n: int, /) -> Iterator[T]:
+        """Yield the results in order; no more than two pieces a thread are ahead of the caller."""
+        n_threads = min(self.n_threads or min(available_cores(), 8), n)
+        if n_threads <= 1:
+            yield from map(work, range(n))
+            return
+        with ThreadPoolExecutor(n_threads, thread_name_prefix="adatom") as pool:
+            ahead: deque[Future[T]] = deque()
+            try:
+                for index in range(n):
+                    # A bound on what is ahead is a bound on memory.
+                    if len(ahead) >= 2 * n_threads:
+                        yield ahead.popleft().result()
+                    ahead.append(pool.submit(work, index))
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                for future in ahead:
+                    future.cancel()
+
+
+def available_cores() -> int:
+    """Count the processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+_DEFAULT: Executor = ThreadExecutor()
+_chosen: ContextVar[Executor | None] = ContextVar("adatom_executor", default=None)
+
+
+def current_executor() -> Executor:
+    """Give the executor chosen by `use_executor`, threads if none was."""
+    return _chosen.get() or _DEFAULT
+
+
+@contextmanager
+def use_executor(executor: Executor, /) -> Iterator[None]:
+    """Let everything inside the ``with`` block run its folds on `executor`.
+
+    Examples
+    --------
+    >>> with use_executor(SerialExecutor()):
+    ...     current_executor()
+    SerialExecutor()
+    """
+    token = _chosen.set(executor)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+@cache
+def _blas() -> Any:  # noqa: ANN401 -- threadpoolctl has no types
+    return ThreadpoolController().select(user_api="blas")
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Fix BLAS to one thread: its sums depend on how many threads share a product."""
+    with _blas().limit(limits=1):
+        yield
