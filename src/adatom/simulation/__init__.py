@@ -4,8 +4,8 @@
 ``simulate_graphene``    graphene with Si impurities, vacancies, contamination
 ``simulate_lattice``     any lattice with a stated signal-to-noise ratio
 ``simulate_image``       any sites, as a scanning microscope sees them
-``lattice_sites``        sites of a square, hexagonal ... lattice
-``graphene_sites``       sites of graphene with defects, and its vacancies
+``build_lattice``        sites of a square, hexagonal ... lattice
+``build_graphene``       sites of graphene with defects, and its vacancies
 ``Simulation``           what the simulations give
 ``Crystal``              settings of a lattice
 ``Flake``                settings of defective graphene
@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from adatom.simulation.graphene import Flake, graphene_sites
+    from adatom.simulation.graphene import Flake, build_graphene
     from adatom.simulation.images import (
         Simulation,
         simulate_graphene,
         simulate_image,
         simulate_lattice,
     )
-    from adatom.simulation.lattices import Crystal, lattice_sites
+    from adatom.simulation.lattices import Crystal, build_lattice
     from adatom.simulation.microscope import Microscope
 
 __all__ = [
@@ -39,8 +39,8 @@ __all__ = [
     "Flake",
     "Microscope",
     "Simulation",
-    "graphene_sites",
-    "lattice_sites",
+    "build_graphene",
+    "build_lattice",
     "simulate_graphene",
     "simulate_image",
     "simulate_lattice",
@@ -53,8 +53,8 @@ __getattr__, __dir__ = lazy_names(
         "Flake": "graphene",
         "Microscope": "microscope",
         "Simulation": "images",
-        "graphene_sites": "graphene",
-        "lattice_sites": "lattices",
+        "build_graphene": "graphene",
+        "build_lattice": "lattices",
         "simulate_graphene": "images",
         "simulate_image": "images",
         "simulate_lattice": "images",

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from adatom.schema import positions
-from adatom.simulation.lattices import Crystal, lattice_sites
+from adatom.simulation.lattices import Crystal, build_lattice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,7 +89,7 @@ def film_atoms(
             rotation=float(rng.uniform(0.0, 60.0)),
             displacement=0.3,
         )
-        sites = lattice_sites(
+        sites = build_lattice(
             crystal=crystal, field=field, unit="nm", margin=margin, seed=int(rng.integers(2**31))
         )
         place = positions(sites)

@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 
 from adatom.errors import SettingError
 from adatom.schema import Sites, positions, sites_from_positions
-from adatom.simulation.lattices import Crystal, lattice_sites
+from adatom.simulation.lattices import Crystal, build_lattice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,7 +76,7 @@ class Graphene(NamedTuple):
     vacancies: Sites
 
 
-def graphene_sites(
+def build_graphene(
     *,
     flake: Flake = Flake(),
     field: tuple[float, float] = (7.0, 7.0),
@@ -126,12 +126,12 @@ def graphene_sites(
 
     Examples
     --------
-    >>> graphene = graphene_sites(field=(5.0, 5.0), seed=1)
+    >>> graphene = build_graphene(field=(5.0, 5.0), seed=1)
     >>> int((graphene.atoms["class"] == "Si-C3").sum())
     6
     """
     crystal_rng, defect_rng = np.random.default_rng(seed).spawn(2)
-    perfect = lattice_sites(
+    perfect = build_lattice(
         crystal=Crystal("honeycomb", spacing=f"{BOND} nm", rotation=flake.rotation),
         field=field,
         unit="nm",

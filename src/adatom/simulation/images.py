@@ -25,8 +25,8 @@ from adatom.schema import (
 )
 from adatom.simulation.contamination import film_atoms, random_film
 from adatom.simulation.detection import counted_electrons, sloping_background
-from adatom.simulation.graphene import Flake, graphene_sites
-from adatom.simulation.lattices import Crystal, lattice_sites
+from adatom.simulation.graphene import Flake, build_graphene
+from adatom.simulation.lattices import Crystal, build_lattice
 from adatom.simulation.microscope import Microscope
 from adatom.simulation.rendering import sum_of_broad_gaussians, sum_of_gaussians
 from adatom.simulation.scanning import ScanPath, exact_scan, random_scan
@@ -114,7 +114,7 @@ def simulate_graphene(
         msg = f"{size=} and {field=} make no image: take 2 pixels or more and a positive length"
         raise SettingError(msg)
     sample_seed, image_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
-    graphene = graphene_sites(
+    graphene = build_graphene(
         flake=flake, field=(length, length), margin=_margin(microscope, length), seed=sample_seed
     )
     simulation = _imaged(
@@ -177,7 +177,7 @@ def simulate_image(
 
     Examples
     --------
-    >>> sites = lattice_sites(
+    >>> sites = build_lattice(
     ...     crystal=Crystal("square", spacing="0.3 nm"), field=(2.0, 2.0), unit="nm", margin=0.5
     ... )
     >>> simulation = simulate_image(sites, shape=(100, 100), pixel_size="0.02 nm")
@@ -269,7 +269,7 @@ def simulate_lattice(
         msg = f"{width=} must be more than 0"
         raise SettingError(msg)
     crystal_rng, noise_rng = np.random.default_rng(seed).spawn(2)
-    sites = lattice_sites(
+    sites = build_lattice(
         crystal=replace(crystal, spacing=f"{spacing!r} {unit}"),
         field=(size * step, size * step),
         unit=unit,

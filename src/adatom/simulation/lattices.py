@@ -85,7 +85,7 @@ class Crystal:
             raise SettingError(msg)
 
 
-def lattice_sites(
+def build_lattice(
     *,
     crystal: Crystal = Crystal(),
     field: tuple[float, float] = (256.0, 256.0),
@@ -121,7 +121,7 @@ def lattice_sites(
 
     Examples
     --------
-    >>> sites = lattice_sites(crystal=Crystal("honeycomb", spacing="10 px"), field=(100.0, 100.0))
+    >>> sites = build_lattice(crystal=Crystal("honeycomb", spacing="10 px"), field=(100.0, 100.0))
     >>> sites.attrs["spacing"]
     10.0
     """
