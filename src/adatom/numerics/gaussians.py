@@ -144,27 +144,58 @@ def gaussian_jacobian(parameters: Floats, profiles: Profiles, /) -> Floats:
     return np.stack(columns, axis=-1)
 
 
-def gaussian_overlaps(
-    parameters: Floats,
-    profiles: Profiles,
-    others: Floats,
-    other_profiles: Profiles,
-    weight: Floats,
-    /,
-) -> Floats:
-    """Give ``J_i^T W J_j`` of pairs of Gaussians in the window of the first.
+def gaussian_overlaps(first: Floats, second: Floats, /) -> Floats:
+    """Give ``J_i^T J_j`` of pairs of Gaussians over the whole plane.
 
-    The other's background is not part of the model in this window, its
-    column is therefore 0.
+    The product of two Gaussians is a Gaussian between them, so that every
+    entry is a product of two closed integrals along y and x. Pixels have
+    unit area and are smaller than the Gaussians, the sum over them is then
+    the integral.
+
+    Parameters
+    ----------
+    first, second : array, shape (pair, 4 or 5)
 
     Returns
     -------
-    array, shape (pair, 5, 5)
+    array, shape (pair, 4, 4)
     """
-    jacobian = gaussian_jacobian(parameters, profiles)
-    other = gaussian_jacobian(others, other_profiles)
-    other[..., BACKGROUND] = 0.0
-    n_pairs = len(parameters)
-    left = (jacobian * weight[..., None]).reshape(n_pairs, -1, N_PARAMETERS)
-    overlaps: Floats = np.matmul(np.swapaxes(left, 1, 2), other.reshape(n_pairs, -1, N_PARAMETERS))
+    widths = np.exp(first[:, LOG_WIDTH]), np.exp(second[:, LOG_WIDTH])
+    along_y = _integrals(first[:, Y], second[:, Y], *widths)
+    along_x = _integrals(first[:, X], second[:, X], *widths)
+    # Powers of v and u that make up the derivative after each parameter.
+    terms = {AMPLITUDE: [(0, 0)], Y: [(1, 0)], X: [(0, 1)], LOG_WIDTH: [(2, 0), (0, 2)]}
+    overlaps = np.zeros((len(first), 4, 4))
+    for a, own in terms.items():
+        for b, others in terms.items():
+            for v, u in own:
+                for other_v, other_u in others:
+                    overlaps[:, a, b] += along_y[v, other_v] * along_x[u, other_u]
+    for gaussians, width, axis in ((first, widths[0], 2), (second, widths[1], 1)):
+        amplitude = gaussians[:, AMPLITUDE]
+        factor = np.stack(
+            [np.ones_like(amplitude), amplitude / width, amplitude / width, amplitude], axis=1
+        )
+        overlaps *= np.expand_dims(factor, axis)
     return overlaps
+
+
+def _integrals(place: Floats, other: Floats, width: Floats, other_width: Floats) -> Floats:
+    """Integrate v^k v'^l g g' along one axis, for k and l from 0 to 2."""
+    square = width**2 + other_width**2
+    between = (place * other_width**2 + other * width**2) / square
+    narrow = width * other_width / np.sqrt(square)
+    a, c = (between - place) / width, narrow / width
+    b, d = (between - other) / other_width, narrow / other_width
+    moments = np.empty((3, 3, len(place)))
+    moments[0, 0] = 1
+    moments[1, 0], moments[0, 1] = a, b
+    moments[1, 1] = a * b + c * d
+    moments[2, 0], moments[0, 2] = a * a + c * c, b * b + d * d
+    moments[2, 1] = moments[2, 0] * b + 2 * a * c * d
+    moments[1, 2] = moments[0, 2] * a + 2 * b * c * d
+    moments[2, 2] = (
+        a * a * b * b + a * a * d * d + b * b * c * c + 4 * a * b * c * d + 3 * c * c * d * d
+    )
+    moments *= np.sqrt(2 * np.pi) * narrow * np.exp(-((place - other) ** 2) / (2 * square))
+    return moments
