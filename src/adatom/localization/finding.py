@@ -1,0 +1,116 @@
+"""Atoms of an image, found without training and without being told their size."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adatom.errors import SettingError
+from adatom.localization.detection import Detection, find_peaks, pixels_of_image
+from adatom.localization.refinement import refine_sites
+from adatom.localization.regions import lattice_gaps
+from adatom.schema import (
+    IMAGE,
+    Image,
+    Mask,
+    Sites,
+    add_note,
+    extent,
+    pixel_size,
+    sites_from_positions,
+    space_unit,
+)
+from adatom.units import Length, length_from_setting
+
+
+def find_atoms(
+    image: Image,
+    regions: Mask | None = None,
+    /,
+    *,
+    contrast: Literal["bright", "dark"] = "bright",
+    spacing: Length | None = None,
+) -> Sites:
+    """Find the atoms of an image; no size, no threshold and no scale is needed.
+
+    The strongest ring of the radial power spectrum gives the period p. What
+    repeats itself within windows of seven periods predicts where atoms are,
+    the pixels tell whether they are there; both are weighed by their
+    uncertainties. The ring is not the distance between neighbors (honeycomb
+    0.67 p, square p, hexagonal 1.15 p): that is measured on the sites found.
+
+    Parameters
+    ----------
+    image : Image
+        Any size; loaded into memory if it is lazy.
+    regions : Mask, optional
+        True where to look; everywhere if left out.
+    contrast : {"bright", "dark"}
+        Atoms are brighter than their surroundings (HAADF, ADF) or darker
+        (bright field, ABF).
+    spacing : length, optional
+        Distance between neighbors if it is known, to choose among several
+        rings of the spectrum; by default the strongest one is taken.
+
+    Returns
+    -------
+    Sites
+        Refined positions with what `refine_sites` gives, and ``score``.
+        ``attrs``: ``spacing``, ``extent``, ``period`` and
+        ``period_confidence`` (probability that noise alone would not show so
+        strong a ring).
+
+    Raises
+    ------
+    NoLatticeError
+        If the spectrum shows no ring above the noise.
+    """
+    IMAGE.check(image)
+    told = None if spacing is None else _told_spacing(spacing, image)
+    found = find_peaks(pixels_of_image(image, regions, contrast=contrast), spacing=told)
+    if regions is None:
+        disordered, empty = lattice_gaps(found, image.shape)
+        return _sites(image, found, ~(disordered | empty))
+    return _sites(image, found, np.asarray(regions.values))
+
+
+def _told_spacing(spacing: Length, image: Image) -> float:
+    unit_of_pixel = float(np.sqrt(np.prod(pixel_size(image))))
+    length = length_from_setting(
+        spacing, unit=space_unit(image), pixel_size=unit_of_pixel, name="spacing"
+    )
+    if not length > 0:
+        msg = f"{spacing=} must be positive"
+        raise SettingError(msg)
+    return length / unit_of_pixel
+
+
+def _sites(image: Image, found: Detection, usable: NDArray[np.bool_]) -> Sites:
+    step = np.array(pixel_size(image))
+    frame = extent(image)
+    row, column = np.rint(found.position).astype(int).T
+    within = usable[row, column]
+    position, score = found.position[within], found.score[within]
+    place = position * step + np.array([frame[0], frame[2]])
+    unit = float(np.sqrt(step.prod()))
+    sites = sites_from_positions(
+        place[:, 0],
+        place[:, 1],
+        unit=space_unit(image),
+        spacing=found.spacing * unit,
+        extent=frame,
+    )
+    sites["score"] = ("site", score)
+    scale = found.scale
+    sites.attrs["period"] = scale.period * unit
+    sites.attrs["period_confidence"] = scale.confidence
+    add_note(
+        sites,
+        f"The strongest ring of the power spectrum has a period of {scale.period * unit:.4g} "
+        f"{space_unit(image)} (confidence {scale.confidence:.3f}).",
+    )
+    if not within.all():
+        add_note(sites, f"{int((~within).sum())} peaks where there is no lattice are left out.")
+    return refine_sites(image, sites)

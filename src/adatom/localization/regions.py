@@ -1,0 +1,122 @@
+"""Where an image shows a lattice, and where it does not."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import scipy.ndimage
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from adatom.localization.detection import Detection, find_peaks, pixels_of_image
+from adatom.numerics.order import recurrence
+from adatom.schema import IMAGE, MASK, Image, Mask, add_note
+
+# Points without order recur by chance at 0.2, those of a lattice near 1, of
+# a grain boundary between the two.
+DISORDERED = 0.4
+# A patch without order is no lattice when a disc of this radius, in spacings,
+# fits into it: grain boundaries and single defects are narrower.
+SMALLEST_RADIUS = 1.5
+
+
+def find_lattice_regions(
+    image: Image, /, *, contrast: Literal["bright", "dark"] = "bright"
+) -> Mask:
+    """Find where the image shows a lattice; contamination, vacuum and amorphous parts are left out.
+
+    Peaks are sought everywhere; around each, it is asked how surely its
+    surroundings repeat from neighbor to neighbor. Where they do not, over
+    more than three spacings, or where no peaks are, there is no lattice. Grain
+    boundaries and point defects are narrower and stay in.
+
+    Parameters
+    ----------
+    image : Image
+        Loaded into memory if it is lazy.
+    contrast : {"bright", "dark"}
+        Atoms are brighter or darker than their surroundings.
+
+    Returns
+    -------
+    Mask
+        True: analyse here. ``attrs["left_out"]`` says what share of the area
+        is left out as ``disordered`` (contamination, amorphous) and as
+        ``empty`` (vacuum, holes).
+
+    Raises
+    ------
+    NoLatticeError
+        If the image shows no lattice anywhere.
+    """
+    IMAGE.check(image)
+    found = find_peaks(pixels_of_image(image, None, contrast=contrast))
+    disordered, empty = lattice_gaps(found, image.shape)
+    mask = xr.DataArray(
+        ~(disordered | empty),
+        dims=("y", "x"),
+        coords={dim: image.coords[dim] for dim in ("y", "x")},
+        name="lattice",
+    )
+    shares = {"disordered": float(disordered.mean()), "empty": float((empty & ~disordered).mean())}
+    mask.attrs["left_out"] = shares
+    add_note(
+        mask,
+        f"{sum(shares.values()):.1%} of the image is left out: {shares['disordered']:.1%} shows "
+        f"no repeating order (contamination or amorphous), {shares['empty']:.1%} no atoms.",
+    )
+    MASK.check(mask)
+    return mask
+
+
+def lattice_gaps(
+    found: Detection, shape: tuple[int, ...]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Give where peaks have no order, and where there are none, on the pixel grid."""
+    order = local_order(found, shape)
+    # A coarse grid is fine enough for outlines and keeps large images cheap.
+    pitch = max(1, int(found.spacing / 6))
+    coarse = [np.arange(0, size + pitch, pitch, dtype=float) for size in shape]
+    nodes = np.stack(np.meshgrid(*coarse, indexing="ij"), axis=-1).reshape(-1, 2)
+    distance, nearest = cKDTree(found.position).query(nodes)
+    grid = tuple(axis.size for axis in coarse)
+    wild = _wide(np.reshape(order[nearest] < DISORDERED, grid), found.spacing / pitch)
+    bare = np.reshape(distance > 1.2 * _room_of_site(found), grid)
+    bare = _wide(bare, 0.5 * found.spacing / pitch) & ~wild
+    rows, columns = (
+        np.minimum(np.rint(np.arange(n) / pitch).astype(int), g - 1)
+        for n, g in zip(shape, grid, strict=True)
+    )
+    return wild[np.ix_(rows, columns)], bare[np.ix_(rows, columns)]
+
+
+def local_order(found: Detection, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Average the recurrence over each site and its six nearest; 1 where it cannot be judged."""
+    extent = [0.0, shape[0] - 1.0, 0.0, shape[1] - 1.0]
+    order = recurrence(found.position, tolerance=0.2 * found.spacing, extent=extent)
+    order = np.where(np.isnan(order), 1.0, order)
+    if len(order) <= 7:
+        return order
+    _, near = cKDTree(found.position).query(found.position, k=7)
+    return np.asarray(order[near].mean(axis=1))
+
+
+def _room_of_site(found: Detection) -> float:
+    """Give how far a point can be from its nearest site on this lattice, typically."""
+    distance, _ = cKDTree(found.position).query(found.position, k=min(4, len(found.position)))
+    return float(np.median(distance[:, -1]))
+
+
+def _wide(where: NDArray[np.bool_], spacing: float) -> NDArray[np.bool_]:
+    """Keep only what a disc fits into."""
+    radius = max(1, round(SMALLEST_RADIUS * spacing))
+    # Beyond the frame it may go on: a blob cut by the edge counts as whole.
+    padded = np.pad(where, radius + 1, mode="edge")
+    deep = scipy.ndimage.distance_transform_edt(padded) > radius
+    if not deep.any():
+        return np.zeros_like(where)
+    opened = scipy.ndimage.distance_transform_edt(~deep) <= radius
+    inner = slice(radius + 1, -radius - 1)
+    return np.asarray(opened[inner, inner] & where)
