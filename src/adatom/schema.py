@@ -239,7 +239,8 @@ def kind_of_annotation(annotation: object, /) -> Kind | None:
 
 def kind_of_data(data: object, /) -> Kind | None:
     """Find the most particular kind that `data` is of, if any."""
-    order = (SITES, CLASSES, TABLE, MASK, IMAGE, MOVIE, SPECTRAL_MAP, FEATURES, STRUCTURE)
+    # Classes of sites keep the places of their sites, and so look like sites too.
+    order = (CLASSES, SITES, TABLE, MASK, IMAGE, MOVIE, SPECTRAL_MAP, FEATURES, STRUCTURE)
     return next((kind for kind in order if kind.fits(data)), None)
 
 

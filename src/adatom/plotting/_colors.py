@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import colorsys
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from matplotlib.colors import to_hex, to_rgb
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 # The palette of M. Okabe and K. Ito (2008) without black, which a dark image would
 # hide. The first, of the largest class, is calm; those that follow stand out from it.
@@ -18,6 +22,7 @@ OKABE_ITO: Final = (
     "#D55E00",
     "#0072B2",
 )
+MARKERS: Final = ("o", "s", "^", "v", "P", "X")
 UNCLASSIFIED: Final = "#9aa0a6"
 HIT: Final = "#56B4E9"
 MISS: Final = "#F0E442"
@@ -25,35 +30,74 @@ FALSE: Final = "#D55E00"
 LEFT_OUT: Final = "#D55E00"
 SITE: Final = "#E69F00"
 
-MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
+# Yellow and white are seen on an image, but not on paper.
+_ON_PAPER: Final = {"#F0E442": "#B5A400", "#FFFFFF": "#3c4043"}
 
 
-def class_color(label: int, /) -> str:
-    """Give the color of a class: the palette, then lighter and darker turns of it.
+@dataclass(frozen=True)
+class ClassStyle:
+    """How a class looks wherever it is shown.
+
+    Attributes
+    ----------
+    color : str
+        Of marks, which have a dark rim.
+    marker : str
+        Their shape, as matplotlib calls it.
+    name : str
+        As in legends and tables.
+    """
+
+    color: str
+    marker: str
+    name: str
+
+    @property
+    def ink(self) -> str:
+        """Color of lines and frames on white."""
+        return _ON_PAPER.get(self.color, self.color)
+
+
+_AGREEMENT: Final = {
+    0: ClassStyle("#D55E00", "X", "differs"),
+    1: ClassStyle("#56B4E9", "o", "agrees"),
+    -1: ClassStyle(UNCLASSIFIED, "x", "not compared"),
+}
+
+
+def class_style(label: int, classes: xr.Dataset | None = None, /) -> ClassStyle:
+    """Give the style of a class, the same in every picture.
+
+    Parameters
+    ----------
+    label : int
+        Of the class; -1: not classified.
+    classes : Classes, optional
+        Whose ``attrs["outlier_class"]`` is shown as outliers; those with
+        ``expert`` tell where classes agree with an expert's.
 
     Examples
     --------
-    >>> class_color(0), class_color(-1)
-    ('#56B4E9', '#9aa0a6')
+    >>> class_style(0).color, class_style(7).marker, class_style(-1).name
+    ('#56B4E9', 's', 'not classified')
     """
+    if classes is not None and "expert" in classes:
+        return _AGREEMENT[label]
     if label < 0:
-        return UNCLASSIFIED
+        return ClassStyle(UNCLASSIFIED, "x", "not classified")
+    if classes is not None and classes.attrs.get("outlier_class") == label:
+        # What fits no class may matter most: white stands out from every other.
+        return ClassStyle("#FFFFFF", "D", f"class {label} (outliers)")
     turn, place = divmod(label, len(OKABE_ITO))
+    return ClassStyle(
+        _turned(OKABE_ITO[place], turn), MARKERS[turn % len(MARKERS)], f"class {label}"
+    )
+
+
+def _turned(color: str, turn: int) -> str:
+    """Make a color darker and lighter in turns: beyond the palette shapes differ as well."""
     if turn == 0:
-        return OKABE_ITO[place]
-    hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(OKABE_ITO[place]))
-    shift = (0.6, 1.35)[turn % 2] ** ((turn + 1) // 2)
+        return color
+    hue, lightness, saturation = colorsys.rgb_to_hls(*to_rgb(color))
+    shift = (0.6, 1.35)[turn % 2 - 1] ** ((turn + 1) // 2)
     return to_hex(colorsys.hls_to_rgb(hue, min(0.92, lightness * shift), saturation))
-
-
-def class_marker(label: int, /) -> str:
-    """Give the mark of a class: a turn of the palette has a shape of its own.
-
-    Examples
-    --------
-    >>> class_marker(0), class_marker(7), class_marker(-1)
-    ('o', 's', 'x')
-    """
-    if label < 0:
-        return "x"
-    return MARKERS[(label // len(OKABE_ITO)) % len(MARKERS)]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
-    from matplotlib.artist import Artist
+    from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
 # Points. Below the smallest a mark cannot be seen, above the largest it hides what it marks.
@@ -37,7 +37,7 @@ def site_spacing(sites: xr.Dataset, /) -> float:
 
 
 def sites_panel(
-    sites: xr.Dataset, image: xr.DataArray | None, /, *, legend: Sequence[Artist]
+    sites: xr.Dataset, image: xr.DataArray | None, /, *, legend: Sequence[Line2D]
 ) -> MapPanel:
     """Lay out a map for sites, over their image where there is one."""
     if image is not None:

@@ -57,10 +57,28 @@ def summarize_classes(features: xr.DataArray, classes: xr.Dataset, /) -> ClassSu
     return ClassSummary(np.arange(n_classes), counts, means)
 
 
-def distances_to_mean(
+def member_distances(
     features: xr.DataArray, classes: xr.Dataset, summary: ClassSummary, /
 ) -> NDArray[np.float64]:
-    """Measure how far every row is from the mean of its class (rms); NaN where unknown."""
+    """Give how far every row is from the mean of its class, NaN where unknown.
+
+    What the method measured counts; of classes in which it measured
+    nothing, such as outliers, the root mean square of the differences.
+    """
+    labels = flat_labels(features, classes)
+    if "distance" not in classes:
+        return _distances_to_mean(features, classes, summary)
+    distances = np.asarray(classes["distance"].values, dtype=float).ravel()
+    known = np.unique(labels[np.isfinite(distances)])
+    without = (labels >= 0) & ~np.isin(labels, known)
+    if without.any():
+        distances = np.where(without, _distances_to_mean(features, classes, summary), distances)
+    return distances
+
+
+def _distances_to_mean(
+    features: xr.DataArray, classes: xr.Dataset, summary: ClassSummary
+) -> NDArray[np.float64]:
     labels = flat_labels(features, classes)
     distances = np.full(len(labels), np.nan)
     cut = blocks(features)
@@ -74,7 +92,7 @@ def distances_to_mean(
 
 
 class Members(NamedTuple):
-    """Rows of one class, most telling first; ``sure`` says by which number doubt was judged."""
+    """Numbers of rows of one class, the most telling first."""
 
     typical: NDArray[np.int64]
     doubtful: NDArray[np.int64]
@@ -90,19 +108,30 @@ def pick_members(
 ) -> Members:
     """Pick the members nearest to their mean, and those that are least surely members.
 
-    Least sure are those of the lowest probability where the method gave
-    one, else those farthest from the mean. A class of few members shows
-    each of them once.
+    Least sure are those of the least ``margin``, else of the lowest
+    probability where the method gave one, else those farthest from the
+    mean. A class of few members shows each of them once.
     """
     labels = np.asarray(classes["label"].values).ravel()
     rows = np.flatnonzero((labels == label) & np.isfinite(distances))
     by_distance = rows[np.argsort(distances[rows], kind="stable")]
     typical = by_distance[:n]
-    doubt = distances
-    if "probability" in classes:
-        probability = np.asarray(classes["probability"].values).reshape(len(labels), -1)
-        # Ties, as between members that are all certain, go by distance.
-        doubt = -np.round(np.nanmax(probability, axis=1, initial=0.0), 6)
+    doubt = _doubt(classes, distances)
+    # Ties, as between members that are all certain, go by distance.
     order = np.lexsort((-distances[rows], -doubt[rows]))
-    doubtful = [row for row in rows[order] if row not in set(typical.tolist())][:n]
+    taken = set(typical.tolist())
+    doubtful = [row for row in rows[order].tolist() if row not in taken][:n]
     return Members(typical, np.asarray(doubtful, dtype=np.int64))
+
+
+def _doubt(classes: xr.Dataset, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give a number for every row that is large where its class is doubtful."""
+    if "margin" in classes:
+        sureness = np.asarray(classes["margin"].values, dtype=float).ravel()
+    elif "probability" in classes:
+        probability = np.asarray(classes["probability"].values, dtype=float)
+        sureness = np.nan_to_num(probability).max(axis=-1, initial=0.0).ravel()
+    else:
+        return distances
+    doubt: NDArray[np.float64] = -np.round(np.nan_to_num(sureness), 6)
+    return doubt

@@ -11,6 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
 from adatom.plotting._canvas import (
+    DPI,
     FAINT,
     INK,
     hide_axes,
@@ -26,17 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
 
     from adatom.plotting._canvas import StillFigure
 
 MAP_SIZE: Final = 6.4
-_MARGIN: Final = 0.06
-_STRIP: Final = 0.34
-_BAR_ROOM: Final = 0.85
-_LEGEND_ROW: Final = 0.22
+# Whole dots at 160 an inch: pixels of an image of 512 or 1024 then fill whole dots.
+_MARGIN: Final = 10 / DPI
+_STRIP: Final = 56 / DPI
+_BAR_ROOM: Final = 136 / DPI
+_LEGEND_ROW: Final = 36 / DPI
 
 SCALE_BAR: Final = "scale bar"
 """Label of the line that is the scale bar, by which it is found again."""
@@ -69,7 +70,7 @@ def map_panel(
     *,
     unit: str,
     colorbar: bool = False,
-    legend: Sequence[Artist] = (),
+    legend: Sequence[Line2D] = (),
     remark: str = "",
 ) -> MapPanel:
     """Lay out a map with its scale bar below it.
@@ -114,7 +115,7 @@ def image_panel(
     *,
     percentiles: tuple[float, float] = PERCENTILES,
     colors: str = "gray",
-    legend: Sequence[Artist] = (),
+    legend: Sequence[Line2D] = (),
 ) -> MapPanel:
     """Draw an image (y, x) with color bar and scale bar."""
     shown = shown_pixels(image)
@@ -246,7 +247,7 @@ def _draw_colorbar(
     bar_axes.set_ylabel(label, **text_style(size=8, color=FAINT))
 
 
-def _legend_grid(legend: Sequence[Artist], room: float) -> tuple[int, int]:
+def _legend_grid(legend: Sequence[Line2D], room: float) -> tuple[int, int]:
     if not legend:
         return 0, 0
     longest = max(len(str(entry.get_label())) for entry in legend)
@@ -255,7 +256,7 @@ def _legend_grid(legend: Sequence[Artist], room: float) -> tuple[int, int]:
 
 
 def _draw_legend(
-    figure: StillFigure, legend: Sequence[Artist], *, columns: int, height: float
+    figure: StillFigure, legend: Sequence[Line2D], *, columns: int, height: float
 ) -> None:
     _, total = figure.get_size_inches()
     drawn = figure.legend(

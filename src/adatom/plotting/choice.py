@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 
 _LINE: Final = "#0072B2"
 _CHOSEN: Final = "#D55E00"
+# What is sought of each index, so that the curves can be read without a manual.
+_TITLES: Final = {
+    "bic": "BIC (least)",
+    "n_modes": "separate modes",
+    "gap": "gap (first maximum)",
+    "inertia": "inertia (no answer)",
+    "silhouette": "silhouette (largest)",
+    "calinski_harabasz": "Calinski-Harabasz (largest)",
+    "stability": "stability (largest)",
+}
 # A column of spread belongs to the index whose name it carries.
 _SPREADS: Final = ("_error", "_std", "_spread")
 
@@ -86,8 +96,8 @@ def plot_class_choice(table: Table, /) -> Figure:
         row, column = divmod(place, columns)
         axes = place_axes(figure, 0.5 + 1.75 * column, 0.42 + 1.6 * (rows - 1 - row), 1.2, 0.92)
         _draw_index(axes, numbers, table[name].values, _spread_of(table, name), chosen)
-        title = str(table[name].attrs.get("long_name", name.replace("_", " ")))
-        axes.set_title(plain_text(title, limit=26), loc="left", pad=5, **text_style(size=8))
+        title = _TITLES.get(name, name.replace("_", " "))
+        axes.set_title(plain_text(title, limit=28), loc="left", pad=5, **text_style(size=8))
         axes.set_xlabel("number of classes", **text_style(size=7, color=FAINT))
     return figure
 

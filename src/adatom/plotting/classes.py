@@ -9,7 +9,7 @@ import xarray as xr
 
 from adatom.errors import KindError
 from adatom.plotting._canvas import FAINT, INK, new_figure, place_axes, text_style
-from adatom.plotting._colors import class_color, class_marker
+from adatom.plotting._colors import ClassStyle, class_style
 from adatom.plotting._display import pixel_edges
 from adatom.plotting._glyphs import Glyph, draw_glyph, glyph_limits, glyph_of
 from adatom.plotting._marks import (
@@ -23,7 +23,7 @@ from adatom.plotting._marks import (
 )
 from adatom.plotting._members import (
     ClassSummary,
-    distances_to_mean,
+    member_distances,
     pick_members,
     summarize_classes,
 )
@@ -31,9 +31,9 @@ from adatom.plotting._panels import frame_axes, image_panel, legend_mark, length
 from adatom.schema import CLASSES, FEATURES, Classes, Features, Image, Sites, positions, space_unit
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
 # A class with a smaller share of all members gets a ring around each mark: two silicon
@@ -80,7 +80,7 @@ def plot_classes(
     CLASSES.check(classes)
     label = classes["label"]
     if label.dims[-2:] == ("y", "x"):
-        return _plot_area(label, image, frame)
+        return _plot_area(classes, image, frame)
     if "y" not in label.coords and (sites is None or label.shape != (sites.sizes["site"],)):
         found = "none were given" if sites is None else f"{sites.sizes['site']} were given"
         msg = (
@@ -89,49 +89,51 @@ def plot_classes(
         )
         raise KindError(msg)
     places = sites if sites is not None else xr.Dataset(coords=label.coords, attrs=classes.attrs)
-    return _plot_on_sites(label.values, places, image, frame)
+    return _plot_on_sites(classes, places, image, frame)
 
 
 def _plot_on_sites(
-    labels: NDArray[np.integer], sites: xr.Dataset, image: xr.DataArray | None, frame: int | None
+    classes: xr.Dataset, sites: xr.Dataset, image: xr.DataArray | None, frame: int | None
 ) -> Figure:
+    labels = classes["label"].values
     labelled = xr.Dataset({"label": ("site", labels)}, coords=sites.coords, attrs=sites.attrs)
     here, number = frame_of(labelled, frame)
     shown = here["label"].values
-    panel = sites_panel(here, image_of_frame(image, number), legend=class_legend(labels))
+    panel = sites_panel(here, image_of_frame(image, number), legend=class_legend(classes))
     places = positions(here)
     diameter = mark_size(panel, site_spacing(sites), share=0.55)
     counts = {int(k): int((labels == k).sum()) for k in np.unique(labels)}
     # Largest first, so that nothing hides the rare ones; what has no class lies lowest.
     for k in sorted(counts, key=lambda k: (k >= 0, -counts[k])):
-        keep = shown == k
+        keep, style = shown == k, class_style(k, classes)
         small = k >= 0 and counts[k] < _SMALL_SHARE * len(labels)
         draw_marks(
             panel,
             places[keep],
             diameter=max(diameter, 4.5) if small else 0.8 * diameter,
-            color=class_color(k),
-            marker=class_marker(k),
-            label=_class_name(k),
+            color=style.color,
+            marker=style.marker,
+            label=style.name,
         )
         if small:
             ring = max(2.1 * diameter, 12.0)
-            for width, color in ((3.4, "#202124"), (1.8, class_color(k))):
+            for width, color in ((3.4, "#202124"), (1.8, style.color)):
                 draw_rings(
                     panel,
                     places[keep],
                     diameter=ring,
                     color=color,
                     width=width,
-                    label=f"{_class_name(k)} ring",
+                    label=f"{style.name} ring",
                 )
     return panel.figure
 
 
-def _plot_area(label: xr.DataArray, image: xr.DataArray | None, frame: int | None) -> Figure:
+def _plot_area(classes: xr.Dataset, image: xr.DataArray | None, frame: int | None) -> Figure:
+    label = classes["label"]
     if "frame" in label.dims:
         label = label.isel(frame=frame or 0)
-    legend = class_legend(label.values)
+    legend = class_legend(classes)
     if image is not None and "frame" in image.dims:
         image = image.isel(frame=frame or 0)
     if image is None:
@@ -142,7 +144,7 @@ def _plot_area(label: xr.DataArray, image: xr.DataArray | None, frame: int | Non
     values = label.values
     tint = np.zeros((*values.shape, 4))
     for k in np.unique(values):
-        color = class_color(int(k)).lstrip("#")
+        color = class_style(int(k), classes).color.lstrip("#")
         tint[values == k, :3] = [int(color[place : place + 2], 16) / 255 for place in (0, 2, 4)]
     tint[..., 3] = np.where(values < 0, 0.15, 1.0 if image is None else 0.5)
     panel.axes.imshow(
@@ -160,22 +162,20 @@ def _area_edges(label: xr.DataArray) -> tuple[float, float, float, float]:
     return -0.5, columns - 0.5, rows - 0.5, -0.5
 
 
-def class_legend(labels: NDArray[np.integer], /) -> list[Artist]:
+def class_legend(classes: Classes, /) -> list[Line2D]:
     """Make the legend of classes: mark, name, members and their share."""
-    entries: list[Artist] = []
+    labels = classes["label"].values
+    entries = []
     numbers, counts = np.unique(labels, return_counts=True)
     for k, count in sorted(zip(numbers.tolist(), counts.tolist(), strict=True), key=_last_if_none):
-        text = f"{_class_name(k)}: {count} ({100 * count / labels.size:.3g} %)"
-        entries.append(legend_mark(text, color=class_color(k), marker=class_marker(k)))
+        style = class_style(k, classes)
+        text = f"{style.name}: {count} ({100 * count / labels.size:.3g} %)"
+        entries.append(legend_mark(text, color=style.color, marker=style.marker))
     return entries[:_MAX_CLASSES_SHOWN]
 
 
 def _last_if_none(item: tuple[int, int]) -> tuple[bool, int]:
     return item[0] < 0, item[0]
-
-
-def _class_name(label: int) -> str:
-    return "not classified" if label < 0 else f"class {label}"
 
 
 def plot_class_means(features: Features, classes: Classes | None = None, /) -> Figure:
@@ -212,7 +212,7 @@ def plot_class_means(features: Features, classes: Classes | None = None, /) -> F
     means = summary.means[:_MAX_CLASSES_SHOWN]
     limits = glyph_limits(glyph, means)
     if glyph.form == "curve":
-        return _plot_mean_curves(glyph, summary, limits)
+        return _plot_mean_curves(glyph, summary, classes, limits)
     columns = min(6, max(1, len(means)))
     rows = max(1, -(-len(means) // columns))
     cell = 1.35
@@ -221,8 +221,9 @@ def plot_class_means(features: Features, classes: Classes | None = None, /) -> F
         row, column = divmod(place, columns)
         bottom = 0.25 + (rows - 1 - row) * (cell + 0.5)
         axes = place_axes(figure, 0.1 + column * (cell + 0.12), bottom, cell, cell)
-        draw_glyph(axes, glyph, mean, limits=limits, color=class_color(k))
-        _name_class(axes, k, int(summary.counts[k]))
+        style = class_style(k, classes)
+        draw_glyph(axes, glyph, mean, limits=limits, color=style.ink)
+        _name_class(axes, style, int(summary.counts[k]))
     _tell_size(figure, glyph)
     return figure
 
@@ -236,12 +237,12 @@ def _summary_of_means(means: xr.DataArray) -> ClassSummary:
     return ClassSummary(labels, counts, means.values.astype(float))
 
 
-def _name_class(axes: Axes, label: int, count: int) -> None:
+def _name_class(axes: Axes, style: ClassStyle, count: int) -> None:
     for spine in axes.spines.values():
         spine.set_visible(True)
-        spine.set_color(class_color(label))
+        spine.set_color(style.ink)
         spine.set_linewidth(2.2)
-    axes.set_title(_class_name(label), loc="left", pad=15, **text_style(size=8.5, bold=True))
+    axes.set_title(style.name, loc="left", pad=15, **text_style(size=8.5, bold=True))
     if count >= 0:
         axes.text(
             0,
@@ -266,20 +267,26 @@ def _tell_size(figure: Figure, glyph: Glyph) -> None:
         )
 
 
-def _plot_mean_curves(glyph: Glyph, summary: ClassSummary, limits: tuple[float, float]) -> Figure:
+def _plot_mean_curves(
+    glyph: Glyph,
+    summary: ClassSummary,
+    classes: xr.Dataset | None,
+    limits: tuple[float, float],
+) -> Figure:
     from adatom.plotting._canvas import style_axes
 
     figure = new_figure(6.4, 2.9)
     axes = place_axes(figure, 0.75, 0.5, 4.2, 2.3)
     for k, mean, count in zip(summary.labels.tolist(), summary.means, summary.counts, strict=True):
+        style = class_style(k, classes)
         line = ("-", "--", ":", "-.")[k // 7 % 4]
         axes.plot(
             glyph.abscissa,
             mean,
-            color=class_color(k),
+            color=style.ink,
             linestyle=line,
             linewidth=1.5,
-            label=f"{_class_name(k)}: {count}" if count >= 0 else _class_name(k),
+            label=f"{style.name}: {count}" if count >= 0 else style.name,
         )
     style_axes(axes)
     axes.set_xlabel(glyph.label, **text_style(size=8))
@@ -299,9 +306,10 @@ def _plot_mean_curves(glyph: Glyph, summary: ClassSummary, limits: tuple[float, 
 def plot_members(features: Features, classes: Classes, /, *, n: int = 6) -> Figure:
     """Plot typical and doubtful members of every class, a row a class.
 
-    Typical are the members nearest to the mean of their class. Doubtful are
-    those of the lowest probability where the method gave one, else those
-    farthest from the mean.
+    Typical are the members nearest to the mean of their class (by
+    ``distance`` where the classes carry it). Doubtful are those nearest to
+    the boundary to another class (by ``margin``), else those of the lowest
+    ``probability``, else those farthest from the mean.
 
     Parameters
     ----------
@@ -322,7 +330,7 @@ def plot_members(features: Features, classes: Classes, /, *, n: int = 6) -> Figu
     CLASSES.check(classes)
     glyph = glyph_of(features)
     summary = summarize_classes(features, classes)
-    distances = distances_to_mean(features, classes, summary)
+    distances = member_distances(features, classes, summary)
     labels = summary.labels[summary.counts > 0][:_MAX_CLASSES_SHOWN].tolist()
     picked = {k: pick_members(classes, distances, k, n=n) for k in labels}
     chosen = np.concatenate(
@@ -342,11 +350,12 @@ def plot_members(features: Features, classes: Classes, /, *, n: int = 6) -> Figu
             **text_style(bold=True),
         )
     for order, k in enumerate(labels):
+        style = class_style(k, classes)
         bottom = height - 0.32 - (order + 1) * 0.78 + 0.12
         figure.text(
             0.08 / figure.get_size_inches()[0],
             (bottom + 0.31) / height,
-            f"{_class_name(k)}\n{summary.counts[k]}",
+            f"{style.name.replace(' (', chr(10) + '(')}\n{summary.counts[k]}",
             va="center",
             **text_style(size=8),
         )
@@ -358,11 +367,11 @@ def plot_members(features: Features, classes: Classes, /, *, n: int = 6) -> Figu
                     glyph,
                     rows[member],
                     limits=limits,
-                    color=class_color(k),
+                    color=style.ink,
                     reference=summary.means[k],
                 )
                 for spine in axes.spines.values():
-                    spine.set_color(class_color(k))
+                    spine.set_color(style.ink)
                     spine.set_linewidth(1.2)
     return figure
 

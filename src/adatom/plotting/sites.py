@@ -17,7 +17,7 @@ from adatom.plotting._canvas import (
     style_axes,
     text_style,
 )
-from adatom.plotting._colors import FALSE, SITE, class_color
+from adatom.plotting._colors import FALSE, SITE, class_style
 from adatom.plotting._marks import (
     draw_marks,
     draw_rings,
@@ -90,7 +90,7 @@ def _site_groups(sites: xr.Dataset) -> list[tuple[str, str, str, NDArray[np.bool
     if "sublattice" in sites and len(np.unique(sites["sublattice"].values)) > 1:
         numbers = sites["sublattice"].values
         groups += [
-            (f"sublattice {number}", class_color(1 + order), "o", good & (numbers == number))
+            (f"sublattice {number}", class_style(1 + order).color, "o", good & (numbers == number))
             for order, number in enumerate(np.unique(numbers))
         ]
     else:
@@ -116,7 +116,7 @@ def plot_site_statistics(sites: Sites, /) -> Figure:
     1
     """
     SITES.check(sites)
-    quantities = [("distance to the nearest neighbor", space_unit(sites), nearest_distances(sites))]
+    quantities = [("nearest neighbor", space_unit(sites), nearest_distances(sites))]
     good = sites["fit_ok"].values.astype(bool) if "fit_ok" in sites else slice(None)
     for name, text in (("width", "width (sigma)"), ("amplitude", "amplitude"), ("score", "score")):
         if name in sites and sites[name].dims == ("site",):
@@ -125,7 +125,7 @@ def plot_site_statistics(sites: Sites, /) -> Figure:
     if "covariance" in sites:
         variance = np.trace(sites["covariance"].values[good], axis1=1, axis2=2) / 2
         error = np.sqrt(np.where(variance >= 0, variance, np.nan))
-        quantities.append(("position error (1 sigma, per axis)", space_unit(sites), error))
+        quantities.append(("position error (1 sigma)", space_unit(sites), error))
     return draw_histograms(quantities)
 
 
@@ -144,12 +144,12 @@ def nearest_distances(sites: Sites, /) -> NDArray[np.float64]:
 def draw_histograms(quantities: Sequence[tuple[str, str, NDArray[np.floating]]]) -> Figure:
     """Draw a small histogram of each quantity, given as name, unit and values."""
     quantities = [q for q in quantities if np.isfinite(q[2]).sum() > 1]
-    columns = min(3, max(1, len(quantities)))
+    columns = min(4, max(1, len(quantities)))
     rows = max(1, -(-len(quantities) // columns))
-    figure = new_figure(columns * 2.5 + 0.1, rows * 1.75 + 0.12)
+    figure = new_figure(columns * 1.95 + 0.1, rows * 1.75 + 0.12)
     for place, (text, unit, values) in enumerate(quantities):
         row, column = divmod(place, columns)
-        axes = place_axes(figure, 0.15 + 2.5 * column, 0.62 + 1.75 * (rows - 1 - row), 2.2, 1.05)
+        axes = place_axes(figure, 0.15 + 1.95 * column, 0.62 + 1.75 * (rows - 1 - row), 1.7, 1.05)
         _draw_histogram(axes, values[np.isfinite(values)])
         label = text if unit in {"1", ""} else f"{text} [{unit}]"
         axes.set_xlabel(plain_text(label), **text_style(size=7.5))
@@ -173,7 +173,7 @@ def _draw_histogram(axes: Axes, values: NDArray[np.floating]) -> None:
     told = f"median {median:.4g}" + (f"; {beyond} beyond" if beyond else "")
     axes.set_title(told, loc="right", pad=2, **text_style(size=7, color=FAINT))
     axes.ticklabel_format(axis="x", useMathText=False, useOffset=False)
-    axes.locator_params(axis="x", nbins=5)
+    axes.locator_params(axis="x", nbins=4)
 
 
 def plot_neighbor_vectors(sites: Sites, classes: Classes | None = None, /) -> Figure:
@@ -222,9 +222,9 @@ def plot_neighbor_vectors(sites: Sites, classes: Classes | None = None, /) -> Fi
         row, column = divmod(place, columns)
         axes = place_axes(figure, 0.1 + 1.75 * column, 0.1 + 2.0 * (rows - 1 - row), 1.65, 1.65)
         keep = labels == number
-        _draw_neighbors(axes, vectors[keep], stars[keep], class_color(number), reach)
-        name = "not classified" if number < 0 else f"class {number}"
-        title = f"{keep.sum()} sites" if classes is None else f"{name}: {keep.sum()}"
+        _draw_neighbors(axes, vectors[keep], stars[keep], class_style(number, classes).ink, reach)
+        style = class_style(number, classes)
+        title = f"{keep.sum()} sites" if classes is None else f"{style.name}: {keep.sum()}"
         axes.set_title(title, loc="left", pad=3, **text_style(size=8.5, bold=True))
     return figure
 

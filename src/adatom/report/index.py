@@ -12,9 +12,8 @@ from typing import Any
 
 import adatom
 from adatom.report.files import write_whole
-from adatom.report.lineage import Lineage
-from adatom.report.page import page_template, read_summary, section_of
-from adatom.report.records import RunOutcome, RunRecord, StepRecord
+from adatom.report.page import page_template, read_summary
+from adatom.report.records import RunOutcome
 
 
 @dataclass(frozen=True)
@@ -29,35 +28,30 @@ class _Card:
 
 
 def write_index(
-    title: str,
     outcomes: Sequence[RunOutcome],
     folder: Path,
     /,
     *,
-    collected: Sequence[StepRecord] = (),
-    recipe: str = "",
-    repeat: str = "",
+    title: str = "",
+    collected: str = "collected",
 ) -> Path:
     """Write the page that leads to the reports of all files of a run.
 
-    Failures stand first, each with its reason; then what was computed over
-    all files; then every file with its main picture and key figures.
+    Failures stand first, each with its reason; then the tables of what was
+    made over all files; then every file with its main picture and key
+    figures.
 
     Parameters
     ----------
-    title : str
-        Of the run.
     outcomes : sequence of RunOutcome
         One of each file, in the order of the files.
     folder : Path
-        Of the run: gets ``index.html``, and pictures and tables of the
-        steps over all files.
-    collected : sequence of StepRecord
-        Steps that ran once over all files.
-    recipe : str
-        Text of the recipe.
-    repeat : str
-        The command that repeats the run.
+        Of the run: gets ``index.html``.
+    title : str
+        Of the run; by default that of the first report.
+    collected : str
+        Folder below `folder` with the report of what was made over all
+        files, if there is one.
 
     Returns
     -------
@@ -75,27 +69,24 @@ def write_index(
     >>> from adatom.report import RunOutcome
     >>> with tempfile.TemporaryDirectory() as name:
     ...     folder = Path(name)
-    ...     write_index("Two files", [RunOutcome("a.tif", folder / "a", "damaged")], folder).name
+    ...     write_index([RunOutcome("a.tif", folder / "a", "damaged")], folder).name
     'index.html'
     """
     folder = Path(folder)
-    lineage = Lineage(RunRecord(title, recipe, tuple(collected)))
-    sections = [section_of(lineage, step) for step in collected]
-    cards = [_card(outcome, folder) for outcome in outcomes if not outcome.error]
+    good = [outcome for outcome in outcomes if not outcome.error]
+    cards = [_card(outcome, folder) for outcome in good]
+    titles = [str(read_summary(outcome.folder).get("title", "")) for outcome in good]
     page = page_template("index.html.j2").render(
-        title=title,
+        title=title or next(filter(None, titles), "Run over several files"),
         cards=cards,
         names=_figure_names(cards),
         failures=[outcome for outcome in outcomes if outcome.error],
-        sections=sections,
-        recipe=recipe,
-        repeat=repeat,
+        collected=_report_in(folder / collected, folder),
+        tables=read_summary(folder / collected).get("tables", []),
+        sources=[outcome.source for outcome in outcomes],
         version=adatom.__version__,
         written=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    for section in sections:
-        for name, content in section.files():
-            write_whole(folder / name, content)
     write_whole(folder / "index.html", page.encode())
     return folder / "index.html"
 
@@ -103,16 +94,21 @@ def write_index(
 def _card(outcome: RunOutcome, folder: Path) -> _Card:
     summary: dict[str, Any] = read_summary(outcome.folder)
     picture = outcome.folder / str(summary.get("thumbnail") or "")
-    report = outcome.folder / "report.html"
     return _Card(
         source=outcome.source,
-        report=Path(os.path.relpath(report, folder)).as_posix() if report.is_file() else "",
+        report=_report_in(outcome.folder, folder),
         thumbnail=_uri(picture) if picture.is_file() else "",
         summary=tuple(map(str, summary.get("summary", []))),
         figures=tuple((str(k), str(v)) for k, v in summary.get("figures", {}).items()),
         n_warnings=int(summary.get("warnings", 0)),
         seconds=outcome.seconds,
     )
+
+
+def _report_in(place: Path, folder: Path) -> str:
+    """Give the address of a report, seen from the index; nothing if there is none."""
+    report = place / "report.html"
+    return Path(os.path.relpath(report, folder)).as_posix() if report.is_file() else ""
 
 
 def _uri(picture: Path) -> str:

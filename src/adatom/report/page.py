@@ -46,19 +46,19 @@ class ShownPicture:
 
     file: str
     caption: str
-    wide: bool
+    scale: float
     png: bytes = field(repr=False)
 
     @property
     def width(self) -> int:
         """Width on the page: text in all pictures is then of one size."""
         dots = int.from_bytes(self.png[16:20], "big")
-        return round(dots * _PAGE_DOTS / DPI)
+        return round(dots * self.scale * _PAGE_DOTS / DPI)
 
     @property
     def uri(self) -> str:
-        """The picture itself, as an address."""
-        return f"data:image/png;base64,{base64.b64encode(self.png).decode('ascii')}"
+        """The picture itself, as an address; the file beside the page has all its colors."""
+        return f"data:image/png;base64,{base64.b64encode(_fewer_colors(self.png)).decode('ascii')}"
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def write_report(record: RunRecord, folder: Path, /) -> Path:
     """
     folder = Path(folder)
     lineage = Lineage(record)
-    sections = [section_of(lineage, step) for step in record.steps]
+    sections = [_section(lineage, step) for step in record.steps]
     lead = _lead(lineage, sections)
     page = page_template("report.html.j2").render(
         record=record,
@@ -151,12 +151,11 @@ def write_report(record: RunRecord, folder: Path, /) -> Path:
         write_whole(folder / _THUMBNAIL, _thumbnail(lead.png))
         written.append(_THUMBNAIL)
     write_whole(folder / "report.html", page.encode())
-    _write_summary(folder, lineage, written)
+    _write_summary(folder, lineage, sections, written)
     return folder / "report.html"
 
 
-def section_of(lineage: Lineage, step: StepRecord) -> Section:
-    """Draw and tabulate the results of one step."""
+def _section(lineage: Lineage, step: StepRecord) -> Section:
     results = lineage.of_step(step)
     section = Section(
         anchor=file_stem(step.name),
@@ -186,7 +185,7 @@ def _add_picture(section: Section, picture: Picture) -> None:
         section.missing.append(f"No picture {picture.name}: {error}")
         return
     file = f"pictures/{picture.name}.png"
-    section.pictures.append(ShownPicture(file, picture.caption, picture.wide, png))
+    section.pictures.append(ShownPicture(file, picture.caption, picture.scale, png))
 
 
 def _result_row(result: Result) -> tuple[str, str, str]:
@@ -207,6 +206,17 @@ def _lead(lineage: Lineage, sections: list[Section]) -> ShownPicture | None:
     shown = [picture for section in sections for picture in section.pictures]
     named = [one for one in shown if wanted and one.file == f"pictures/{wanted.name}.png"]
     return next(iter(named or shown), None)
+
+
+def _fewer_colors(png: bytes) -> bytes:
+    """Bring a picture to 256 colors, which the eye cannot tell and which halves the page."""
+    picture = PIL.Image.open(io.BytesIO(png)).convert("RGB")
+    reduced = picture.quantize(
+        256, method=PIL.Image.Quantize.MEDIANCUT, dither=PIL.Image.Dither.NONE
+    )
+    buffer = io.BytesIO()
+    reduced.save(buffer, "PNG", optimize=True)
+    return min(png, buffer.getvalue(), key=len)
 
 
 def _thumbnail(png: bytes) -> bytes:
@@ -232,19 +242,28 @@ def _write_files(folder: Path, sections: list[Section]) -> list[str]:
     return [name for name, _ in files]
 
 
-def _write_summary(folder: Path, lineage: Lineage, written: list[str]) -> None:
+def _write_summary(
+    folder: Path, lineage: Lineage, sections: list[Section], written: list[str]
+) -> None:
     """Leave what the index needs; remove what an earlier report left and this one has not."""
     path = folder / SUMMARY
     for name in set(read_summary(folder).get("files", [])) - set(written):
         inside = (folder / name).resolve()
         if inside.is_relative_to(folder.resolve()):
             inside.unlink(missing_ok=True)
+    tables = [
+        {"caption": table.caption, "columns": table.columns, "rows": table.rows}
+        for section in sections
+        for table, _ in section.tables
+        if not table.folded and not table.colors
+    ]
     summary: dict[str, Any] = {
         "title": lineage.record.title,
         "summary": words.summary_sentences(lineage),
         "figures": {one.name: one.value for one in words.key_figures(lineage)},
         "warnings": sum(len(step.warnings) for step in lineage.record.steps),
         "thumbnail": _THUMBNAIL if _THUMBNAIL in written else "",
+        "tables": tables,
         "files": written,
     }
     write_whole(path, json.dumps(summary, indent=1, ensure_ascii=False).encode())

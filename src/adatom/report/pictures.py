@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import xarray as xr
 
 from adatom.plotting import (
     plot_class_choice,
@@ -35,11 +38,13 @@ from adatom.schema import (
 )
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.figure import Figure
 
     from adatom.report.lineage import Lineage, Result
     from adatom.report.records import StepRecord
+
+
+_SMALLER: Final = 0.72
 
 
 @dataclass(frozen=True)
@@ -50,14 +55,15 @@ class Picture:
     ----------
     name : str
         Of its file, without ending.
-    wide : bool
-        Whether it takes the width of the page; others stand side by side.
+    scale : float
+        Size on the page: results are shown large, what they were made from
+        smaller.
     """
 
     name: str
     caption: str
     draw: Callable[[], Figure]
-    wide: bool = False
+    scale: float = 1.0
 
 
 def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
@@ -107,7 +113,7 @@ def comparison_picture(lineage: Lineage, step: StepRecord, /) -> list[Picture]:
     draw = partial(plot_comparison, found, truth, _ground(lineage, step))
     caption = f"{step.data[0]} against {step.data[1]}: hits, misses and false sites."
     settled = partial(draw, max_distance=reach) if isinstance(reach, str) else draw
-    return [Picture(f"{file_stem(step.name)}-comparison", caption, settled, wide=True)]
+    return [Picture(f"{file_stem(step.name)}-comparison", caption, settled)]
 
 
 def _ground(lineage: Lineage, step: StepRecord) -> xr.DataArray | None:
@@ -118,20 +124,20 @@ def _ground(lineage: Lineage, step: StepRecord) -> xr.DataArray | None:
 def _image(_: Lineage, result: Result) -> list[Picture]:
     name = file_stem(result.name)
     caption = f"{result.name}: {' x '.join(map(str, result.value.shape))} pixels."
-    return [Picture(name, caption, partial(plot_image, result.value), wide=True)]
+    return [Picture(name, caption, partial(plot_image, result.value), _SMALLER)]
 
 
 def _movie(_: Lineage, result: Result) -> list[Picture]:
     caption = f"{result.name}: {result.value.sizes['frame']} frames, some of them."
     draw = partial(plot_movie, result.value)
-    return [Picture(file_stem(result.name), caption, draw, wide=True)]
+    return [Picture(file_stem(result.name), caption, draw, _SMALLER)]
 
 
 def _spectral_map(_: Lineage, result: Result) -> list[Picture]:
     name = file_stem(result.name)
     return [
         Picture(name, f"{result.name}: mean over all channels.",
-                partial(plot_spectral_map, result.value), wide=True),
+                partial(plot_spectral_map, result.value), _SMALLER),
         Picture(f"{name}-mean", f"{result.name}: mean over all pixels.",
                 partial(plot_features, result.value)),
     ]  # fmt: skip
@@ -143,7 +149,7 @@ def _regions(lineage: Lineage, result: Result) -> list[Picture]:
         image = None
     caption = f"{result.name}: what was left out of the analysis is tinted."
     draw = partial(plot_regions, result.value, image)
-    return [Picture(file_stem(result.name), caption, draw, wide=True)]
+    return [Picture(file_stem(result.name), caption, draw, _SMALLER)]
 
 
 def _sites(lineage: Lineage, result: Result) -> list[Picture]:
@@ -157,7 +163,7 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
         return [Picture(f"{name}-neighbors", caption, partial(plot_neighbor_vectors, sites))]
     caption = f"{result.name}: every site, over the image."
     draw = partial(plot_sites, sites, _ground(lineage, result.step))
-    pictures = [Picture(name, caption, draw, wide=True)]
+    pictures = [Picture(name, caption, draw)]
     if sites.sizes["site"] > 2 and {"width", "amplitude", "covariance"} & set(sites):
         caption = f"{result.name}: how neighbor distances and fitted numbers spread."
         draw = partial(plot_site_statistics, sites)
@@ -176,33 +182,47 @@ def _features(_: Lineage, result: Result) -> list[Picture]:
 
 def _classes(lineage: Lineage, result: Result) -> list[Picture]:
     name, classes = file_stem(result.name), result.value
-    sites, features = lineage.origin(result.step, SITES), _features_of(lineage, result)
-    if sites is not None and sites.value.sizes["site"] != classes["label"].size:
+    sites = lineage.origin(result.step, SITES)
+    if sites is not None and classes["label"].shape != (sites.value.sizes["site"],):
         sites = None
     ground = _ground(lineage, result.step)
     draw = partial(plot_classes, classes, ground, sites.value if sites else None)
     over = " over the image; small classes are ringed" if ground is not None else ""
-    pictures = [Picture(name, f"{result.name}: where each class is{over}.", draw, wide=True)]
-    if features is not None:
+    pictures = [Picture(name, f"{result.name}: where each class is{over}.", draw)]
+    if "expert" in classes:
+        return pictures
+    features = _features_of(lineage, result)
+    with_neighbors = sites is not None and "neighbor_vector" in sites.value
+    if features is not None and with_neighbors and "neighbor" in features.coords:
+        # Deviations from the slots of a star say little to the eye: whole vectors are shown.
+        features = _whole_vectors(sites.value)  # type: ignore[union-attr]
+    elif features is not None:
         caption = f"{result.name}: the mean of each class and the number of its members."
         draw = partial(plot_class_means, features, classes)
         pictures.append(Picture(f"{name}-means", caption, draw))
-        doubt = (
-            "those of the lowest probability"
-            if "probability" in classes
-            else "those farthest from the mean"
-        )
+    if with_neighbors:
         caption = (
-            f"{result.name}: typical members are those nearest to the mean of their class, "
-            f"doubtful ones {doubt}."
+            f"{result.name}: vectors to the neighbors, class by class; arrows are the means of the "
+            "slots, dashed for the second star."
         )
-        draw = partial(plot_members, features, classes)
-        pictures.append(Picture(f"{name}-members", caption, draw, wide=True))
-    if sites is not None and "neighbor_vector" in sites.value:
-        caption = f"{result.name}: vectors to the neighbors, class by class."
-        draw = partial(plot_neighbor_vectors, sites.value, classes)
+        draw = partial(plot_neighbor_vectors, sites.value, classes)  # type: ignore[union-attr]
         pictures.append(Picture(f"{name}-neighbors", caption, draw))
+    if features is not None:
+        caption = f"{result.name}: {_member_words(classes)}"
+        draw = partial(plot_members, features, classes)
+        pictures.append(Picture(f"{name}-members", caption, draw))
     return pictures
+
+
+def _member_words(classes: xr.Dataset) -> str:
+    doubt = "those farthest from it"
+    if "margin" in classes:
+        doubt = "those with the least margin to another class"
+    elif "probability" in classes:
+        doubt = "those of the lowest probability"
+    return (
+        f"typical members are those nearest to the mean of their class, doubtful ones are {doubt}."
+    )
 
 
 def _features_of(lineage: Lineage, result: Result) -> xr.DataArray | None:
@@ -214,9 +234,23 @@ def _features_of(lineage: Lineage, result: Result) -> xr.DataArray | None:
     return None
 
 
+def _whole_vectors(sites: xr.Dataset) -> xr.DataArray:
+    """Give the vectors to the neighbors as features, slot by slot."""
+    vectors = sites["neighbor_vector"].values
+    n_sites, n_slots, _ = vectors.shape
+    return xr.DataArray(
+        vectors.reshape(n_sites, -1),
+        dims=("site", "feature"),
+        coords={
+            "neighbor": ("feature", np.repeat(np.arange(n_slots), 2)),
+            "axis": ("feature", ["y", "x"] * n_slots),
+        },
+    )
+
+
 def _table(_: Lineage, result: Result) -> list[Picture]:
     table = result.value
     if "n_classes" not in table or "n_classes" not in table.attrs:
         return []
     caption = f"{result.name}: every index against the number of classes."
-    return [Picture(file_stem(result.name), caption, partial(plot_class_choice, table), wide=True)]
+    return [Picture(file_stem(result.name), caption, partial(plot_class_choice, table))]

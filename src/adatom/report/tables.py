@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import xarray as xr
 
-from adatom.plotting._colors import class_color
+from adatom.plotting._colors import class_style
 from adatom.report.words import class_counts, number_text
 from adatom.schema import (
     CLASSES,
@@ -85,10 +85,11 @@ def _shown(caption: str, frame: pd.DataFrame, limit: int, *, folded: bool = Fals
 def _class_table(result: Result) -> ShownTable:
     members, unclassified = class_counts(result.value)
     total = sum(members.values()) + unclassified
-    names = [*map(str, members), *(["not classified"] if unclassified else [])]
+    labels = [*members, *([-1] if unclassified else [])]
+    styles = [class_style(label, result.value) for label in labels]
     counts = [*members.values(), *([unclassified] if unclassified else [])]
     columns: dict[str, Any] = {
-        "class": names,
+        "class": [style.name for style in styles],
         "members": counts,
         "share [%]": [100 * count / total for count in counts],
     }
@@ -99,7 +100,7 @@ def _class_table(result: Result) -> ShownTable:
         ]
     frame = frame_from_table(table_from_columns(columns))
     shown = _shown(f"{result.name}: members", frame, MAX_ROWS)
-    colors = tuple(class_color(label) for label in [*members, *([-1] if unclassified else [])])
+    colors = tuple(style.color for style in styles)
     return ShownTable(
         shown.caption, shown.columns, shown.rows, shown.n_rows, frame, colors[:MAX_ROWS]
     )
@@ -116,9 +117,9 @@ def _member_table(result: Result) -> list[ShownTable]:
     classes: xr.Dataset = result.value
     if classes["label"].dims != ("site",):
         return []
-    flat = classes.reset_coords()
+    flat = classes.drop_vars("class", errors="ignore").reset_coords()
     if "probability" in flat:
-        flat["probability"] = classes["probability"].max("class")
+        flat["probability"] = ("site", classes["probability"].max("class").values)
     keep = [str(name) for name in flat.variables if flat[name].dims == ("site",)]
     order = [name for name in ("frame", "y", "x", "label") if name in keep]
     columns = {name: flat[name] for name in [*order, *(n for n in keep if n not in order)]}
