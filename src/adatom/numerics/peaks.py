@@ -72,7 +72,7 @@ def _near(order: Floats, center: float) -> slice:
 
 
 def parabolic_maxima(image: Floats, points: NDArray[np.intp], /) -> NDArray[np.float64]:
-    """Move maxima to the top of the parabola through their neighbors on each axis."""
+    """Move maxima to the top of the parabola through their neighbors, within the frame."""
     padded = np.pad(np.asarray(image, dtype=float), 1, mode="edge")
     y, x = (points + 1).T
     center = padded[y, x]
@@ -83,4 +83,4 @@ def parabolic_maxima(image: Floats, points: NDArray[np.intp], /) -> NDArray[np.f
         bend = 2 * center - before - after
         shift = np.divide(after - before, 2 * bend, out=np.zeros_like(bend), where=bend > 0)
         moved[:, axis] += np.clip(shift, -0.5, 0.5)
-    return moved
+    return np.clip(moved, 0, np.array(image.shape) - 1)
