@@ -252,7 +252,7 @@ def _write_summary(
         if inside.is_relative_to(folder.resolve()):
             inside.unlink(missing_ok=True)
     tables = [
-        {"caption": table.caption, "columns": table.columns, "rows": table.rows}
+        {"caption": table.caption, "columns": table.columns, "rows": table.rows, "colors": []}
         for section in sections
         for table, _ in section.tables
         if not table.folded and not table.colors

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import xarray as xr
 
+from adatom.localization.comparing import SiteComparison
 from adatom.plotting import (
     plot_class_choice,
     plot_class_means,
@@ -70,6 +71,9 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
     """List the pictures of a result."""
     if result.kind is None:
         return []
+    if result.kind is SITES and is_comparison(result.step):
+        # One picture shows all of them together.
+        return []
     painters = {
         IMAGE.name: _image,
         MOVIE.name: _movie,
@@ -87,10 +91,15 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
 def main_result(lineage: Lineage, /) -> Result | None:
     """Pick the result whose picture opens the report: classes, else sites, else an image."""
     for kind in (CLASSES, SITES, MASK, IMAGE, MOVIE, SPECTRAL_MAP):
-        of_kind = lineage.of_kind(kind)
+        of_kind = [one for one in lineage.of_kind(kind) if not is_judgement(one)]
         if of_kind:
             return of_kind[-1]
     return None
+
+
+def is_judgement(result: Result, /) -> bool:
+    """Tell whether a result says how good another one is."""
+    return is_comparison(result.step) or (result.kind is CLASSES and "expert" in result.value)
 
 
 def main_picture(lineage: Lineage, /) -> Picture | None:
@@ -101,19 +110,18 @@ def main_picture(lineage: Lineage, /) -> Picture | None:
 
 
 def comparison_picture(lineage: Lineage, step: StepRecord, /) -> list[Picture]:
-    """Give the picture of sites against the truth, for a step that compared them."""
-    if step.step != "localization.compare_sites":
+    """Give the picture of a step that compared sites with true ones, if it did."""
+    if not is_comparison(step):
         return []
-    compared = [lineage.results[name] for name in step.data if name in lineage.results]
-    compared = [one for one in compared if one.kind is SITES]
-    if len(compared) != 2:
-        return []
-    found, truth = (one.value for one in compared)
-    reach = step.settings.get("max_distance")
-    draw = partial(plot_comparison, found, truth, _ground(lineage, step))
-    caption = f"{step.data[0]} against {step.data[1]}: hits, misses and false sites."
-    settled = partial(draw, max_distance=reach) if isinstance(reach, str) else draw
-    return [Picture(f"{file_stem(step.name)}-comparison", caption, settled)]
+    comparison = SiteComparison(**step.results)
+    caption = f"{step.name}: true sites that were found or missed, and false ones."
+    draw = partial(plot_comparison, comparison, _ground(lineage, step))
+    return [Picture(f"{file_stem(step.name)}-comparison", caption, draw)]
+
+
+def is_comparison(step: StepRecord, /) -> bool:
+    """Tell whether a step compared sites with true ones."""
+    return set(step.results) == set(SiteComparison._fields)
 
 
 def _ground(lineage: Lineage, step: StepRecord) -> xr.DataArray | None:

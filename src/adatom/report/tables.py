@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from adatom.report.lineage import Result
 
 MAX_ROWS: Final = 30
+# A single row of more columns than this is read more easily down than across.
+_MAX_ACROSS: Final = 6
 # Sites are looked at in pictures; some rows show what is known of each.
 _SITE_ROWS: Final = 8
 
@@ -72,6 +74,9 @@ def tables_of(result: Result, /) -> list[ShownTable]:
 
 
 def _shown(caption: str, frame: pd.DataFrame, limit: int, *, folded: bool = False) -> ShownTable:
+    if len(frame) == 1 and len(frame.columns) > _MAX_ACROSS:
+        only = [(str(name), number_text(frame[name].iloc[0])) for name in frame.columns]
+        return ShownTable(caption, ("quantity", "value"), tuple(only), len(only), frame)
     head = frame.head(limit)
     rows = tuple(
         tuple(number_text(value) for value in row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -167,11 +167,16 @@ def summary_sentences(lineage: Lineage, /) -> list[str]:
         sentences += _maps_sentences(lineage)
     sentences += [_region_sentence(mask.value) for mask in lineage.of_kind(MASK)]
     sentences += [_choice_sentence(table.value) for table in choices(lineage)]
-    classes = lineage.of_kind(CLASSES)
+    classes = clusterings(lineage)
     for result in classes:
         name = f"{result.name}: " if len(classes) > 1 else ""
         sentences.append(f"{name}{_class_sentence(result.value)}")
-    return sentences
+    return sentences + _score_sentences(lineage)
+
+
+def clusterings(lineage: Lineage, /) -> list[Result]:
+    """Give the classes that were found, without those that judge them."""
+    return [one for one in lineage.of_kind(CLASSES) if "expert" not in one.value]
 
 
 def choices(lineage: Lineage, /) -> list[Result]:
@@ -224,14 +229,17 @@ def class_counts(classes: xr.Dataset, /) -> tuple[dict[int, int], int]:
 
 def _class_sentence(classes: xr.Dataset) -> str:
     members, unclassified = class_counts(classes)
+    outliers = members.pop(int(classes.attrs.get("outlier_class", -2)), 0)
     if not members:
         return "Nothing was classified."
-    shown = list(members.values())[:12]
-    more = f" and {len(members) - 12} smaller ones" if len(members) > 12 else ""
-    text = f"{count_text(len(members), 'class')} of {list_text(shown)}{more} members"
-    if members == {next(iter(members)): 1}:
-        text = "1 class of 1 member"
-    return f"{text}; {unclassified} not classified." if unclassified else f"{text}."
+    shown = list(members.values())[:_MAX_COUNTS]
+    more = f" and {len(members) - len(shown)} smaller ones" if len(members) > len(shown) else ""
+    parts = [f"{count_text(len(members), 'class')}: {list_text(shown)}{more} members"]
+    if outliers:
+        parts.append(count_text(outliers, "outlier"))
+    if unclassified:
+        parts.append(f"{unclassified} not classified")
+    return f"{'; '.join(parts)}."
 
 
 def _choice_sentence(table: xr.Dataset) -> str:
@@ -253,7 +261,7 @@ def key_figures(lineage: Lineage, /) -> list[Figure]:
         image = lineage.origin(sites.step, IMAGE, MOVIE)
         if image is not None:
             figures.append(Figure(field_text(image.value), "field of view"))
-    for result in lineage.of_kind(CLASSES)[-1:]:
+    for result in clusterings(lineage)[-1:]:
         members, unclassified = class_counts(result.value)
         figures.append(Figure(str(len(members)), "classes" if len(members) != 1 else "class"))
         if unclassified:
@@ -261,13 +269,38 @@ def key_figures(lineage: Lineage, /) -> list[Figure]:
     return figures + _scores(lineage)
 
 
+# More counts in a sentence are not read.
+_MAX_COUNTS: Final = 12
+_SCORES: Final = {
+    "f1": "F1 against the truth",
+    "adjusted_rand_index": "adjusted Rand index",
+    "accuracy": "accuracy",
+}
+
+
 def _scores(lineage: Lineage) -> list[Figure]:
-    names = {"f1": "F1 against the truth", "ari": "adjusted Rand index"}
+    """Pick the scores of comparisons from tables of one row."""
     return [
-        Figure(number_text(result.value, digits=3), names[field])
-        for name, result in lineage.results.items()
-        if (field := name.rpartition(".")[2]) in names and isinstance(result.value, float)
+        Figure(number_text(float(table.value[column].item()), digits=3), text)
+        for table in lineage.of_kind(TABLE)
+        if table.value.sizes["row"] == 1
+        for column, text in _SCORES.items()
+        if column in table.value
     ]
+
+
+def _score_sentences(lineage: Lineage) -> list[str]:
+    sentences = []
+    for table in lineage.of_kind(TABLE):
+        if {"n_true", "n_matched", "n_found", "f1"} <= set(table.value):
+            row = {str(name): table.value[name].item() for name in table.value}
+            false = int(row["n_found"] - row["n_matched"])
+            sentences.append(
+                f"{int(row['n_matched'])} of {int(row['n_true'])} true sites were found and "
+                f"{false} false ones (precision {row['precision']:.3f}, "
+                f"recall {row['recall']:.3f}, F1 {row['f1']:.3f})."
+            )
+    return sentences
 
 
 def settings_text(settings: Mapping[str, Any], /) -> list[tuple[str, str]]:
