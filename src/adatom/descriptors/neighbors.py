@@ -34,6 +34,8 @@ from adatom.units import Length, length_from_setting
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Where fewer sites fit the stars than this, most of what is called a neighbor is none.
+_FEW: Final = 0.5
 # Stars are means over thousands of sites; more would cost time and change their last digits only.
 _SAMPLE: Final = 20_000
 
@@ -349,11 +351,18 @@ def _tell(sites: Sites, found: StarSearch, asked: int | None, unit: str) -> None
     lengths = np.linalg.norm(found.stars[0], axis=1)
     between = f"{lengths.min():.4g} to {lengths.max():.4g} {unit}"
     why = "as asked" if asked else "the number of bonds of most sites"
-    add_note(sites, f"n_neighbors={n}, {why}; stars: {n_stars}; slots of the first at {between}")
+    text = f"n_neighbors={n}, {why}; {n_stars} {'star' if n_stars == 1 else 'stars'}"
+    add_note(sites, f"{text}, fit by {found.share:.1%} of inner sites; slots at {between}")
+    if found.share < _FEW:
+        msg = (
+            f"{found.share:.0%} of the sites fit one of the {n_stars} stars found: neighbors of the "
+            "others are a guess. Restrict sites to the crystal, or check how they were found"
+        )
+        warnings.warn(msg, AdatomWarning, stacklevel=4)
     if asked and asked < found.n_bonds:
         msg = (
             f"n_neighbors={asked} takes a part of the {found.n_bonds} bonds that most sites have: "
             "which ones may be arbitrary where they are equally long. "
             f"Use n_neighbors={found.n_bonds}, or leave it out"
         )
-        warnings.warn(msg, AdatomWarning, stacklevel=3)
+        warnings.warn(msg, AdatomWarning, stacklevel=4)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from adatom.numerics.stars import capture_radii
+from adatom.numerics.stars import capture_radii, squared_distance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,13 +59,9 @@ def fill_slots(
     the capture radius, 1 for an empty slot, whatever the reason that it is
     empty: a star must not win by having its slots beyond the frame.
     """
-    best = np.full(len(points), np.inf)
-    chosen = Slots(
-        np.zeros(len(points), dtype=np.int64),
-        np.full((len(points), stars.shape[1]), -1, dtype=np.int64),
-        np.full((len(points), stars.shape[1], 2), np.nan),
-    )
-    for s, star in enumerate(stars):
+    index, vector, best = _fill_star(points, frame, tree, stars[0], further[0], max_distance)
+    chosen = Slots(np.zeros(len(points), dtype=np.int64), index, vector)
+    for s, star in enumerate(stars[1:], start=1):
         index, vector, cost = _fill_star(points, frame, tree, star, further[s], max_distance)
         better = cost < best
         chosen.star[better] = s
@@ -89,14 +85,14 @@ def _fill_star(
     for k, (slot, radius) in enumerate(zip(star, capture_radii(star))):
         found = tree.nearest(points + slot, frame, max_distance=float(radius))[:, 0]
         to = tree.points[np.maximum(found, 0)] - points
-        squared = ((to - slot) ** 2).sum(axis=1)
-        lost = (to**2).sum(axis=1) > max_distance**2
+        squared = squared_distance(to, slot)
+        lost = squared_distance(to, np.zeros(2)) > max_distance**2
         for place in further:
             # Only a neighbor past the middle can be nearer to the other place.
-            past = np.flatnonzero((found >= 0) & (4 * squared > ((place - slot) ** 2).sum()))
+            past = np.flatnonzero((found >= 0) & (4 * squared > squared_distance(place, slot)))
             there = frame[past] if frame is not None else None
             nearest = tree.nearest(points[past] + place, there, max_distance=float(radius))[:, 0]
-            nearer = ((to[past] - place) ** 2).sum(axis=1) < squared[past]
+            nearer = squared_distance(to[past], place) < squared[past]
             lost[past[nearer & (nearest == found[past])]] = True
         found[lost] = -1
         to[found < 0] = np.nan

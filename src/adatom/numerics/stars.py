@@ -23,8 +23,15 @@ _CAPTURE: Final = 0.6
 # Turned by 14 deg, or one bond in four wrong: such a site needs a star of its own. Noise of 10 %
 # of the spacing takes 3 in 10,000 sites of a square lattice there.
 _MISFIT: Final = 0.25
-# Candidates of a site inside leave no wider angle free, in deg; at a straight edge it is 180.
-_WIDEST_GAP: Final = 150.0
+# One common vector is no lattice: random points have that too.
+_LEAST_BONDS: Final = 2
+# A bond that fewer sites have, vacancies and noise allowed for, is of some sublattices only.
+_NEARLY_ALL: Final = 0.8
+_MOST_SHARED: Final = 3
+# Sites that lack a part of a known star must be a quarter of all to make another, not a hundredth.
+_TIMES_A_PART: Final = 25.0
+# Candidates of a site inside leave no wider angle free, in deg; at an edge it is about 180.
+_WIDEST_GAP: Final = 120.0
 # In units of the nearest distance: position noise of 10 % scatters vectors by 0.14 along each axis.
 _BIN: Final = 0.1
 _SMOOTHING: Final = 0.12
@@ -70,14 +77,14 @@ class StarSearch:
         For every star the common vectors that are no slots of it.
     n_bonds : int
         Neighbors of most sites, in the sense of `relative_neighbors`.
-    n_fitting : int
-        Sites of the sample that fit one of the stars.
+    share : float
+        Of the sample's inner sites, those that fit one of the stars.
     """
 
     stars: NDArray[np.float64]
     further: tuple[NDArray[np.float64], ...]
     n_bonds: int
-    n_fitting: int
+    share: float
 
 
 def capture_radii(star: NDArray[np.float64], /) -> NDArray[np.float64]:
@@ -153,9 +160,9 @@ def find_stars(vectors: NDArray[np.float64], /, *, n_neighbors: int | None = Non
     StarSearch
         Without stars where the sites have no vectors in common.
     """
-    found, fitting = _pursue(vectors)
+    found, share = _pursue(vectors)
     if not found:
-        return StarSearch(np.zeros((0, n_neighbors or 0, 2)), (), 0, 0)
+        return StarSearch(np.zeros((0, n_neighbors or 0, 2)), (), 0, 0.0)
     counts = np.bincount(
         [len(star.bonds) for star in found], weights=[star.n_sites for star in found]
     )
@@ -163,11 +170,21 @@ def find_stars(vectors: NDArray[np.float64], /, *, n_neighbors: int | None = Non
     wanted = n_neighbors or n_bonds
     parted = [_parted(star, wanted) for star in found if star.n_modes >= wanted]
     if not parted:
-        return StarSearch(np.zeros((0, wanted, 2)), (), n_bonds, 0)
+        return StarSearch(np.zeros((0, wanted, 2)), (), n_bonds, 0.0)
     stars, n_sites = _settled(vectors, np.stack([slots for slots, _ in parted]))
     stars, order = _in_order(stars, n_sites)
     further = tuple(parted[s][1] for s in order)
-    return StarSearch(stars, further, n_bonds, int(fitting.sum()))
+    return StarSearch(stars, further, n_bonds, share)
+
+
+def squared_distance(
+    vectors: NDArray[np.float64], place: NDArray[np.float64], /
+) -> NDArray[np.float64]:
+    """Give the squared distance of vectors (..., 2) to a place (2) or to places (..., 2)."""
+    # Twice as fast as a sum over an axis of two.
+    squared: NDArray[np.float64] = (vectors[..., 0] - place[..., 0]) ** 2
+    squared += (vectors[..., 1] - place[..., 1]) ** 2
+    return squared
 
 
 def match_slots(
@@ -183,7 +200,7 @@ def match_slots(
     cost = np.zeros(len(vectors))
     rows = np.arange(len(vectors))
     for k, slot in enumerate(star):
-        squared = ((vectors - slot) ** 2).sum(axis=2)
+        squared = squared_distance(vectors, slot)
         squared[np.isnan(squared)] = np.inf
         best = squared.argmin(axis=1)
         least = squared[rows, best]
@@ -193,37 +210,61 @@ def match_slots(
     return deviation, cost / len(star)
 
 
-def _pursue(vectors: NDArray[np.float64]) -> tuple[list[Star], NDArray[np.bool_]]:
-    left = _surrounded(vectors)
-    fitting = np.zeros(len(vectors), dtype=bool)
-    n_sites = int(left.sum())
+def _pursue(vectors: NDArray[np.float64]) -> tuple[list[Star], float]:
+    inner = _surrounded(vectors)
+    n_sites = int(inner.sum())
     # One hundredth, and never so few that chance makes them; small sets are taken as they are.
     needed = max(min(10, n_sites / 4), n_sites / 100, 1)
+    fitting = np.zeros(len(vectors), dtype=bool)
+    found: list[Star] = []
+    # Sites that share a vector by chance may hide a star from the first search.
+    while more := _pursue_once(vectors, inner & ~fitting, needed, found):
+        found += more
+        for star in more:
+            fitting |= _fits(vectors, star.bonds)
+    return found, float(fitting[inner].mean()) if n_sites else 0.0
+
+
+def _pursue_once(
+    vectors: NDArray[np.float64], left: NDArray[np.bool_], needed: float, known: list[Star]
+) -> list[Star]:
+    """Search for stars beyond those known, asking every site that is left once."""
     found: list[Star] = []
     while left.sum() >= needed:
         first = _densest(vectors[left, 0])
-        radius = _MODE_RADIUS * float(np.linalg.norm(first))
-        having = left & (np.nanmin(_squared(vectors, first), axis=1, initial=np.inf) < radius**2)
-        modes = _modes(vectors[having], float(np.linalg.norm(first)))
-        star, fits = _star_of_modes(modes, vectors, left)
-        like = star.n_sites < needed or any(_fits(star.bonds[None], s.bonds)[0] for s in found)
-        if not like:
+        length = float(np.linalg.norm(first))
+        having = left & _have(vectors, first, length)
+        if not having.any():
+            # Vectors all around, as of a gas, are densest where there are none: about zero.
+            break
+        star, fits = _star_of_modes(_common_modes(vectors[having], length), vectors, left)
+        least = needed * max((_least(star, other) for other in [*known, *found]), default=1)
+        if star.n_sites >= least:
             found.append(star)
-            fitting |= fits
             left &= ~fits
-        # Whether they gave a star or not, they are not asked again.
         left &= ~having
-    return found, fitting
+    return found
+
+
+def _least(star: Star, known: Star) -> float:
+    """Give by how much more sites must call for a star that is like a known one."""
+    if _fits(star.bonds[None], known.bonds)[0]:
+        return np.inf
+    # All its bonds are places of the known lattice: an edge or a row of vacancies leaves such
+    # sites, and only where they are many is it a sublattice with fewer bonds.
+    modes = np.concatenate([known.bonds, known.further])
+    reach = _MISFIT * float(np.linalg.norm(known.bonds, axis=1).min())
+    nearest = squared_distance(star.bonds[:, None], modes[None]).min(axis=1)
+    return _TIMES_A_PART if (nearest < reach**2).all() else 1.0
 
 
 def _star_of_modes(
     modes: NDArray[np.float64], vectors: NDArray[np.float64], left: NDArray[np.bool_]
 ) -> tuple[Star, NDArray[np.bool_]]:
-    if not len(modes):
-        empty = np.zeros((0, 2))
-        return Star(empty, empty, 0), np.zeros(len(vectors), dtype=bool)
     bonded = relative_neighbors(modes)
     bonds = modes[bonded]
+    if len(bonds) < _LEAST_BONDS:
+        return Star(bonds, modes[~bonded], 0), np.zeros(len(vectors), dtype=bool)
     fits = left.copy()
     fits[left] = _fits(vectors[left], bonds)
     return Star(bonds, modes[~bonded], int(fits.sum())), fits
@@ -247,11 +288,6 @@ def _fits(vectors: NDArray[np.float64], star: NDArray[np.float64]) -> NDArray[np
     return fits
 
 
-def _squared(vectors: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float64]:
-    squared: NDArray[np.float64] = ((vectors - place) ** 2).sum(axis=-1)
-    return squared
-
-
 def _densest(pool: NDArray[np.float64], scale: float | None = None) -> NDArray[np.float64]:
     """Find where vectors (vector, 2) lie densest, as the mean of those around."""
     scale = scale or float(np.median(np.linalg.norm(pool, axis=1)))
@@ -264,7 +300,7 @@ def _densest(pool: NDArray[np.float64], scale: float | None = None) -> NDArray[n
     middle = (edges[1:] + edges[:-1]) / 2
     place = np.array([middle[top[0]], middle[top[1]]])
     for _ in range(20):
-        near = _squared(pool, place) < (_MODE_RADIUS * scale) ** 2
+        near = squared_distance(pool, place) < (_MODE_RADIUS * scale) ** 2
         moved = pool[near].mean(axis=0) if near.any() else place
         if np.array_equal(moved, place):
             break
@@ -272,28 +308,56 @@ def _densest(pool: NDArray[np.float64], scale: float | None = None) -> NDArray[n
     return place
 
 
-def _modes(vectors: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
-    """Find the vectors that at least half of the sites have, by length."""
+def _have(
+    vectors: NDArray[np.float64], place: NDArray[np.float64], scale: float
+) -> NDArray[np.bool_]:
+    """Tell which sites have a vector near a place."""
+    squared = np.nan_to_num(squared_distance(vectors, place), nan=np.inf)
+    have: NDArray[np.bool_] = (squared < (_MODE_RADIUS * scale) ** 2).any(axis=1)
+    return have
+
+
+def _common_modes(vectors: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    """Find the modes of sites, of one sublattice where there are several among them.
+
+    In a kagome lattice two of three sublattices share a bond; sites that have
+    one of the bonds that only some of them have are of one sublattice.
+    """
+    modes, share = _modes(vectors, scale)
+    for _ in range(_MOST_SHARED):
+        some: NDArray[np.bool_] = relative_neighbors(modes) & (share < _NEARLY_ALL)
+        if not some.any():
+            break
+        having = _have(vectors, modes[some][share[some].argmax()], scale)
+        vectors = vectors[having]
+        modes, share = _modes(vectors, scale)
+    return modes
+
+
+def _modes(
+    vectors: NDArray[np.float64], scale: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Find the vectors that at least half of the sites have, by length, and the share that has."""
     pool = vectors.reshape(-1, 2)
     pool = pool[np.isfinite(pool[:, 0])]
     needed = 0.5 * len(vectors)
     modes = []
     for _ in range(2 * vectors.shape[1]):
-        if len(pool) < needed:
+        if len(pool) < max(needed, 1):
             break
         place = _densest(pool, scale)
-        squared = _squared(pool, place)
-        if np.count_nonzero(squared < (_MODE_RADIUS * scale) ** 2) >= needed:
-            modes.append(place)
+        squared = squared_distance(pool, place)
+        count = np.count_nonzero(squared < (_MODE_RADIUS * scale) ** 2)
+        if count >= needed:
+            modes.append((*place, count / len(vectors)))
         # A mode too thin is cleared as well, or it would be found again.
         near = squared < (_CLEAR_RADIUS * scale) ** 2
         if not near.any():
             break
         pool = pool[~near]
-    if not modes:
-        return np.zeros((0, 2))
-    found = np.stack(modes)
-    return found[np.argsort(np.linalg.norm(found, axis=1), kind="stable")]
+    found = np.array(modes).reshape(-1, 3)
+    found = found[np.argsort(np.linalg.norm(found[:, :2], axis=1), kind="stable")]
+    return found[:, :2], found[:, 2]
 
 
 def _surrounded(vectors: NDArray[np.float64]) -> NDArray[np.bool_]:
