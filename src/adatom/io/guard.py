@@ -14,6 +14,9 @@ from adatom.errors import AdatomError, ReadError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from typing import Any
+
+    import numpy as np
 
 # Python's warning filters and the loggers of libraries belong to the whole process.
 _ONE_AT_A_TIME = RLock()
@@ -42,7 +45,9 @@ def reading(path: Path, /, *, remedy: str = "") -> Iterator[None]:
 
 def read_error(path: Path, reason: str, remedy: str, /) -> ReadError:
     """Make the error that names file, reason and remedy."""
-    return ReadError(f"cannot read {path.name!r} ({path.parent}): {reason}. {remedy}".rstrip())
+    # A list of datasets ends with a line break of its own.
+    stop = "" if reason.endswith("\n") else ". "
+    return ReadError(f"cannot read {path.name!r} ({path.parent}): {reason}{stop}{remedy}".rstrip())
 
 
 def _reason(error: BaseException) -> str:
@@ -141,3 +146,32 @@ def check_size(
             f"cannot be packed into {stored} bytes"
         )
         raise read_error(path, reason, "The file is damaged: copy it again")
+
+
+def check_plain(path: Path, dtype: np.dtype[Any], /) -> None:
+    """Refuse arrays that are no numbers, saying how to convert them.
+
+    Raises
+    ------
+    ReadError
+        If values are Python objects, records or text.
+    """
+    if dtype.hasobject:
+        raise _object_error(path)
+    if dtype.names:
+        reason = f"it is an array of records with fields {', '.join(dtype.names)}"
+        raise read_error(path, reason, "Save one field: numpy.save(file, records[field])")
+    if dtype.kind not in "biufc":
+        raise read_error(path, f"its values are {dtype}, not numbers", "Save an array of numbers")
+
+
+def _object_error(path: Path, /) -> ReadError:
+    """Make the error for pickled objects."""
+    return read_error(
+        path,
+        "it holds pickled Python objects, which can run any code when they are loaded, so adatom "
+        "never does",
+        "If you trust its source, convert it once: "
+        "objects = numpy.load(file, allow_pickle=True); then save every plain array in it with "
+        'numpy.savez("arrays.npz", name=array)',
+    )

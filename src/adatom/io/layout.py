@@ -10,7 +10,13 @@ from adatom.io.signals import RawAxis, RawSignal
 from adatom.units import house_unit
 
 DatasetKind = Literal[
-    "image", "movie", "spectral map", "movie or spectral map", "spectra", "not understood"
+    "image",
+    "movie",
+    "spectral map",
+    "movie or spectral map",
+    "spectra",
+    "not numbers",
+    "not understood",
 ]
 
 _Y: Final = {"y", "height", "row", "rows", "r_y", "y-axis", "y position", "position y", "dim_y"}
@@ -113,6 +119,8 @@ def layout_of_signal(signal: RawSignal, /, *, ndim: int = 2) -> Layout:
     """
     roles = [role_of_axis(axis) for axis in signal.axes]
     kept = list(range(len(roles)))
+    if signal.dtype.kind not in "biufc":
+        return Layout("not numbers", tuple(kept))
     single = [i for i in kept if signal.shape[i] == 1 and roles[i] in {"", "stack"}]
     while len(kept) > ndim and single:
         kept.remove(single.pop())

@@ -8,8 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from adatom.errors import ReadError
-from adatom.io.guard import check_size, read_error
+from adatom.io.guard import check_plain, check_size, read_error
 from adatom.io.sidecar import with_sidecar
 from adatom.io.signals import COLORS, RawFile, RawSignal, plain_axes
 
@@ -102,35 +101,6 @@ def _header(path: Path, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtyp
     if any(size < 0 for size in shape):
         raise read_error(path, f"its header gives shape {shape}", "The file is damaged")
     return shape, fortran, dtype
-
-
-def check_plain(path: Path, dtype: np.dtype[Any], /) -> None:
-    """Refuse arrays that are no numbers, saying how to convert them.
-
-    Raises
-    ------
-    ReadError
-        If values are Python objects, records or text.
-    """
-    if dtype.hasobject:
-        raise object_error(path)
-    if dtype.names:
-        reason = f"it is an array of records with fields {', '.join(dtype.names)}"
-        raise read_error(path, reason, "Save one field: numpy.save(file, records[field])")
-    if dtype.kind not in "biufc":
-        raise read_error(path, f"its values are {dtype}, not numbers", "Save an array of numbers")
-
-
-def object_error(path: Path, /) -> ReadError:
-    """Make the error for pickled objects."""
-    return read_error(
-        path,
-        "it holds pickled Python objects, which can run any code when they are loaded, so adatom "
-        "never does",
-        "If you trust its source, convert it once: "
-        "objects = numpy.load(file, allow_pickle=True); then save every plain array in it with "
-        'numpy.savez("arrays.npz", name=array)',
-    )
 
 
 def array_signal(values: Any, name: str, notes: tuple[str, ...] = (), /) -> RawSignal:  # noqa: ANN401

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adatom.errors import ReadError
 from adatom.io.formats import FAMILIES, open_file
-from adatom.io.guard import read_error, reading
+from adatom.io.guard import check_plain, read_error, reading
 from adatom.io.kinds import (
     Draft,
     image_from_draft,
@@ -389,7 +390,9 @@ _READERS = {
 }
 
 
-def _wrong_kind(raw: RawFile, signals: list[RawSignal], kinds: tuple[str, ...]) -> Exception:
+def _wrong_kind(raw: RawFile, signals: list[RawSignal], kinds: tuple[str, ...]) -> ReadError:
+    if all(layout_of_signal(signal).kind == "not numbers" for signal in signals):
+        check_plain(raw.path, signals[0].dtype)
     wanted = kinds[0]
     found = [_natural_layout(signal).kind for signal in signals]
     reason = f"it holds no {wanted}, but\n{_listed(raw, signals)}\n"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+import h5py
 import numpy as np
+import tifffile
 
 from adatom.io.guard import collected_chatter, read_error
 from adatom.io.metadata import facts_from_dictionary
 from adatom.io.signals import COLORS, RawAxis, RawFile, RawSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 _MODULES: Final = {
@@ -40,15 +44,34 @@ def read_dictionaries(
     with collected_chatter(("rsciio",)) as lines:
         module = import_module(f"rsciio.{_MODULES[family]}")
         try:
-            entries = module.file_reader(str(path), lazy=lazy)
-        except ValueError:
-            if not lazy:
-                raise
-            # RosettaSciIO reads colors of DigitalMicrograph and zipped zspy in one go only.
-            entries = module.file_reader(str(path), lazy=False)
+            entries = _entries(module.file_reader, path, lazy=lazy)
+        except Exception as error:
+            _close_files(error)
+            raise
     if not entries:
         raise read_error(path, "it holds no dataset", "Check that the measurement was saved")
     return entries, tuple(lines)
+
+
+def _close_files(error: BaseException) -> None:
+    """Close what RosettaSciIO leaves open when it fails."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if str(frame.f_globals.get("__name__")).startswith("rsciio."):
+            for value in list(frame.f_locals.values()):
+                if isinstance(value, (io.IOBase, h5py.File, tifffile.TiffFile)):
+                    value.close()
+
+
+def _entries(
+    file_reader: Callable[..., list[dict[str, Any]]], path: Path, *, lazy: bool
+) -> list[dict[str, Any]]:
+    if not lazy:
+        return file_reader(str(path), lazy=False)
+    try:
+        return file_reader(str(path), lazy=True)
+    except ValueError:
+        # Colors of DigitalMicrograph and zipped zspy can be read in one go only.
+        return file_reader(str(path), lazy=False)
 
 
 def signal_from_dictionary(entry: Mapping[str, Any], notes: tuple[str, ...], /) -> RawSignal:

@@ -12,7 +12,7 @@ import tifffile
 from adatom.io.guard import check_size, collected_chatter, read_error
 from adatom.io.rosetta import named_apart, read_dictionaries, signal_from_dictionary
 from adatom.io.sidecar import with_sidecar
-from adatom.io.signals import COLORS, RawAxis, RawFile, RawSignal
+from adatom.io.signals import COLORS, RawFile, RawSignal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _LARGE: Final = 256 * 2**20
 # The spelling of micrometer in ImageJ's description, which is ASCII.
 _IMAGEJ_MICRO: Final = "\\u00B5"
+_SPACE: Final = ("height", "width")
+# ImageJ takes dots per inch or cm of any picture for its scale.
+_OF_PRINTERS: Final = ("inch", "inches", "in", "cm")
 
 
 @dataclass(frozen=True)
@@ -113,15 +116,20 @@ def _completed(
         values = PagedArray(path, number, signal.shape, signal.dtype)
         signal = replace(signal, values=values)
     if series.imagej_unit:
-        signal = replace(signal, axes=tuple(_in_unit(a, series.imagej_unit) for a in signal.axes))
+        signal = _in_unit(signal, series.imagej_unit)
     else:
         signal = _with_warning_of_oblong_pixels(signal)
     return _with_palette(signal, series.palette)
 
 
-def _in_unit(axis: RawAxis, unit: str) -> RawAxis:
-    """Give a space axis the unit of ImageJ, of which RosettaSciIO knows only micron."""
-    return replace(axis, unit=unit) if axis.name in {"height", "width"} else axis
+def _in_unit(signal: RawSignal, unit: str) -> RawSignal:
+    """Give the space axes the unit of ImageJ, of which RosettaSciIO knows only micron."""
+    if unit.lower() in _OF_PRINTERS:
+        axes = [replace(a, unit="", scale=1.0) if a.name in _SPACE else a for a in signal.axes]
+        note = f"a resolution in {unit} is of a printer, not of a microscope, and was not used"
+        return replace(signal, axes=tuple(axes), notes=(*signal.notes, note))
+    axes = [replace(a, unit=unit) if a.name in _SPACE else a for a in signal.axes]
+    return replace(signal, axes=tuple(axes))
 
 
 def _with_warning_of_oblong_pixels(signal: RawSignal) -> RawSignal:
