@@ -413,13 +413,17 @@ def table_from_sites(sites: Sites, /) -> Table:
     """Flatten sites into a table; several numbers per site become several columns.
 
     Variables with further dims are spread over columns named
-    ``variable[i, j]``; units stay with every column.
+    ``variable[i, j]``; units stay with every column. What is not along
+    ``site``, such as the names of elements, stays in ``attrs["shared"]``.
     """
     SITES.check(sites)
     table = xr.Dataset(attrs={**sites.attrs, "coordinates": [str(name) for name in sites.coords]})
-    for name, variable in sites.variables.items():
-        if variable.dims[:1] != ("site",):
+    shared = {}
+    for name, given in sites.variables.items():
+        if "site" not in given.dims:
+            shared[str(name)] = {**given.to_dict(), "dtype": given.dtype.str}
             continue
+        variable = given.transpose("site", ...)
         if variable.ndim == 1:
             table[str(name)] = ("row", variable.values, dict(variable.attrs))
             continue
@@ -427,6 +431,8 @@ def table_from_sites(sites: Sites, /) -> Table:
             column = f"{name}[{', '.join(map(str, index))}]"
             attrs = {**variable.attrs, "dims": [str(dim) for dim in variable.dims[1:]]}
             table[column] = ("row", variable.values[(slice(None), *index)], attrs)
+    if shared:
+        table.attrs["shared"] = shared
     return table
 
 
@@ -441,7 +447,8 @@ def sites_from_table(table: Table, /) -> Sites:
     TABLE.check(table)
     coordinate_names = set(table.attrs.get("coordinates", [])) | {"y", "x", "frame"}
     spread: dict[str, dict[tuple[int, ...], Any]] = {}
-    sites = xr.Dataset(attrs={k: v for k, v in table.attrs.items() if k != "coordinates"})
+    own = {"coordinates", "shared"}
+    sites = xr.Dataset(attrs={k: v for k, v in table.attrs.items() if k not in own})
     for key, column in table.variables.items():
         name, bracket, index = str(key).partition("[")
         if bracket:
@@ -460,6 +467,11 @@ def sites_from_table(table: Table, /) -> Sites:
             values[index_of_column] = column.values
         attrs = {k: v for k, v in first.attrs.items() if k != "dims"}
         sites[name] = (("site", *first.attrs["dims"]), values, attrs)
+    for name, told in table.attrs.get("shared", {}).items():
+        values = np.asarray(told["data"], dtype=told["dtype"])
+        sites[name] = (tuple(told["dims"]), values, told["attrs"])
+        if name in coordinate_names:
+            sites = sites.set_coords(name)
     SITES.check(sites, name="the table read as sites")
     return sites
 

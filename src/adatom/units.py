@@ -42,6 +42,8 @@ _SPELLINGS: Final = {
     "counts": "1",
     "counts (-)": "1",
     "ang": "angstrom",
+    "angstrom": "angstrom",
+    "angstroms": "angstrom",
     "å": "angstrom",
     "\u212b": "angstrom",
     "micron": "micrometer",
@@ -59,7 +61,16 @@ _SPELLINGS: Final = {
     "dalton": "Da",
     "cm-1": "1/cm",
     "cm^-1": "1/cm",
+    "second": "s",
     "seconds": "s",
+    "nanometer": "nm",
+    "nanometers": "nm",
+    "micrometer": "micrometer",
+    "micrometers": "micrometer",
+    "meter": "m",
+    "meters": "m",
+    "volt": "V",
+    "volts": "V",
 }
 
 
