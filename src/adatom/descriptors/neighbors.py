@@ -34,6 +34,8 @@ from adatom.units import Length, length_from_setting
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Single crystals have 2.0 and more, five grains at all angles 1.2, random points 0.9 to 1.1.
+_LEAST_CONTRAST: Final = 1.15
 # Where fewer sites fit the stars than this, most of what is called a neighbor is none.
 _FEW: Final = 0.5
 # Stars are means over thousands of sites; more would cost time and change their last digits only.
@@ -353,10 +355,16 @@ def _tell(sites: Sites, found: StarSearch, asked: int | None, unit: str) -> None
     why = "as asked" if asked else "the number of bonds of most sites"
     text = f"n_neighbors={n}, {why}; {n_stars} {'star' if n_stars == 1 else 'stars'}"
     add_note(sites, f"{text}, fit by {found.share:.1%} of inner sites; slots at {between}")
+    if found.contrast < _LEAST_CONTRAST:
+        msg = (
+            "hardly more sites fit the stars found than fit them turned by any angle: this is no "
+            "crystal, or one of grains in all directions, and slots mean little. Choose one grain"
+        )
+        warnings.warn(msg, AdatomWarning, stacklevel=4)
     if found.share < _FEW:
         msg = (
-            f"{found.share:.0%} of the sites fit one of the {n_stars} stars found: neighbors of the "
-            "others are a guess. Restrict sites to the crystal, or check how they were found"
+            f"{found.share:.0%} of the sites fit one of the {n_stars} stars found: neighbors of "
+            "the others are a guess. Restrict sites to the crystal, or check how they were found"
         )
         warnings.warn(msg, AdatomWarning, stacklevel=4)
     if asked and asked < found.n_bonds:
