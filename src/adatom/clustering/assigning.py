@@ -149,14 +149,14 @@ def _by_mixture(model: MixtureModel) -> Work:
         centered = block.values - model.center.astype(block.values.dtype)
         scores = (centered @ model.basis.T.astype(centered.dtype)).astype(np.float64)
         log_densities, squares = densities(scores)
-        probability = np.exp(log_densities - log_sum(log_densities)[:, None])
+        probability = np.exp(log_densities - log_sum(log_densities)).T
         label = probability.argmax(axis=1).astype(np.int32)
         rows = np.arange(len(scores))
         if model.outlier_class is not None:
-            squares = np.concatenate([squares, np.full((len(scores), 1), np.nan)], axis=1)
+            squares = np.concatenate([squares, np.full((1, len(scores)), np.nan)])
         ranked = np.sort(probability, axis=1)
         second = ranked[:, -2] if ranked.shape[1] > 1 else 0.0
-        return label, np.sqrt(squares[rows, label]), ranked[:, -1] - second, probability
+        return label, np.sqrt(squares[label, rows]), ranked[:, -1] - second, probability
 
     return work
 

@@ -23,6 +23,8 @@ from adatom.numerics.moments import moments_of, sample_of
 from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 # Of more rows a sample says the same, sooner: a class of one in a thousand still has a few.
@@ -71,7 +73,8 @@ def choose_n_classes(
     -------
     Table
         One row for each number: ``n_classes``, ``bic`` (the smaller the
-        better), ``n_modes`` of that mixture, ``gap`` and ``gap_error``,
+        better), ``n_modes`` of that mixture (NaN where the sweep
+        ended before, or a class had a single row), ``gap`` and ``gap_error``,
         ``inertia``, and from 2 on ``silhouette``, ``calinski_harabasz`` and
         ``stability`` (the larger the better; NaN for 1).
         ``attrs["n_classes"]`` is the answer, ``attrs["reason"]`` says why.
@@ -137,8 +140,8 @@ def _table(rows: NDArray[np.float64], max_classes: int, n_references: int, seed:
     gaps, errors = gap(rows, [p.inertia for p in partitions], n_references=n_references, seed=seed)
     columns = {
         "n_classes": np.array(numbers),
-        "bic": np.array([fit.bic for fit in sweep.fits]),
-        "n_modes": np.array(modes),
+        "bic": _padded(sweep.bics, len(numbers)),
+        "n_modes": _padded(modes, len(numbers)),
         "gap": gaps,
         "gap_error": errors,
         "inertia": np.array([p.inertia for p in partitions]),
@@ -151,13 +154,20 @@ def _table(rows: NDArray[np.float64], max_classes: int, n_references: int, seed:
         ),
     }
     table = table_from_columns(columns)
-    best = int(np.argmin(columns["bic"]))
+    best = int(np.argmin(sweep.bics))
     answer = modes[best]
     table.attrs["n_classes"] = answer
     table.attrs["reason"] = _reason(sweep, best, answer, gaps, errors)
     if answer == max_classes > 1:
         add_note(table, f"the answer is the largest number tried: raise {max_classes=} to see more")
     return table
+
+
+def _padded(values: Sequence[float], length: int) -> NDArray[np.float64]:
+    """Write NaN for the numbers before which the sweep of mixtures ended."""
+    column = np.full(length, np.nan)
+    column[: len(values)] = np.where(np.isfinite(values), values, np.nan)
+    return column
 
 
 def _kmeans(rows: NDArray[np.float64], number: int, seed: int) -> _Partition:
@@ -179,7 +189,7 @@ def _reason(
         f"the BIC is least for {number} class{'' if number == 1 else 'es'} ({sweep.names[best]})"
     ]
     if number > 1:
-        gain = sweep.fits[0].bic - sweep.fits[best].bic
+        gain = sweep.bics[0] - sweep.bics[best]
         parts.append(f"by {gain:.0f} below one class")
     if answer < number:
         modes = "mode" if answer == 1 else "modes"

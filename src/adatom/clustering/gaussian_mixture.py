@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from adatom.clustering.assigning import assign_classes
 from adatom.clustering.kmeans import stacked_starts
 from adatom.clustering.lloyd import lloyd_passes, nearest_means
-from adatom.clustering.mixtures import Fit, Mixture, fit_mixture, mixture_from_labels
+from adatom.clustering.mixtures import Designs, Fit, Mixture, fit_mixture, mixture_from_labels
 from adatom.clustering.models import Clustering, Covariance, MixtureModel, number_of_classes
 from adatom.clustering.subspace import Subspace, scores_in, subspace_of
 from adatom.errors import SettingError, TooFewSitesError
@@ -117,7 +117,7 @@ def fit_gaussian_mixture(
         )
         density = -float(np.log(np.maximum(box, 1e-300)).sum()) if outliers else float("nan")
         start = _best_start(rows, subspace, n_classes, covariance, density, n_starts, seed)
-        fit = fit_mixture(scores, start, spread=subspace.variances)
+        fit = fit_mixture(Designs(scores), start, spread=subspace.variances)
     return _model_from_fit(fit, scores, subspace, str(features.dims[-1]))
 
 
@@ -132,6 +132,7 @@ def _best_start(
 ) -> Mixture:
     """Fit a sample from k-means classes, in plain and in equalized axes by turns."""
     fits: list[Fit] = []
+    designs = Designs(blocks_from_array(rows))
     for number in range(n_starts):
         scale = np.sqrt(subspace.variances) if number % 2 else np.ones(rows.shape[1])
         labels = kmeans_labels(rows / scale, n_classes, seed=seed + number)
@@ -146,7 +147,7 @@ def _best_start(
                 outlier_log_density=density,
                 covariance=covariance,
             )
-        fits.append(fit_mixture(blocks_from_array(rows), start, spread=subspace.variances))
+        fits.append(fit_mixture(designs, start, spread=subspace.variances))
     return max(fits, key=lambda fit: fit.log_likelihood).mixture
 
 
@@ -199,7 +200,7 @@ def _counts(mixture: Mixture, scores: Blocks) -> NDArray[np.int64]:
     return fold(
         scores,
         lambda block: np.bincount(
-            densities(block.values.astype(np.float64))[0].argmax(axis=1), minlength=n
+            densities(block.values.astype(np.float64))[0].argmax(axis=0), minlength=n
         ),
         lambda a, b: a + b,
     )

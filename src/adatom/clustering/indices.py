@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # References are as long as the rows, but no longer than this: their dispersion scales with length.
 _REFERENCE_ROWS: Final = 1024
 _REFERENCE_STARTS: Final = 3
+# Means of references and resamples need only rest to a thousandth of the spread.
+_AT_REST: Final = 1e-3
 
 
 def simplified_silhouette(rows: NDArray[np.float64], means: NDArray[np.float64], /) -> float:
@@ -85,13 +87,17 @@ def gap(
     n = min(len(rows), _REFERENCE_ROWS)
     logs = np.empty((n_references, len(inertias)))
     for number in range(n_references):
-        even = rng.uniform(low, high, (n, rows.shape[1]))
+        even = rng.uniform(low, high, (n, rows.shape[1])).astype(np.float32)
         even -= even.mean(axis=0)
         spread = float(np.sqrt((even**2).sum(axis=1).mean()))
         for k in range(1, len(inertias) + 1):
             starts = stacked_starts(even, k, _REFERENCE_STARTS if k > 1 else 1, seed + number)
             found = lloyd_passes(
-                blocks_from_array(even), starts, origin=np.zeros(even.shape[1]), spread=spread
+                blocks_from_array(even),
+                starts,
+                origin=np.zeros(even.shape[1]),
+                spread=spread,
+                at_rest=_AT_REST,
             )
             logs[number, k - 1] = _log(float(found.inertia.min()) / n)
     own = np.array([_log(inertia / len(rows)) for inertia in inertias])
@@ -121,6 +127,8 @@ def stability(
        drawing with replacement.
     """
     rng = np.random.default_rng(seed)
+    if len(rows) > _REFERENCE_ROWS:
+        rows = rows[np.sort(rng.permutation(len(rows))[:_REFERENCE_ROWS])]
     weights = rng.poisson(1.0, (n_resamples, len(rows))).astype(np.float64)
     spread = float(np.sqrt((rows**2).sum(axis=1).mean()))
     values = np.full(len(partitions), np.nan)
@@ -136,6 +144,7 @@ def stability(
             origin=np.zeros(rows.shape[1]),
             spread=spread,
             weights=weights,
+            at_rest=_AT_REST,
         )
         own = _labels(rows, means[None])[0]
         again = _labels(rows, found.means)

@@ -71,9 +71,9 @@ def seed_means(
     share = np.ones(len(rows)) if weights is None else weights
 
     def distances(chosen: NDArray[np.int64]) -> NDArray[Any]:
-        products = rows[chosen] @ rows.T
-        squared: NDArray[Any] = squares + squares[chosen, None] - 2 * products
-        return np.maximum(squared, 0)
+        products: NDArray[Any] = rows[chosen] @ rows.T
+        squared = squares + squares[chosen, None] - 2 * products
+        return np.asarray(np.maximum(squared, 0))
 
     chosen = [_draw(share, 1, rng)[0]]
     nearest = distances(np.array(chosen))[0]
@@ -93,7 +93,7 @@ def _draw(share: NDArray[Any], n: int, rng: np.random.Generator) -> NDArray[np.i
         return rng.integers(len(share), size=n)
     found = np.searchsorted(heights, rng.random(n) * heights[-1], side="right")
     last = len(share) - 1
-    return np.minimum(found, last).astype(np.int64)
+    return np.asarray(np.minimum(found, last), dtype=np.int64)
 
 
 def lloyd_passes(
@@ -192,5 +192,5 @@ def nearest_means(
         other = half_squares[:, number, None] - products[number]
         closer = other < costs
         np.copyto(costs, other, where=closer)
-        labels[closer] = number
+        np.copyto(labels, number, where=closer)
     return labels, costs

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import scipy.linalg
 import scipy.optimize
 import scipy.special
 
@@ -26,8 +25,12 @@ if TYPE_CHECKING:
 # axis: classes a thousand times narrower than the data are still told apart, and identical rows
 # do not make the likelihood infinite.
 _VARIANCE_FLOOR: Final = 1e-6
-# Log-likelihood per row; a thousandth of what one parameter is worth in a thousand rows.
-_AT_REST: Final = 1e-6
+AT_REST: Final = 1e-6
+"""A fit has come to rest when a pass adds less than this to the log-likelihood per row.
+
+A thousandth of what one parameter is worth in a thousand rows.
+"""
+_KEPT_VALUES: Final = 1 << 22
 # More degrees of freedom are a Gaussian to the eye and to the likelihood.
 _MOST_FREEDOM: Final = 200.0
 _LEAST_FREEDOM: Final = 2.1
@@ -77,15 +80,20 @@ class Fit(NamedTuple):
 
 class _Sums(NamedTuple):
     members: NDArray[np.float64]
-    weighted: NDArray[np.float64]
-    first: NDArray[np.float64]
-    second: NDArray[np.float64]
+    moments: NDArray[np.float64]
+    """(Gaussian class, column of the design)"""
     log_likelihood: NDArray[np.float64]
     tails: NDArray[np.float64]
 
 
 def fit_mixture(
-    blocks: Blocks, start: Mixture, /, *, spread: NDArray[np.float64], n_passes: int = 200
+    designs: Designs,
+    start: Mixture,
+    /,
+    *,
+    spread: NDArray[np.float64],
+    n_passes: int = 200,
+    at_rest: float = AT_REST,
 ) -> Fit:
     """Raise the likelihood of a mixture by expectation-maximization until it rests [1]_.
 
@@ -95,14 +103,16 @@ def fit_mixture(
 
     Parameters
     ----------
-    blocks : Blocks
-        Rows in few columns, about their mean.
+    designs : Designs
+        Of rows in few columns, about their mean.
     start : Mixture
         Where to begin; it also says what form the mixture has.
     spread : array, shape (column,)
         Variance of all rows along each column.
     n_passes : int
         At most; classes that overlap need some fifty.
+    at_rest : float
+        See `AT_REST`.
 
     References
     ----------
@@ -111,16 +121,15 @@ def fit_mixture(
     .. [2] C. Fraley and A. E. Raftery, J. Classif. 24, 155 (2007).
     """
     mixture, before = start, -np.inf
-    pairs = np.triu_indices(start.means.shape[1])
     for number in range(1, n_passes + 1):
-        sums = fold(blocks, _expectation(mixture, pairs), add_states)
+        sums = fold(designs.blocks, _expectation(mixture, designs), add_states)
         log_likelihood = float(sums.log_likelihood)
         n_rows = round(float(sums.members.sum()))
-        if abs(log_likelihood - before) <= _AT_REST * n_rows:
+        if abs(log_likelihood - before) <= at_rest * n_rows:
             return Fit(mixture, log_likelihood, n_rows, number, converged=True)
         before = log_likelihood
         latest = mixture
-        mixture = _maximization(mixture, sums, spread, pairs)
+        mixture = _maximization(mixture, sums, spread, designs.pairs)
     return Fit(latest, before, n_rows, n_passes, converged=False)
 
 
@@ -130,43 +139,73 @@ def log_densities_of(mixture: Mixture, /) -> Densities:
     Returns
     -------
     callable
-        Of rows (row, column): log densities (row, class) and squared
-        Mahalanobis distances (row, Gaussian class).
+        Of rows (row, column): log densities (class, row) and squared
+        Mahalanobis distances (Gaussian class, row).
     """
-    n, d = mixture.means.shape
+    evaluate = _log_densities_of_design(mixture)
+    pairs = np.triu_indices(mixture.means.shape[1])
+    return lambda rows: evaluate(_design(rows, pairs))
+
+
+def _design(rows: NDArray[np.float64], pairs: tuple[Any, ...]) -> NDArray[np.float64]:
+    """Put one, the columns and their products side by side.
+
+    Squared distances to all classes are one matrix product with it, and so
+    are the sums that the next means and covariances need.
+    """
+    n, d = rows.shape
+    design = np.empty((n, 1 + d + len(pairs[0])))
+    design[:, 0] = 1
+    design[:, 1 : 1 + d] = rows
+    np.multiply(rows[:, pairs[0]], rows[:, pairs[1]], out=design[:, 1 + d :])
+    return design
+
+
+def _log_densities_of_design(mixture: Mixture) -> Densities:
+    d = mixture.means.shape[1]
     factors = np.linalg.cholesky(mixture.covariances)
-    inverse = np.stack([scipy.linalg.solve_triangular(f, np.eye(d), lower=True).T for f in factors])
-    projection = inverse.transpose(1, 0, 2).reshape(d, n * d)
-    offset = np.einsum("kd,kde->ke", mixture.means, inverse).reshape(n * d)
     half_log_determinant = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    coefficients = _square_coefficients(mixture)
     with np.errstate(divide="ignore"):
         log_weights = np.log(mixture.weights)
         outlier = np.log(max(0.0, 1 - mixture.weights.sum())) + mixture.outlier_log_density
     freedom = mixture.freedom
+    constant = -d / 2 * np.log(2 * np.pi)
     if np.isfinite(freedom):
         constant = (
             scipy.special.gammaln((freedom + d) / 2)
             - scipy.special.gammaln(freedom / 2)
             - d / 2 * np.log(freedom * np.pi)
         )
-    else:
-        constant = -d / 2 * np.log(2 * np.pi)
+    offsets = (constant - half_log_determinant + log_weights)[:, None]
 
     def densities(
-        rows: NDArray[np.float64],
+        design: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        whitened = (rows @ projection - offset).reshape(len(rows), n, d)
-        squares = np.einsum("nkd,nkd->nk", whitened, whitened)
+        squares = np.maximum(coefficients @ design.T, 0)
         if np.isfinite(freedom):
-            kernel = -(freedom + d) / 2 * np.log1p(squares / freedom)
+            logs = -(freedom + d) / 2 * np.log1p(squares / freedom) + offsets
         else:
-            kernel = -squares / 2
-        logs = kernel + (constant - half_log_determinant + log_weights)
+            logs = offsets - squares / 2
         if np.isfinite(mixture.outlier_log_density):
-            logs = np.concatenate([logs, np.full((len(rows), 1), outlier)], axis=1)
+            logs = np.concatenate([logs, np.full((1, len(design)), outlier)])
         return logs, squares
 
     return densities
+
+
+def _square_coefficients(mixture: Mixture) -> NDArray[np.float64]:
+    """Write squared Mahalanobis distances as coefficients of the design, (class, column)."""
+    n, d = mixture.means.shape
+    pairs = np.triu_indices(d)
+    inverses = np.linalg.inv(mixture.covariances)
+    pulls = np.einsum("kij,kj->ki", inverses, mixture.means)
+    coefficients = np.empty((n, 1 + d + len(pairs[0])))
+    coefficients[:, 0] = np.einsum("ki,ki->k", pulls, mixture.means)
+    coefficients[:, 1 : 1 + d] = -2 * pulls
+    # Products of two columns stand for both orders.
+    coefficients[:, 1 + d :] = inverses[:, *pairs] * np.where(pairs[0] == pairs[1], 1.0, 2.0)
+    return coefficients
 
 
 def class_log_densities(model: MixtureModel, /) -> Densities:
@@ -177,37 +216,50 @@ def class_log_densities(model: MixtureModel, /) -> Densities:
 
 
 def log_sum(logs: NDArray[np.float64], /) -> NDArray[np.float64]:
-    """Give the log of the sum of exponentials along the last axis."""
-    top = logs.max(axis=-1)
-    total: NDArray[np.float64] = top + np.log(np.exp(logs - top[..., None]).sum(axis=-1))
+    """Give the log of the sum of exponentials along the first axis."""
+    top = logs.max(axis=0)
+    total: NDArray[np.float64] = top + np.log(np.exp(logs - top).sum(axis=0))
     return total
 
 
-def _expectation(mixture: Mixture, pairs: tuple[Any, ...]) -> Callable[[Block], _Sums]:
-    densities = log_densities_of(mixture)
+class Designs:
+    """The design of every block: kept if the rows are few, computed on every pass otherwise."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self.blocks = blocks
+        self.pairs = np.triu_indices(blocks.n_columns)
+        n_values = blocks.n_rows * (1 + blocks.n_columns + len(self.pairs[0]))
+        self._kept: dict[int, NDArray[np.float64]] | None = {} if n_values <= _KEPT_VALUES else None
+
+    def of(self, block: Block) -> NDArray[np.float64]:
+        """Give the design of one block."""
+        if self._kept is not None and block.number in self._kept:
+            return self._kept[block.number]
+        design = _design(block.values.astype(np.float64, copy=False), self.pairs)
+        if self._kept is not None:
+            self._kept[block.number] = design
+        return design
+
+
+def _expectation(mixture: Mixture, designs: Designs) -> Callable[[Block], _Sums]:
+    densities = _log_densities_of_design(mixture)
     n, d = mixture.means.shape
     freedom = mixture.freedom
 
     def step(block: Block) -> _Sums:
-        rows = block.values.astype(np.float64, copy=False)
-        logs, squares = densities(rows)
+        design = designs.of(block)
+        logs, squares = densities(design)
         totals = log_sum(logs)
-        shares = np.exp(logs - totals[:, None])
-        pulls = shares[:, :n]
+        shares = np.exp(logs - totals)
+        pulls = shares[:n]
         tails = 0.0
         if np.isfinite(freedom):
             # Rows far out pull less on the mean of their class.
             damping = (freedom + d) / (freedom + squares)
             tails = float((pulls * (np.log(damping) - damping)).sum())
             pulls = pulls * damping
-        products = rows[:, pairs[0]] * rows[:, pairs[1]]
         return _Sums(
-            shares.sum(axis=0),
-            pulls.sum(axis=0),
-            pulls.T @ rows,
-            pulls.T @ products,
-            np.asarray(totals.sum()),
-            np.asarray(tails),
+            shares.sum(axis=1), pulls @ design, np.asarray(totals.sum()), np.asarray(tails)
         )
 
     return step
@@ -218,11 +270,11 @@ def _maximization(
 ) -> Mixture:
     n, d = mixture.means.shape
     members = np.maximum(sums.members[:n], 1e-12)
-    weighted = np.maximum(sums.weighted, 1e-12)
-    means = sums.first / weighted[:, None]
+    weighted = np.maximum(sums.moments[:, 0], 1e-12)
+    means = sums.moments[:, 1 : 1 + d] / weighted[:, None]
     scatters = np.empty((n, d, d))
-    scatters[:, pairs[0], pairs[1]] = sums.second
-    scatters[:, pairs[1], pairs[0]] = sums.second
+    scatters[:, pairs[0], pairs[1]] = sums.moments[:, 1 + d :]
+    scatters[:, pairs[1], pairs[0]] = sums.moments[:, 1 + d :]
     scatters -= weighted[:, None, None] * np.einsum("ki,kj->kij", means, means)
     return replace(
         mixture,

@@ -11,6 +11,7 @@ import scipy.sparse.csgraph
 
 from adatom.clustering.gaussian_mixture import kmeans_labels
 from adatom.clustering.mixtures import (
+    Designs,
     Fit,
     Mixture,
     fit_mixture,
@@ -18,7 +19,7 @@ from adatom.clustering.mixtures import (
     log_sum,
     mixture_from_labels,
 )
-from adatom.numerics.blocks import Blocks, blocks_from_array
+from adatom.numerics.blocks import blocks_from_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +31,12 @@ _FORMS: Final[tuple[Covariance, ...]] = ("spherical", "tied", "full")
 _TRIAL_PASSES: Final = 12
 # A class must have two rows: one row alone is an outlier, not a class.
 _LEAST_MEMBERS: Final = 1.5
+# A tenth of a unit of log-likelihood in four thousand rows decides nothing.
+_AT_REST: Final = 2.5e-5
+# After so many further classes that did not lower the BIC, more do not either.
+_IN_VAIN: Final = 3
+# A form whose BIC per row is so much above that of the best after the trial does not catch up.
+_HOPELESS: Final = 0.2
 # A valley is a density below this share of the lower of the two summits beside it.
 _VALLEY: Final = 0.95
 _LINE: Final = np.linspace(0, 1, 41)
@@ -39,12 +46,16 @@ class Sweep(NamedTuple):
     """The best mixture of 1, 2, ... classes."""
 
     fits: list[Fit]
+    bics: list[float]
+    """Infinite where a class has fewer than two rows."""
     names: list[str]
     """In words, what sort of mixture each is."""
 
 
 def sweep_mixtures(rows: NDArray[np.float64], /, *, max_classes: int, seed: int) -> Sweep:
     """Fit mixtures of every number of classes and form, and keep the best of each number.
+
+    The sweep ends early where more classes only make it worse.
 
     Parameters
     ----------
@@ -56,15 +67,19 @@ def sweep_mixtures(rows: NDArray[np.float64], /, *, max_classes: int, seed: int)
         Of the starts.
     """
     spread = np.maximum(rows.var(axis=0), np.finfo(float).tiny ** 0.25)
-    cut = blocks_from_array(rows)
+    designs = Designs(blocks_from_array(rows))
     fits: list[Fit] = []
+    bics: list[float] = []
     names: list[str] = []
     for number in range(1, max_classes + 1):
         starts = _starting_labels(rows, number, fits[-1] if fits else None, spread, seed)
-        best, name = _best_of_forms(cut, rows, starts, number, spread)
+        bic, best, name = _best_of_forms(designs, rows, starts, spread)
         fits.append(best)
+        bics.append(bic)
         names.append(name)
-    return Sweep(fits, names)
+        if number - 1 - int(np.argmin(bics)) >= _IN_VAIN:
+            break
+    return Sweep(fits, bics, names)
 
 
 def _starting_labels(
@@ -88,7 +103,7 @@ def _starting_labels(
 def _split_labels(rows: NDArray[np.float64], mixture: Mixture) -> NDArray[Any]:
     """Cut in two the class that looks least like one: across the axis where it is flattest."""
     logs, _ = log_densities_of(mixture)(rows)
-    labels = logs.argmax(axis=1)
+    labels = logs.argmax(axis=0)
     n = len(mixture.weights)
     best, cut = -np.inf, labels
     for number in range(n):
@@ -107,33 +122,37 @@ def _split_labels(rows: NDArray[np.float64], mixture: Mixture) -> NDArray[Any]:
 
 
 def _best_of_forms(
-    cut: Blocks,
+    designs: Designs,
     rows: NDArray[np.float64],
     starts: list[NDArray[Any]],
-    number: int,
     spread: NDArray[np.float64],
-) -> tuple[Fit, str]:
-    best: Fit | None = None
-    best_value, best_name = np.inf, ""
+) -> tuple[float, Fit, str]:
+    """Try every form from every start shortly, and follow the promising forms to the end."""
+    number = int(starts[0].max()) + 1
+    trials: dict[Covariance, Fit] = {}
     for form in _FORMS if number > 1 else ("spherical", "full"):
-        trials = [
+        fits = [
             fit_mixture(
-                cut,
+                designs,
                 mixture_from_labels(rows, labels, n_classes=number, spread=spread, covariance=form),
                 spread=spread,
                 n_passes=_TRIAL_PASSES,
+                at_rest=_AT_REST,
             )
             for labels in starts
         ]
-        start = max(trials, key=lambda fit: fit.log_likelihood).mixture
+        trials[form] = max(fits, key=lambda fit: fit.log_likelihood)
+    least = min(fit.bic for fit in trials.values())
+    found: list[tuple[float, Fit, str]] = []
+    for form, trial in trials.items():
+        if trial.bic > least + _HOPELESS * len(rows):
+            continue
         for freedom, tails in ((np.inf, "Gaussian"), (10.0, "heavy-tailed")):
-            fit = fit_mixture(cut, replace(start, freedom=freedom), spread=spread)
+            start = replace(trial.mixture, freedom=freedom)
+            fit = fit_mixture(designs, start, spread=spread, at_rest=_AT_REST, n_passes=100)
             small = fit.mixture.weights.min() * len(rows) < _LEAST_MEMBERS
-            value = np.inf if small else fit.bic
-            if best is None or value < best_value:
-                best, best_value, best_name = fit, value, f"{form}, {tails}"
-    assert best is not None  # noqa: S101 -- two forms at least were fitted
-    return best, best_name
+            found.append((np.inf if small else fit.bic, fit, f"{form}, {tails}"))
+    return min(found, key=lambda entry: entry[0])
 
 
 def count_modes(mixture: Mixture, /) -> int:
