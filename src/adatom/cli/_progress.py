@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -15,7 +15,7 @@ class TerminalProgress:
     """A bar in a terminal, plain lines anywhere else; on the error channel."""
 
     def __init__(self) -> None:
-        self._bar: tqdm[None] | None = None
+        self._bar: tqdm[Any] | None = None
         self._n_items = self._n_done = 0
 
     def begin(self, n_items: int, n_steps: int) -> None:

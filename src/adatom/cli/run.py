@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="files worked on at once (default: one a processor)"
     )
+    parser.add_argument("--no-report", action="store_true", help="results only")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         changes=_changes(arguments.changes),
         seed=arguments.seed,
         n_processes=arguments.jobs,
+        reports=not arguments.no_report,
         progress=TerminalProgress(),
     )
     print_summary(summary)

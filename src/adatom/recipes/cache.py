@@ -30,6 +30,8 @@ class StoredResult:
     folder: Path
     origin: Mapping[str, Any]
     """How it was made: step, settings, versions, seconds, peak memory, warnings."""
+    files: Mapping[str, Any]
+    """Size and hash of each of its files."""
 
     def load(self) -> Any:  # noqa: ANN401 -- whatever the step gave
         """Read the result."""
@@ -76,7 +78,7 @@ class ResultStore:
             if key not in self._checked:
                 _check_files(folder, manifest["files"])
                 self._checked.add(key)
-            return StoredResult(key, folder, manifest["origin"])
+            return StoredResult(key, folder, manifest["origin"], manifest["files"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             msg = f"a stored result is damaged and made anew: {folder.name[:12]} ({error})"
             warnings.warn(AdatomWarning(msg), stacklevel=2)

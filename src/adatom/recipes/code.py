@@ -123,14 +123,30 @@ def _imports(content: bytes, file: Path) -> Iterator[str]:
             names = [node.module]
             if node.module == "adatom":
                 names = [f"adatom.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Call) and _called(node) == "import_module" and node.args:
+            names = [_beginning_of_text(node.args[0])]
         else:
             continue
         for name in names:
             parts = name.split(".")
             if parts[0] == "adatom":
                 yield ".".join(parts[:2])
-            elif parts[0] not in sys.stdlib_module_names:
+            elif parts[0] and parts[0] not in sys.stdlib_module_names:
                 yield parts[0]
+
+
+def _called(node: ast.Call) -> str:
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _beginning_of_text(node: ast.expr) -> str:
+    """Give what is known of text such as ``"rsciio.tiff"`` or ``f"rsciio.{format}"``."""
+    if isinstance(node, ast.JoinedStr) and node.values:
+        return _beginning_of_text(node.values[0])
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 @cache

@@ -14,7 +14,9 @@ from adatom.recipes.cache import ResultStore, write_text_atomic
 from adatom.recipes.items import Pass
 from adatom.recipes.measuring import machine, now
 from adatom.recipes.sources import Source
+from adatom.recipes.steps import find_step
 from adatom.recipes.threads import one_blas_thread
+from adatom.report.records import RunRecord, SourceRecord, StepRecord
 
 FORMAT: Final = 1
 REPORT: Final = "report.html"
@@ -27,7 +29,8 @@ def is_item_written(one: Pass, run_folder: Path, name: str) -> bool:
         results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return results.get("fingerprint") == _fingerprint(one) and (folder / REPORT).is_file()
+    is_shown = (folder / REPORT).is_file() or not one.has_report
+    return results.get("fingerprint") == _fingerprint(one) and is_shown
 
 
 def write_item(one: Pass, run_folder: Path, name: str) -> str:
@@ -39,7 +42,7 @@ def write_item(one: Pass, run_folder: Path, name: str) -> str:
         Why the report could not be written, empty if it was.
     """
     draft = one.store.new_draft()
-    error = _write_report(one, run_folder, draft)
+    error = _write_report(one, run_folder, draft) if one.has_report else ""
     _write_json(draft / "provenance.json", _provenance(one, error))
     # Without its fingerprint a folder counts as not written: the next run
     # tries the report again.
@@ -99,11 +102,28 @@ def _write_report(one: Pass, run_folder: Path, folder: Path) -> str:
     return ""
 
 
-def record_of_pass(one: Pass, run_folder: Path) -> Any:  # noqa: ANN401 -- RunRecord, loaded late
+def record_of_pass(one: Pass, run_folder: Path) -> RunRecord:
     """Gather what a report is written from."""
-    from adatom.recipes.steps import find_step
-    from adatom.report.records import RunRecord, SourceRecord, StepRecord
+    return RunRecord(
+        title=one.recipe.title,
+        recipe=one.recipe.text,
+        steps=step_records(one),
+        sources=tuple(
+            SourceRecord(name, source.path, source.sha256, source.n_bytes)
+            for name, source in one.sources.items()
+        ),
+        provenance=_versions(one),
+        repeat=repeat_command(run_folder),
+    )
 
+
+def repeat_command(run_folder: Path) -> str:
+    """Give the command that repeats a run."""
+    return f"adatom rerun {run_folder.name}"
+
+
+def step_records(one: Pass) -> tuple[StepRecord, ...]:
+    """Gather the steps of a pass with their results."""
     steps = []
     for name, done in one.done.items():
         value, origin = one.value(name), done.stored.origin
@@ -123,17 +143,7 @@ def record_of_pass(one: Pass, run_folder: Path) -> Any:  # noqa: ANN401 -- RunRe
                 warnings=tuple(origin["warnings"]),
             )
         )
-    return RunRecord(
-        title=one.recipe.title,
-        recipe=one.recipe.text,
-        steps=tuple(steps),
-        sources=tuple(
-            SourceRecord(name, source.path, source.sha256, source.n_bytes)
-            for name, source in one.sources.items()
-        ),
-        provenance=_versions(one),
-        repeat=f"adatom rerun {run_folder.name}",
-    )
+    return tuple(steps)
 
 
 def _versions(one: Pass) -> dict[str, Any]:
@@ -156,7 +166,10 @@ def _provenance(one: Pass, report_error: str) -> dict[str, Any]:
         "format": FORMAT,
         "title": one.recipe.title,
         **_versions(one),
-        "inputs": {name: json_from_source(source) for name, source in one.sources.items()},
+        "inputs": {
+            name: {"path": str(source.path.resolve()), **json_from_source(source)}
+            for name, source in one.sources.items()
+        },
         "results": {
             name: {"key": done.stored.key, "reused": done.reused, **done.stored.origin}
             for name, done in one.done.items()
@@ -168,7 +181,6 @@ def _provenance(one: Pass, report_error: str) -> dict[str, Any]:
 def json_from_source(source: Source, /) -> dict[str, Any]:
     """Describe an input file."""
     return {
-        "path": str(source.path.resolve()),
         "sha256": source.sha256,
         "n_bytes": source.n_bytes,
     }

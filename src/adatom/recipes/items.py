@@ -70,6 +70,8 @@ class Pass:
     done: dict[str, DoneStep] = field(default_factory=dict)
     collected: Mapping[str, Sequence[StoredResult]] = field(default_factory=dict)
     """For steps that collect: the results of all files by name."""
+    has_report: bool = True
+    """Whether its folder gets a report of its own."""
     _loaded: dict[str, Any] = field(default_factory=dict)
 
     def run(self, calls: Sequence[Call], on_step: OnStep | None = None, /) -> None:
@@ -207,6 +209,7 @@ class Job:
     run_folder: Path
     sources: Mapping[str, Source]
     versions: Mapping[str, CodeVersion]
+    has_report: bool = True
 
 
 @dataclass(frozen=True)
@@ -235,7 +238,7 @@ def run_job(job: Job, on_step: OnStep | None = None, /) -> Outcome:
     from adatom.recipes.folders import is_item_written, write_failed_item, write_item
 
     with ResultStore(job.run_folder / "store") as store, measured() as took:
-        one = Pass(job.recipe, store, job.versions, job.sources)
+        one = Pass(job.recipe, store, job.versions, job.sources, has_report=job.has_report)
         error, trace, report_error = "", "", ""
         try:
             one.run([call for call in job.recipe.calls if not call.collect], on_step)

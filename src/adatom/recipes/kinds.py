@@ -90,7 +90,15 @@ def fields(annotation: object, /) -> dict[str, Any]:
     if len(members) != 1 or not isinstance(members[0], type):
         return {}
     cls = members[0]
-    if hasattr(cls, "_fields") or dataclasses.is_dataclass(cls):
+    if hasattr(cls, "_fields"):
+        names = list(cls._fields)
+    elif dataclasses.is_dataclass(cls):
+        names = [part.name for part in dataclasses.fields(cls)]
+    else:
+        return {}
+    try:
         hints = typing.get_type_hints(cls, include_extras=True)
-        return {key: hint for key, hint in hints.items() if not key.startswith("_")}
-    return {}
+    except NameError:
+        # Arrays of a model are often annotated by names for type checkers only.
+        hints = {}
+    return {name: hints.get(name, Any) for name in names if not name.startswith("_")}

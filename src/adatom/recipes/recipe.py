@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -228,7 +229,7 @@ def _find_lines(text: str) -> dict[tuple[str, str], int]:
     """Find the lines of tables and keys; tomllib does not tell them."""
     lines: dict[tuple[str, str], int] = {}
     table = ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if match := _TABLE_LINE.fullmatch(line):
             table = match["name"]
             if table.startswith("inputs."):
@@ -301,7 +302,7 @@ def _with_value(text: str, path: tuple[str, ...], value: object) -> str:
         place[part] = {"do": below} if isinstance(below, str) else below
         place = place[part]
     place[path[-1]] = value
-    edited = _edited_line(text, path, f"{path[-1]} = {_toml(value)}")
+    edited = _edited_line(text, path, f"{path[-1]} = {toml_from_value(value)}")
     try:
         if tomllib.loads(edited) == wanted:
             return edited
@@ -312,7 +313,7 @@ def _with_value(text: str, path: tuple[str, ...], value: object) -> str:
 
 
 def _edited_line(text: str, path: tuple[str, ...], new: str) -> str:
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n")
     header = ".".join(path[:-1])
     start = 0
     if header:
@@ -337,23 +338,26 @@ def _edited_line(text: str, path: tuple[str, ...], new: str) -> str:
     return "\n".join([*lines[:behind], new, *lines[behind:]]) + "\n"
 
 
-def _toml(value: object) -> str:
+def toml_from_value(value: object, /) -> str:
+    """Write a value as TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(toml_from_value, value))}]"
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{key} = {_toml(part)}' for key, part in value.items())} }}"
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{text}"'
+        return (
+            f"{{ {', '.join(f'{key} = {toml_from_value(part)}' for key, part in value.items())} }}"
+        )
+    # The escapes of JSON are escapes of TOML too, which also wants DEL escaped.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _toml_tables(tables: Mapping[str, Any]) -> list[str]:
-    lines = [f"{k} = {_toml(v)}\n" for k, v in tables.items() if not isinstance(v, dict)]
+    lines = [f"{k} = {toml_from_value(v)}\n" for k, v in tables.items() if not isinstance(v, dict)]
     for name, table in tables.items():
         if isinstance(table, dict):
             lines.append(f"\n[{name}]\n")
-            lines += [f"{key} = {_toml(value)}\n" for key, value in table.items()]
+            lines += [f"{key} = {toml_from_value(value)}\n" for key, value in table.items()]
     return lines

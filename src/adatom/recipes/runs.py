@@ -17,7 +17,14 @@ import adatom
 from adatom.errors import ReadError, StoreError
 from adatom.recipes.cache import ResultStore, write_text_atomic
 from adatom.recipes.code import CodeVersion, code_version, report_version
-from adatom.recipes.folders import is_item_written, json_from_source, write_failed_item, write_item
+from adatom.recipes.folders import (
+    is_item_written,
+    json_from_source,
+    repeat_command,
+    step_records,
+    write_failed_item,
+    write_item,
+)
 from adatom.recipes.items import Job, Outcome, Pass, StepFailedError, outcome_of_pass, run_job
 from adatom.recipes.measuring import machine, measured, now
 from adatom.recipes.pool import run_jobs
@@ -26,6 +33,7 @@ from adatom.recipes.shipped import find_recipe
 from adatom.recipes.sources import Source, items_of_files, sources_of_paths
 from adatom.recipes.steps import find_step
 from adatom.recipes.wiring import check_recipe
+from adatom.report.records import RunOutcome, StepRecord
 
 FORMAT: Final = 1
 COLLECTED: Final = "collected"
@@ -90,8 +98,7 @@ class RunSummary:
     @property
     def reports(self) -> tuple[Path, ...]:
         """The reports that were written."""
-        every = (*self.outcomes, *((self.collected,) if self.collected else ()))
-        places = (self.folder / outcome.name / "report.html" for outcome in every)
+        places = (self.folder / outcome.name / "report.html" for outcome in self.outcomes)
         return tuple(place for place in places if place.is_file())
 
 
@@ -115,6 +122,7 @@ def run_recipe(
     changes: Mapping[str, str] | None = None,
     seed: int | None = None,
     n_processes: int | None = None,
+    reports: bool = True,
     progress: Progress | None = None,
 ) -> RunSummary:
     """Run a recipe over files; what is in the run folder already is used again.
@@ -135,6 +143,8 @@ def run_recipe(
         For all steps that have a seed and are not given one by the recipe.
     n_processes : int, optional
         Files worked on at once; by default one a processor.
+    reports : bool
+        Whether to write reports.
     progress : Progress, optional
         Told what is being done.
 
@@ -159,20 +169,23 @@ def run_recipe(
     folder = Path(out)
     items = _items(wired, items_of_files([c.name for c in wired.inputs], files, inputs or {}))
     _begin_folder(folder, wired)
-    record = _record(wired, items)
+    record = _record(wired, items, folder)
     _write_record(folder, record, "running")
     versions = _versions(wired)
     jobs = [
-        Job(item.name, wired, folder, item.sources, versions) for item in items if not item.error
+        Job(item.name, wired, folder, item.sources, versions, has_report=reports)
+        for item in items
+        if not item.error
     ]
     told = progress or Silence()
     told.begin(len(items), sum(not call.collect for call in wired.calls))
     try:
         outcomes = _run_items(items, jobs, folder, n_processes, told)
-        collected = _collect(wired, folder, versions, outcomes)
+        collected, records = _collect(wired, folder, versions, outcomes)
     finally:
         told.end()
-    problems = _write_index(folder, items, outcomes)
+    several = reports and (len(items) > 1 or collected is not None)
+    problems = _write_index(wired, folder, items, outcomes, records) if several else []
     summary = RunSummary(folder, tuple(outcomes), collected, tuple(problems))
     _write_record(folder, _with_outcomes(record, summary), "done")
     return summary
@@ -254,26 +267,28 @@ def _collect(
     folder: Path,
     versions: Mapping[str, CodeVersion],
     outcomes: Sequence[Outcome],
-) -> Outcome | None:
+) -> tuple[Outcome | None, tuple[StepRecord, ...]]:
     """Run once what collects over all files; those that failed are left out."""
     calls = [call for call in recipe.calls if call.collect]
     good = [outcome for outcome in outcomes if not outcome.error]
     if not calls or not good:
-        return None
-    error = report_error = ""
+        return None, ()
+    error = ""
+    records: tuple[StepRecord, ...] = ()
     with ResultStore(folder / "store") as store, measured() as took:
         names = [call.name for call in recipe.calls if not call.collect]
         collected = {name: _stored(store, [one.keys[name] for one in good]) for name in names}
-        one = Pass(recipe, store, versions, collected=collected)
+        one = Pass(recipe, store, versions, collected=collected, has_report=False)
         try:
             one.run(calls)
         except StepFailedError as failed:
             error = str(failed)
             write_failed_item(folder / COLLECTED, error, traceback.format_exc())
         else:
+            records = step_records(one)
             if not is_item_written(one, folder, COLLECTED):
-                report_error = write_item(one, folder, COLLECTED)
-    return outcome_of_pass(one, COLLECTED, error, report_error, took.seconds)
+                write_item(one, folder, COLLECTED)
+    return outcome_of_pass(one, COLLECTED, error, "", took.seconds), records
 
 
 def _stored(store: ResultStore, keys: Sequence[str]) -> list[Any]:
@@ -284,14 +299,17 @@ def _stored(store: ResultStore, keys: Sequence[str]) -> list[Any]:
     return found
 
 
-def _write_index(folder: Path, items: Sequence[_Item], outcomes: Sequence[Outcome]) -> list[str]:
-    if len(outcomes) < 2:
-        return []
-    from adatom.report.records import RunOutcome
-
-    records = [
+def _write_index(
+    recipe: Recipe,
+    folder: Path,
+    items: Sequence[_Item],
+    outcomes: Sequence[Outcome],
+    collected: Sequence[StepRecord],
+) -> list[str]:
+    """Write the page over all files; give what went wrong with it."""
+    shown = [
         RunOutcome(
-            source=", ".join(path.name for path in item.paths.values()),
+            source=", ".join(path.name for path in item.paths.values()) or recipe.name,
             folder=folder / item.name,
             error=outcome.error or outcome.report_error,
             seconds=outcome.seconds,
@@ -301,14 +319,21 @@ def _write_index(folder: Path, items: Sequence[_Item], outcomes: Sequence[Outcom
     try:
         from adatom.report import write_index
 
-        write_index(records, folder)
+        write_index(
+            recipe.title,
+            shown,
+            folder,
+            collected=collected,
+            recipe=recipe.text,
+            repeat=repeat_command(folder),
+        )
     except Exception as error:  # noqa: BLE001 -- told in the summary, the results are there
         write_text_atomic(folder / "index_error.txt", traceback.format_exc())
         return [f"the index page failed: {type(error).__name__}: {error}"]
     return []
 
 
-def _record(recipe: Recipe, items: Sequence[_Item]) -> dict[str, Any]:
+def _record(recipe: Recipe, items: Sequence[_Item], folder: Path) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "title": recipe.title,
@@ -322,12 +347,23 @@ def _record(recipe: Recipe, items: Sequence[_Item]) -> dict[str, Any]:
         "items": [
             {
                 "name": item.name,
-                "paths": {name: str(path.resolve()) for name, path in item.paths.items()},
+                "paths": {name: _place(path, folder) for name, path in item.paths.items()},
                 "inputs": {name: json_from_source(s) for name, s in item.sources.items()},
             }
             for item in items
         ],
     }
+
+
+def _place(path: Path, folder: Path) -> dict[str, str]:
+    """Say where a file is, also as seen from the run folder: both may move together."""
+    full = path.resolve()
+    try:
+        relative = os.path.relpath(full, folder.resolve())
+    except ValueError:
+        # On another drive of Windows.
+        relative = ""
+    return {"absolute": str(full), "relative": Path(relative).as_posix() if relative else ""}
 
 
 def _with_outcomes(record: Mapping[str, Any], summary: RunSummary) -> dict[str, Any]:
