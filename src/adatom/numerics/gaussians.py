@@ -7,8 +7,6 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adatom.numerics.least_squares import NormalEquations
-
 Floats: TypeAlias = NDArray[np.float64]
 
 AMPLITUDE, Y, X, LOG_WIDTH, BACKGROUND = range(5)
@@ -52,10 +50,8 @@ def gaussian_windows(amplitude: Floats, profiles: Profiles, /) -> Floats:
     return windows
 
 
-def gaussian_equations(
-    parameters: Floats, profiles: Profiles, residual: Floats, weight: Floats, /
-) -> NormalEquations:
-    """Give the normal equations of Gaussians on constant backgrounds.
+def gaussian_gradient(parameters: Floats, profiles: Profiles, weighted: Floats, /) -> Floats:
+    """Give ``J^T W r`` of Gaussians on constant backgrounds, (site, 5).
 
     Parameters
     ----------
@@ -63,46 +59,54 @@ def gaussian_equations(
         Amplitude, y, x, logarithm of the width, background.
     profiles : Profiles
         Of these parameters.
-    residual, weight : array, shape (site, row, column)
-        Data minus model, and the inverse variance of the data.
+    weighted : array, shape (site, row, column)
+        Data minus model, times the inverse variance of the data.
     """
-    along_y = _moment_basis(profiles.v, profiles.along_y)
-    along_x = np.swapaxes(_moment_basis(profiles.u, profiles.along_x), 1, 2)
-    weighted = weight * residual
-    of_weight = np.matmul(np.matmul(along_y, weight), along_x)
-    of_residual = np.matmul(np.matmul(along_y[:, 5:], weighted), along_x[:, :, 5:])
+    along_y = _powers(profiles.v, profiles.along_y, 3)
+    along_x = _powers(profiles.u, profiles.along_x, 3)
+    moments = np.matmul(np.matmul(along_y, weighted), np.swapaxes(along_x, 1, 2))
     amplitude = parameters[:, AMPLITUDE]
     by_place = amplitude * np.exp(-parameters[:, LOG_WIDTH])
-    return NormalEquations(
-        cost=np.sum(weighted * residual, axis=(1, 2)),
-        gradient=_gradient(of_residual, amplitude, by_place),
-        curvature=_curvature(of_weight, amplitude, by_place),
-    )
-
-
-def _moment_basis(t: Floats, profile: Floats) -> Floats:
-    """Stack g^2 t^0..4, g t^0..2 and 1 as (site, 9, pixel)."""
-    basis = np.empty((t.shape[0], 9, t.shape[1]))
-    basis[:, 5] = profile
-    basis[:, 6] = profile * t
-    basis[:, 7] = basis[:, 6] * t
-    basis[:, 8] = 1.0
-    basis[:, 0] = profile * profile
-    basis[:, 1] = basis[:, 0] * t
-    basis[:, 2] = basis[:, 1] * t
-    basis[:, 3] = basis[:, 2] * t
-    basis[:, 4] = basis[:, 3] * t
-    return basis
-
-
-def _gradient(q: Floats, amplitude: Floats, by_place: Floats) -> Floats:
-    gradient = np.empty((len(q), N_PARAMETERS))
-    gradient[:, AMPLITUDE] = q[:, 0, 0]
-    gradient[:, Y] = by_place * q[:, 1, 0]
-    gradient[:, X] = by_place * q[:, 0, 1]
-    gradient[:, LOG_WIDTH] = amplitude * (q[:, 2, 0] + q[:, 0, 2])
-    gradient[:, BACKGROUND] = q[:, 3, 3]
+    gradient = np.empty((len(parameters), N_PARAMETERS))
+    gradient[:, AMPLITUDE] = moments[:, 0, 0]
+    gradient[:, Y] = by_place * moments[:, 1, 0]
+    gradient[:, X] = by_place * moments[:, 0, 1]
+    gradient[:, LOG_WIDTH] = amplitude * (moments[:, 2, 0] + moments[:, 0, 2])
+    gradient[:, BACKGROUND] = np.sum(weighted, axis=(1, 2))
     return gradient
+
+
+def gaussian_curvature(parameters: Floats, profiles: Profiles, weight: Floats, /) -> Floats:
+    """Give ``J^T W J`` of Gaussians on constant backgrounds, (site, 5, 5).
+
+    Parameters
+    ----------
+    parameters : array, shape (site, 5)
+    profiles : Profiles
+        Of these parameters.
+    weight : array, shape (site, row, column)
+        Inverse variance of the data.
+    """
+    along_y, along_x = (
+        np.concatenate(
+            [_powers(t, along * along, 5), _powers(t, along, 3), np.ones_like(along)[:, None]],
+            axis=1,
+        )
+        for t, along in ((profiles.v, profiles.along_y), (profiles.u, profiles.along_x))
+    )
+    moments = np.matmul(np.matmul(along_y, weight), np.swapaxes(along_x, 1, 2))
+    amplitude = parameters[:, AMPLITUDE]
+    by_place = amplitude * np.exp(-parameters[:, LOG_WIDTH])
+    return _curvature(moments, amplitude, by_place)
+
+
+def _powers(t: Floats, profile: Floats, n_powers: int) -> Floats:
+    """Stack profile times t^0, t^1 ... as (site, power, pixel)."""
+    powers = np.empty((t.shape[0], n_powers, t.shape[1]))
+    powers[:, 0] = profile
+    for power in range(1, n_powers):
+        np.multiply(powers[:, power - 1], t, out=powers[:, power])
+    return powers
 
 
 def _curvature(moments: Floats, amplitude: Floats, by_place: Floats) -> Floats:

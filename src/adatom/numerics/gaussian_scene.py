@@ -1,0 +1,295 @@
+"""An image with Gaussians in windows of their own and a background of hats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy import sparse, special
+from scipy.spatial import cKDTree
+
+from adatom.numerics.coloring import color_graph
+from adatom.numerics.gaussians import (
+    AMPLITUDE,
+    LOG_WIDTH,
+    X,
+    Y,
+    gaussian_profiles,
+    gaussian_windows,
+)
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.intp]
+
+# Windows of a chunk stay in the processor's cache.
+_CHUNK_PIXELS: Final = 60_000
+# Where no pixel counts the background goes on as it was; elsewhere nothing is seen of this.
+_STIFFNESS: Final = 1e-4
+
+
+class Hats(NamedTuple):
+    """Piecewise linear functions along y and x whose products carry the background."""
+
+    along_y: Floats
+    along_x: Floats
+
+
+@dataclass
+class Scene:
+    """The image with a rim of padding, and the state of the model of it.
+
+    Values are in heights of a typical site above `level`, so that
+    amplitudes are near 1 and positive; lengths are in mean pixels from the
+    first pixel of the padding.
+
+    Attributes
+    ----------
+    image, usable : array, shape (row, column)
+        Values, and 1.0 where they count.
+    step : tuple of float
+        Height and width of a pixel.
+    start : array, shape (site, axis)
+        Whence sites may go as far as `max_shift`.
+    level, scale : float
+        Values of the file are level + scale * values here.
+    parameters : array, shape (site, 5)
+        As in `gaussians`; the column of the background is not used.
+    hats : Hats
+    knots : array, shape (knot along y, knot along x)
+        Height of each product of hats.
+    log_width, spread : float
+        What is known of the logarithms of the widths from all sites.
+    """
+
+    image: Floats
+    usable: Floats
+    step: tuple[float, float]
+    start: Floats
+    max_shift: float
+    level: float
+    scale: float
+    parameters: Floats
+    hats: Hats
+    knots: Floats
+    log_width: float
+    spread: float
+
+
+class Layout(NamedTuple):
+    """Where every site's window lies, and which windows do not overlap.
+
+    Attributes
+    ----------
+    row, column : array of int, shape (site,)
+        First pixel of the window.
+    shape : tuple of int
+    edges : array of int, shape (edge, 2)
+        Sites whose windows overlap.
+    batches : list of array of int
+        Sites whose windows do not overlap, so that all of a batch may be
+        written at once.
+    """
+
+    row: Ints
+    column: Ints
+    shape: tuple[int, int]
+    edges: Ints
+    batches: list[Ints]
+
+
+def layout_windows(scene: Scene, side: float, /) -> Layout:
+    """Center a window on every site and batch those that do not overlap."""
+    h, w = (2 * int(np.ceil((side / step - 1) / 2)) + 1 for step in scene.step)
+    n_rows, n_columns = scene.image.shape
+    row, column = (
+        np.clip(np.rint(scene.parameters[:, axis] / step).astype(np.intp) - size // 2, 0, limit)
+        for axis, step, size, limit in (
+            (Y, scene.step[0], h, n_rows - h),
+            (X, scene.step[1], w, n_columns - w),
+        )
+    )
+    tree = cKDTree(np.stack([row / h, column / w], axis=1))
+    edges = tree.query_pairs(1 - 0.5 / max(h, w), p=np.inf, output_type="ndarray")
+    color = color_graph(edges, len(row))
+    batches = []
+    for number in range(int(color.max()) + 1):
+        members = np.flatnonzero(color == number)
+        batches += np.array_split(members, -(-members.size // _per_chunk((h, w))))
+    return Layout(row, column, (h, w), edges, batches)
+
+
+def _per_chunk(shape: tuple[int, int]) -> int:
+    return max(1, _CHUNK_PIXELS // (shape[0] * shape[1]))
+
+
+def chunks_of(layout: Layout, n_sites: int, /) -> list[slice]:
+    """Cut sites in their order, for work that only reads."""
+    per_chunk = _per_chunk(layout.shape)
+    return [slice(first, first + per_chunk) for first in range(0, n_sites, per_chunk)]
+
+
+def window_pixels(scene: Scene, layout: Layout, sites: Ints | slice, /) -> tuple[Floats, Floats]:
+    """Give the places of the rows (site, row) and columns (site, column) of windows."""
+    h, w = layout.shape
+    rows = (layout.row[sites, None] + np.arange(h)) * scene.step[0]
+    columns = (layout.column[sites, None] + np.arange(w)) * scene.step[1]
+    return rows, columns
+
+
+def windows_of(image: Floats, layout: Layout, /) -> Floats:
+    """View an image as the windows that begin at each pixel; writing goes through."""
+    view: Floats = sliding_window_view(image, layout.shape, writeable=True)  # type: ignore[call-overload]
+    return view
+
+
+def covered_pixels(scene: Scene, layout: Layout, /) -> Floats:
+    """Give 1 to the usable pixels near sites: of others the model says nothing."""
+    covered = np.zeros_like(scene.usable)
+    for batch in layout.batches:
+        windows_of(covered, layout)[layout.row[batch], layout.column[batch]] = 1.0
+    covered *= scene.usable
+    return covered
+
+
+def residual_of(scene: Scene, layout: Layout, /) -> Floats:
+    """Subtract the background and all Gaussians from the image."""
+    residual = scene.image - background_of(scene)
+    windows = windows_of(residual, layout)
+    for batch in layout.batches:
+        parameters = scene.parameters[batch]
+        profiles = gaussian_profiles(parameters, *window_pixels(scene, layout, batch))
+        windows[layout.row[batch], layout.column[batch]] -= gaussian_windows(
+            parameters[:, AMPLITUDE], profiles
+        )
+    return residual
+
+
+def parameters_in_windows(scene: Scene, layout: Layout, /) -> Floats:
+    """Count the fitted parameters that took their share of the noise in each window.
+
+    The four of a site count in the window of another by the share of its
+    Gaussian that lies there.
+    """
+    pairs = np.concatenate([layout.edges, layout.edges[:, ::-1]])
+    i, j = pairs[:, 0], pairs[:, 1]
+    width = np.exp(scene.parameters[j, LOG_WIDTH]) * np.sqrt(2)
+    share = np.ones(len(pairs))
+    for axis, first, size, step in (
+        (Y, layout.row, layout.shape[0], scene.step[0]),
+        (X, layout.column, layout.shape[1], scene.step[1]),
+    ):
+        place = scene.parameters[j, axis]
+        low = ((first[i] - 0.5) * step - place) / width
+        high = ((first[i] + size - 0.5) * step - place) / width
+        share *= 0.5 * (special.erf(high) - special.erf(low))
+    counted: Floats = 4 + 4 * np.bincount(i, share, minlength=len(scene.parameters))
+    return counted
+
+
+def hats_along(n_pixels: int, pad: int, distance: float, /) -> Floats:
+    """Place knots evenly on the unpadded axis, two or more; (pixel, knot)."""
+    last = n_pixels - 1 - 2 * pad
+    n_knots = 1 + max(1, round(last / distance))
+    place = np.clip((np.arange(n_pixels) - pad) / max(last, 1), 0, 1) * (n_knots - 1)
+    hats: Floats = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(n_knots)))
+    return hats
+
+
+def background_of(scene: Scene, /) -> Floats:
+    """Evaluate the background at every pixel."""
+    background: Floats = scene.hats.along_y @ scene.knots @ scene.hats.along_x.T
+    return background
+
+
+def background_at_sites(scene: Scene, /) -> Floats:
+    """Evaluate the background at the pixel of every site."""
+    along = []
+    for axis, step, hats in zip((Y, X), scene.step, scene.hats, strict=True):
+        pixel = np.rint(scene.parameters[:, axis] / step).astype(np.intp)
+        along.append(hats[np.clip(pixel, 0, len(hats) - 1)])
+    background: Floats = np.sum((along[0] @ scene.knots) * along[1], axis=1)
+    return background
+
+
+def knot_curvature(scene: Scene, weight: Floats, /) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Give ``B^T W B`` of the background, and a hair of stiffness between its knots."""
+    along_y, along_x = scene.hats
+    k_y, k_x = along_y.shape[1], along_x.shape[1]
+    number = np.arange(k_y * k_x).reshape(k_y, k_x)
+    rows, columns, entries = [], [], []
+
+    def add(first: Ints, second: Ints, values: Floats) -> None:
+        rows.append(first.ravel())
+        columns.append(second.ravel())
+        entries.append(values.ravel())
+
+    for i in (0, 1):
+        inner = (along_y[:, : k_y - i] * along_y[:, i:]).T @ weight
+        for j in (-1, 0, 1) if i else (0, 1):
+            low, high = slice(0, k_x - abs(j)), slice(abs(j), k_x)
+            one, other = (low, high) if j >= 0 else (high, low)
+            block = inner @ (along_x[:, one] * along_x[:, other])
+            add(number[: k_y - i, one], number[i:, other], block)
+            if i or j:
+                add(number[i:, other], number[: k_y - i, one], block)
+    shape = (k_y * k_x, k_y * k_x)
+    where = np.concatenate(rows), np.concatenate(columns)
+    curvature = sparse.csr_array((np.concatenate(entries), where), shape=shape)
+    one = np.concatenate([number[1:].ravel(), number[:, 1:].ravel()])
+    other = np.concatenate([number[:-1].ravel(), number[:, :-1].ravel()])
+    bonds = sparse.csr_array((np.ones(one.size), (one, other)), shape=shape)
+    laplacian = sparse.csgraph.laplacian(sparse.csr_array(bonds + bonds.T))
+    stiffness = laplacian * (_STIFFNESS * float(curvature.diagonal().mean()))
+    return curvature, sparse.csr_array(stiffness)
+
+
+def site_knot_curvature(scene: Scene, layout: Layout, weight: Floats, /) -> sparse.csr_array:
+    """Give ``J^T W B`` between sites and background, (4 * site, knot).
+
+    Gaussians and hats are products along y and x, so that sums over a
+    window are products of sums over its rows and columns.
+
+    Parameters
+    ----------
+    weight : array, shape (site,)
+        That of the pixels of a site on average.
+    """
+    parameters = scene.parameters
+    profiles = gaussian_profiles(parameters, *window_pixels(scene, layout, slice(None)))
+    sums, knots = [], []
+    for hats, first, size, t, profile in (
+        (scene.hats.along_y, layout.row, layout.shape[0], profiles.v, profiles.along_y),
+        (scene.hats.along_x, layout.column, layout.shape[1], profiles.u, profiles.along_x),
+    ):
+        reached = _knots_in_windows(hats, first, size)
+        pixel = first[:, None] + np.arange(size)
+        powers = np.stack([profile, profile * t, profile * t * t], axis=1)
+        sums.append(np.matmul(powers, hats[pixel[:, :, None], reached[:, None, :]]))
+        knots.append(reached)
+    s_y, s_x = sums[0][:, :, :, None], sums[1][:, :, None, :]
+    amplitude = (weight * parameters[:, AMPLITUDE])[:, None, None]
+    by_place = amplitude * np.exp(-parameters[:, LOG_WIDTH])[:, None, None]
+    entries = np.empty((len(parameters), 4, s_y.shape[2], s_x.shape[3]))
+    entries[:, 0] = weight[:, None, None] * s_y[:, 0] * s_x[:, 0]
+    entries[:, 1] = by_place * s_y[:, 1] * s_x[:, 0]
+    entries[:, 2] = by_place * s_y[:, 0] * s_x[:, 1]
+    entries[:, 3] = amplitude * (s_y[:, 2] * s_x[:, 0] + s_y[:, 0] * s_x[:, 2])
+    number = knots[0][:, :, None] * scene.knots.shape[1] + knots[1][:, None, :]
+    columns = np.broadcast_to(number[:, None], entries.shape).ravel()
+    first = np.arange(4 * len(parameters) + 1) * number[0].size
+    shape = (4 * len(parameters), scene.knots.size)
+    return sparse.csr_array((entries.ravel(), columns, first), shape=shape)
+
+
+def _knots_in_windows(hats: Floats, first: Ints, size: int) -> Ints:
+    """List the knots whose hats reach into windows, as many for every window."""
+    n_knots = hats.shape[1]
+    lowest = np.argmax(hats > 0, axis=1)
+    highest = n_knots - 1 - np.argmax(hats[:, ::-1] > 0, axis=1)
+    low, high = lowest[first], highest[first + size - 1]
+    n_reached = min(n_knots, int(np.max(high - low)) + 1)
+    reached: Ints = np.minimum(low, n_knots - n_reached)[:, None] + np.arange(n_reached)
+    return reached
