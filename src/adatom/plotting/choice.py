@@ -28,13 +28,13 @@ _LINE: Final = "#0072B2"
 _CHOSEN: Final = "#D55E00"
 # What is sought of each index, so that the curves can be read without a manual.
 _TITLES: Final = {
-    "bic": "BIC (least)",
+    "bic": "BIC (min)",
     "n_modes": "separate modes",
-    "gap": "gap (first maximum)",
-    "inertia": "inertia (no answer)",
-    "silhouette": "silhouette (largest)",
-    "calinski_harabasz": "Calinski-Harabasz (largest)",
-    "stability": "stability (largest)",
+    "gap": "gap (first max)",
+    "inertia": "inertia",
+    "silhouette": "silhouette (max)",
+    "calinski_harabasz": "Calinski-Harabasz (max)",
+    "stability": "stability (max)",
 }
 # A column of spread belongs to the index whose name it carries.
 _SPREADS: Final = ("_error", "_std", "_spread")

@@ -173,7 +173,7 @@ def _draw_histogram(axes: Axes, values: NDArray[np.floating]) -> None:
     told = f"median {median:.4g}" + (f"; {beyond} beyond" if beyond else "")
     axes.set_title(told, loc="right", pad=2, **text_style(size=7, color=FAINT))
     axes.ticklabel_format(axis="x", useMathText=False, useOffset=False)
-    axes.locator_params(axis="x", nbins=4)
+    axes.locator_params(axis="x", nbins=3)
 
 
 def plot_neighbor_vectors(sites: Sites, classes: Classes | None = None, /) -> Figure:
@@ -214,7 +214,7 @@ def plot_neighbor_vectors(sites: Sites, classes: Classes | None = None, /) -> Fi
     )
     lengths = np.linalg.norm(vectors, axis=-1)
     reach = 1.15 * float(np.nanmax(lengths)) if np.isfinite(lengths).any() else 1.0
-    numbers = [int(number) for number in np.unique(labels)]
+    numbers = sorted(np.unique(labels).tolist(), key=lambda number: (number < 0, number))
     columns = min(4, len(numbers)) or 1
     rows = max(1, -(-len(numbers) // columns))
     figure = new_figure(1.75 * columns + 0.1, 2.0 * rows + 0.1)

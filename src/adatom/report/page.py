@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import jinja2
-import PIL.Image
 from markupsafe import Markup
 
 import adatom
 from adatom.errors import AdatomError
 from adatom.plotting._canvas import DPI, png_from_figure
 from adatom.report import words
+from adatom.report.encoding import fewer_colors, thumbnail
 from adatom.report.files import file_stem, write_whole
 from adatom.report.lineage import Lineage
 from adatom.report.pictures import Picture, comparison_picture, main_picture, pictures_of
@@ -37,7 +36,6 @@ _MAX_EMBEDDED: Final = 1_000_000
 # Dots of the page for an inch of a figure: a map of 6.4 inches fills three quarters of it.
 _PAGE_DOTS: Final = 106
 _THUMBNAIL: Final = "thumbnail.jpg"
-_THUMBNAIL_WIDTH: Final = 640
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class ShownPicture:
     @property
     def uri(self) -> str:
         """The picture itself, as an address; the file beside the page has all its colors."""
-        return f"data:image/png;base64,{base64.b64encode(_fewer_colors(self.png)).decode('ascii')}"
+        return f"data:image/png;base64,{base64.b64encode(fewer_colors(self.png)).decode('ascii')}"
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,7 @@ def write_report(record: RunRecord, folder: Path, /) -> Path:
     )
     written = _write_files(folder, sections)
     if lead is not None:
-        write_whole(folder / _THUMBNAIL, _thumbnail(lead.png))
+        write_whole(folder / _THUMBNAIL, thumbnail(lead.png))
         written.append(_THUMBNAIL)
     write_whole(folder / "report.html", page.encode())
     _write_summary(folder, lineage, sections, written)
@@ -206,26 +204,6 @@ def _lead(lineage: Lineage, sections: list[Section]) -> ShownPicture | None:
     shown = [picture for section in sections for picture in section.pictures]
     named = [one for one in shown if wanted and one.file == f"pictures/{wanted.name}.png"]
     return next(iter(named or shown), None)
-
-
-def _fewer_colors(png: bytes) -> bytes:
-    """Bring a picture to 256 colors, which the eye cannot tell and which halves the page."""
-    picture = PIL.Image.open(io.BytesIO(png)).convert("RGB")
-    reduced = picture.quantize(
-        256, method=PIL.Image.Quantize.MEDIANCUT, dither=PIL.Image.Dither.NONE
-    )
-    buffer = io.BytesIO()
-    reduced.save(buffer, "PNG", optimize=True)
-    return min(png, buffer.getvalue(), key=len)
-
-
-def _thumbnail(png: bytes) -> bytes:
-    """Make a picture small: an index may show hundreds."""
-    picture = PIL.Image.open(io.BytesIO(png)).convert("RGB")
-    picture.thumbnail((_THUMBNAIL_WIDTH, _THUMBNAIL_WIDTH))
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=85)
-    return buffer.getvalue()
 
 
 def _warnings(record: RunRecord) -> list[tuple[str, str, str]]:

@@ -263,7 +263,10 @@ def key_figures(lineage: Lineage, /) -> list[Figure]:
             figures.append(Figure(field_text(image.value), "field of view"))
     for result in clusterings(lineage)[-1:]:
         members, unclassified = class_counts(result.value)
+        outliers = members.pop(int(result.value.attrs.get("outlier_class", -2)), 0)
         figures.append(Figure(str(len(members)), "classes" if len(members) != 1 else "class"))
+        if outliers:
+            figures.append(Figure(str(outliers), "outliers" if outliers != 1 else "outlier"))
         if unclassified:
             figures.append(Figure(str(unclassified), "not classified"))
     return figures + _scores(lineage)
