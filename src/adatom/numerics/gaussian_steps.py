@@ -49,10 +49,10 @@ _LEAST_DAMPING: Final = 0.02
 _STEP_PRECISION: Final = 0.05
 _MAX_STEP_ITERATIONS: Final = 40
 _MAX_STEPS: Final = 25
-# After so many steps the curvature hardly changes.
-_FRESH_CURVATURES: Final = 4
-# Sites that keep moving are flagged; the others do not wait for them.
-_STRAGGLERS: Final = 0.003
+# Smaller steps, in squared standard errors, leave the curvature as it was.
+_LARGE_STEP: Final = 0.3
+# The others do not wait for the last sites to arrive; those still far are flagged.
+_STRAGGLERS: Final = 0.03
 # Below a hundredth of the typical height there is no site.
 LEAST_AMPLITUDE: Final = 0.01
 # Three times as wide or narrow as the others is not the same kind of thing.
@@ -114,8 +114,8 @@ class _Normal:
 
     curvature: Floats
     scale: Floats
+    blocks: Floats
     sites: Any
-    alone: Any
     coupling: sparse.csr_array
     turned: sparse.csr_array
     background: sparse.csr_array
@@ -137,7 +137,7 @@ def solve_jointly(
         Square of the step, in standard errors, at which a site has arrived.
     from_start : bool
         Nothing is known yet: heights and background, which are linear, go
-        first, and curvatures are found anew for the first steps.
+        first.
     """
     n_sites = len(scene.parameters)
     pairs = _overlapping(scene, layout)
@@ -147,30 +147,27 @@ def solve_jointly(
     freedom = np.maximum(n_pixels - parameters_in_windows(scene, layout), 1)
     damping = np.full(n_sites, DAMPING_START)
     state = _evaluate(scene, layout, weight)
-    for number in range(_MAX_STEPS):
+    held = from_start
+    moved = True
+    for _ in range(_MAX_STEPS):
         noise = np.maximum(state.site_cost / freedom, 1e-12)
         pull = float(np.median(noise)) / scene.spread**2
-        held = from_start and number == 0
-        if number < (_FRESH_CURVATURES if from_start else 1):
+        if moved:
             curvature = _curvatures(scene, layout, weight)
             normal = _assemble(scene, layout, curvature, pairs, background, pull, held=held)
         on_knots = scene.hats.along_y.T @ (weight * state.residual) @ scene.hats.along_x
         on_knots = on_knots.ravel() - stiffness @ scene.knots.ravel()
         step, knot_step = _joint_step(scene, state, normal, damping, on_knots, pull)
-        now, knots = scene.parameters, scene.knots
-        scene.parameters = _within_bounds(now, now + step, scene)
-        scene.knots = knots + knot_step
-        decrement = _decrement(scene.parameters - now, normal.curvature, noise)
-        then = _evaluate(scene, layout, weight)
-        better = then.site_cost <= state.site_cost
-        if _total(then, scene.parameters, scene, pull) <= _total(state, now, scene, pull):
-            state = then
-            damping = damping if held else next_damping(damping, better)
-        else:
-            scene.parameters, scene.knots = now, knots
-            damping = np.where(better, damping, next_damping(damping, better))
-        if not held and np.count_nonzero(decrement > tolerance) <= _STRAGGLERS * n_sites:
+        before = scene.parameters
+        scene.parameters = _within_bounds(before, before + step, scene)
+        scene.knots = scene.knots + knot_step
+        decrement = _decrement(scene.parameters - before, normal.curvature, noise)
+        then, damping = _accept(scene, layout, weight, state, before, knot_step, damping, pull)
+        moved = held or (then is not state and np.mean(decrement > _LARGE_STEP) > _STRAGGLERS)
+        state = then
+        if not held and np.mean(decrement > tolerance) <= _STRAGGLERS:
             break
+        held = False
     return Solution(
         state=state,
         weight=weight,
@@ -237,6 +234,32 @@ def _count_pixels(layout: Layout, weight: Floats) -> Floats:
     return counts
 
 
+def _accept(
+    scene: Scene,
+    layout: Layout,
+    weight: Floats,
+    state: State,
+    before: Floats,
+    knot_step: Floats,
+    damping: Floats,
+    pull: float,
+) -> tuple[State, Floats]:
+    """Keep a step that lowers the cost; else take back the sites to blame, or all of it."""
+    allowed = _total(state, before, scene, pull) * (1 + 1e-9)
+    then = _evaluate(scene, layout, weight)
+    better = then.site_cost <= state.site_cost * (1 + 1e-9)
+    if _total(then, scene.parameters, scene, pull) <= allowed:
+        return then, next_damping(damping, better)
+    damping = next_damping(damping, better)
+    scene.parameters = np.where(better[:, None], scene.parameters, before)
+    then = _evaluate(scene, layout, weight)
+    if _total(then, scene.parameters, scene, pull) <= allowed:
+        return then, damping
+    scene.parameters = before
+    scene.knots = scene.knots - knot_step
+    return state, np.maximum(damping, 1.0)
+
+
 def _decrement(step: Floats, curvature: Floats, noise: Floats) -> Floats:
     """Measure steps in standard errors, squared; those of height and width with a tenth."""
     squares = np.square(step) * np.diagonal(curvature, axis1=1, axis2=2) / noise[:, None]
@@ -300,8 +323,8 @@ def _assemble(
     return _Normal(
         curvature=curvature,
         scale=scale,
+        blocks=blocks,
         sites=_block_matrix(blocks, overlaps, pairs),
-        alone=_block_matrix(np.linalg.inv(blocks), overlaps[:0], pairs[:0]),
         coupling=coupling,
         turned=sparse.csr_array(coupling.T),
         background=background,
@@ -331,7 +354,11 @@ def _joint_step(
     """
     n_sites = len(scene.parameters)
     cut = 4 * n_sites
-    more = np.repeat(np.maximum(damping - _LEAST_DAMPING, 0), 4)
+    more = np.maximum(damping - _LEAST_DAMPING, 0)
+    number = np.arange(n_sites + 1)
+    inverse = np.linalg.inv(normal.blocks + more[:, None, None] * np.eye(4))
+    alone = sparse.bsr_array((inverse, number[:-1], number), shape=(cut, cut))
+    more = np.repeat(more, 4)
     gradient = state.gradient[:, SITE].copy()
     gradient[:, LOG_WIDTH] -= pull * (scene.parameters[:, LOG_WIDTH] - scene.log_width)
 
@@ -345,7 +372,7 @@ def _joint_step(
         return np.concatenate([upper, lower])
 
     def precondition(vector: Floats) -> Floats:
-        return np.concatenate([normal.alone @ vector[:cut], normal.factor.solve(vector[cut:])])
+        return np.concatenate([alone @ vector[:cut], normal.factor.solve(vector[cut:])])
 
     right = np.concatenate([(gradient * normal.scale).ravel(), on_knots])
     solution = _conjugate_gradients(apply, precondition, right)

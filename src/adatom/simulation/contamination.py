@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from adatom.schema import positions
-from adatom.simulation.lattices import Crystal, build_lattice
+from adatom.simulation.lattices import Crystal, lattice_positions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WAVES: Final = 24
 _LAYERS: Final = 4
+# In nm; a hexagonal lattice of this spacing has 40 atoms per nm^2, as dense as graphene.
+_SPACING: Final = 0.17
 # All heights are relative to the field: the film thins out by one field over one
 # field, with hills of this standard deviation, and gains its last layer at this height.
 _RUGGEDNESS: Final = 0.22
@@ -82,17 +83,9 @@ def film_atoms(
     """
     places = []
     for layer in range(_LAYERS):
-        # 0.17 nm in a hexagonal lattice is 40 atoms per nm^2, as dense as graphene.
-        crystal = Crystal(
-            "hexagonal",
-            spacing="0.17 nm",
-            rotation=float(rng.uniform(0.0, 60.0)),
-            displacement=0.3,
-        )
-        sites = build_lattice(
-            crystal=crystal, field=field, unit="nm", margin=margin, seed=int(rng.integers(2**31))
-        )
-        place = positions(sites)
+        turn = float(rng.uniform(0.0, 60.0))
+        crystal = Crystal("hexagonal", rotation=turn, displacement=0.3)
+        place, _ = lattice_positions(crystal, _SPACING, field=field, margin=margin, rng=rng)
         here = film.height(place[:, 0], place[:, 1]) > layer / _LAYERS * _FULL_HEIGHT
         places.append(place[here])
     return np.concatenate(places)

@@ -130,29 +130,41 @@ def build_lattice(
         raise SettingError(msg)
     spacing = length_from_setting(crystal.spacing, unit=unit, name="spacing")
     rng = np.random.default_rng(seed)
-    cell = _CELLS[crystal.lattice]
-    positions, number = _filled_field(cell, crystal, spacing, field, margin, rng)
-    kept = np.ones(len(positions), dtype=bool)
-    kept[rng.permutation(len(positions))[: round(crystal.vacancies * len(positions))]] = False
-    positions = positions + rng.normal(0.0, 1.0, positions.shape) * crystal.displacement * spacing
-    sites = sites_from_positions(*positions[kept].T, unit=unit, spacing=spacing)
-    species = np.asarray(cell.species)[number[kept]]
+    positions, number = lattice_positions(crystal, spacing, field=field, margin=margin, rng=rng)
+    sites = sites_from_positions(*positions.T, unit=unit, spacing=spacing)
+    names = _CELLS[crystal.lattice].species
+    species = np.asarray(names)[number]
     sites["species"] = ("site", species)
     sites["class"] = ("site", species.copy())
-    if len(set(cell.species)) > 1:
-        sites["sublattice"] = ("site", number[kept])
+    if len(set(names)) > 1:
+        sites["sublattice"] = ("site", number)
     return sites
 
 
-def _filled_field(
-    cell: _Cell,
+def lattice_positions(
+    crystal: Crystal,
+    spacing: float,
+    *,
+    field: tuple[float, float],
+    margin: float,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Positions (site, axis) of a disturbed lattice, and which atom of the cell each is."""
+    perfect, number = _perfect_positions(crystal, spacing, field, margin, rng)
+    kept = np.ones(len(perfect), dtype=bool)
+    kept[rng.permutation(len(perfect))[: round(crystal.vacancies * len(perfect))]] = False
+    moved = perfect + rng.normal(0.0, 1.0, perfect.shape) * crystal.displacement * spacing
+    return moved[kept], number[kept]
+
+
+def _perfect_positions(
     crystal: Crystal,
     spacing: float,
     field: tuple[float, float],
     margin: float,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Positions (site, axis) of a lattice, and which atom of the cell each is."""
+    cell = _CELLS[crystal.lattice]
     turn = math.radians(crystal.rotation)
     # Angles run from +x towards +y, arrays are in the order y, x.
     rotation = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
