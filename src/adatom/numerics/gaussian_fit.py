@@ -49,8 +49,8 @@ Bools: TypeAlias = NDArray[np.bool_]
 _WINDOW_IN_WIDTHS: Final = 7.0
 # A start is settled when no fit wants to move by more than half its standard error ...
 _COARSE: Final = 0.25
-# ... and the answer when it is 3 %, which adds 0.05 % to the error.
-_FINE: Final = 1e-3
+# ... and the answer when it is 4 %, which adds 0.1 % to the error.
+_FINE: Final = 2e-3
 # The background bends on the scale of three sites: fewer would be taken for sites.
 _KNOTS_IN_SPACINGS: Final = 3.0
 # Logarithm of the width: atoms of one image are alike within a quarter unless they show otherwise.
