@@ -3,14 +3,121 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-EXAMPLES: Mapping[str, Callable[[], Example]] = {}
-READERS: frozenset[str] = frozenset()
+import numpy as np
+import xarray as xr
+
+from adatom import clustering, descriptors, simulation
+from adatom.schema import table_from_columns
 
 
 class Example(NamedTuple):
     """Data and settings of a call."""
 
-    data: tuple[Any, ...]
-    settings: Mapping[str, Any]
+    data: tuple[Any, ...] = ()
+    settings: Mapping[str, Any] = MappingProxyType({})
+
+
+@cache
+def _simulation() -> simulation.Simulation:
+    crystal = simulation.Crystal(lattice="square", spacing="12 px", displacement=0.02)
+    return simulation.simulate_lattice(
+        crystal=crystal, size=96, width="2.5 px", snr=12.0, pixel_size="0.02 nm", seed=3
+    )
+
+
+def _image() -> xr.DataArray:
+    image = _simulation().image.copy(deep=True)
+    return image.astype(float)
+
+
+def _regions() -> xr.DataArray:
+    regions = xr.ones_like(_simulation().image, dtype=bool)
+    regions[:20, :20] = False
+    regions.attrs.clear()
+    return regions
+
+
+def _sites() -> xr.Dataset:
+    return _simulation().truth.copy(deep=True)
+
+
+@cache
+def _cached_neighbors() -> xr.Dataset:
+    return descriptors.neighbor_vectors(_sites(), n_neighbors=4)
+
+
+def _neighbors() -> xr.Dataset:
+    return _cached_neighbors().copy(deep=True)
+
+
+def _features() -> xr.DataArray:
+    rng = np.random.default_rng(5)
+    centers = np.repeat([[0.0, 0.0, 0.0], [6.0, 0.0, 2.0]], [70, 30], axis=0)
+    values = centers + rng.normal(size=centers.shape)
+    place = {"units": "nm"}
+    return xr.DataArray(
+        values,
+        dims=("site", "feature"),
+        coords={
+            "y": ("site", rng.uniform(0, 9, 100), place),
+            "x": ("site", rng.uniform(0, 9, 100), place),
+        },
+        attrs={"units": "1"},
+    )
+
+
+@cache
+def _model() -> clustering.KMeansModel:
+    return clustering.fit_kmeans(_features(), n_classes=2)
+
+
+def _classes() -> xr.Dataset:
+    return clustering.assign_classes(_features(), _model())
+
+
+def _expert() -> xr.DataArray:
+    axis = np.arange(10.0)
+    labels = np.add.outer(axis, axis).astype(int) % 2
+    coords = {name: (name, axis, {"units": "nm"}) for name in ("y", "x")}
+    return xr.DataArray(labels, dims=("y", "x"), coords=coords, attrs={"units": "1"})
+
+
+_CHOICE = table_from_columns({"n_classes": [1, 2]}).assign_attrs(n_classes=2, reason="told")
+
+EXAMPLES: Mapping[str, Callable[[], Example]] = {
+    "io.list_formats": Example,
+    "simulation.build_graphene": lambda: Example((), {"field": (2.0, 2.0)}),
+    "simulation.build_lattice": lambda: Example((), {"field": (60.0, 60.0)}),
+    "simulation.simulate_graphene": lambda: Example((), {"size": 96, "field": "1.5 nm"}),
+    "simulation.simulate_lattice": lambda: Example((), {"size": 64}),
+    "simulation.simulate_image": lambda: Example(
+        (_sites(),), {"shape": (64, 64), "pixel_size": "0.02 nm"}
+    ),
+    "localization.find_atoms": lambda: Example((_image(), _regions())),
+    "localization.find_lattice_regions": lambda: Example((_image(),)),
+    "localization.refine_sites": lambda: Example((_image(), _sites())),
+    "localization.compare_sites": lambda: Example((_sites(), _sites())),
+    "descriptors.site_patches": lambda: Example((_image(), _sites()), {"size": "1 d"}),
+    "descriptors.window_spectra": lambda: Example((_image(),), {"size": "20 px", "step": "9 px"}),
+    "descriptors.neighbor_vectors": lambda: Example(
+        (_sites(), None, _regions()), {"n_neighbors": 4}
+    ),
+    "descriptors.features_from_sites": lambda: Example((_neighbors(),)),
+    "clustering.fit_kmeans": lambda: Example((_features(),), {"n_classes": 2}),
+    "clustering.fit_gaussian_mixture": lambda: Example((_features(),), {"n_classes": 2}),
+    "clustering.assign_classes": lambda: Example((_features(), _model())),
+    "clustering.cluster_kmeans": lambda: Example((_features(), _CHOICE)),
+    "clustering.cluster_gaussian_mixture": lambda: Example((_features(), _CHOICE)),
+    "clustering.class_means": lambda: Example((_features(), _classes())),
+    "clustering.choose_n_classes": lambda: Example((_features(),), {"max_classes": 3}),
+    "clustering.compare_classes": lambda: Example((_classes(), _expert())),
+}
+
+READERS = frozenset(
+    f"io.read_{what}" for what in ("contents", "image", "label_image", "movie", "spectral_map")
+)
+"""Steps that take files: tests/io holds them to their part of the contract."""
