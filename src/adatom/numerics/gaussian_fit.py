@@ -26,7 +26,7 @@ from adatom.numerics.gaussian_steps import (
     SITE,
     WIDTH_RANGE,
     Solution,
-    curvatures_without_neighbors,
+    position_covariances,
     solve_jointly,
 )
 from adatom.numerics.gaussians import (
@@ -136,7 +136,7 @@ def fit_gaussians(
         layout = layout_windows(scene, side or min(_window(scene), widest))
         weight = covered_pixels(scene, layout) / _variance(scene, layout, solution)
         solution = solve_jointly(scene, layout, weight, tolerance=_FINE, from_start=False)
-        found = _conclude(scene, solution, pad)
+        found = _conclude(scene, layout, solution, pad)
     for name in ("position", "covariance", "amplitude", "background", "width", "quality", "ok"):
         getattr(fit, name)[order] = getattr(found, name)
     return fit
@@ -255,8 +255,10 @@ def _variance(scene: Scene, layout: Layout, solution: Solution) -> Floats:
     Squared residuals are divided by one minus their leverage, the share of
     noise that the fit has swallowed, largest where the sites are bright.
     """
-    n_sites = len(scene.parameters)
-    sample = np.arange(n_sites)[:: -(-n_sites // _SAMPLE)]
+    settled = np.flatnonzero(solution.decrement < _COARSE)
+    if not settled.size:
+        settled = np.arange(len(scene.parameters))
+    sample = settled[:: -(-settled.size // _SAMPLE)]
     inverse = covariance_from_curvature(solution.curvature[sample][:, SITE, SITE])
     signal, square = [], []
     for chunk in chunks_of(layout, sample.size):
@@ -311,10 +313,9 @@ def _line_of_variance(signal: Floats, square: Floats) -> tuple[float, float, flo
     return float(offset), float(gain), max(0.5 * float(variance.min()), 0.05 * whole)
 
 
-def _conclude(scene: Scene, solution: Solution, pad: int) -> GaussianFit:
+def _conclude(scene: Scene, layout: Layout, solution: Solution, pad: int) -> GaussianFit:
     parameters, quality = scene.parameters, solution.noise
-    covariance = covariance_from_curvature(curvatures_without_neighbors(scene, solution))
-    covariance = covariance[:, Y : X + 1, Y : X + 1] * quality[:, None, None]
+    covariance = position_covariances(scene, layout, solution) * quality[:, None, None]
     shift = np.linalg.norm(parameters[:, [Y, X]] - scene.start, axis=1)
     error = np.sqrt(np.trace(covariance, axis1=1, axis2=2))
     excess = np.abs(parameters[:, LOG_WIDTH] - scene.log_width)

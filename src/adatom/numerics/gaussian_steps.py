@@ -180,12 +180,13 @@ def solve_jointly(
     )
 
 
-def curvatures_without_neighbors(scene: Scene, solution: Solution, /) -> Floats:
-    """Eliminate the parameters of overlapping neighbors from each site's curvature.
+def position_covariances(scene: Scene, layout: Layout, solution: Solution, /) -> Floats:
+    """Give the covariance of positions, (site, axis, axis), in units of the noise.
 
-    The Schur complement with respect to each neighbor by itself: exact where
-    the neighbors of a site do not overlap one another, and within 2 % of the
-    exact standard errors in dense hexagonal arrangements.
+    From every site's curvature each neighbor is eliminated by itself. What
+    neighbors share with one another and with the background is eliminated
+    for a sample of sites by solving the joint equations, and widens all
+    covariances alike: by 1 to 5 % where sites are dense.
     """
     curvature = solution.curvature[:, SITE, SITE].copy()
     curvature[:, LOG_WIDTH, LOG_WIDTH] += solution.noise / scene.spread**2
@@ -195,7 +196,42 @@ def curvatures_without_neighbors(scene: Scene, solution: Solution, /) -> Floats:
     i, j = solution.pairs[:, 0], solution.pairs[:, 1]
     np.subtract.at(curvature, i, overlaps @ inverse[j] @ turned)
     np.subtract.at(curvature, j, turned @ inverse[i] @ overlaps)
-    return curvature
+    covariance = covariance_from_curvature(curvature)[:, Y : X + 1, Y : X + 1]
+    return covariance * _joint_widening(scene, layout, solution, covariance)
+
+
+def _joint_widening(scene: Scene, layout: Layout, solution: Solution, covariance: Floats) -> float:
+    """Compare variances with those of the joint equations, on sites far from one another."""
+    background, stiffness = knot_curvature(scene, solution.weight)
+    pull = float(np.median(solution.noise)) / scene.spread**2
+    background = sparse.csr_array(background + stiffness)
+    normal = _assemble(
+        scene, layout, solution.curvature, solution.pairs, background, pull, held=False
+    )
+    lone = _Equations(normal, np.full(len(covariance), -_LEAST_DAMPING))
+    sample = _far_apart(scene, layout)
+    ratios = []
+    for axis, column in enumerate((Y, X)):
+        right = np.zeros((len(covariance), 4))
+        right[sample, column] = 1.0
+        right = np.concatenate([right.ravel(), np.zeros(scene.knots.size)])
+        answer = _conjugate_gradients(lone.apply, lone.precondition, right, precision=0.003)
+        exact = answer[4 * sample + column] * normal.scale[sample, column] ** 2
+        ratios.append(exact / covariance[sample, axis, axis])
+    known = np.concatenate(ratios)
+    known = known[np.isfinite(known)]
+    # Elimination of more parameters never makes an error smaller.
+    return max(1.0, float(np.median(known))) if known.size else 1.0
+
+
+def _far_apart(scene: Scene, layout: Layout) -> Ints:
+    """Take the first site of every cell of a wide grid, and skip every other cell."""
+    side = 2 * np.array(layout.shape)
+    row, column = layout.row // side[0], layout.column // side[1]
+    inner = (row % 2 == 0) & (column % 2 == 0)
+    _, first = np.unique(row * scene.image.shape[1] + column, return_index=True)
+    chosen: Ints = first[inner[first]]
+    return chosen
 
 
 def _evaluate(scene: Scene, layout: Layout, weight: Floats) -> State:
@@ -345,44 +381,54 @@ def _block_matrix(blocks: Floats, overlaps: Floats, pairs: Ints) -> Any:  # noqa
     return sparse.bsr_array((entries[order], column[order], first), shape=shape)
 
 
-def _joint_step(
-    scene: Scene, state: State, normal: _Normal, damping: Floats, on_knots: Floats, pull: float
-) -> tuple[Floats, Floats]:
-    """Solve the joint normal equations for a step of sites and one of knots.
+class _Equations:
+    """The damped joint equations, and their solution site by site as preconditioner."""
 
-    The preconditioner solves each site and the background by themselves.
-    """
-    n_sites = len(scene.parameters)
-    cut = 4 * n_sites
-    more = np.maximum(damping - _LEAST_DAMPING, 0)
-    number = np.arange(n_sites + 1)
-    inverse = np.linalg.inv(normal.blocks + more[:, None, None] * np.eye(4))
-    alone = sparse.bsr_array((inverse, number[:-1], number), shape=(cut, cut))
-    more = np.repeat(more, 4)
-    gradient = state.gradient[:, SITE].copy()
-    gradient[:, LOG_WIDTH] -= pull * (scene.parameters[:, LOG_WIDTH] - scene.log_width)
+    def __init__(self, normal: _Normal, damping: Floats) -> None:
+        self._normal = normal
+        self._cut = normal.scale.size
+        self._damping = np.repeat(damping, 4)
+        number = np.arange(len(damping) + 1)
+        inverse = np.linalg.inv(normal.blocks + damping[:, None, None] * np.eye(4))
+        self._alone = sparse.bsr_array((inverse, number[:-1], number), shape=(self._cut, self._cut))
 
-    def apply(vector: Floats) -> Floats:
-        sites, knots = vector[:cut], vector[cut:]
+    def apply(self, vector: Floats) -> Floats:
+        normal = self._normal
+        sites, knots = vector[: self._cut], vector[self._cut :]
         upper = normal.sites @ sites
-        upper += more * sites
+        upper += self._damping * sites
         upper += normal.coupling @ knots
         lower = normal.background @ knots
         lower += normal.turned @ sites
         return np.concatenate([upper, lower])
 
-    def precondition(vector: Floats) -> Floats:
-        return np.concatenate([alone @ vector[:cut], normal.factor.solve(vector[cut:])])
+    def precondition(self, vector: Floats) -> Floats:
+        sites, knots = vector[: self._cut], vector[self._cut :]
+        return np.concatenate([self._alone @ sites, self._normal.factor.solve(knots)])
 
+
+def _joint_step(
+    scene: Scene, state: State, normal: _Normal, damping: Floats, on_knots: Floats, pull: float
+) -> tuple[Floats, Floats]:
+    """Solve the joint normal equations for a step of sites and one of knots."""
+    gradient = state.gradient[:, SITE].copy()
+    gradient[:, LOG_WIDTH] -= pull * (scene.parameters[:, LOG_WIDTH] - scene.log_width)
     right = np.concatenate([(gradient * normal.scale).ravel(), on_knots])
-    solution = _conjugate_gradients(apply, precondition, right)
-    step = np.zeros((n_sites, N_PARAMETERS))
-    step[:, SITE] = solution[:cut].reshape(-1, 4) * normal.scale
-    return step, solution[cut:].reshape(scene.knots.shape)
+    equations = _Equations(normal, np.maximum(damping - _LEAST_DAMPING, 0))
+    solution = _conjugate_gradients(
+        equations.apply, equations.precondition, right, precision=_STEP_PRECISION
+    )
+    step = np.zeros((len(gradient), N_PARAMETERS))
+    step[:, SITE] = solution[: gradient.size].reshape(-1, 4) * normal.scale
+    return step, solution[gradient.size :].reshape(scene.knots.shape)
 
 
 def _conjugate_gradients(
-    apply: Callable[[Floats], Floats], precondition: Callable[[Floats], Floats], right: Floats
+    apply: Callable[[Floats], Floats],
+    precondition: Callable[[Floats], Floats],
+    right: Floats,
+    *,
+    precision: float,
 ) -> Floats:
     """Solve a positive definite system; stop at the first direction without curvature [1]_.
 
@@ -396,7 +442,7 @@ def _conjugate_gradients(
     direction = solved.copy()
     size = start = float(rest @ solved)
     for _ in range(_MAX_STEP_ITERATIONS):
-        if size <= _STEP_PRECISION**2 * start:
+        if size <= precision**2 * start:
             break
         image = apply(direction)
         bend = float(direction @ image)
