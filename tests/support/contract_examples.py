@@ -90,6 +90,7 @@ _CHOICE = table_from_columns({"n_classes": [1, 2]}).assign_attrs(n_classes=2, re
 
 EXAMPLES: Mapping[str, Callable[[], Example]] = {
     "io.list_formats": Example,
+    "simulation.build_grain_boundary": lambda: Example((), {"field": (2.0, 2.0), "margin": 0.0}),
     "simulation.build_graphene": lambda: Example((), {"field": (2.0, 2.0)}),
     "simulation.build_lattice": lambda: Example((), {"field": (60.0, 60.0)}),
     "simulation.simulate_graphene": lambda: Example((), {"size": 96, "field": "1.5 nm"}),

@@ -1,18 +1,19 @@
 """Images with exactly known truth.
 
-=======================  =====================================================
-``simulate_graphene``    graphene with Si impurities, vacancies, contamination
-``simulate_lattice``     any lattice with a stated signal-to-noise ratio
-``simulate_image``       any sites, as a scanning microscope sees them
-``build_lattice``        sites of a square, hexagonal ... lattice
-``build_graphene``       sites of graphene with defects, and its vacancies
-``Simulation``           what the simulations give
-``Crystal``              settings of a lattice
-``Flake``                settings of defective graphene
-``Microscope``           settings of the instrument
-=======================  =====================================================
+========================  =====================================================
+``simulate_graphene``     graphene with Si impurities, vacancies, contamination
+``simulate_lattice``      any lattice with a stated signal-to-noise ratio
+``simulate_image``        any sites, as a scanning microscope sees them
+``build_lattice``         sites of a square, hexagonal ... lattice
+``build_graphene``        sites of graphene with defects, and its vacancies
+``build_grain_boundary``  two grains of graphene that meet
+``Simulation``            what the simulations give
+``Crystal``               settings of a lattice
+``Flake``                 settings of defective graphene
+``Microscope``            settings of the instrument
+========================  =====================================================
 
-Structures (``lattices``, ``graphene``, ``contamination``) know nothing of
+Structures (``lattices``, ``graphene``, ``boundaries``, ``contamination``) know nothing of
 images; the instrument (``scanning``, ``rendering``, ``detection``) knows
 nothing of structures; ``images`` joins the two.
 """
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.simulation.boundaries import build_grain_boundary
     from adatom.simulation.graphene import Flake, build_graphene
     from adatom.simulation.images import (
         Simulation,
@@ -39,6 +41,7 @@ __all__ = [
     "Flake",
     "Microscope",
     "Simulation",
+    "build_grain_boundary",
     "build_graphene",
     "build_lattice",
     "simulate_graphene",
@@ -53,6 +56,7 @@ __getattr__, __dir__ = lazy_names(
         "Flake": "graphene",
         "Microscope": "microscope",
         "Simulation": "images",
+        "build_grain_boundary": "boundaries",
         "build_graphene": "graphene",
         "build_lattice": "lattices",
         "simulate_graphene": "images",
