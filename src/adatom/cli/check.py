@@ -22,5 +22,6 @@ def run(arguments: argparse.Namespace) -> int:
     if problems:
         return 1
     inputs = ", ".join(call.name for call in recipe.inputs) or "none"
-    print(f"{recipe.title}: {len(recipe.steps)} steps fit together; open inputs: {inputs}")
+    fit = "1 step fits" if len(recipe.steps) == 1 else f"{len(recipe.steps)} steps fit"
+    print(f"{recipe.title}: {fit} together; open inputs: {inputs}")
     return 0

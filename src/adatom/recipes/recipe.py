@@ -295,21 +295,28 @@ def _value_of_text(text: str) -> object:
 def _with_value(text: str, path: tuple[str, ...], value: object) -> str:
     """Put a value into TOML text, by its line where that is possible."""
     wanted = tomllib.loads(text)
-    place = wanted
+    places = [wanted]
     for part in path[:-1]:
-        below = place.get(part, {})
+        below = places[-1].get(part, {})
         # An input written as "io.read_image" becomes a table when it gets a setting.
-        place[part] = {"do": below} if isinstance(below, str) else below
-        place = place[part]
-    place[path[-1]] = value
-    edited = _edited_line(text, path, f"{path[-1]} = {toml_from_value(value)}")
-    try:
-        if tomllib.loads(edited) == wanted:
+        places[-1][part] = {"do": below} if isinstance(below, str) else below
+        places.append(places[-1][part])
+    places[-1][path[-1]] = value
+    # The line of the key itself, else of the inline table that holds it.
+    for depth in range(len(path), 0, -1):
+        new = f"{path[depth - 1]} = {toml_from_value(places[depth - 1][path[depth - 1]])}"
+        edited = _edited_line(text, path[:depth], new)
+        if _reads_as(edited, wanted):
             return edited
-    except tomllib.TOMLDecodeError:
-        pass
-    # Values over several lines, inline tables: write it anew, comments are lost.
+    # Such as a value over several lines: written anew, comments are lost.
     return "".join(_toml_tables(wanted))
+
+
+def _reads_as(text: str, wanted: Mapping[str, Any]) -> bool:
+    try:
+        return tomllib.loads(text) == wanted
+    except tomllib.TOMLDecodeError:
+        return False
 
 
 def _edited_line(text: str, path: tuple[str, ...], new: str) -> str:

@@ -114,7 +114,7 @@ def items_of_files(
         example = f"--input {open_inputs[0]}=FILE"
         msg = f"no file for the input `{open_inputs[0]}`: name files, or use {example}"
         raise RecipeError(msg)
-    counts = {name: len(paths) for name, paths in given.items()}
+    counts = {name: len(given[name]) for name in inputs}
     n_items = max(counts.values(), default=1)
     if any(count not in (1, n_items) for count in counts.values()):
         told = ", ".join(f"{name} has {count}" for name, count in counts.items())
