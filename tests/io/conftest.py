@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ def pattern() -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 def signal_dictionary(
-    values: np.ndarray[Any, Any], axes: Sequence[Axis], title: str = "HAADF"
+    values: np.ndarray[Any, Any], axes: Sequence[Axis], quantity: str
 ) -> dict[str, Any]:
     """Make a dictionary as RosettaSciIO writes it."""
     described = [
@@ -47,8 +48,8 @@ def signal_dictionary(
         "data": values,
         "axes": described,
         "metadata": {
-            "General": {"title": title, "date": "2020-02-03", "time": "10:11:12"},
-            "Signal": {"signal_type": "", "quantity": "Intensity (Counts)"},
+            "General": {"title": "HAADF", "date": "2020-02-03", "time": "10:11:12"},
+            "Signal": {"signal_type": "", "quantity": quantity},
             "Acquisition_instrument": {"TEM": {"beam_energy": 60.0, "microscope": "Nion"}},
         },
         "original_metadata": {},
@@ -62,12 +63,16 @@ def signal_dictionary(
 
 @pytest.fixture
 def write_hspy(tmp_path: Path) -> Callable[..., Path]:
-    """Give a writer of .hspy files."""
+    """Give a writer of .hspy and .emd files."""
 
-    def write(values: np.ndarray[Any, Any], *axes: Axis, name: str = "file.hspy") -> Path:
-        from rsciio import hspy
-
-        hspy.file_writer(str(tmp_path / name), signal_dictionary(values, axes))
+    def write(
+        values: np.ndarray[Any, Any],
+        *axes: Axis,
+        name: str = "file.hspy",
+        quantity: str = "Intensity (Counts)",
+    ) -> Path:
+        writer = import_module(f"rsciio.{Path(name).suffix[1:]}").file_writer
+        writer(str(tmp_path / name), signal_dictionary(values, axes, quantity))
         return tmp_path / name
 
     return write

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from adatom.io.guard import reading
+from adatom.io.guard import read_error, reading
 from adatom.io.sniffing import family_of_file
 
 if TYPE_CHECKING:
@@ -70,4 +70,6 @@ def open_file(path: str | Path, /) -> RawFile:
     with reading(place):
         module = import_module(f"adatom.io.{FAMILIES[family].module}")
         found: RawFile = module.read_signals(place, family)
+        if all(0 in signal.shape for signal in found.signals):
+            raise read_error(place, "it holds no numbers", "Check that the measurement was saved")
     return found
