@@ -211,7 +211,7 @@ def test_another_dose_leaves_the_sample_and_the_scan_as_they_are() -> None:
 
 
 def test_contamination_covers_its_share_and_hides_its_sites() -> None:
-    simulation = simulate_graphene(contamination=0.2, seed=1)
+    simulation = simulate_graphene(size=256, contamination=0.2, seed=1)
     clean = simulation.clean.values
     assert 1 - clean.mean() == pytest.approx(0.2, abs=0.03)
     rows, columns = np.rint(positions(simulation.truth).T / float(simulation.image.x[1])).astype(
@@ -223,12 +223,12 @@ def test_contamination_covers_its_share_and_hides_its_sites() -> None:
 
 
 def test_a_clean_image_is_not_touched_by_the_film_beside_it() -> None:
-    with_film = simulate_graphene(contamination=0.2, seed=1)
-    without = simulate_graphene(contamination=0.0, seed=1)
+    with_film = simulate_graphene(size=256, contamination=0.2, seed=1)
+    without = simulate_graphene(size=256, contamination=0.0, seed=1)
     added = with_film.expected.values - without.expected.values
     assert without.clean.values.all()
-    # Farther from the film than the tails of the probe reach (0.4 nm, 34 px).
-    far = ~binary_dilation(~with_film.clean.values, iterations=60)
+    # Farther from the film than the tails of the probe reach (0.65 nm, 28 px).
+    far = ~binary_dilation(~with_film.clean.values, iterations=30)
     assert far.mean() > 0.3
     assert np.abs(added[far]).max() < 1e-2 * without.expected.values.mean()
     assert added[~with_film.clean.values].mean() > without.expected.values.mean()

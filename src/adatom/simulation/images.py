@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import xarray as xr
-from ase.data import atomic_numbers
 
 from adatom.errors import KindError, SettingError, UnitError
 from adatom.schema import (
@@ -372,6 +371,8 @@ def _peaks(electrons: NDArray[np.float64], pixel: float, width: float) -> NDArra
 
 
 def _atomic_numbers(sites: Sites) -> NDArray[np.float64]:
+    from ase.data import atomic_numbers
+
     names = sites["species"].values.astype(str)
     unknown = sorted(set(names.tolist()) - set(atomic_numbers))
     if unknown:
