@@ -12,7 +12,7 @@ import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adatom import schema
@@ -228,6 +228,7 @@ def any_sites(draw: st.DrawFn) -> xr.Dataset:
     return made
 
 
+@settings(deadline=None)
 @given(any_sites())
 def test_sites_come_back_from_their_table(made: xr.Dataset) -> None:
     flat = schema.table_from_sites(made)
@@ -248,6 +249,7 @@ def test_tables_of_sites_hold_only_what_json_can_hold() -> None:
     xr.testing.assert_identical(back, made.transpose("site", ...))
 
 
+@settings(deadline=None)
 @given(any_sites())
 def test_a_table_has_one_row_a_site_and_a_pandas_column_a_column(made: xr.Dataset) -> None:
     flat = schema.table_from_sites(made)

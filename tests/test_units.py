@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adatom.errors import UnitError
@@ -78,6 +78,7 @@ def test_units_of_no_known_quantity_are_refused_by_name(text: str) -> None:
     assert "length" in str(caught.value)
 
 
+@settings(deadline=None)
 @given(finite)
 def test_a_length_means_the_same_in_every_unit_it_is_written_in(value: float) -> None:
     written = {"nm": value, "pm": value * 1e3, "angstrom": value * 10, "µm": value / 1e3}
@@ -86,6 +87,7 @@ def test_a_length_means_the_same_in_every_unit_it_is_written_in(value: float) ->
         assert found == pytest.approx(value, rel=1e-12)
 
 
+@settings(deadline=None)
 @given(finite, finite, finite)
 def test_px_and_d_scale_with_pixel_and_spacing(value: float, step: float, spacing: float) -> None:
     assert length_from_setting(f"{value!r} px", unit="nm", pixel_size=step) == value * step
@@ -94,6 +96,7 @@ def test_px_and_d_scale_with_pixel_and_spacing(value: float, step: float, spacin
     assert length_from_setting(f"{value!r} d", unit="px", spacing=spacing) == value * spacing
 
 
+@settings(deadline=None)
 @given(finite)
 def test_nm_and_mm_convert_both_ways(value: float) -> None:
     assert length_from_setting(f"{value!r} mm", unit="nm") == pytest.approx(value * 1e6, rel=1e-12)
