@@ -126,9 +126,7 @@ def labels_from_draft(draft: Draft, /, *, pixel_size: Length | None) -> Image:
         raise read_error(
             draft.path, f"its values are {drawn.dtype}", "Draw classes in plain colors"
         )
-    shape = drawn.shape[:2]
-    colors = drawn.shape[2] if draft.signal.colors else 1
-    distinct, labels = np.unique(drawn.reshape(-1, colors), axis=0, return_inverse=True)
+    distinct, places, labels = np.unique(_codes(drawn), return_index=True, return_inverse=True)
     if len(distinct) > MAX_LABELS:
         reason = f"it has {len(distinct)} distinct values, which are no classes"
         remedy = (
@@ -136,8 +134,10 @@ def labels_from_draft(draft: Draft, /, *, pixel_size: Length | None) -> Image:
             "never as jpg"
         )
         raise read_error(draft.path, reason, remedy)
+    shape = drawn.shape[:2]
     coords, attrs = _space(draft, 0, shape, pixel_size)
-    legend = [_legend_entry(entry, draft.signal) for entry in distinct]
+    entries = drawn.reshape(shape[0] * shape[1], -1)[places]
+    legend = [_legend_entry(entry, draft.signal) for entry in entries]
     labels_image = xr.DataArray(
         labels.reshape(shape).astype(np.int64),
         dims=("y", "x"),
@@ -147,6 +147,17 @@ def labels_from_draft(draft: Draft, /, *, pixel_size: Length | None) -> Image:
     )
     IMAGE.check(labels_image, name=f"{draft.path.name!r}")
     return labels_image
+
+
+def _codes(drawn: NDArray[Any]) -> NDArray[Any]:
+    """Give one number a pixel, of which colors have the order of red, then green, then blue."""
+    if drawn.ndim == 2:
+        return drawn
+    bits = 8 * drawn.dtype.itemsize
+    codes = np.zeros(drawn.shape[:2], np.uint64)
+    for color in np.moveaxis(drawn, -1, 0):
+        codes = (codes << np.uint64(bits)) | color
+    return codes
 
 
 def _legend_entry(entry: Any, signal: RawSignal) -> str:  # noqa: ANN401 -- row of numbers
