@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 _LEAST_CONTRAST: Final = 1.15
 # Where fewer sites fit the stars than this, most of what is called a neighbor is none.
 _FEW: Final = 0.5
+# Bonds of one shell, strained by a few per cent, are longer than one another by less than this.
+_LIKE: Final = 1.1
 # Stars are means over thousands of sites; more would cost time and change their last digits only.
 _SAMPLE: Final = 20_000
 
@@ -343,7 +345,7 @@ def _described(
     out.attrs["stars"] = found.stars.tolist()
     if itself and "spacing" not in out.attrs:
         lengths = np.linalg.norm(found.stars[0], axis=1)
-        out.attrs["spacing"] = float(lengths[lengths < 1.1 * lengths.min()].mean())
+        out.attrs["spacing"] = float(lengths[lengths < _LIKE * lengths.min()].mean())
     _tell(out, found, asked, unit)
     return out
 
@@ -367,10 +369,11 @@ def _tell(sites: Sites, found: StarSearch, asked: int | None, unit: str) -> None
             "the others are a guess. Restrict sites to the crystal, or check how they were found"
         )
         warnings.warn(msg, AdatomWarning, stacklevel=4)
-    if asked and asked < found.n_bonds:
+    beyond = np.linalg.norm(found.further[0], axis=1).min(initial=np.inf)
+    if n != found.n_bonds and beyond < _LIKE * lengths.max():
         msg = (
-            f"n_neighbors={asked} takes a part of the {found.n_bonds} bonds that most sites have: "
-            "which ones may be arbitrary where they are equally long. "
-            f"Use n_neighbors={found.n_bonds}, or leave it out"
+            f"n_neighbors={n} cuts through neighbors at like distances ({lengths.max():.4g} and "
+            f"{beyond:.4g} {unit}): which of them are taken is chance. "
+            f"Most sites have {found.n_bonds} bonds: leave n_neighbors out to take these"
         )
         warnings.warn(msg, AdatomWarning, stacklevel=4)

@@ -204,7 +204,11 @@ def _spectra(
                 meta=np.empty((0, 0, 0), dtype=dtype),
             )
             rows[-1].append(block)
-    return da.block(rows) if out is None else out  # type: ignore[no-untyped-call]
+    if out is not None:
+        return out
+    joined = [da.concatenate(row, axis=1) for row in rows]  # type: ignore[no-untyped-call]
+    stacked: da.Array = da.concatenate(joined, axis=0)  # type: ignore[no-untyped-call]
+    return stacked
 
 
 def _block_shape(along_y: _Grid, along_x: _Grid) -> tuple[int, int]:

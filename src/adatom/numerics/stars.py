@@ -28,6 +28,10 @@ _N_TURNS: Final = 72
 _CONTRAST_SAMPLE: Final = 2_000
 # One common vector is no lattice: random points have that too.
 _LEAST_BONDS: Final = 2
+# A bond of one sublattice among three, vacancies allowed for, is seen by a fifth of their sites;
+# a mode of one star by half of its own.
+_FIFTH: Final = 0.2
+_HALF: Final = 0.5
 # A bond that fewer sites have, vacancies and noise allowed for, is of some sublattices only.
 _NEARLY_ALL: Final = 0.8
 _MOST_SHARED: Final = 3
@@ -329,8 +333,8 @@ def _have(
     vectors: NDArray[np.float64], place: NDArray[np.float64], scale: float
 ) -> NDArray[np.bool_]:
     """Tell which sites have a vector near a place."""
-    squared = np.nan_to_num(squared_distance(vectors, place), nan=np.inf)
-    have: NDArray[np.bool_] = (squared < (_MODE_RADIUS * scale) ** 2).any(axis=1)
+    near = squared_distance(vectors, place) < (_MODE_RADIUS * scale) ** 2
+    have: NDArray[np.bool_] = np.any(near, axis=1)
     return have
 
 
@@ -347,27 +351,30 @@ def _common_modes(vectors: NDArray[np.float64], scale: float) -> NDArray[np.floa
             break
         vectors = vectors[_have(vectors, modes[some[share[some].argmax()]], scale)]
         modes, share = _modes(vectors, scale)
-    return modes
+    return modes[share >= _HALF]
 
 
 def _modes(
     vectors: NDArray[np.float64], scale: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Find the vectors that at least half of the sites have, by length, and the share that has."""
+    """Find the vectors that many sites have, by length, and the share that has them."""
     pool = vectors.reshape(-1, 2)
     pool = pool[np.isfinite(pool[:, 0])]
-    needed = 0.5 * len(vectors)
-    modes = []
+    needed = _FIFTH * len(vectors)
+    modes: list[tuple[float, float, float]] = []
     for _ in range(2 * vectors.shape[1]):
         if len(pool) < max(needed, 1):
             break
         place = _densest(pool, scale)
         squared = squared_distance(pool, place)
         count = np.count_nonzero(squared < (_MODE_RADIUS * scale) ** 2)
-        if count >= needed:
-            modes.append((*place, count / len(vectors)))
+        clear = (_CLEAR_RADIUS * scale) ** 2
+        # What is left at the rim of a mode may lead back into it.
+        new = all(squared_distance(place, np.array(mode[:2])) >= clear for mode in modes)
+        if count >= needed and new:
+            modes.append((place[0], place[1], count / len(vectors)))
         # A mode too thin is cleared as well, or it would be found again.
-        near = squared < (_CLEAR_RADIUS * scale) ** 2
+        near = squared < clear
         if not near.any():
             break
         pool = pool[~near]
