@@ -164,6 +164,19 @@ def test_large_images_are_block_means_and_say_so() -> None:
     assert shown.values.shape == (834, 700)
     blocks = values[:2499].reshape(833, 3, 700, 3)
     np.testing.assert_allclose(shown.values[:833], blocks.mean((1, 3)), atol=1e-6)
+    # The last row of blocks holds one row of pixels: it is averaged over that alone.
+    last = values[2499].reshape(700, 3).mean(axis=1)
+    np.testing.assert_allclose(shown.values[833], last, atol=1e-6)
+    assert "mean of 3 x 3 pixels" in _texts(plotting.plot_image(image))
+
+
+def test_a_lazy_image_is_shown_as_the_same_image_in_memory() -> None:
+    values = np.random.default_rng(0).normal(size=(2100, 1300)).astype(np.float32)
+    chunked = dask.array.from_array(values, chunks=(170, 333))  # type: ignore[no-untyped-call]
+    np.testing.assert_array_equal(
+        shown_pixels(image_from_array(chunked)).values,
+        shown_pixels(image_from_array(values)).values,
+    )
 
 
 def test_gaps_do_not_darken_the_means_of_their_blocks() -> None:

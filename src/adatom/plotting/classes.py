@@ -186,7 +186,8 @@ def plot_class_means(features: Features, classes: Classes | None = None, /) -> F
     features : Features
         What was clustered; or the means themselves, dims (class, feature).
     classes : Classes, optional
-        Of these features; needed unless `features` are means already.
+        Of these features; of means, those that were averaged over, which
+        tell the outliers.
 
     Raises
     ------

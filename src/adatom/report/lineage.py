@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from adatom.schema import kind_of_data
+from adatom.schema import CLASSES, SITES, TABLE, kind_of_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from adatom.schema import Kind
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Result:
     """One result of one step.
 
@@ -45,7 +45,10 @@ class Lineage:
         for step in self.record.steps:
             for field, value in step.results.items():
                 name = f"{step.name}.{field}" if field else step.name
-                found[name] = Result(name, step, value, kind_of_data(value))
+                kind = kind_of_data(value)
+                # Small against maps, and looked at from many sides: read once.
+                whole = value.compute() if kind in (SITES, CLASSES, TABLE) else value
+                found[name] = Result(name, step, whole, kind)
         return found
 
     def of_step(self, step: StepRecord, /) -> list[Result]:

@@ -166,9 +166,13 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
     if "neighbor_vector" in sites and before is not None:
         caption = (
             f"{result.name}: vectors from each site to its neighbors; arrows are the means of the "
-            "slots, one star of arrows for each sublattice."
+            "slots, dashed for the second star."
         )
-        return [Picture(f"{name}-neighbors", caption, partial(plot_neighbor_vectors, sites))]
+        classes = _classes_of_sites(lineage, before)
+        if classes is not None:
+            caption = f"{caption} A panel for each class of {classes.name}."
+        draw = partial(plot_neighbor_vectors, sites, classes.value if classes else None)
+        return [Picture(f"{name}-neighbors", caption, draw)]
     caption = f"{result.name}: every site, over the image."
     draw = partial(plot_sites, sites, _ground(lineage, result.step))
     pictures = [Picture(name, caption, draw)]
@@ -179,13 +183,45 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
     return pictures
 
 
-def _features(_: Lineage, result: Result) -> list[Picture]:
+def _classes_of_sites(lineage: Lineage, sites: Result) -> Result | None:
+    """Find classes of these very sites, whether made before the result shown or after it."""
+    shape = (sites.value.sizes["site"],)
+    return next(
+        (
+            one
+            for one in lineage.of_kind(CLASSES)
+            if one.value["label"].shape == shape and sites in lineage.origins(one.step)
+        ),
+        None,
+    )
+
+
+def _features(lineage: Lineage, result: Result) -> list[Picture]:
     name, features = file_stem(result.name), result.value
+    vectors = "neighbor" in features.coords
     if features.dims[0] == "class":
-        caption = f"{result.name}: the mean of each class."
-        return [Picture(name, caption, partial(plot_class_means, features))]
+        classes = lineage.origin(result.step, CLASSES)
+        caption = f"{result.name}: the mean of each class and the number of its members."
+        sites = lineage.origin(result.step, SITES)
+        if vectors and sites is not None and "stars" in sites.value.attrs:
+            features = _added_to_star(features, sites.value)
+            caption = f"{caption} Deviations are added to the slots of the first star."
+        draw = partial(plot_class_means, features, classes.value if classes else None)
+        return [Picture(name, caption, draw)]
+    if vectors:
+        # The vectors themselves are shown with their sites; their mean deviation is zero.
+        return []
     caption = f"{result.name}: the mean of all rows."
     return [Picture(name, caption, partial(plot_features, features))]
+
+
+def _added_to_star(means: xr.DataArray, sites: xr.Dataset) -> xr.DataArray:
+    star = np.asarray(sites.attrs["stars"], dtype=float)[0].ravel()
+    is_vector = means.coords["neighbor"].values >= 0
+    if is_vector.sum() != star.size:
+        return means
+    vectors: xr.DataArray = means.isel({means.dims[-1]: np.flatnonzero(is_vector)})
+    return vectors.copy(data=vectors.values + star)
 
 
 def _classes(lineage: Lineage, result: Result) -> list[Picture]:
@@ -204,7 +240,7 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
     if features is not None and with_neighbors and "neighbor" in features.coords:
         # Deviations from the slots of a star say little to the eye: whole vectors are shown.
         features = _whole_vectors(sites.value)  # type: ignore[union-attr]
-    elif features is not None:
+    elif features is not None and not _has_means(lineage, result):
         caption = f"{result.name}: the mean of each class and the number of its members."
         draw = partial(plot_class_means, features, classes)
         pictures.append(Picture(f"{name}-means", caption, draw))
@@ -220,6 +256,14 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
         draw = partial(plot_members, features, classes)
         pictures.append(Picture(f"{name}-members", caption, draw))
     return pictures
+
+
+def _has_means(lineage: Lineage, classes: Result) -> bool:
+    """Tell whether a step of its own gives the means of these classes."""
+    return any(
+        classes.name in features.step.data and features.value.dims[0] == "class"
+        for features in lineage.of_kind(FEATURES)
+    )
 
 
 def _member_words(classes: xr.Dataset) -> str:
