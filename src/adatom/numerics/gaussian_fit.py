@@ -55,6 +55,8 @@ _FINE: Final = 2e-3
 _KNOTS_IN_SPACINGS: Final = 3.0
 # Logarithm of the width: atoms of one image are alike within a quarter unless they show otherwise.
 _WIDTH_SPREAD: Final = 0.25
+# What the best place within reach in pure noise has by chance.
+_LEAST_SIGNIFICANCE: Final = 3.0
 _SAMPLE: Final = 600
 
 
@@ -313,6 +315,13 @@ def _line_of_variance(signal: Floats, square: Floats) -> tuple[float, float, flo
     return float(offset), float(gain), max(0.5 * float(variance.min()), 0.05 * whole)
 
 
+def _significance(scene: Scene, solution: Solution) -> Floats:
+    """Give heights in standard errors."""
+    curvature = solution.curvature[:, SITE, SITE]
+    error = np.sqrt(covariance_from_curvature(curvature)[:, AMPLITUDE, AMPLITUDE] * solution.noise)
+    return np.nan_to_num(scene.parameters[:, AMPLITUDE] / error, nan=0.0)
+
+
 def _conclude(scene: Scene, layout: Layout, solution: Solution, pad: int) -> GaussianFit:
     parameters, quality = scene.parameters, solution.noise
     covariance = position_covariances(scene, layout, solution) * quality[:, None, None]
@@ -325,6 +334,7 @@ def _conclude(scene: Scene, layout: Layout, solution: Solution, pad: int) -> Gau
         & (parameters[:, AMPLITUDE] > LEAST_AMPLITUDE * (1 + 1e-6))
         & (excess < WIDTH_RANGE * (1 - 1e-6))
         & (error < scene.max_shift)
+        & (_significance(scene, solution) > _LEAST_SIGNIFICANCE)
     )
     return GaussianFit(
         position=parameters[:, [Y, X]] - pad * np.array(scene.step),

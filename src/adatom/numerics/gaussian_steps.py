@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.spatial import cKDTree
 
 from adatom.numerics.gaussian_scene import (
     Layout,
@@ -47,6 +48,10 @@ _OVERLAP_IN_WIDTHS: Final = 6.0
 _LEAST_DAMPING: Final = 0.02
 # Steps need only be right to a few percent, the next one makes up for the rest.
 _STEP_PRECISION: Final = 0.05
+# Neighbors that double a variance overlap one another, too.
+_CROWDED: Final = 1.6
+# A site with the two shells around it in a square, or one and a half in a hexagon.
+_CLUSTER: Final = 9
 _MAX_STEP_ITERATIONS: Final = 40
 _MAX_STEPS: Final = 25
 # Smaller steps, in squared standard errors, leave the curvature as it was.
@@ -143,7 +148,7 @@ def solve_jointly(
     pairs = _overlapping(scene, layout)
     background, stiffness = knot_curvature(scene, weight)
     background = sparse.csr_array(background + stiffness)
-    n_pixels = _count_pixels(layout, weight)
+    n_pixels = _sums(layout, (weight > 0).astype(np.float64))
     freedom = np.maximum(n_pixels - parameters_in_windows(scene, layout), 1)
     damping = np.full(n_sites, DAMPING_START)
     state = _evaluate(scene, layout, weight)
@@ -197,7 +202,60 @@ def position_covariances(scene: Scene, layout: Layout, solution: Solution, /) ->
     np.subtract.at(curvature, i, overlaps @ inverse[j] @ turned)
     np.subtract.at(curvature, j, turned @ inverse[i] @ overlaps)
     covariance = covariance_from_curvature(curvature)[:, Y : X + 1, Y : X + 1]
+    alone = inverse[:, Y : X + 1, Y : X + 1]
+    with np.errstate(invalid="ignore"):
+        growth = np.trace(covariance, axis1=1, axis2=2) / np.trace(alone, axis1=1, axis2=2)
+    crowded = np.flatnonzero(~(growth < _CROWDED))
+    covariance[crowded] = _in_clusters(scene, solution, overlaps, crowded)
     return covariance * _joint_widening(scene, layout, solution, covariance)
+
+
+def _in_clusters(scene: Scene, solution: Solution, overlaps: Floats, sites: Ints) -> Floats:
+    """Invert the curvature of sites together with those that they overlap most.
+
+    Where neighbors overlap one another they must not be eliminated one by one.
+    """
+    n_sites = len(solution.curvature)
+    pairs = solution.pairs
+    place = scene.parameters[:, [Y, X]]
+    n_members = min(_CLUSTER, n_sites)
+    _, members = cKDTree(place).query(place[sites], k=range(1, n_members + 1))
+    order = np.argsort(pairs[:, 0] * n_sites + pairs[:, 1])
+    keys = (pairs[:, 0] * n_sites + pairs[:, 1])[order]
+    covariance = np.empty((sites.size, 2, 2))
+    for at in range(0, sites.size, 512):
+        cluster = members[at : at + 512]
+        block = np.zeros((len(cluster), n_members, 4, n_members, 4))
+        for a in range(n_members):
+            own = solution.curvature[cluster[:, a]][:, SITE, SITE]
+            own[:, LOG_WIDTH, LOG_WIDTH] += solution.noise[cluster[:, a]] / scene.spread**2
+            block[:, a, :, a] = own
+            for b in range(a + 1, n_members):
+                one, other = cluster[:, a], cluster[:, b]
+                low, high = np.minimum(one, other), np.maximum(one, other)
+                found, turned = _find_pairs(keys, low * n_sites + high, high * n_sites + low)
+                both = np.where(found[:, None, None] >= 0, overlaps[order[found]], 0.0)
+                swap = turned != (one > other)
+                both = np.where(swap[:, None, None], np.swapaxes(both, 1, 2), both)
+                block[:, a, :, b] = both
+                block[:, b, :, a] = np.swapaxes(both, 1, 2)
+        whole = block.reshape(len(cluster), 4 * n_members, 4 * n_members)
+        inverse = covariance_from_curvature(whole)
+        covariance[at : at + 512] = inverse[:, Y : X + 1, Y : X + 1]
+    return covariance
+
+
+def _find_pairs(keys: Ints, forward: Ints, backward: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """Look pairs up in sorted keys: their place or -1, and whether they stand backward."""
+    found = np.full(len(forward), -1)
+    turned = np.zeros(len(forward), dtype=bool)
+    if keys.size:
+        for wanted, is_backward in ((forward, False), (backward, True)):
+            place = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
+            hit = keys[place] == wanted
+            found[hit] = place[hit]
+            turned[hit] = is_backward
+    return found, turned
 
 
 def _joint_widening(scene: Scene, layout: Layout, solution: Solution, covariance: Floats) -> float:
@@ -238,15 +296,14 @@ def _evaluate(scene: Scene, layout: Layout, weight: Floats) -> State:
     residual = residual_of(scene, layout)
     weighted = weight * residual
     n_sites = len(scene.parameters)
-    site_cost, gradient = np.empty(n_sites), np.empty((n_sites, N_PARAMETERS))
-    squares = windows_of(weighted * residual, layout)
+    gradient = np.empty((n_sites, N_PARAMETERS))
     windows = windows_of(weighted, layout)
     for chunk in chunks_of(layout, n_sites):
         where = layout.row[chunk], layout.column[chunk]
         profiles = gaussian_profiles(scene.parameters[chunk], *window_pixels(scene, layout, chunk))
         gradient[chunk] = gaussian_gradient(scene.parameters[chunk], profiles, windows[where])
-        site_cost[chunk] = np.sum(squares[where], axis=(1, 2))
-    return State(residual, float(np.vdot(weighted, residual)), site_cost, gradient)
+    weighted *= residual
+    return State(residual, float(np.sum(weighted)), _sums(layout, weighted), gradient)
 
 
 def _curvatures(scene: Scene, layout: Layout, weight: Floats) -> Floats:
@@ -260,14 +317,18 @@ def _curvatures(scene: Scene, layout: Layout, weight: Floats) -> Floats:
     return curvature
 
 
-def _count_pixels(layout: Layout, weight: Floats) -> Floats:
-    """Count the pixels of each window that carry weight, by running sums."""
-    sums = np.zeros((weight.shape[0] + 1, weight.shape[1] + 1))
-    sums[1:, 1:] = np.cumsum(np.cumsum(weight > 0, axis=0), axis=1)
+def _sums(layout: Layout, values: Floats) -> Floats:
+    """Sum an image over each window, by running sums over the image."""
+    running = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
+    np.cumsum(values, axis=0, out=running[1:, 1:])
+    np.cumsum(running[1:, 1:], axis=1, out=running[1:, 1:])
     low, left = layout.row, layout.column
     high, right = low + layout.shape[0], left + layout.shape[1]
-    counts: Floats = sums[high, right] - sums[low, right] - sums[high, left] + sums[low, left]
-    return counts
+    sums: Floats = (
+        running[high, right] - running[low, right] - running[high, left] + running[low, left]
+    )
+    # Rounding may leave a hair below nothing.
+    return np.maximum(sums, 0.0)
 
 
 def _accept(
