@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import scipy.ndimage
-from scipy.special import ndtr
+from scipy.spatial import cKDTree
+from scipy.special import expit, ndtr
 
 from adatom.errors import KindError, NoLatticeError
+from adatom.numerics.blobs import joint_response, separate_responses
+from adatom.numerics.order import recurrence
 from adatom.numerics.peaks import (
     blob_response,
     first_valley,
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Grid = NDArray[np.float32]
+    Index = NDArray[np.intp]
 
 
 class Scale(NamedTuple):
@@ -53,6 +57,21 @@ class Scale(NamedTuple):
     spectrum: RadialSpectrum
 
 
+# First guesses of the blobs' width in periods: fine enough for a honeycomb,
+# whose neighbors are 0.67 periods apart; coarser where scan noise tears atoms.
+FIRST_SIGMAS = (0.1, 0.17, 0.25)
+# After three rounds nothing is left but noise.
+MOST_RESIDUALS = 3
+# Mean recurrence beyond which the sites are taken for a lattice without trying further.
+ORDERED = 0.75
+# Mean recurrence of a sublattice, among itself, that chance does not make.
+COMPLETE = 0.6
+# Surroundings of fewer sites cannot be compared.
+FEWEST_TO_JUDGE = 20
+# What random points reach by chance, with a margin.
+CHANCE = 0.3
+
+
 class Detection(NamedTuple):
     """Peaks found in an image, in pixels.
 
@@ -63,7 +82,9 @@ class Detection(NamedTuple):
     height : ndarray, shape (site,)
         Response over that of a typical strong site.
     score : ndarray, shape (site,)
-        Probability that the height is above the threshold.
+        Probability that there is an atom and that its height is above the threshold.
+    order : ndarray, shape (site,)
+        Recurrence of its surroundings; NaN where it cannot be judged.
     spacing : float
         First mode of the distances between neighbors.
     width : float
@@ -77,10 +98,69 @@ class Detection(NamedTuple):
     position: NDArray[np.float64]
     height: NDArray[np.float64]
     score: NDArray[np.float64]
+    order: NDArray[np.float64]
     spacing: float
     width: float
     noise: float
     scale: Scale
+
+    @property
+    def quality(self) -> float:
+        """Number of sites whose surroundings repeat, beyond chance."""
+        return float(np.nansum(self.order - CHANCE))
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether most surroundings repeat; also where they are too few to judge."""
+        judged = self.order[np.isfinite(self.order)]
+        return not judged.size or float(judged.mean()) > ORDERED
+
+
+class Evidence(NamedTuple):
+    """What the lattice predicts and the pixels show, filtered for blobs of the atoms' width.
+
+    Attributes
+    ----------
+    predicted, measured : ndarray, shape (y, x)
+        Responses of the repeating part and of the image itself.
+    weight : float
+        Of the prediction, between 0 and 1.
+    noise : float
+        Standard deviation of the noise in `measured`.
+    true_differences : float
+        By how much the response of a true atom differs from the prediction.
+    """
+
+    predicted: Grid
+    measured: Grid
+    weight: float
+    noise: float
+    true_differences: float
+
+    @property
+    def blended_noise(self) -> float:
+        """Standard deviation of the noise in the weighted response."""
+        return (1 - self.weight) * self.noise
+
+    def weighted(self) -> Grid:
+        """Blend both by the inverse of their variances."""
+        blend = self.weight * self.predicted
+        blend += (1 - self.weight) * self.measured
+        return blend
+
+    def probability_of_atom(
+        self, predicted: NDArray[np.float64], measured: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Weigh an atom as predicted against an empty place, by what the pixels show.
+
+        Places of a lattice are empty in one case in a hundred, as far as is
+        known beforehand. More than predicted speaks for an atom all the more.
+        """
+        noise = max(self.noise, 1e-6 * float(np.abs(predicted).max(initial=1.0)))
+        spread = np.hypot(noise, self.true_differences)
+        atom = -0.5 * (np.minimum(measured - predicted, 0) / spread) ** 2 - np.log(spread)
+        empty = -0.5 * (np.maximum(measured, 0) / noise) ** 2 - np.log(noise)
+        return np.asarray(expit(atom - empty + np.log(99)))
 
 
 def pixels_of_image(
@@ -188,17 +268,28 @@ def detect_peaks(image: Grid, calm: Grid, scale: Scale, /) -> Detection:
     lattice = repeating_part(
         calm, scale.spectrum, period=scale.period, finest_period=scale.finest_period
     )
-    points, spacing = _first_pass(lattice, scale.period)
-    width = _typical_width(calm, points, spacing)
+    tries = []
+    for fineness in FIRST_SIGMAS:
+        points, spacing = _first_pass(lattice, scale.period, fineness * scale.period)
+        width = _typical_width(calm, points, spacing)
+        evidence = _evidence(lattice, image, points, width, scale)
+        tries.append(_second_pass(evidence, spacing, width, scale))
+        if tries[-1].is_ordered:
+            break
+    return max(tries, key=lambda found: found.quality)
+
+
+def _evidence(lattice: Grid, image: Grid, points: Index, width: float, scale: Scale) -> Evidence:
     predicted, measured = blob_response(lattice, width), blob_response(image, width)
     noise = blob_response_noise(scale.spectrum, width)
-    weight = _weight_of_lattice(predicted[tuple(points.T)], measured[tuple(points.T)], noise)
-    response = weight * predicted + (1 - weight) * measured
-    return _second_pass(response, scale, spacing, width, (1 - weight) * noise)
+    at = tuple(points.T)
+    true_differences = _true_differences(predicted[at], measured[at], noise)
+    weight = noise**2 / (noise**2 + true_differences**2) if noise > 0 else 0.0
+    return Evidence(predicted, measured, weight, noise, true_differences)
 
 
-def _first_pass(lattice: Grid, period: float) -> tuple[NDArray[np.intp], float]:
-    response = blob_response(lattice, max(0.7, 0.1 * period))
+def _first_pass(lattice: Grid, period: float, sigma: float) -> tuple[Index, float]:
+    response = blob_response(lattice, max(0.7, sigma))
     points = local_maxima(response, above=0.0)
     height = response[tuple(points.T)]
     strong = float(np.quantile(height, 0.9))
@@ -208,7 +299,7 @@ def _first_pass(lattice: Grid, period: float) -> tuple[NDArray[np.intp], float]:
     return points, float(np.median(nearest_distances(points.astype(float))))
 
 
-def _typical_width(image: Grid, points: NDArray[np.intp], spacing: float) -> float:
+def _typical_width(image: Grid, points: Index, spacing: float) -> float:
     """Fit a Gaussian to the mean patch, out to half the way to the next site."""
     reach = max(2, int(np.ceil(0.5 * spacing)))
     offset = np.arange(-reach, reach + 1)
@@ -230,40 +321,138 @@ def _typical_width(image: Grid, points: NDArray[np.intp], spacing: float) -> flo
     return float(sigmas[int(np.argmin(misfit))])
 
 
-def _weight_of_lattice(predicted: Grid, measured: Grid, noise: float) -> float:
-    """Weigh the lattice against the pixels by their variances, robustly.
+def _true_differences(predicted: Grid, measured: Grid, noise: float) -> float:
+    """Give by how much true atoms differ from what the lattice predicts, robustly.
 
-    At least a tenth of the height is taken for true differences between
-    atoms: no crystal is perfect.
+    At least a tenth of the height: no crystal is perfect.
     """
     difference = measured - predicted
     spread = 1.4826 * float(np.median(np.abs(difference - np.median(difference))))
-    true_differences = max(spread**2 - noise**2, (0.1 * float(np.median(measured))) ** 2)
-    return noise**2 / (noise**2 + true_differences) if noise > 0 else 0.0
+    return float(max(np.sqrt(max(spread**2 - noise**2, 0.0)), 0.1 * float(np.median(measured))))
 
 
-def _second_pass(
-    response: Grid, scale: Scale, spacing: float, width: float, noise: float
-) -> Detection:
+def _second_pass(evidence: Evidence, spacing: float, width: float, scale: Scale) -> Detection:
+    response = evidence.weighted()
+    points, strong, threshold = _true_maxima(response, 0.4 * spacing, evidence.blended_noise)
+    found = _judged(evidence, points, strong, threshold, width, scale)
+    for _ in range(MOST_RESIDUALS):
+        alone = separate_responses(points, response[tuple(points.T)], width)
+        rest = response - joint_response(response.shape, points, alone, width)
+        more = _missed_maxima(rest, points, alone, 0.4 * spacing, threshold, strong)
+        weak = points[alone < 0.6 * strong]
+        faint = _faint_sublattice(rest, points, weak, 0.4 * spacing, threshold)
+        if evidence.weight > 0.5 and len(faint) > len(more):
+            more = faint
+        if not len(more):
+            break
+        points = np.concatenate([points, more])
+        fuller = _judged(evidence, points, strong, threshold, width, scale)
+        if fuller.quality <= found.quality:
+            break
+        found = fuller
+    return found
+
+
+def _true_maxima(response: Grid, distance: float, noise: float) -> tuple[Index, float, float]:
+    """Give the maxima that are true, the height of strong ones, and the least height."""
     points = local_maxima(response, above=0.0)
     height = response[tuple(points.T)]
-    kept = thin_out(points, height, distance=0.4 * spacing)
+    kept = thin_out(points, height, distance=distance)
     points, height = points[kept], height[kept]
     strong = float(np.median(height[height > 0.5 * np.quantile(height, 0.9)]))
     # Three standard deviations of noise, and no less than 8 % of a strong
     # site: the tails of a probe make false peaks of some percent.
     lowest = max(0.08 * strong, min(3 * noise, 0.4 * strong))
     threshold = first_valley(height, lowest=lowest, highest=0.55 * strong)
-    true = height > threshold
+    return points[height > threshold], strong, threshold
+
+
+def _missed_maxima(
+    rest: Grid,
+    points: Index,
+    alone: NDArray[np.float64],
+    distance: float,
+    threshold: float,
+    strong: float,
+) -> Index:
+    """Find maxima of what the sites so far leave unexplained, away from them.
+
+    What the same search finds upside down is chance, and the ring that the
+    model leaves around a bright site is not to be taken for neighbors.
+    """
+    tree = cKDTree(points)
+    upside_down = local_maxima(-rest, above=threshold)
+    if len(upside_down):
+        apart, _ = tree.query(upside_down)
+        chance = -rest[tuple(upside_down[apart > distance].T)]
+        threshold = max(threshold, float(np.quantile(chance, 0.98))) if chance.size else threshold
+    more: Index = local_maxima(rest, above=threshold)
+    if not len(more):
+        return more
+    apart, nearest = tree.query(more, k=min(3, len(points)))
+    brightest = np.reshape(alone[nearest], (len(more), -1)).max(axis=1)
+    height = rest[tuple(more.T)]
+    more = more[(np.reshape(apart, (len(more), -1))[:, 0] > distance) & (height > 0.15 * brightest)]
+    height = rest[tuple(more.T)]
+    more = more[height > first_valley(height, lowest=threshold, highest=0.55 * strong)]
+    return more[thin_out(more, rest[tuple(more.T)], distance=distance)] if len(more) else more
+
+
+def _faint_sublattice(
+    rest: Grid, points: Index, weak: Index, distance: float, threshold: float
+) -> Index:
+    """Find what completes the weak sites to a sublattice of their own; nothing if it does not.
+
+    In strong noise single weak atoms cannot be told from chance, but chance
+    fills places here and there, an atomic sublattice all of them.
+    """
+    more: Index = local_maxima(rest, above=threshold)
+    if not len(more):
+        return more
+    apart, _ = cKDTree(points).query(more)
+    more = more[apart > distance]
+    more = more[thin_out(more, rest[tuple(more.T)], distance=distance)] if len(more) else more
+    extent = [0.0, rest.shape[0] - 1.0, 0.0, rest.shape[1] - 1.0]
+    best, best_order = more[:0], COMPLETE
+    for cut in threshold * np.array([1.0, 1.25, 1.6, 2.0]):
+        higher = more[rest[tuple(more.T)] > cut]
+        together = np.concatenate([weak, higher]).astype(float)
+        if len(together) <= FEWEST_TO_JUDGE:
+            break
+        # Half the least distance is a fifth of the spacing of all sites.
+        order = float(np.nanmean(recurrence(together, tolerance=0.5 * distance, extent=extent)))
+        if order > best_order:
+            best, best_order = higher, order
+    return best
+
+
+def _judged(
+    evidence: Evidence,
+    points: Index,
+    strong: float,
+    threshold: float,
+    width: float,
+    scale: Scale,
+) -> Detection:
+    response = evidence.weighted()
+    at = tuple(points.T)
+    measured = separate_responses(points, evidence.measured[at], width)
+    predicted = separate_responses(points, evidence.predicted[at], width)
+    filled = evidence.probability_of_atom(predicted, measured)
+    height = evidence.weight * predicted + (1 - evidence.weight) * measured
+    true = (filled > 0.5) & (height > threshold)
     points, height = points[true], height[true]
     position = parabolic_maxima(response, points)
-    uncertain = max(noise, 0.05 * strong)
+    uncertain = max(evidence.blended_noise, 0.05 * strong)
+    spacing = pooled_spacing(position)
+    extent = [0.0, response.shape[0] - 1.0, 0.0, response.shape[1] - 1.0]
     return Detection(
         position,
         height / strong,
-        ndtr((height - threshold) / uncertain),
-        pooled_spacing(position),
+        filled[true] * ndtr((height - threshold) / uncertain),
+        recurrence(position, tolerance=0.2 * spacing, extent=extent),
+        spacing,
         width,
-        noise / strong,
+        evidence.blended_noise / strong,
         scale,
     )

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from adatom.localization.detection import Detection, find_peaks, pixels_of_image
-from adatom.numerics.order import recurrence
 from adatom.schema import IMAGE, MASK, Image, Mask, add_note
 
 # Points without order recur by chance at 0.2, those of a lattice near 1, of
@@ -75,7 +74,7 @@ def lattice_gaps(
     found: Detection, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Give where peaks have no order, and where there are none, on the pixel grid."""
-    order = local_order(found, shape)
+    order = local_order(found)
     # A coarse grid is fine enough for outlines and keeps large images cheap.
     pitch = max(1, int(found.spacing / 6))
     coarse = [np.arange(0, size + pitch, pitch, dtype=float) for size in shape]
@@ -92,11 +91,9 @@ def lattice_gaps(
     return wild[np.ix_(rows, columns)], bare[np.ix_(rows, columns)]
 
 
-def local_order(found: Detection, shape: tuple[int, ...]) -> NDArray[np.float64]:
+def local_order(found: Detection) -> NDArray[np.float64]:
     """Average the recurrence over each site and its six nearest; 1 where it cannot be judged."""
-    extent = [0.0, shape[0] - 1.0, 0.0, shape[1] - 1.0]
-    order = recurrence(found.position, tolerance=0.2 * found.spacing, extent=extent)
-    order = np.where(np.isnan(order), 1.0, order)
+    order = np.where(np.isnan(found.order), 1.0, found.order)
     if len(order) <= 7:
         return order
     _, near = cKDTree(found.position).query(found.position, k=7)

@@ -32,7 +32,7 @@ def blob_response(image: Floats, sigma: float, /) -> Floats:
 def local_maxima(image: Floats, /, *, above: float) -> NDArray[np.intp]:
     """Give row and column of pixels above a level that no neighbor exceeds."""
     highest = scipy.ndimage.maximum_filter(image, 3, mode="nearest")
-    return np.argwhere((image == highest) & (image > above))
+    return np.argwhere((image == highest) & (image > above)).astype(np.intp)
 
 
 def thin_out(points: NDArray[np.intp], height: Floats, /, *, distance: float) -> NDArray[np.intp]:
@@ -63,8 +63,11 @@ def first_valley(height: Floats, /, *, lowest: float, highest: float) -> float:
     density = np.array(
         [np.exp(-0.5 * ((order[_near(order, g)] - g) / 0.12) ** 2).sum() for g in grid]
     )
-    rising = np.flatnonzero(np.diff(density) > 0)
-    return float(np.exp(grid[rising[0] if rising.size else -1]))
+    lowest_yet = np.minimum.accumulate(density)
+    # A rise counts when so many peaks do not come together by chance.
+    risen = np.flatnonzero(density > lowest_yet + 2 * np.sqrt(lowest_yet) + 2)
+    end = risen[0] if risen.size else grid.size
+    return float(np.exp(grid[int(np.argmin(density[:end]))]))
 
 
 def _near(order: Floats, center: float) -> slice:
@@ -83,4 +86,4 @@ def parabolic_maxima(image: Floats, points: NDArray[np.intp], /) -> NDArray[np.f
         bend = 2 * center - before - after
         shift = np.divide(after - before, 2 * bend, out=np.zeros_like(bend), where=bend > 0)
         moved[:, axis] += np.clip(shift, -0.5, 0.5)
-    return np.clip(moved, 0, np.array(image.shape) - 1)
+    return np.asarray(np.clip(moved, 0, np.array(image.shape) - 1))
