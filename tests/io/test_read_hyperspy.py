@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -265,23 +267,42 @@ def test_emd_of_ncem_is_read(write_hspy: Write, axis: Any, pattern: Array) -> No
     assert pixel_size(image) == (0.5, 0.5)
 
 
-def test_mrc_is_read_by_its_content(tmp_path: Path) -> None:
-    values = np.arange(12, dtype="<i2").reshape(3, 4)
+def _mrc(values: Array) -> bytes:
+    """Write a picture with pixels of 2 angstrom."""
+    rows, columns = values.shape
     header = np.zeros(256, "<i4")
-    header[:4] = 4, 3, 1, 1
-    header[7:10] = 4, 3, 1
-    header.view("<f4")[10:13] = 8.0, 6.0, 1.0
+    header[:4] = columns, rows, 1, 1
+    header[7:10] = columns, rows, 1
+    header.view("<f4")[10:13] = 2.0 * columns, 2.0 * rows, 1.0
     header[16:19] = 1, 2, 3
     content = bytearray(header.tobytes())
-    content[208:212] = b"MAP "
-    content[212:216] = b"\x44\x44\x00\x00"
-    (tmp_path / "a.dat").write_bytes(bytes(content) + values.tobytes())
+    content[208:216] = b"MAP \x44\x44\x00\x00"
+    return bytes(content) + values.astype("<i2").tobytes()
+
+
+def test_mrc_is_read_by_its_content(tmp_path: Path, pattern: Array) -> None:
+    (tmp_path / "a.dat").write_bytes(_mrc(pattern))
     image = read_image(tmp_path / "a.dat")
-    np.testing.assert_array_equal(image.values, values)
+    np.testing.assert_array_equal(image.values, pattern)
     assert pixel_size(image) == pytest.approx((0.2, 0.2))
-    (tmp_path / "a.mrc").write_bytes((bytes(content) + values.tobytes())[:-4])
+    (tmp_path / "a.mrc").write_bytes(_mrc(pattern)[:-4])
     with pytest.raises(ReadError, match=r"cannot read 'a\.mrc'"):
         read_image(tmp_path / "a.mrc")
+
+
+def test_even_the_first_reading_of_a_process_prints_nothing(tmp_path: Path, pattern: Array) -> None:
+    movie = tmp_path / "20200101_7_movie.mrc"
+    movie.write_bytes(_mrc(pattern))
+    (tmp_path / "20200101_7_info.txt").write_text("a line without a value\n", encoding="utf-8")
+    code = (
+        "import contextlib, sys; from adatom.io import read_image\n"
+        "with contextlib.suppress(OSError): read_image(sys.argv[1])"
+    )
+    run = [sys.executable, "-c", code, str(movie)]
+    found = subprocess.run(run, capture_output=True, check=False, text=True)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+    names = [file.name for file in companion_files(movie)]
+    assert names == ["20200101_7_info.txt", "20200101_7_movie.mrc"]
 
 
 def test_nothing_is_printed_logged_or_warned(

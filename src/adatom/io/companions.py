@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from adatom.io.sidecar import sidecar_of_file
 
 # TIA splits a measurement: the header is in the .emi, the numbers are in .ser files.
 _TIA = (".emi", ".ser")
+# Direct Electron's cameras write one acquisition to several files.
+_DIRECT_ELECTRON = re.compile(r"(?P<acquisition>\d{8}_\d+)_(.+_)?movie\.mrc")
 
 
 def companion_files(path: str | Path, /) -> list[Path]:
@@ -36,6 +39,9 @@ def companion_files(path: str | Path, /) -> list[Path]:
     sidecar = sidecar_of_file(place)
     if sidecar is not None:
         files.add(sidecar)
+    movie = _DIRECT_ELECTRON.fullmatch(place.name)
+    if movie is not None:
+        files.update(place.parent.glob(f"{movie['acquisition']}_*"))
     if place.suffix.lower() in _TIA:
         stem = place.stem.rpartition("_")[0] if place.suffix.lower() == ".ser" else place.stem
         files.update(

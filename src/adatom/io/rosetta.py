@@ -41,8 +41,10 @@ def read_dictionaries(
     path: Path, family: str, /, *, lazy: bool
 ) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     """Read the dictionaries of RosettaSciIO, and what it had to tell."""
-    with collected_chatter(("rsciio",)) as lines:
+    # On its first import RosettaSciIO sets up its logger, which is diverted only after that.
+    with collected_chatter():
         module = import_module(f"rsciio.{_MODULES[family]}")
+    with collected_chatter(("rsciio",)) as lines:
         try:
             entries = _entries(module.file_reader, path, lazy=lazy)
         except Exception as error:
