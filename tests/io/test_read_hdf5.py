@@ -129,3 +129,24 @@ def test_a_cut_off_file_is_a_read_error(tmp_path: Path, pattern: Array, cut: int
     (tmp_path / "cut.hdf5").write_bytes(content[:cut])
     with pytest.raises(ReadError, match=r"cannot read 'cut\.hdf5'.*copy it again"):
         read_image(tmp_path / "cut.hdf5")
+
+
+def test_an_image_that_cannot_be_in_its_file_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.hspy", "w") as file:
+        file.attrs.update(file_format="HyperSpy", file_format_version="3.3")
+        signal = file.create_group("Experiments/big")
+        signal.create_dataset("data", shape=(100000, 100000), dtype="f8", chunks=(100, 100))
+        for number in range(2):
+            group = signal.create_group(f"axis-{number}")
+            group.attrs.update(name="", units="", scale=1.0, offset=0.0, size=100000)
+        signal.create_group("metadata/General").attrs["title"] = "big"
+        signal.create_group("original_metadata")
+    with pytest.raises(ReadError, match=r"\(100000, 100000\), 80000000000 bytes, which cannot be"):
+        read_image(tmp_path / "a.hspy")
+
+
+def test_an_empty_dataset_is_refused(tmp_path: Path, pattern: Array) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["full"], file["empty"] = pattern, np.zeros((0, 7))
+    with pytest.raises(ReadError, match=r"'empty' of shape \(0, 7\) is empty"):
+        read_image(tmp_path / "a.h5", dataset="empty")

@@ -126,3 +126,11 @@ def test_a_cut_off_picture_is_a_read_error(tmp_path: Path, ending: str) -> None:
     (tmp_path / f"cut.{ending}").write_bytes(content[: len(content) // 2])
     with pytest.raises(ReadError, match=rf"cannot read 'cut\.{ending}'.*copy it again"):
         read_image(tmp_path / f"cut.{ending}")
+
+
+def test_only_the_first_of_several_pictures_is_read_and_told(tmp_path: Path, grey: Array) -> None:
+    first, second = Pillow.fromarray(grey), Pillow.fromarray(255 - grey)
+    first.save(tmp_path / "a.png", save_all=True, append_images=[second])
+    image = read_image(tmp_path / "a.png")
+    np.testing.assert_array_equal(image.values, grey)
+    assert "only the first of its 2 pictures was read" in notes(image)

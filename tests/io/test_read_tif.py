@@ -69,11 +69,12 @@ def test_a_stack_is_a_movie(tmp_path: Path) -> None:
         read_image(tmp_path / "a.tif")
 
 
-def test_a_large_stack_is_read_page_by_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("more", [{"compression": "zlib"}, {}, {"byteorder": ">"}])
+def test_a_large_stack_is_read_as_far_as_it_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any]
 ) -> None:
     values = np.random.default_rng(0).integers(0, 99, (4, 5, 6), np.uint16)
-    tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack", compression="zlib")
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack", **more)
     small = read_movie(tmp_path / "a.tif")
     monkeypatch.setattr(tif, "_LARGE", 0)
     large = read_movie(tmp_path / "a.tif")

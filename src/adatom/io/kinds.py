@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from adatom.errors import UnitError
-from adatom.io.guard import read_error
+from adatom.io.guard import check_size, read_error
 from adatom.io.layout import Layout, axis_unit
 from adatom.schema import IMAGE, MOVIE, SPECTRAL_MAP, Image, Movie, SpectralMap
 from adatom.units import LENGTH, SPACE_UNITS, Length, house_unit
@@ -55,6 +55,7 @@ def image_from_draft(
     draft: Draft, /, *, channel: str | None, frame: int | None, pixel_size: Length | None
 ) -> Image:
     """Make an image of a dataset, in memory."""
+    _require_possible(draft)
     ordered = _ordered(draft, _loaded(draft.signal.values[_index(draft, frame)]))
     if len(draft.layout.order) == 3:
         draft.layout = Layout("image", draft.layout.order[1:])
@@ -71,6 +72,7 @@ def image_from_draft(
 
 def movie_from_draft(draft: Draft, /, *, channel: str | None, pixel_size: Length | None) -> Movie:
     """Make a movie of a dataset, lazily."""
+    _require_possible(draft)
     _note_assumed_order(draft, "(frame, y, x)")
     ordered = _ordered(draft, _lazy(draft.signal.values, draft.layout.order[:1]))
     values = _numbers(draft, _one_color(draft, ordered, channel), channel)
@@ -97,6 +99,7 @@ def map_from_draft(
     draft: Draft, /, *, channel: str | None, pixel_size: Length | None
 ) -> SpectralMap:
     """Make a spectral map of a dataset, lazily."""
+    _require_possible(draft)
     _note_assumed_order(draft, "(y, x, channel)")
     ordered = _ordered(draft, _lazy(draft.signal.values, draft.layout.order[:2]))
     values = _numbers(draft, ordered, channel)
@@ -121,6 +124,7 @@ def map_from_draft(
 
 def labels_from_draft(draft: Draft, /, *, pixel_size: Length | None) -> Image:
     """Make integer labels of the distinct values or colors of a dataset."""
+    _require_possible(draft)
     drawn = _ordered(draft, _loaded(draft.signal.values[...]))
     if drawn.dtype.kind not in "biuf":
         raise read_error(
@@ -166,6 +170,17 @@ def _legend_entry(entry: Any, signal: RawSignal) -> str:  # noqa: ANN401 -- row 
         shown = entry[:3] if opaque else entry
         return "#" + "".join(f"{value:02x}" for value in shown)
     return ", ".join(str(value) for value in entry)
+
+
+def _require_possible(draft: Draft) -> None:
+    """Refuse a dataset that holds nothing, or more than its file can hold."""
+    if 0 in draft.signal.shape:
+        reason = f"its dataset {draft.signal.name!r} of shape {draft.signal.shape} is empty"
+        raise read_error(draft.path, reason, "Check that the measurement was saved")
+    if draft.path.is_file():
+        stored = draft.path.stat().st_size
+        values = draft.signal.values
+        check_size(draft.path, values.shape, values.dtype.itemsize, stored=stored)
 
 
 def _note_assumed_order(draft: Draft, order: str) -> None:

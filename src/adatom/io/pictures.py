@@ -25,13 +25,14 @@ _GREY = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 def read_signals(path: Path, family: str, /) -> RawFile:
     """Read a picture; a resolution in dpi is of a printer, not of a microscope."""
     with collected_chatter():
-        values, colors = _decoded(path)
+        values, colors, notes = _decoded(path)
     axes = (RawAxis("y"), RawAxis("x"))
-    signal = RawSignal(values, axes, path.stem, colors=colors)
+    signal = RawSignal(values, axes, path.stem, colors=colors, notes=notes)
     return with_sidecar(RawFile(path, family, [signal]))
 
 
-def _decoded(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _decoded(path: Path) -> tuple[NDArray[Any], tuple[str, ...], tuple[str, ...]]:
+    """Give the pixels, the names of their colors, and notes."""
     with Pillow.open(path, formats=("PNG", "JPEG")) as picture:
         pixels = picture.width * picture.height
         if pixels > _MAX_PIXELS:
@@ -39,20 +40,14 @@ def _decoded(path: Path) -> tuple[NDArray[Any], tuple[str, ...]]:
             raise read_error(path, reason, f"Cut it to {_MAX_PIXELS} pixels or fewer")
         if picture.format == "PNG":
             _refuse_lost_bits(path)
+        frames = getattr(picture, "n_frames", 1)
+        notes = () if frames == 1 else (f"only the first of its {frames} pictures was read",)
         if picture.mode in _GREY:
             values = np.asarray(picture)
-            return (values.astype(np.uint8) if values.dtype == bool else values), ()
-        if picture.mode == "LA":
-            picture_rgb = picture.convert("RGBA")
-        elif picture.mode == "P":
-            has_alpha = "transparency" in picture.info
-            picture_rgb = picture.convert("RGBA" if has_alpha else "RGB")
-        elif picture.mode in {"RGB", "RGBA"}:
-            picture_rgb = picture.copy()
-        else:
-            picture_rgb = picture.convert("RGB")
-        values = np.asarray(picture_rgb)
-        return values, COLORS[: values.shape[-1]]
+            return (values.astype(np.uint8) if values.dtype == bool else values), (), notes
+        transparent = picture.mode in {"LA", "RGBA"} or "transparency" in picture.info
+        values = np.asarray(picture.convert("RGBA" if transparent else "RGB"))
+        return values, COLORS[: values.shape[-1]], notes
 
 
 def _refuse_lost_bits(path: Path) -> None:

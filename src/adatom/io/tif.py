@@ -30,11 +30,16 @@ _OF_PRINTERS: Final = ("inch", "inches", "in", "cm")
 
 @dataclass(frozen=True)
 class _Series:
-    """What tifffile knows of a series of pages that RosettaSciIO does not tell."""
+    """What tifffile knows of a series of pages that RosettaSciIO does not tell.
+
+    The offset is where its numbers begin, if they lie in one piece as they are.
+    """
 
     palette: NDArray[np.uint16] | None
     imagej_unit: str
     by_page: bool
+    offset: int | None
+    stored_dtype: np.dtype[Any]
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ def _page(series: tifffile.TiffPageSeries, number: int) -> NDArray[Any]:
 def read_signals(path: Path, family: str, /) -> RawFile:
     """Read all series of pages of a file."""
     known = _checked_series(path)
-    large = path.stat().st_size > _LARGE and any(series.by_page for series in known)
+    large = path.stat().st_size > _LARGE
     entries, notes = read_dictionaries(path, family, lazy=large)
     signals = [
         _completed(path, number, signal_from_dictionary(entry, notes), series, large)
@@ -104,6 +109,8 @@ def _checked_series(path: Path) -> list[_Series]:
                 palette=None if file.is_imagej else series.keyframe.colormap,
                 imagej_unit=unit.replace(_IMAGEJ_MICRO, "\u00b5"),
                 by_page=series.ndim == 3 and len(series.pages) == series.shape[0],
+                offset=series.dataoffset,
+                stored_dtype=series.dtype.newbyteorder(file.byteorder),
             )
             for series in file.series
         ]
@@ -112,14 +119,24 @@ def _checked_series(path: Path) -> list[_Series]:
 def _completed(
     path: Path, number: int, signal: RawSignal, series: _Series, large: bool
 ) -> RawSignal:
-    if large and series.by_page:
-        values = PagedArray(path, number, signal.shape, signal.dtype)
-        signal = replace(signal, values=values)
+    if large and not signal.colors:
+        signal = replace(signal, values=_lazy_values(path, number, signal, series))
     if series.imagej_unit:
         signal = _in_unit(signal, series.imagej_unit)
     else:
         signal = _with_warning_of_oblong_pixels(signal)
     return _with_palette(signal, series.palette)
+
+
+def _lazy_values(path: Path, number: int, signal: RawSignal, series: _Series) -> Any:  # noqa: ANN401 -- any array
+    """Give a series that does not fit in memory, without its pixels."""
+    if series.offset is not None:
+        return np.memmap(
+            path, series.stored_dtype, mode="r", offset=series.offset, shape=signal.shape
+        )
+    if series.by_page:
+        return PagedArray(path, number, signal.shape, signal.dtype)
+    return signal.values
 
 
 def _in_unit(signal: RawSignal, unit: str) -> RawSignal:
