@@ -57,6 +57,8 @@ class Scale(NamedTuple):
     spectrum: RadialSpectrum
 
 
+# Above what noise lets expect, once in some hundred images without a lattice.
+FAINT_RING = 2.0
 # First guesses of the blobs' width in periods: fine enough for a honeycomb,
 # whose neighbors are 0.67 periods apart; coarser where scan noise tears atoms.
 FIRST_SIGMAS = (0.1, 0.17, 0.25)
@@ -106,7 +108,7 @@ class Detection(NamedTuple):
 
     @property
     def quality(self) -> float:
-        """Number of sites whose surroundings repeat, beyond chance."""
+        """Number of sites whose surroundings repeat, beyond chance; too few to judge count none."""
         return float(np.nansum(self.order - CHANCE))
 
     @property
@@ -182,24 +184,60 @@ def pixels_of_image(
     return values if contrast == "bright" else -values
 
 
-def find_peaks(image: Grid, /, *, spacing: float | None = None) -> Detection:
+def find_peaks(
+    image: Grid, /, *, spacing: float | None = None, ignored: NDArray[np.bool_] | None = None
+) -> Detection:
     """Estimate the scale and find the peaks.
+
+    Parameters
+    ----------
+    image : ndarray of float32
+        Peaks are bright.
+    spacing : float, optional
+        Between neighbors, in pixels, where it is known.
+    ignored : ndarray of bool, optional
+        Pixels that say nothing about scale and lattice, such as contamination.
 
     Raises
     ------
     NoLatticeError
-        If the spectrum shows no ring above the noise.
+        If the spectrum shows no ring above the noise, or the peaks no order.
     """
-    calm = without_outliers(image)
+    calm = without_outliers(image if ignored is None else _filled(image, ignored))
     scale = estimate_scale(calm, spacing=spacing)
     if scale is None:
+        msg = f"the power spectrum of the image shows no ring above its noise, {_NO_LATTICE}"
+        raise NoLatticeError(msg)
+    found = detect_peaks(image, calm, scale)
+    if found.quality <= 0:
         msg = (
-            "the power spectrum of the image shows no ring above its noise, so that there is no "
-            "lattice to find atoms by: if atoms can be seen, give their distance as spacing=, "
-            'average frames, or try contrast="dark"'
+            f"{len(found.position)} peaks were found, but their surroundings do not repeat, "
+            f"{_NO_LATTICE}"
         )
         raise NoLatticeError(msg)
-    return detect_peaks(image, calm, scale)
+    return found
+
+
+_NO_LATTICE = (
+    "so that there is no lattice to find atoms by: if atoms can be seen, give their distance as "
+    'spacing=, leave contamination out by regions, average frames, or try contrast="dark"'
+)
+
+
+def _filled(image: Grid, ignored: NDArray[np.bool_]) -> Grid:
+    """Replace ignored pixels by the mean of what lies around them."""
+    kept = (~ignored).astype(np.float32)
+    filled, total = image * kept, kept
+    result = np.where(ignored, 0, image)
+    # Wide holes need wide surroundings: each scale fills what the finer left empty.
+    empty = ignored.copy()
+    for sigma in (4.0, 16.0, 64.0):
+        weight = scipy.ndimage.gaussian_filter(total, sigma)
+        blurred = scipy.ndimage.gaussian_filter(filled, sigma)
+        ready = empty & (weight > 0.02)
+        result[ready] = blurred[ready] / weight[ready]
+        empty &= ~ready
+    return result
 
 
 def without_outliers(image: Grid, /) -> Grid:
@@ -229,6 +267,10 @@ def estimate_scale(image: Grid, /, *, spacing: float | None = None) -> Scale | N
     """
     spectrum = radial_spectrum(image)
     rings = bragg_rings(spectrum)
+    if not rings.size:
+        # Few periods make weak rings: whether they mean a lattice is then for
+        # the order of the sites to say.
+        rings = bragg_rings(spectrum, least=FAINT_RING)
     if spacing is not None and rings.size:
         period = 1 / spectrum.frequency[rings]
         rings = rings[(period > 0.75 * spacing) & (period < 2.3 * spacing)]

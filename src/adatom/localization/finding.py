@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from adatom.errors import SettingError
 from adatom.localization.detection import Detection, find_peaks, pixels_of_image
 from adatom.localization.refinement import refine_sites
-from adatom.localization.regions import lattice_gaps
+from adatom.localization.regions import find_lattice, lattice_gaps
 from adatom.schema import (
     IMAGE,
     Image,
@@ -69,10 +69,12 @@ def find_atoms(
     """
     IMAGE.check(image)
     told = None if spacing is None else _told_spacing(spacing, image)
-    found = find_peaks(pixels_of_image(image, regions, contrast=contrast), spacing=told)
+    pixels = pixels_of_image(image, regions, contrast=contrast)
     if regions is None:
+        found = find_lattice(pixels, spacing=told)
         disordered, empty = lattice_gaps(found, image.shape)
         return _sites(image, found, ~(disordered | empty))
+    found = find_peaks(pixels, spacing=told)
     return _sites(image, found, np.asarray(regions.values))
 
 

@@ -116,20 +116,24 @@ def _below_rings(median: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.exp(below)
 
 
-def bragg_rings(spectrum: RadialSpectrum, /) -> NDArray[np.intp]:
+def bragg_rings(spectrum: RadialSpectrum, /, *, least: float = 3.0) -> NDArray[np.intp]:
     """Find rings with coefficients that noise does not explain, the strongest first.
 
-    A coefficient must stand 3 times above what noise lets expect of the
-    strongest on its ring (for noise alone that happens less than once in
-    10,000 rings), and above its own ring, which a steep but smooth spectrum
-    does not; near zero frequency, where a ring is all lattice, strength alone
-    decides.
+    Parameters
+    ----------
+    spectrum : RadialSpectrum
+    least : float
+        How far a coefficient must stand above what noise lets expect of the
+        strongest on its ring; for noise alone 3 times happens less than once
+        in 10,000 rings. It must stand above its own ring too, which a steep
+        but smooth spectrum does not; near zero frequency, where a ring is all
+        lattice, strength alone decides.
     """
     significance, prominence = spectrum.significance, spectrum.prominence
     ring = np.arange(significance.size)
     fine = (spectrum.frequency < 1 / FINEST_PERIOD) & (ring >= FEWEST_PERIODS)
     own = (prominence > 1.5) | ((significance > 10) & (ring < 8))
-    power = np.where(fine & own & (significance > 3), spectrum.peak - spectrum.noise, 0.0)
+    power = np.where(fine & own & (significance > least), spectrum.peak - spectrum.noise, 0.0)
     around = np.array([power[max(0, i - 2) : i + 3].max() for i in ring])
     peaks = np.flatnonzero((power > 0) & (power >= around))
     return peaks[np.argsort(-power[peaks], kind="stable")]
