@@ -110,6 +110,7 @@ def test_a_scale_that_is_none_leaves_px(
 ) -> None:
     image = read_image(write_hspy(pattern, axis("y", "nm", scale), axis("x", "nm", scale)))
     assert image.x.units == "px"
+    assert "nm, which are no scale" in notes(image)[0]
 
 
 def _map(axis: Any, order: str) -> tuple[Array, list[Any]]:
@@ -151,6 +152,7 @@ def test_channels_that_fall_are_turned_around(write_hspy: Write, axis: Any) -> N
         ("Wavelength", "nm", "wavelength", 2.0, "nm"),
         ("Raman shift", "cm^-1", "wavenumber", 2.0, "1/cm"),
         ("Time", "ps", "time", 0.002, "ns"),
+        ("Time", "s", "time", 2.0, "s"),
         ("Bias", "mV", "bias", 0.002, "V"),
         ("", "eV", "energy", 2.0, "eV"),
         ("m/z", "", "mass_to_charge", 2.0, "1"),
@@ -187,6 +189,13 @@ def test_times_of_frames_are_in_s(write_hspy: Write, axis: Any) -> None:
     movie = read_movie(write_hspy(np.zeros((3, 4, 5)), *axes))
     np.testing.assert_allclose(movie.time.values, [0, 0.02, 0.04])
     assert movie.time.units == "s"
+
+
+def test_frames_without_duration_have_no_times(write_hspy: Write, axis: Any) -> None:
+    axes = axis("time", "s", 0.0, navigate=True), axis("y", "nm"), axis("x", "nm")
+    movie = read_movie(write_hspy(np.zeros((3, 4, 5)), *axes))
+    assert "time" not in movie.coords
+    assert "the file gives 0 s a frame, which is no time" in notes(movie)
 
 
 def test_spectra_along_a_line_are_no_image(write_hspy: Write, axis: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,9 @@ def test_a_pixel_size_by_hand_overrules_and_says_what_the_file_said(
     assert expected in notes(image)
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", "{}", '{"spatial_info": 3}', "\xff"])
+@pytest.mark.parametrize(
+    "text", ['{"pixel_size": 0.2}', "{", "[1]", "{}", '{"spatial_info": 3}', "\xff"]
+)
 def test_json_that_says_nothing_of_scale_leaves_px_and_a_note(
     tmp_path: Path, pattern: Array, text: str
 ) -> None:
@@ -139,3 +142,18 @@ def test_x_before_y_is_turned(tmp_path: Path, pattern: Array) -> None:
     image = read_image(_write(tmp_path, pattern, {"axes": axes}))
     np.testing.assert_array_equal(image.values, pattern.T)
     assert pixel_size(image) == (3.0, 2.0)
+
+
+def test_axes_that_a_format_leaves_unnamed_can_be_named_beside_it(
+    write_hspy: Callable[..., Path], axis: Any
+) -> None:
+    values = np.arange(24.0).reshape(4, 3, 2)
+    path = write_hspy(values, axis("", "", navigate=True), axis("y", "nm"), axis("x", "nm"))
+    with pytest.raises(ReadError, match=r"name them in file\.hspy\.json beside it"):
+        read_spectral_map(path)
+    axes = [{"name": "energy", "unit": "eV"}, {"name": "y"}, {"name": "x"}]
+    path.with_name("file.json").write_text("not for this one", encoding="utf-8")
+    path.with_name("file.hspy.json").write_text(json.dumps({"axes": axes}), encoding="utf-8")
+    found = read_spectral_map(path)
+    np.testing.assert_array_equal(found.values, np.moveaxis(values, 0, -1))
+    assert [file.name for file in companion_files(path)] == ["file.hspy", "file.hspy.json"]

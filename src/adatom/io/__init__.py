@@ -9,11 +9,13 @@
 `list_formats`       which files are read, and by what
 ==================== ==================================================
 
-Modules: `reading` holds these steps; `kinds` turns what a file holds into
-kinds of data, in one place; `signals` is the form in between; `sniffing`
-finds the format; `rosetta`, `tif`, `numpy_files`, `hdf5`, `pictures` read one
-family each; `sidecar` reads calibrations that lie beside an array; `guard`
-turns whatever goes wrong into one `ReadError`.
+Modules: `reading` holds these steps; `sniffing` and `formats` find the format;
+`rosetta`, `tif`, `numpy_files`, `hdf5`, `pictures` read one family each into
+the form of `signals`, `metadata` and `sidecar` add what is known beside the
+numbers; `layout` tells y, x, frame and channel; `kinds` and `labels` make kinds
+of data, with `calibration` for axes, `values` for numbers and `draft` for what
+they share; `guard` turns whatever goes wrong into one `ReadError`;
+`companions` lists the files that a reading depends on; `store` keeps results.
 """
 
 from __future__ import annotations

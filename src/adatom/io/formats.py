@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from adatom.io.guard import read_error, reading
+from adatom.io.sidecar import with_sidecar
 from adatom.io.sniffing import family_of_file
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def open_file(path: str | Path, /) -> RawFile:
             family = import_module("adatom.io.hdf5").dialect_of_file(place)
     with reading(place):
         module = import_module(f"adatom.io.{FAMILIES[family].module}")
-        found: RawFile = module.read_signals(place, family)
+        found: RawFile = with_sidecar(module.read_signals(place, family))
         if all(0 in signal.shape for signal in found.signals):
             raise read_error(place, "it holds no numbers", "Check that the measurement was saved")
     return found

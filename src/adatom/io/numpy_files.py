@@ -9,7 +9,6 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from adatom.io.guard import check_plain, check_size, read_error
-from adatom.io.sidecar import with_sidecar
 from adatom.io.signals import COLORS, RawFile, RawSignal, plain_axes
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class ArchivedArray:
 def read_signals(path: Path, family: str, /) -> RawFile:
     """Read the headers of all arrays of a file."""
     signals = [_npy_signal(path)] if family == "npy" else _npz_signals(path)
-    return with_sidecar(RawFile(path, family, signals))
+    return RawFile(path, family, signals)
 
 
 def _npy_signal(path: Path) -> RawSignal:

@@ -8,7 +8,6 @@ import numpy as np
 from PIL import Image as Pillow
 
 from adatom.io.guard import collected_chatter, read_error
-from adatom.io.sidecar import with_sidecar
 from adatom.io.signals import COLORS, RawAxis, RawFile, RawSignal
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def read_signals(path: Path, family: str, /) -> RawFile:
         values, colors, notes = _decoded(path)
     axes = (RawAxis("y"), RawAxis("x"))
     signal = RawSignal(values, axes, path.stem, colors=colors, notes=notes)
-    return with_sidecar(RawFile(path, family, [signal]))
+    return RawFile(path, family, [signal])
 
 
 def _decoded(path: Path) -> tuple[NDArray[Any], tuple[str, ...], tuple[str, ...]]:

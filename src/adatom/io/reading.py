@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adatom.errors import ReadError
+from adatom.io.calibration import space_steps
+from adatom.io.draft import Draft
 from adatom.io.formats import FAMILIES, open_file
 from adatom.io.guard import check_plain, read_error, reading
-from adatom.io.kinds import (
-    Draft,
-    image_from_draft,
-    labels_from_draft,
-    map_from_draft,
-    movie_from_draft,
-    space_steps,
-)
+from adatom.io.kinds import image_from_draft, map_from_draft, movie_from_draft
+from adatom.io.labels import labels_from_draft
 from adatom.io.layout import Layout, layout_of_signal
 from adatom.schema import Image, Movie, SpectralMap, Table, table_from_columns
 from adatom.units import Length
@@ -398,7 +394,8 @@ def _wrong_kind(raw: RawFile, signals: list[RawSignal], kinds: tuple[str, ...]) 
     reason = f"it holds no {wanted}, but\n{_listed(raw, signals)}\n"
     readers = dict.fromkeys(_READERS[kind] for kind in found if kind in _READERS)
     remedy = (
-        f"Read it with {', or '.join(readers)}"
+        f"Read it with {', or '.join(readers)}; if its axes are something else, name them in "
+        f"{raw.path.name}.json beside it"
         if readers
         else "Spectra alone and data of four or more dimensions are not read yet"
     )

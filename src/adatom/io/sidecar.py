@@ -15,15 +15,20 @@ from adatom.io.guard import read_error
 from adatom.io.signals import RawAxis, RawFile, RawSignal
 from adatom.units import ENERGY, LENGTH, house_unit
 
-_KEYS = ("pixel_size", "axes")
+# Formats without metadata of their own: only beside these image.json is for image.npy.
+_PLAIN = (".npy", ".npz", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".h5", ".hdf5")
 
 
 def sidecar_of_file(path: Path, /) -> Path | None:
-    """Find the JSON file that belongs to a file, if there is one."""
-    for candidate in (path.with_name(f"{path.name}.json"), path.with_suffix(".json")):
-        if candidate != path and candidate.is_file():
-            return candidate
-    return None
+    """Find the JSON file that belongs to a file, if there is one.
+
+    ``image.dm3.json`` belongs to ``image.dm3``. ``image.json`` may belong to
+    anything called image, and is taken for arrays and pictures only.
+    """
+    candidates = [path.with_name(f"{path.name}.json")]
+    if path.suffix.lower() in _PLAIN:
+        candidates.append(path.with_suffix(".json"))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
 def with_sidecar(raw: RawFile, /) -> RawFile:
@@ -57,7 +62,8 @@ def _calibrated(
     signal: RawSignal, text: Mapping[str, Any], place: Path, metadata: Mapping[str, Any]
 ) -> RawSignal:
     axes: tuple[RawAxis, ...] | None
-    if any(key in text for key in _KEYS):
+    # A pixel size without a unit is of some other program.
+    if "axes" in text or isinstance(text.get("pixel_size"), str):
         axes = _own_axes(signal, text, place)
     else:
         axes = _field_of_view_axes(signal, text)

@@ -11,7 +11,6 @@ import tifffile
 
 from adatom.io.guard import check_size, collected_chatter, read_error
 from adatom.io.rosetta import named_apart, read_dictionaries, signal_from_dictionary
-from adatom.io.sidecar import with_sidecar
 from adatom.io.signals import COLORS, RawFile, RawSignal
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def read_signals(path: Path, family: str, /) -> RawFile:
         # RosettaSciIO leaves the file open behind its lazy arrays, which are not used.
         with collected_chatter():
             gc.collect()
-    return with_sidecar(RawFile(path, family, named_apart(signals)))
+    return RawFile(path, family, named_apart(signals))
 
 
 def _checked_series(path: Path) -> list[_Series]:

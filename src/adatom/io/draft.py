@@ -1,0 +1,82 @@
+"""A dataset on its way to a kind of data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adatom.io.guard import check_size, read_error
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from adatom.io.layout import Layout
+    from adatom.io.signals import RawAxis, RawFile, RawSignal
+
+
+@dataclass
+class Draft:
+    """A dataset on its way to a kind, with what is to be told of it."""
+
+    file: RawFile
+    signal: RawSignal
+    layout: Layout
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def path(self) -> Path:
+        """Return the file that the dataset is of."""
+        return self.file.path
+
+    def axis(self, position: int) -> RawAxis:
+        """Return the axis at a position of the kind's order."""
+        return self.signal.axes[self.layout.order[position]]
+
+
+def require_possible(draft: Draft) -> None:
+    """Refuse a dataset that holds nothing, or more than its file can hold."""
+    if 0 in draft.signal.shape:
+        reason = f"its dataset {draft.signal.name!r} of shape {draft.signal.shape} is empty"
+        raise read_error(draft.path, reason, "Check that the measurement was saved")
+    if draft.path.is_file():
+        stored = draft.path.stat().st_size
+        values = draft.signal.values
+        check_size(draft.path, values.shape, values.dtype.itemsize, stored=stored)
+
+
+def loaded(values: Any) -> Any:  # noqa: ANN401 -- numpy or dask
+    """Load values as a copy, so that no map of the file's bytes stays behind."""
+    return np.array(values.compute() if hasattr(values, "compute") else values)
+
+
+def lazy(values: Any, outer: tuple[int, ...]) -> Any:  # noqa: ANN401 -- dask
+    """Wrap values in dask, cut along the outer axes only: frames and spectra stay whole."""
+    import dask.array as da
+
+    if isinstance(values, da.Array):
+        return values
+    chunks = {i: ("auto" if i in outer else -1) for i in range(values.ndim)}
+    return da.from_array(values, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
+
+
+def ordered(draft: Draft, values: Any) -> Any:  # noqa: ANN401 -- numpy or dask
+    """Bring axes into the order of the kind, the color last, and drop those of one entry."""
+    order = draft.layout.order
+    dropped = tuple(i for i in range(len(draft.signal.axes)) if i not in order)
+    colors = tuple(range(len(draft.signal.axes), values.ndim))
+    return values.transpose((*dropped, *order, *colors))[(0,) * len(dropped)]
+
+
+def attributes(draft: Draft, unit: str, more: dict[str, Any]) -> dict[str, Any]:
+    """Give what is kept with the values: unit, source, metadata and notes."""
+    attrs: dict[str, Any] = {"units": unit, "source": draft.path.name}
+    if len(draft.file.signals) > 1:
+        attrs["dataset"] = draft.signal.name
+    attrs.update(draft.signal.metadata)
+    attrs.update(more)
+    notes = list(dict.fromkeys([*draft.signal.notes, *draft.notes]))
+    if notes:
+        attrs["notes"] = notes
+    return attrs
