@@ -107,22 +107,17 @@ def record_of_pass(one: Pass, run_folder: Path) -> RunRecord:
     return RunRecord(
         title=one.recipe.title,
         recipe=one.recipe.text,
-        steps=step_records(one),
+        steps=_step_records(one),
         sources=tuple(
             SourceRecord(name, source.path, source.sha256, source.n_bytes)
             for name, source in one.sources.items()
         ),
         provenance=_versions(one),
-        repeat=repeat_command(run_folder),
+        repeat=f"adatom rerun {run_folder.name}",
     )
 
 
-def repeat_command(run_folder: Path) -> str:
-    """Give the command that repeats a run."""
-    return f"adatom rerun {run_folder.name}"
-
-
-def step_records(one: Pass) -> tuple[StepRecord, ...]:
+def _step_records(one: Pass) -> tuple[StepRecord, ...]:
     """Gather the steps of a pass with their results."""
     steps = []
     for name, done in one.done.items():

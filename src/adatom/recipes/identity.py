@@ -84,8 +84,8 @@ def _of_variable_sets(
     for key in first:
         if key in second:
             # Coordinates of an array are arrays, variables of a dataset are not.
-            pair = (getattr(part[key], "variable", part[key]) for part in (first, second))
-            yield from _of_variables(*pair, name=f"{name}.{key}")
+            one, two = (getattr(part[key], "variable", part[key]) for part in (first, second))
+            yield from _of_variables(one, two, f"{name}.{key}")
 
 
 def _of_variables(first: Any, second: Any, name: str) -> Iterator[str]:  # noqa: ANN401

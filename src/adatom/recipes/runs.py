@@ -20,8 +20,6 @@ from adatom.recipes.code import CodeVersion, code_version, report_version
 from adatom.recipes.folders import (
     is_item_written,
     json_from_source,
-    repeat_command,
-    step_records,
     write_failed_item,
     write_item,
 )
@@ -33,11 +31,13 @@ from adatom.recipes.shipped import find_recipe
 from adatom.recipes.sources import Source, items_of_files, sources_of_paths
 from adatom.recipes.steps import find_step
 from adatom.recipes.wiring import check_recipe
-from adatom.report.records import RunOutcome, StepRecord
+from adatom.report.records import RunOutcome
 
 FORMAT: Final = 1
 COLLECTED: Final = "collected"
 """Folder of what is made once after all files."""
+ONLY_ITEM: Final = "results"
+"""Folder of the one item of a recipe without inputs."""
 
 
 class Progress(Protocol):
@@ -167,7 +167,7 @@ def run_recipe(
     wired = wired if seed is None else set_seed(wired, seed)
     check_recipe(wired)
     folder = Path(out)
-    items = _items(wired, items_of_files([c.name for c in wired.inputs], files, inputs or {}))
+    items = _items(items_of_files([c.name for c in wired.inputs], files, inputs or {}))
     _begin_folder(folder, wired)
     record = _record(wired, items, folder)
     _write_record(folder, record, "running")
@@ -181,17 +181,17 @@ def run_recipe(
     told.begin(len(items), sum(not call.collect for call in wired.calls))
     try:
         outcomes = _run_items(items, jobs, folder, n_processes, told)
-        collected, records = _collect(wired, folder, versions, outcomes)
+        collected = _collect(wired, folder, versions, outcomes, has_report=reports)
     finally:
         told.end()
     several = reports and (len(items) > 1 or collected is not None)
-    problems = _write_index(wired, folder, items, outcomes, records) if several else []
+    problems = _write_index(wired, folder, items, outcomes) if several else []
     summary = RunSummary(folder, tuple(outcomes), collected, tuple(problems))
     _write_record(folder, _with_outcomes(record, summary), "done")
     return summary
 
 
-def _items(recipe: Recipe, given: Sequence[Mapping[str, Path]]) -> list[_Item]:
+def _items(given: Sequence[Mapping[str, Path]]) -> list[_Item]:
     """Name every item by its first file and the hash of all its files' contents."""
     paths = list(dict.fromkeys(path for item in given for path in item.values()))
     sources = dict(zip(paths, sources_of_paths(paths), strict=True))
@@ -201,15 +201,22 @@ def _items(recipe: Recipe, given: Sequence[Mapping[str, Path]]) -> list[_Item]:
         found = {name: sources[path] for name, path in item.items()}
         errors = [str(source) for source in found.values() if isinstance(source, ReadError)]
         good = {name: source for name, source in found.items() if isinstance(source, Source)}
-        stem = next(iter(item.values())).name if item else recipe.name
-        stem = re.sub(r"[^\w.+-]+", "_", stem.removesuffix(Path(stem).suffix)) or "item"
-        digest = _digest([source.sha256 for source in good.values()])
-        name = f"{stem}-{'unread' if errors else digest[:8]}"
-        # The same file under two folders: same name, same results.
+        name = _item_name(item, good)
+        # Files of equal name and content in different folders.
         taken[name] = taken.get(name, 0) + 1
         name += f"-{taken[name]}" if taken[name] > 1 else ""
         items.append(_Item(name, item, good, "; ".join(errors)))
     return items
+
+
+def _item_name(paths: Mapping[str, Path], sources: Mapping[str, Source]) -> str:
+    if not paths:
+        return ONLY_ITEM
+    first = next(iter(paths.values()))
+    stem = re.sub(r"[^\w.+-]+", "_", first.name.removesuffix(first.suffix)) or "file"
+    if len(sources) < len(paths):
+        return f"{stem}-unread"
+    return f"{stem}-{_digest([source.sha256 for source in sources.values()])[:8]}"
 
 
 def _digest(digests: Sequence[str]) -> str:
@@ -267,28 +274,28 @@ def _collect(
     folder: Path,
     versions: Mapping[str, CodeVersion],
     outcomes: Sequence[Outcome],
-) -> tuple[Outcome | None, tuple[StepRecord, ...]]:
+    *,
+    has_report: bool,
+) -> Outcome | None:
     """Run once what collects over all files; those that failed are left out."""
     calls = [call for call in recipe.calls if call.collect]
     good = [outcome for outcome in outcomes if not outcome.error]
     if not calls or not good:
-        return None, ()
-    error = ""
-    records: tuple[StepRecord, ...] = ()
+        return None
+    error = report_error = ""
     with ResultStore(folder / "store") as store, measured() as took:
         names = [call.name for call in recipe.calls if not call.collect]
         collected = {name: _stored(store, [one.keys[name] for one in good]) for name in names}
-        one = Pass(recipe, store, versions, collected=collected, has_report=False)
+        one = Pass(recipe, store, versions, collected=collected, has_report=has_report)
         try:
             one.run(calls)
         except StepFailedError as failed:
             error = str(failed)
             write_failed_item(folder / COLLECTED, error, traceback.format_exc())
         else:
-            records = step_records(one)
             if not is_item_written(one, folder, COLLECTED):
-                write_item(one, folder, COLLECTED)
-    return outcome_of_pass(one, COLLECTED, error, "", took.seconds), records
+                report_error = write_item(one, folder, COLLECTED)
+    return outcome_of_pass(one, COLLECTED, error, report_error, took.seconds)
 
 
 def _stored(store: ResultStore, keys: Sequence[str]) -> list[Any]:
@@ -300,11 +307,7 @@ def _stored(store: ResultStore, keys: Sequence[str]) -> list[Any]:
 
 
 def _write_index(
-    recipe: Recipe,
-    folder: Path,
-    items: Sequence[_Item],
-    outcomes: Sequence[Outcome],
-    collected: Sequence[StepRecord],
+    recipe: Recipe, folder: Path, items: Sequence[_Item], outcomes: Sequence[Outcome]
 ) -> list[str]:
     """Write the page over all files; give what went wrong with it."""
     shown = [
@@ -319,14 +322,7 @@ def _write_index(
     try:
         from adatom.report import write_index
 
-        write_index(
-            recipe.title,
-            shown,
-            folder,
-            collected=collected,
-            recipe=recipe.text,
-            repeat=repeat_command(folder),
-        )
+        write_index(shown, folder, title=recipe.title)
     except Exception as error:  # noqa: BLE001 -- told in the summary, the results are there
         write_text_atomic(folder / "index_error.txt", traceback.format_exc())
         return [f"the index page failed: {type(error).__name__}: {error}"]
