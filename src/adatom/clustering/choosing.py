@@ -136,7 +136,7 @@ def _table(rows: NDArray[np.float64], max_classes: int, n_references: int, seed:
     numbers = list(range(1, min(max_classes, n_distinct) + 1))
     partitions = [_kmeans(rows, number, seed) for number in numbers]
     sweep = sweep_mixtures(rows, max_classes=len(numbers), seed=seed)
-    modes = [count_modes(fit.mixture) for fit in sweep.fits]
+    modes = [count_modes(fit.mixture, rows) for fit in sweep.fits]
     gaps, errors = gap(rows, [p.inertia for p in partitions], n_references=n_references, seed=seed)
     columns = {
         "n_classes": np.array(numbers),

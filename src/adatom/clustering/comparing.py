@@ -148,8 +148,10 @@ def _labels_at(
             f"{space_unit(expert)!r}: read it with the pixel size of the image"
         )
         raise UnitError(msg)
+    # Pixels are square to good measure: an axis of one pixel takes the step of the other.
+    step = max(_step(expert.coords["y"].values), _step(expert.coords["x"].values))
     (rows, rows_inside), (columns, columns_inside) = (
-        _nearest(expert.coords[dim].values, label.coords[dim].values) for dim in ("y", "x")
+        _nearest(expert.coords[dim].values, label.coords[dim].values, step) for dim in ("y", "x")
     )
     values = np.asarray(expert.values)
     if label.dims == ("y", "x"):
@@ -170,11 +172,15 @@ def _labels_at(
     return labels, inside, decided
 
 
+def _step(axis: NDArray[Any]) -> float:
+    return float(axis[-1] - axis[0]) / (len(axis) - 1) if len(axis) > 1 else 0.0
+
+
 def _nearest(
-    axis: NDArray[Any], places: NDArray[Any]
+    axis: NDArray[Any], places: NDArray[Any], other_step: float
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Find the nearest pixel of each place along one axis, and whether it lies within it."""
-    step = (axis[-1] - axis[0]) / (len(axis) - 1) if len(axis) > 1 else 1.0
+    step = _step(axis) or other_step or 1.0
     index = (np.asarray(places, dtype=float) - axis[0]) / step
     # A place exactly on the outer border of a pixel still belongs to it, rounding aside.
     inside = (index >= -0.5 - 1e-6) & (index <= len(axis) - 0.5 + 1e-6)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import scipy.sparse
 import scipy.sparse.csgraph
 
 from adatom.clustering.gaussian_mixture import kmeans_labels
@@ -40,6 +39,10 @@ _HOPELESS: Final = 0.2
 # A valley is a density below this share of the lower of the two summits beside it.
 _VALLEY: Final = 0.95
 _LINE: Final = np.linspace(0, 1, 41)
+# Densities at two summits are alike within this factor.
+_LIKE_HEIGHTS: Final = 3.0
+# Rows are counted in windows of a quarter of the way from summit to summit.
+_WINDOWS: Final = 4
 
 
 class Sweep(NamedTuple):
@@ -112,6 +115,8 @@ def _split_labels(rows: NDArray[np.float64], mixture: Mixture) -> NDArray[Any]:
             continue
         whitened = (part - part.mean(axis=0)) / np.maximum(part.std(axis=0), 1e-12)
         halves = kmeans_labels(whitened, 2, seed=number, n_starts=4)
+        if not 0 < halves.sum() < len(halves):
+            continue
         means = np.stack([whitened[halves == h].mean(axis=0) for h in (0, 1)])
         gain = len(part) * float(((means[0] - means[1]) ** 2).sum())
         if gain > best:
@@ -155,24 +160,42 @@ def _best_of_forms(
     return min(found, key=lambda entry: entry[0])
 
 
-def count_modes(mixture: Mixture, /) -> int:
-    """Count the classes of a mixture that a valley of its density sets apart.
+def count_modes(mixture: Mixture, rows: NDArray[np.float64], /) -> int:
+    """Count the classes of a mixture that a valley sets apart from every denser class.
 
     Between two elliptical classes every mode and every valley lies on one
-    curve [1]_; the density of the whole mixture is followed along it.
+    curve [1]_; the density of the whole mixture is followed along it, and a
+    valley found there must show in the rows as well: several Gaussians that
+    stand for one even plateau have valleys between them that the rows lack.
+
+    A class that runs into a much denser one is part of that one alone, so
+    that a wide class of junk does not join what it surrounds; classes of
+    like density may join in a chain.
 
     References
     ----------
     .. [1] S. Ray and B. G. Lindsay, Ann. Stat. 33, 2042 (2005), eq. 4.
     """
     n = len(mixture.weights)
-    joined = np.zeros((n, n), dtype=bool)
     densities = log_densities_of(mixture)
+    labels = densities(rows)[0].argmax(axis=0)
     inverses = np.linalg.inv(mixture.covariances).astype(np.float64)
-    for a in range(n):
-        for b in range(a + 1, n):
+    heights = log_sum(densities(mixture.means)[0])
+    joined = np.zeros((n, n), dtype=bool)
+    # From the densest class down; of equal heights the first is taken for the higher one.
+    order = np.lexsort((np.arange(n), -heights))
+    for rank, a in enumerate(order):
+        for b in order[:rank]:
             line = _ridge_line(mixture.means[[a, b]], inverses[[a, b]])
-            joined[a, b] = not _has_valley(log_sum(densities(line)[0]))
+            depth, place = _deepest(log_sum(densities(line)[0]))
+            parted = depth < _VALLEY and _shows_in_rows(
+                rows[labels == a], rows[labels == b], line[[0, place, -1]], inverses[[a, b]], depth
+            )
+            if parted:
+                continue
+            joined[a, b] = True
+            if heights[a] < heights[b] - np.log(_LIKE_HEIGHTS):
+                break
     return int(scipy.sparse.csgraph.connected_components(joined, directed=False)[0])
 
 
@@ -183,6 +206,31 @@ def _ridge_line(means: NDArray[np.float64], inverses: NDArray[np.float64]) -> ND
     return np.linalg.solve(metric, pull[..., None])[..., 0]
 
 
-def _has_valley(logs: NDArray[np.float64]) -> bool:
+def _deepest(logs: NDArray[np.float64]) -> tuple[float, int]:
+    """Find the deepest valley: its density over that of the lower summit beside it, its place."""
     before, after = np.maximum.accumulate(logs), np.maximum.accumulate(logs[::-1])[::-1]
-    return bool((logs - np.minimum(before, after)).min() < np.log(_VALLEY))
+    depths = logs - np.minimum(before, after)
+    place = int(np.argmin(depths))
+    return float(np.exp(depths[place])), place
+
+
+def _shows_in_rows(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    stations: NDArray[np.float64],
+    inverses: NDArray[np.float64],
+    depth: float,
+) -> bool:
+    """Tell whether fewer rows lie about the valley than about the lower summit.
+
+    Rows of the two classes are projected on the line that parts them best;
+    the share that decides lies midway between an even density and the
+    valley of the mixture.
+    """
+    pooled = np.linalg.inv(np.linalg.inv(inverses[0]) + np.linalg.inv(inverses[1]))
+    axis = pooled @ (stations[2] - stations[0])
+    marks = stations @ axis
+    width = abs(marks[2] - marks[0]) / _WINDOWS
+    places = np.concatenate([first, second]) @ axis
+    counts = [int(np.count_nonzero(abs(places - mark) <= width / 2)) for mark in marks]
+    return counts[1] <= (1 + depth) / 2 * min(counts[0], counts[2])

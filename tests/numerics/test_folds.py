@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adatom.numerics.blocks import Block, Blocks, blocks, blocks_from_array
+from adatom.numerics.executors import (
+    SerialExecutor,
+    ThreadExecutor,
+    current_executor,
+    single_threaded_blas,
+    use_executor,
+)
+from adatom.numerics.folds import fold, map_to
+from adatom.numerics.moments import moments_of, sample_of
+
+
+def spectra(shape: tuple[int, ...], seed: int = 0) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(seed).normal(5.0, 1.0, shape).astype(np.float32)
+
+
+def gathered(cut: Blocks) -> np.ndarray[Any, Any]:
+    return np.concatenate([cut[number].values for number in range(len(cut))])
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=3), st.integers(1, 5))
+@settings(max_examples=60, deadline=None)
+def test_blocks_hold_every_row_once_and_in_order(lead: list[int], n_columns: int) -> None:
+    array = np.arange(math.prod(lead) * n_columns, dtype=np.float64).reshape(*lead, n_columns)
+    cut = blocks_from_array(array)
+    assert np.array_equal(gathered(cut), array.reshape(-1, n_columns))
+    rows = [cut[number].rows for number in range(len(cut))]
+    assert [r.start for r in rows] == [0, *(r.stop for r in rows[:-1])]
+
+
+@pytest.mark.parametrize("shape", [(3, 9000, 2), (20_000, 2), (200, 300, 4), (2, 3, 9001, 1)])
+def test_blocks_stay_within_their_size(shape: tuple[int, ...]) -> None:
+    cut = blocks_from_array(np.zeros(shape, dtype=np.float32))
+    sizes = [len(cut[number].values) for number in range(len(cut))]
+    assert max(sizes) <= 8192
+    assert sum(sizes) == math.prod(shape[:-1])
+
+
+def test_wide_rows_give_blocks_of_few_rows() -> None:
+    cut = blocks_from_array(np.zeros((64, 1 << 20), dtype=np.float32))
+    assert len(cut) == 16
+
+
+def test_float32_stays_float32_and_float64_stays_float64() -> None:
+    assert blocks_from_array(np.zeros((3, 2), np.float32)).dtype == np.float32
+    assert blocks_from_array(np.zeros((3, 2), np.uint16)).dtype == np.float32
+    assert blocks_from_array(np.zeros((3, 2), ">f4"))[0].values.dtype == np.dtype(np.float32)
+    assert blocks_from_array(np.zeros((3, 2), np.float64)).dtype == np.float64
+    assert blocks_from_array(np.zeros((3, 2), np.int64)).dtype == np.float64
+
+
+def test_rows_with_gaps_are_left_out_and_marked() -> None:
+    array = spectra((10, 3))
+    array[2, 1], array[7, 0] = np.nan, np.inf
+    block = blocks_from_array(array)[0]
+    assert np.flatnonzero(~block.measured).tolist() == [2, 7]
+    assert np.array_equal(block.values, np.delete(array, [2, 7], axis=0))
+
+
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_moments_are_bit_identical_over_chunkings_and_executors(data: st.DataObject) -> None:
+    shape = (61, 170, 5)
+    array = spectra(shape)
+    chunks = tuple(data.draw(st.integers(-(-size // 6), size)) for size in shape)
+    cut = da.from_array(array, chunks=chunks)  # type: ignore[no-untyped-call]
+    lazy = xr.DataArray(cut, dims=("y", "x", "energy"))
+    # Fortran order in memory is one more "chunking".
+    turned = xr.DataArray(np.asfortranarray(array), dims=("y", "x", "energy"))
+    with use_executor(SerialExecutor()):
+        truth = moments_of(blocks(xr.DataArray(array, dims=("y", "x", "energy"))), scatter=True)
+    with use_executor(ThreadExecutor(4)):
+        found = [moments_of(blocks(source), scatter=True) for source in (lazy, turned)]
+    for one in found:
+        assert np.array_equal(one.mean, truth.mean)
+        assert one.scatter is not None
+        assert truth.scatter is not None
+        assert np.array_equal(one.scatter, truth.scatter)
+        assert one.sum_of_squares == truth.sum_of_squares
+
+
+def test_moments_are_those_of_numpy_even_with_a_large_offset() -> None:
+    array = spectra((30_000, 4)) + np.float32(4096)
+    found = moments_of(blocks_from_array(array), scatter=True)
+    exact = array.astype(np.float64)
+    assert found.mean == pytest.approx(exact.mean(axis=0), rel=1e-7)
+    # Products are summed in float32 within a block: six digits.
+    assert found.scatter == pytest.approx(
+        (exact - exact.mean(axis=0)).T @ (exact - exact.mean(axis=0)), rel=1e-5, abs=0.5
+    )
+
+
+@given(st.integers(1, 40))
+def test_states_are_merged_in_the_same_tree_for_any_executor(n: int) -> None:
+    # Brackets written down show the tree itself.
+    cut = blocks_from_array(np.zeros((n, 1 << 22), dtype=np.bool_))
+    assert len(cut) == n
+
+    def merge(a: str, b: str) -> str:
+        return f"({a}{b})"
+
+    def tree(low: int, high: int) -> str:
+        if high - low == 1:
+            return f"[{low}]"
+        half = 1 << ((high - low - 1).bit_length() - 1)
+        return merge(tree(low, low + half), tree(low + half, high))
+
+    class Named:
+        def __len__(self) -> int:
+            return n
+
+        def __getitem__(self, number: int) -> Block:
+            return Block(number, slice(0), np.zeros(0, bool), np.zeros((0, 1)))
+
+    for executor in (SerialExecutor(), ThreadExecutor(3)):
+        found = fold(Named(), lambda b: f"[{b.number}]", merge, executor=executor)  # type: ignore[arg-type]
+        assert found == tree(0, n)
+
+
+def test_results_come_in_order_when_late_blocks_are_ready_first() -> None:
+    def work(index: int) -> int:
+        time.sleep(0.01 * (5 - index))
+        return index
+
+    assert list(ThreadExecutor(4).map(work, 5)) == [0, 1, 2, 3, 4]
+
+
+def test_an_error_in_a_thread_reaches_the_caller() -> None:
+    def work(index: int) -> int:
+        if index == 3:
+            msg = "block three is bad"
+            raise RuntimeError(msg)
+        return index
+
+    with pytest.raises(RuntimeError, match="block three is bad"):
+        list(ThreadExecutor(2).map(work, 10))
+
+
+def test_the_chosen_executor_ends_with_its_with_block() -> None:
+    before = current_executor()
+    with use_executor(ThreadExecutor(2)):
+        assert current_executor() == ThreadExecutor(2)
+    assert current_executor() is before
+
+
+def test_blas_has_one_thread_inside_and_its_own_again_outside() -> None:
+    import threadpoolctl
+
+    def threads() -> list[int]:
+        return [
+            p["num_threads"] for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"
+        ]
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        before = threads()
+        with single_threaded_blas():
+            assert set(threads()) == {1}
+        assert threads() == before
+
+
+def test_rows_that_were_not_measured_keep_what_they_hold() -> None:
+    array = spectra((20_000, 2))
+    array[5] = np.nan
+    out = np.full(20_000, -7.0)
+    cut = blocks_from_array(array)
+    map_to(cut, lambda block: [block.values.sum(axis=1)], [out])
+    assert out[5] == -7.0
+    assert np.array_equal(np.delete(out, 5), np.delete(array, 5, axis=0).sum(axis=1))
+
+
+def test_no_rows_at_all_is_an_error() -> None:
+    with pytest.raises(ValueError, match="the features have no rows"):
+        fold(blocks_from_array(np.zeros((0, 3))), lambda b: b.number, lambda a, b: a + b)
+
+
+def test_a_sample_has_one_row_of_every_stratum() -> None:
+    array = np.arange(50_000, dtype=np.float64)[:, None]
+    cut = blocks_from_array(array)
+    sample = sample_of(cut, moments_of(cut).counts, n_rows=100, seed=3)
+    assert np.array_equal(sample[:, 0] // 500, np.arange(100))
+
+
+def test_a_sample_of_few_rows_is_all_of_them() -> None:
+    array = spectra((30, 2))
+    array[4] = np.nan
+    cut = blocks_from_array(array)
+    sample = sample_of(cut, moments_of(cut).counts, n_rows=100, seed=3)
+    assert np.array_equal(sample, np.delete(array, 4, axis=0))
+
+
+def test_chunks_are_computed_once_and_not_for_every_block() -> None:
+    calls: list[int] = []
+
+    def load(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        calls.append(len(values))
+        return values
+
+    whole = da.from_array(spectra((40_000, 3)), chunks=(20_000, 3))  # type: ignore[no-untyped-call]
+    lazy = whole.map_blocks(load, dtype=np.float32, meta=np.zeros((0, 0), np.float32))
+    cut = blocks(xr.DataArray(lazy, dims=("site", "feature")))
+    assert len(cut) == 5
+    with use_executor(SerialExecutor()):
+        moments_of(cut)
+    # The first chunk comes once more for the early mean.
+    assert len(calls) <= 4
