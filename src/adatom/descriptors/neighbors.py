@@ -36,12 +36,14 @@ if TYPE_CHECKING:
 
 # Single crystals have 2.0 and more, five grains at all angles 1.2, random points 0.9 to 1.1.
 _LEAST_CONTRAST: Final = 1.15
+# Of the grains nearly all sites fit closely, of random points a tenth to a half.
+_LEAST_SHARPNESS: Final = 0.6
 # Where fewer sites fit the stars than this, most of what is called a neighbor is none.
 _FEW: Final = 0.5
 # Bonds of one shell, strained by a few per cent, are longer than one another by less than this.
 _LIKE: Final = 1.1
 # Stars are means over thousands of sites; more would cost time and change their last digits only.
-_SAMPLE: Final = 20_000
+_SAMPLE: Final = 10_000
 
 
 def neighbor_vectors(
@@ -357,7 +359,7 @@ def _tell(sites: Sites, found: StarSearch, asked: int | None, unit: str) -> None
     why = "as asked" if asked else "the number of bonds of most sites"
     text = f"n_neighbors={n}, {why}; {n_stars} {'star' if n_stars == 1 else 'stars'}"
     add_note(sites, f"{text}, fit by {found.share:.1%} of inner sites; slots at {between}")
-    if found.contrast < _LEAST_CONTRAST:
+    if found.contrast < _LEAST_CONTRAST and found.sharpness < _LEAST_SHARPNESS:
         msg = (
             "hardly more sites fit the stars found than fit them turned by any angle: this is no "
             "crystal, or one of grains in all directions, and slots mean little. Choose one grain"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+_MANY: Final = 100_000
 
 
 class PointTree:
@@ -49,7 +52,13 @@ class PointTree:
             return np.full((len(places), k), -1, dtype=np.int64)
         limit = min(max_distance, self._gap / 2)
         lifted = self._lift(places, frame)
-        _, index = self._tree.query(lifted, k=list(range(1, k + 1)), distance_upper_bound=limit)
+        # Answers do not depend on the threads, which cost more than they gain on few places.
+        _, index = self._tree.query(
+            lifted,
+            k=list(range(1, k + 1)),
+            distance_upper_bound=limit,
+            workers=-1 if len(places) >= _MANY else 1,
+        )
         return np.where(index < len(self.points), index, -1).astype(np.int64, copy=False)
 
     def _lift(

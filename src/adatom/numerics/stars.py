@@ -88,8 +88,11 @@ class StarSearch:
         Of the sample's inner sites, those that fit one of the stars.
     contrast : float
         How many times more sites fit the first star than fit it turned by any
-        angle; about 2 and more in a crystal, 1 where no direction is
-        preferred.
+        angle; about 2 and more in a single crystal, 1 where no direction is
+        preferred, or where the stars of grains fill all directions.
+    sharpness : float
+        Share, of the sites that fit, of those that fit half as closely as
+        well: nearly all in crystals, half where stars are turned at random.
     """
 
     stars: NDArray[np.float64]
@@ -97,6 +100,7 @@ class StarSearch:
     n_bonds: int
     share: float
     contrast: float
+    sharpness: float
 
 
 def capture_radii(star: NDArray[np.float64], /) -> NDArray[np.float64]:
@@ -174,7 +178,7 @@ def find_stars(vectors: NDArray[np.float64], /, *, n_neighbors: int | None = Non
     """
     found, share = _pursue(vectors)
     if not found:
-        return StarSearch(np.zeros((0, n_neighbors or 0, 2)), (), 0, 0.0, 0.0)
+        return StarSearch(np.zeros((0, n_neighbors or 0, 2)), (), 0, 0.0, 0.0, 0.0)
     counts = np.bincount(
         [len(star.bonds) for star in found], weights=[star.n_sites for star in found]
     )
@@ -182,11 +186,18 @@ def find_stars(vectors: NDArray[np.float64], /, *, n_neighbors: int | None = Non
     wanted = n_neighbors or n_bonds
     parted = [_parted(star, wanted) for star in found if star.n_modes >= wanted]
     if not parted:
-        return StarSearch(np.zeros((0, wanted, 2)), (), n_bonds, 0.0, 0.0)
+        return StarSearch(np.zeros((0, wanted, 2)), (), n_bonds, 0.0, 0.0, 0.0)
     stars, n_sites = _settled(vectors, np.stack([slots for slots, _ in parted]))
     stars, order = _in_order(stars, n_sites)
     further = tuple(parted[s][1] for s in order)
-    return StarSearch(stars, further, n_bonds, share, _contrast(vectors, found[0].bonds))
+    return StarSearch(
+        stars,
+        further,
+        n_bonds,
+        share,
+        _contrast(vectors, found[0].bonds),
+        _sharpness(vectors, found),
+    )
 
 
 def squared_distance(
@@ -282,7 +293,9 @@ def _star_of_modes(
     return Star(bonds, modes[~bonded], int(fits.sum())), fits
 
 
-def _fits(vectors: NDArray[np.float64], star: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _fits(
+    vectors: NDArray[np.float64], star: NDArray[np.float64], misfit: float = _MISFIT
+) -> NDArray[np.bool_]:
     """Tell which sites fill more than half of the slots, and nearly with the star's own shape.
 
     The shape is compared with the center of both laid together: a site that
@@ -295,9 +308,18 @@ def _fits(vectors: NDArray[np.float64], star: NDArray[np.float64]) -> NDArray[np
     held = np.where(filled[..., None], deviation, 0.0)
     spread = (held**2).sum(axis=(1, 2)) / n_or_one
     shift = ((held.sum(axis=1) / n_or_one[:, None]) ** 2).sum(axis=1)
-    allowed = (_MISFIT * np.linalg.norm(star, axis=1).mean()) ** 2
+    allowed = (misfit * np.linalg.norm(star, axis=1).mean()) ** 2
     fits: NDArray[np.bool_] = (2 * n_filled > len(star)) & (spread - shift <= allowed)
     return fits
+
+
+def _sharpness(vectors: NDArray[np.float64], found: list[Star]) -> float:
+    sample = vectors[:: -(-len(vectors) // _CONTRAST_SAMPLE)]
+    loose, close = (
+        np.any([_fits(sample, star.bonds, misfit) for star in found], axis=0)
+        for misfit in (_MISFIT, _MISFIT / 2)
+    )
+    return float(close.sum() / max(loose.sum(), 1))
 
 
 def _contrast(vectors: NDArray[np.float64], star: NDArray[np.float64]) -> float:
@@ -367,11 +389,12 @@ def _modes(
             break
         place = _densest(pool, scale)
         squared = squared_distance(pool, place)
-        count = np.count_nonzero(squared < (_MODE_RADIUS * scale) ** 2)
+        reach = (_MODE_RADIUS * scale) ** 2
+        count = np.count_nonzero(squared < reach)
         clear = (_CLEAR_RADIUS * scale) ** 2
-        # What is left at the rim of a mode may lead back into it.
+        # What is left at the rim of a mode may lead back into it; what is about zero is no bond.
         new = all(squared_distance(place, np.array(mode[:2])) >= clear for mode in modes)
-        if count >= needed and new:
+        if count >= needed and new and (place**2).sum() > reach:
             modes.append((place[0], place[1], count / len(vectors)))
         # A mode too thin is cleared as well, or it would be found again.
         near = squared < clear
