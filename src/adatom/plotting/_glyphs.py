@@ -154,6 +154,9 @@ def glyph_limits(glyph: Glyph, rows: NDArray[np.floating], /) -> tuple[float, fl
         reach = float(np.abs(finite).max())
         return -reach, reach
     low, high = float(finite.min()), float(finite.max())
+    if glyph.form == "picture" and finite.size > 1000:
+        # As of images: single hot pixels do not decide the contrast.
+        low, high = (float(value) for value in np.percentile(finite, (0.5, 99.5)))
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 # A class with a smaller share of all members gets a ring around each mark: two silicon
 # atoms among six hundred of carbon are what the picture is looked at for.
 _SMALL_SHARE: Final = 0.05
+# Points: larger dots would hide the atoms that they name.
+_LARGEST_MARK: Final = 9.0
 _MAX_CLASSES_SHOWN: Final = 24
 
 
@@ -101,7 +103,7 @@ def _plot_on_sites(
     shown = here["label"].values
     panel = sites_panel(here, image_of_frame(image, number), legend=class_legend(classes))
     places = positions(here)
-    diameter = mark_size(panel, site_spacing(sites), share=0.55)
+    diameter = min(mark_size(panel, site_spacing(sites), share=0.55), _LARGEST_MARK)
     counts = {int(k): int((labels == k).sum()) for k in np.unique(labels)}
     # Largest first, so that nothing hides the rare ones; what has no class lies lowest.
     for k in sorted(counts, key=lambda k: (k >= 0, -counts[k])):

@@ -118,7 +118,7 @@ def plot_site_statistics(sites: Sites, /) -> Figure:
     SITES.check(sites)
     quantities = [("nearest neighbor", space_unit(sites), nearest_distances(sites))]
     good = sites["fit_ok"].values.astype(bool) if "fit_ok" in sites else slice(None)
-    for name, text in (("width", "width (sigma)"), ("amplitude", "amplitude"), ("score", "score")):
+    for name, text in (("width", "width (sigma)"), ("amplitude", "amplitude")):
         if name in sites and sites[name].dims == ("site",):
             unit = str(sites[name].attrs.get("units", "1"))
             quantities.append((text, unit, sites[name].values[good]))

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import PIL.Image
+from matplotlib.colors import to_rgb
+
+from adatom.plotting._colors import OKABE_ITO
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 _N_GRAYS: Final = 128
 _N_COLORS: Final = 256 - _N_GRAYS
 _GRAYS: Final = np.linspace(0, 255, _N_GRAYS).round().astype(np.uint8)
+# Colors of marks, which must be the same in every picture.
+_KEPT: Final = (np.array([to_rgb(color) for color in OKABE_ITO]) * 255).round().astype(np.uint8)
 _GRAY_OF_LEVEL: Final = (np.arange(256) / 255 * (_N_GRAYS - 1)).round().astype(np.uint8)
 # Levels of 255. A tint that differs by more could be taken for that of another class.
 _LARGEST_ERROR: Final = 24
@@ -56,13 +61,26 @@ def _share_beyond(
 
 def _colored(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Give the index of each colored pixel in the whole palette, and the colored part of it."""
-    reduced = PIL.Image.fromarray(pixels[None]).quantize(
-        _N_COLORS, method=PIL.Image.Quantize.MEDIANCUT, dither=PIL.Image.Dither.NONE
-    )
+    red, green, blue = (pixels[:, channel].astype(np.int32) >> 3 for channel in range(3))
+    key = (red << 10) | (green << 5) | blue
+    counts = np.bincount(key, minlength=1 << 15)
+    bins = np.flatnonzero(counts)
+    sums = [np.bincount(key, pixels[:, channel], minlength=1 << 15) for channel in range(3)]
+    colors = np.stack(sums, axis=-1)[bins] / counts[bins, None]
+    # By the root of how often: else a thousand blue marks leave no color for one red cross.
+    weights = np.ceil(np.sqrt(counts[bins])).astype(np.int64)
+    sample = np.repeat(colors.round().astype(np.uint8), weights, axis=0)
     palette = np.zeros((_N_COLORS, 3), dtype=np.uint8)
-    found = np.array(reduced.getpalette(), dtype=np.uint8).reshape(-1, 3)[:_N_COLORS]
-    palette[: len(found)] = found
-    return np.asarray(reduced)[0] + np.uint8(_N_GRAYS), palette
+    palette[: len(_KEPT)] = _KEPT
+    cut = PIL.Image.fromarray(sample[None]).quantize(
+        _N_COLORS - len(_KEPT), method=PIL.Image.Quantize.MEDIANCUT
+    )
+    found = np.array(cut.getpalette(), dtype=np.uint8).reshape(-1, 3)[: _N_COLORS - len(_KEPT)]
+    palette[len(_KEPT) : len(_KEPT) + len(found)] = found
+    apart = ((colors[:, None] - palette.astype(float)) ** 2).sum(axis=-1)
+    nearest = np.zeros(1 << 15, dtype=np.uint8)
+    nearest[bins] = apart.argmin(axis=1)
+    return nearest[key] + np.uint8(_N_GRAYS), palette
 
 
 def thumbnail(png: bytes, /) -> bytes:

@@ -161,7 +161,7 @@ def _section(lineage: Lineage, step: StepRecord) -> Section:
         settings=words.settings_text(step.settings),
         results=[_result_row(result) for result in results],
         values=[row for result in results for row in _plain_values(result)],
-        notes=[note for result in results for note in notes(result.value)],
+        notes=_own_notes(lineage, step, results),
     )
     pictures = [one for result in results for one in pictures_of(lineage, result)]
     for picture in [*comparison_picture(lineage, step), *pictures]:
@@ -172,6 +172,13 @@ def _section(lineage: Lineage, step: StepRecord) -> Section:
             content = table.frame.to_csv(index=False, lineterminator="\n").encode()
             section.tables.append((table, ShownCsv(f"tables/{name}", content)))
     return section
+
+
+def _own_notes(lineage: Lineage, step: StepRecord, results: list[Result]) -> list[str]:
+    """List the notes of a step once, without those that its results have from what they are of."""
+    before = {note for origin in lineage.origins(step) for note in notes(origin.value)}
+    own = (note for result in results for note in notes(result.value))
+    return [note for note in dict.fromkeys(own) if note not in before]
 
 
 def _add_picture(section: Section, picture: Picture) -> None:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from adatom.report.records import StepRecord
 
 
-_SMALLER: Final = 0.72
+_SMALLER: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,11 @@ def is_comparison(step: StepRecord, /) -> bool:
 
 
 def _ground(lineage: Lineage, step: StepRecord) -> xr.DataArray | None:
+    """Find the image that a result lies on: what it was made from, or what came with it."""
     image = lineage.origin(step, IMAGE, MOVIE)
+    if image is None:
+        beside = [one for one in lineage.of_step(step) if one.kind in (IMAGE, MOVIE)]
+        image = next(iter(beside), None)
     return image.value if image is not None else None
 
 
@@ -173,8 +177,11 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
             caption = f"{caption} A panel for each class of {classes.name}."
         draw = partial(plot_neighbor_vectors, sites, classes.value if classes else None)
         return [Picture(f"{name}-neighbors", caption, draw)]
-    caption = f"{result.name}: every site, over the image."
-    draw = partial(plot_sites, sites, _ground(lineage, result.step))
+    ground = _ground(lineage, result.step)
+    caption = f"{result.name}: every site{', over the image' if ground is not None else ''}."
+    draw = partial(plot_sites, sites, ground)
+    if result.step.step.startswith("simulation."):
+        return [Picture(name, caption, draw, _SMALLER)]
     pictures = [Picture(name, caption, draw)]
     if sites.sizes["site"] > 2 and {"width", "amplitude", "covariance"} & set(sites):
         caption = f"{result.name}: how neighbor distances and fitted numbers spread."

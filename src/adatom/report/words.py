@@ -70,6 +70,9 @@ def value_text(value: object, /) -> str:
         fields = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
         return ", ".join(f"{name} = {value_text(one)}" for name, one in fields)
     if isinstance(value, dict):
+        name = value.get("class")
+        if isinstance(name, str):
+            return f"{name}({value_text({k: v for k, v in value.items() if k != 'class'})})"
         return ", ".join(f"{name} = {value_text(one)}" for name, one in value.items())
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(value_text, value))}]"
@@ -165,7 +168,11 @@ def summary_sentences(lineage: Lineage, /) -> list[str]:
         sentences += _sites_sentences(lineage, sites)
     else:
         sentences += _maps_sentences(lineage)
-    sentences += [_region_sentence(mask.value) for mask in lineage.of_kind(MASK)]
+    sentences += [
+        _region_sentence(mask.value)
+        for mask in lineage.of_kind(MASK)
+        if not mask.step.step.startswith("simulation.")
+    ]
     sentences += [_choice_sentence(table.value) for table in choices(lineage)]
     classes = clusterings(lineage)
     for result in classes:
@@ -307,5 +314,5 @@ def _score_sentences(lineage: Lineage) -> list[str]:
 
 
 def settings_text(settings: Mapping[str, Any], /) -> list[tuple[str, str]]:
-    """List settings as names and values, those with settings of their own spread out."""
-    return [(name, value_text(value)) for name, value in settings.items()]
+    """List the settings that have a value."""
+    return [(name, value_text(one)) for name, one in settings.items() if one is not None]
