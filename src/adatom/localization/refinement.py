@@ -26,13 +26,12 @@ def refine_sites(
 ) -> Sites:
     """Refine positions by fitting a Gaussian to every site, all sites at once.
 
-    The image is modelled as the sum of one round Gaussian a site and a
-    background that is constant within the site's window. Sites are fitted by
-    damped Gauss-Newton steps while the current Gaussians of all others are
-    subtracted; sites whose windows overlap take turns, so that the sweeps
-    converge to the joint least-squares solution also where neighbors
-    overlap [1]_. Pixels are weighted by the noise found in the image: its
-    variance may grow with the signal, as that of counted electrons does.
+    The image is modelled as the sum of one round Gaussian a site and of a
+    background that bends on the scale of three sites. All parameters are
+    fitted together by damped Gauss-Newton steps [1]_, so that overlapping
+    neighbors neither pull at one another nor spoil the stated errors.
+    Pixels are weighted by the noise found in the image: its variance may
+    grow with the signal, as that of counted electrons does.
 
     Parameters
     ----------
@@ -72,11 +71,17 @@ def refine_sites(
 
     Notes
     -----
-    The covariance is the inverse of the normal matrix of a site with its
-    neighbors eliminated, scaled by the reduced chi squared of the site
-    itself: what the model does not describe widens it. Widths are held
-    near their common median by a prior of 25 % or their own spread, whichever
-    is larger; it matters only where the image says little about the width.
+    The covariance is that of the joint fit, scaled by the reduced chi squared
+    of the site's own window: what the model does not describe widens it.
+    ``fit_quality`` is that chi squared against the noise of the whole image,
+    as found from the residuals, so that 1 is usual. Widths are held near
+    their common median by a prior of 25 % or their own spread, whichever is
+    larger; it matters only where the image says little about the width.
+
+    A fit has failed if it wants to go farther than `max_shift`, if its height
+    is less than three standard errors or the width three times another than
+    that of the others, if the image does not tell the position to within
+    `max_shift`, or if it had not settled when the others had.
 
     References
     ----------
@@ -104,9 +109,10 @@ def refine_sites(
     unit = float(np.sqrt(steps[0] * steps[1]))
     side, reach = _lengths(image, window, max_shift, spacing=spacing, unit=unit)
     origin = np.array([float(image.coords[dim].values[0]) for dim in ("y", "x")])
+    values = np.asarray(image.values)
     fit = fit_gaussians(
-        np.asarray(image.values),
-        _usable_pixels(image, regions),
+        values,
+        _usable_pixels(values, regions),
         (positions(sites) - origin) / unit,
         step=(steps[0] / unit, steps[1] / unit),
         spacing=spacing / unit,
@@ -169,11 +175,9 @@ def _spacing(sites: Sites) -> float:
     return float(np.median(distance[:, 1]))
 
 
-def _usable_pixels(image: Image, regions: Mask | None) -> NDArray[np.bool_]:
-    usable = np.isfinite(np.asarray(image.values))
-    if regions is not None:
-        usable &= np.asarray(regions.values)
-    return usable
+def _usable_pixels(values: NDArray[np.generic], regions: Mask | None) -> NDArray[np.bool_]:
+    finite: NDArray[np.bool_] = np.isfinite(values)
+    return finite if regions is None else finite & np.asarray(regions.values)
 
 
 def _refined(

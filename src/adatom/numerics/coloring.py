@@ -31,7 +31,7 @@ def color_graph(edges: NDArray[np.intp], n_members: int, /) -> NDArray[np.intp]:
 
     Examples
     --------
-    >>> color_graph(np.array([[0, 1], [1, 2]]), 3).max()
+    >>> int(color_graph(np.array([[0, 1], [1, 2]]), 3).max())
     1
     """
     rank = np.random.default_rng(0).permutation(n_members)

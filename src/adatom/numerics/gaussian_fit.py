@@ -131,13 +131,16 @@ def fit_gaussians(
         scene = _first_look(values, usable, start[order], pad, step, spacing, max_shift, sign)
         if scene is None:
             return fit
-        layout = layout_windows(scene, side or min(_window(scene), widest))
-        covered = covered_pixels(scene, layout)
-        solution = solve_jointly(scene, layout, covered, tolerance=_COARSE, from_start=True)
-        _learn_widths(scene)
+        for from_start in (True, False):
+            layout = layout_windows(scene, side or min(_window(scene), widest))
+            covered = covered_pixels(scene, layout)
+            solution = solve_jointly(
+                scene, layout, covered, tolerance=_COARSE, from_start=from_start
+            )
+            _learn_widths(scene)
         layout = layout_windows(scene, side or min(_window(scene), widest))
         weight = covered_pixels(scene, layout) / _variance(scene, layout, solution)
-        solution = solve_jointly(scene, layout, weight, tolerance=_FINE, from_start=False)
+        solution = solve_jointly(scene, layout, weight, tolerance=_FINE)
         found = _conclude(scene, layout, solution, pad)
     for name in ("position", "covariance", "amplitude", "background", "width", "quality", "ok"):
         getattr(fit, name)[order] = getattr(found, name)
@@ -179,7 +182,9 @@ def _first_look(
     level, scale = float(np.median(known)), float(np.std(known))
     if not scale > 0:
         return None
-    image = np.pad(np.where(usable, (values - level) / scale, 0.0), pad)
+    image = np.pad(
+        np.where(usable, (np.asarray(values, dtype=np.float64) - level) / scale, 0.0), pad
+    )
     distance = _KNOTS_IN_SPACINGS * spacing
     hats = Hats(*(hats_along(n, pad, distance / h) for n, h in zip(image.shape, step, strict=True)))
     scene = Scene(

@@ -134,14 +134,16 @@ def chunks_of(layout: Layout, n_sites: int, /) -> list[slice]:
 def window_pixels(scene: Scene, layout: Layout, sites: Ints | slice, /) -> tuple[Floats, Floats]:
     """Give the places of the rows (site, row) and columns (site, column) of windows."""
     h, w = layout.shape
-    rows = (layout.row[sites, None] + np.arange(h)) * scene.step[0]
-    columns = (layout.column[sites, None] + np.arange(w)) * scene.step[1]
+    rows = np.asarray((layout.row[sites, None] + np.arange(h)) * scene.step[0], dtype=np.float64)
+    columns = np.asarray(
+        (layout.column[sites, None] + np.arange(w)) * scene.step[1], dtype=np.float64
+    )
     return rows, columns
 
 
 def windows_of(image: Floats, layout: Layout, /) -> Floats:
     """View an image as the windows that begin at each pixel; writing goes through."""
-    view: Floats = sliding_window_view(image, layout.shape, writeable=True)  # type: ignore[call-overload]
+    view: Floats = sliding_window_view(image, layout.shape, writeable=True)
     return view
 
 
@@ -176,15 +178,15 @@ def parameters_in_windows(scene: Scene, layout: Layout, /) -> Floats:
     pairs = np.concatenate([layout.edges, layout.edges[:, ::-1]])
     i, j = pairs[:, 0], pairs[:, 1]
     width = np.exp(scene.parameters[j, LOG_WIDTH]) * np.sqrt(2)
-    share = np.ones(len(pairs))
-    for axis, first, size, step in (
+    share: Floats = np.ones(len(pairs), dtype=np.float64)
+    for axis, begins, size, step in (
         (Y, layout.row, layout.shape[0], scene.step[0]),
         (X, layout.column, layout.shape[1], scene.step[1]),
     ):
-        place = scene.parameters[j, axis]
-        low = ((first[i] - 0.5) * step - place) / width
-        high = ((first[i] + size - 0.5) * step - place) / width
-        share *= 0.5 * (special.erf(high) - special.erf(low))
+        place: Floats = scene.parameters[j, axis]
+        near = (begins[i] - 0.5) * step - place
+        far = near + size * step
+        share *= 0.5 * (special.erf(far / width) - special.erf(near / width))
     counted: Floats = 4 + 4 * np.bincount(i, share, minlength=len(scene.parameters))
     return counted
 
@@ -230,11 +232,11 @@ def knot_curvature(scene: Scene, weight: Floats, /) -> tuple[sparse.csr_array, s
         inner = (along_y[:, : k_y - i] * along_y[:, i:]).T @ weight
         for j in (-1, 0, 1) if i else (0, 1):
             low, high = slice(0, k_x - abs(j)), slice(abs(j), k_x)
-            one, other = (low, high) if j >= 0 else (high, low)
-            block = inner @ (along_x[:, one] * along_x[:, other])
-            add(number[: k_y - i, one], number[i:, other], block)
+            left, right = (low, high) if j >= 0 else (high, low)
+            block = inner @ (along_x[:, left] * along_x[:, right])
+            add(number[: k_y - i, left], number[i:, right], block)
             if i or j:
-                add(number[i:, other], number[: k_y - i, one], block)
+                add(number[i:, right], number[: k_y - i, left], block)
     shape = (k_y * k_x, k_y * k_x)
     where = np.concatenate(rows), np.concatenate(columns)
     curvature = sparse.csr_array((np.concatenate(entries), where), shape=shape)

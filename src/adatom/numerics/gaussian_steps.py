@@ -44,8 +44,10 @@ SITE: Final = slice(0, BACKGROUND)
 
 # Overlap of two Gaussians farther apart changes no error by a thousandth.
 _OVERLAP_IN_WIDTHS: Final = 6.0
-# Overlaps are known to half a percent; this keeps the joint curvature positive.
-_LEAST_DAMPING: Final = 0.02
+# Overlaps are known to half a percent, and in the narrower windows of the start to a few: so
+# much damping keeps the joint curvature positive.
+_LEAST_DAMPING: Final = 0.005
+_START_DAMPING: Final = 0.05
 # Steps need only be right to a few percent, the next one makes up for the rest.
 _STEP_PRECISION: Final = 0.05
 # Neighbors that double a variance overlap one another, too.
@@ -54,6 +56,7 @@ _CROWDED: Final = 1.6
 _CLUSTER: Final = 9
 _MAX_STEP_ITERATIONS: Final = 40
 _MAX_STEPS: Final = 25
+_START_STEPS: Final = 3
 # Smaller steps, in squared standard errors, leave the curvature as it was.
 _LARGE_STEP: Final = 0.3
 # The others do not wait for the last sites to arrive; those still far are flagged.
@@ -128,7 +131,7 @@ class _Normal:
 
 
 def solve_jointly(
-    scene: Scene, layout: Layout, weight: Floats, /, *, tolerance: float, from_start: bool
+    scene: Scene, layout: Layout, weight: Floats, /, *, tolerance: float, from_start: bool = False
 ) -> Solution:
     """Take damped steps of all parameters at once until they are small.
 
@@ -142,7 +145,7 @@ def solve_jointly(
         Square of the step, in standard errors, at which a site has arrived.
     from_start : bool
         Nothing is known yet: heights and background, which are linear, go
-        first.
+        first, and few steps show how wide the windows must be.
     """
     n_sites = len(scene.parameters)
     pairs = _overlapping(scene, layout)
@@ -150,25 +153,28 @@ def solve_jointly(
     background = sparse.csr_array(background + stiffness)
     n_pixels = _sums(layout, (weight > 0).astype(np.float64))
     freedom = np.maximum(n_pixels - parameters_in_windows(scene, layout), 1)
+    least = _START_DAMPING if from_start else _LEAST_DAMPING
     damping = np.full(n_sites, DAMPING_START)
     state = _evaluate(scene, layout, weight)
     held = from_start
     moved = True
-    for _ in range(_MAX_STEPS):
-        noise = np.maximum(state.site_cost / freedom, 1e-12)
+    for _ in range(_START_STEPS if from_start else _MAX_STEPS):
+        noise = np.maximum(state.site_cost / freedom, 1e-6)
         pull = float(np.median(noise)) / scene.spread**2
         if moved:
             curvature = _curvatures(scene, layout, weight)
             normal = _assemble(scene, layout, curvature, pairs, background, pull, held=held)
         on_knots = scene.hats.along_y.T @ (weight * state.residual) @ scene.hats.along_x
         on_knots = on_knots.ravel() - stiffness @ scene.knots.ravel()
-        step, knot_step = _joint_step(scene, state, normal, damping, on_knots, pull)
+        equations = _Equations(normal, np.maximum(damping, least), pull)
+        step, knot_step = _joint_step(scene, state, equations, on_knots, pull)
         before = scene.parameters
         scene.parameters = _within_bounds(before, before + step, scene)
         scene.knots = scene.knots + knot_step
         decrement = _decrement(scene.parameters - before, normal.curvature, noise)
         then, damping = _accept(scene, layout, weight, state, before, knot_step, damping, pull)
-        moved = held or (then is not state and np.mean(decrement > _LARGE_STEP) > _STRAGGLERS)
+        large = float(np.mean(decrement > _LARGE_STEP))
+        moved = held or (then is not state and large > _STRAGGLERS)
         state = then
         if not held and np.mean(decrement > tolerance) <= _STRAGGLERS:
             break
@@ -178,7 +184,7 @@ def solve_jointly(
         weight=weight,
         curvature=_curvatures(scene, layout, weight),
         pairs=pairs,
-        noise=np.maximum(state.site_cost / freedom, 1e-12),
+        noise=np.maximum(state.site_cost / freedom, 1e-6),
         n_pixels=n_pixels,
         freedom=freedom,
         decrement=decrement,
@@ -206,7 +212,10 @@ def position_covariances(scene: Scene, layout: Layout, solution: Solution, /) ->
     with np.errstate(invalid="ignore"):
         growth = np.trace(covariance, axis1=1, axis2=2) / np.trace(alone, axis1=1, axis2=2)
     crowded = np.flatnonzero(~(growth < _CROWDED))
-    covariance[crowded] = _in_clusters(scene, solution, overlaps, crowded)
+    clustered = _in_clusters(scene, solution, overlaps, crowded)
+    # Cut sites at the border overlap less than whole ones, for which overlaps are computed.
+    known = np.isfinite(clustered).all(axis=(1, 2), keepdims=True)
+    covariance[crowded] = np.where(known, clustered, _CROWDED * alone[crowded])
     return covariance * _joint_widening(scene, layout, solution, covariance)
 
 
@@ -266,7 +275,7 @@ def _joint_widening(scene: Scene, layout: Layout, solution: Solution, covariance
     normal = _assemble(
         scene, layout, solution.curvature, solution.pairs, background, pull, held=False
     )
-    lone = _Equations(normal, np.full(len(covariance), -_LEAST_DAMPING))
+    lone = _Equations(normal, np.zeros(len(covariance)), pull)
     sample = _far_apart(scene, layout)
     ratios = []
     for axis, column in enumerate((Y, X)):
@@ -342,15 +351,15 @@ def _accept(
     pull: float,
 ) -> tuple[State, Floats]:
     """Keep a step that lowers the cost; else take back the sites to blame, or all of it."""
-    allowed = _total(state, before, scene, pull) * (1 + 1e-9)
+    allowed = _total(state, before, pull) * (1 + 1e-9)
     then = _evaluate(scene, layout, weight)
     better = then.site_cost <= state.site_cost * (1 + 1e-9)
-    if _total(then, scene.parameters, scene, pull) <= allowed:
+    if _total(then, scene.parameters, pull) <= allowed:
         return then, next_damping(damping, better)
     damping = next_damping(damping, better)
     scene.parameters = np.where(better[:, None], scene.parameters, before)
     then = _evaluate(scene, layout, weight)
-    if _total(then, scene.parameters, scene, pull) <= allowed:
+    if _total(then, scene.parameters, pull) <= allowed:
         return then, damping
     scene.parameters = before
     scene.knots = scene.knots - knot_step
@@ -363,9 +372,8 @@ def _decrement(step: Floats, curvature: Floats, noise: Floats) -> Floats:
     return squares[:, Y] + squares[:, X] + 0.01 * (squares[:, AMPLITUDE] + squares[:, LOG_WIDTH])
 
 
-def _total(state: State, parameters: Floats, scene: Scene, pull: float) -> float:
-    excess = parameters[:, LOG_WIDTH] - scene.log_width
-    return state.cost + pull * float(np.sum(excess**2))
+def _total(state: State, parameters: Floats, pull: float) -> float:
+    return state.cost + pull * float(np.sum(_excess(parameters) ** 2))
 
 
 def _overlapping(scene: Scene, layout: Layout) -> Ints:
@@ -374,7 +382,8 @@ def _overlapping(scene: Scene, layout: Layout) -> Ints:
     first, second = layout.edges[:, 0], layout.edges[:, 1]
     apart = np.linalg.norm(place[first] - place[second], axis=1)
     near = apart < _OVERLAP_IN_WIDTHS * np.sqrt((width[first] ** 2 + width[second] ** 2) / 2)
-    return layout.edges[near]
+    pairs: Ints = layout.edges[near]
+    return pairs
 
 
 def _mean_weight(parameters: Floats, curvature: Floats) -> Floats:
@@ -412,7 +421,7 @@ def _assemble(
         scale[:, 1:] = 0
     blocks *= scale[:, :, None] * scale[:, None, :]
     number = np.arange(4)
-    blocks[:, number, number] = 1 + _LEAST_DAMPING
+    blocks[:, number, number] = 1
     overlaps = _overlaps(scene.parameters, curvature, pairs)
     overlaps *= scale[pairs[:, 0], :, None] * scale[pairs[:, 1], None, :]
     coupling = site_knot_curvature(scene, layout, _mean_weight(scene.parameters, curvature))
@@ -445,43 +454,54 @@ def _block_matrix(blocks: Floats, overlaps: Floats, pairs: Ints) -> Any:  # noqa
 class _Equations:
     """The damped joint equations, and their solution site by site as preconditioner."""
 
-    def __init__(self, normal: _Normal, damping: Floats) -> None:
-        self._normal = normal
+    def __init__(self, normal: _Normal, damping: Floats, pull: float) -> None:
+        self.normal = normal
         self._cut = normal.scale.size
         self._damping = np.repeat(damping, 4)
+        self._pull = pull / len(damping)
         number = np.arange(len(damping) + 1)
         inverse = np.linalg.inv(normal.blocks + damping[:, None, None] * np.eye(4))
         self._alone = sparse.bsr_array((inverse, number[:-1], number), shape=(self._cut, self._cut))
 
     def apply(self, vector: Floats) -> Floats:
-        normal = self._normal
+        normal = self.normal
         sites, knots = vector[: self._cut], vector[self._cut :]
         upper = normal.sites @ sites
         upper += self._damping * sites
         upper += normal.coupling @ knots
+        # Widths are pulled to their mean, which is free itself.
+        scale = normal.scale[:, LOG_WIDTH]
+        upper[LOG_WIDTH::4] -= self._pull * float(scale @ sites[LOG_WIDTH::4]) * scale
         lower = normal.background @ knots
         lower += normal.turned @ sites
         return np.concatenate([upper, lower])
 
     def precondition(self, vector: Floats) -> Floats:
         sites, knots = vector[: self._cut], vector[self._cut :]
-        return np.concatenate([self._alone @ sites, self._normal.factor.solve(knots)])
+        return np.concatenate([self._alone @ sites, self.normal.factor.solve(knots)])
 
 
 def _joint_step(
-    scene: Scene, state: State, normal: _Normal, damping: Floats, on_knots: Floats, pull: float
+    scene: Scene, state: State, equations: _Equations, on_knots: Floats, pull: float
 ) -> tuple[Floats, Floats]:
     """Solve the joint normal equations for a step of sites and one of knots."""
     gradient = state.gradient[:, SITE].copy()
-    gradient[:, LOG_WIDTH] -= pull * (scene.parameters[:, LOG_WIDTH] - scene.log_width)
-    right = np.concatenate([(gradient * normal.scale).ravel(), on_knots])
-    equations = _Equations(normal, np.maximum(damping - _LEAST_DAMPING, 0))
+    gradient[:, LOG_WIDTH] -= pull * _excess(scene.parameters)
+    scale = equations.normal.scale
+    right = np.concatenate([(gradient * scale).ravel(), on_knots])
     solution = _conjugate_gradients(
         equations.apply, equations.precondition, right, precision=_STEP_PRECISION
     )
     step = np.zeros((len(gradient), N_PARAMETERS))
-    step[:, SITE] = solution[: gradient.size].reshape(-1, 4) * normal.scale
+    step[:, SITE] = solution[: gradient.size].reshape(-1, 4) * scale
     return step, solution[gradient.size :].reshape(scene.knots.shape)
+
+
+def _excess(parameters: Floats) -> Floats:
+    """Give the logarithms of the widths beyond their mean."""
+    log_widths = parameters[:, LOG_WIDTH]
+    excess: Floats = log_widths - np.mean(log_widths)
+    return excess
 
 
 def _conjugate_gradients(

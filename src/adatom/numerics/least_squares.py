@@ -105,7 +105,9 @@ def next_damping(damping: Floats, accepted: NDArray[np.bool_], /) -> Floats:
 def covariance_from_curvature(curvature: Floats, /) -> Floats:
     """Invert curvatures (fit, parameter, parameter); NaN where one is not positive definite."""
     diagonal = np.diagonal(curvature, axis1=-2, axis2=-1)
-    good = np.isfinite(curvature).all(axis=(-2, -1)) & (diagonal > 0).all(axis=-1)
+    good: NDArray[np.bool_] = np.asarray(
+        np.isfinite(curvature).all(axis=(-2, -1)) & (diagonal > 0).all(axis=-1)
+    )
     scale = 1 / np.sqrt(np.where(good[:, None], diagonal, 1.0))
     identity = np.eye(curvature.shape[-1])
     scaled = np.where(
@@ -114,7 +116,7 @@ def covariance_from_curvature(curvature: Floats, /) -> Floats:
     values, vectors = np.linalg.eigh(scaled)
     good &= values[:, 0] > 1e-10
     values = np.where(good[:, None], values, 1.0)
-    inverse = np.matmul(vectors / values[:, None, :], np.swapaxes(vectors, -1, -2))
+    inverse: Floats = np.matmul(vectors / values[:, None, :], np.swapaxes(vectors, -1, -2))
     inverse *= scale[:, :, None] * scale[:, None, :]
     inverse[~good] = np.nan
     return inverse
