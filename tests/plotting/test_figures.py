@@ -190,7 +190,7 @@ def test_every_site_has_one_mark_and_failed_fits_are_crossed(image: Image, sites
     good[:7] = False
     figure = plotting.plot_sites(sites.assign(fit_ok=("site", good)), image)
     rings = [c for c in figure.axes[0].collections if isinstance(c, EllipseCollection)]
-    crosses = [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
+    crosses = [c for c in figure.axes[0].collections if c.get_label() == "sites whose fit failed"]
     assert [len(c.get_offsets()) for c in rings] == [259]  # type: ignore[arg-type]
     assert [len(c.get_offsets()) for c in crosses] == [7]  # type: ignore[arg-type]
     assert "sites whose fit failed: 7" in _texts(figure)
@@ -226,8 +226,8 @@ def test_no_sites_are_no_error(image: Image) -> None:
 def test_small_classes_are_drawn_last_and_ringed(image: Image, classes: Classes) -> None:
     figure = plotting.plot_classes(classes, image)
     labels = [str(c.get_label()) for c in figure.axes[0].collections]
-    assert labels[:3] == ["not classified", "class 0", "class 1"]
-    assert labels[3:] == ["class 2", "class 2 ring", "class 2 ring"]
+    assert labels[1:4] == ["not classified", "class 0", "class 1"]
+    assert labels[4:] == ["class 2", "class 2 ring", "class 2 ring"]
     assert "class 2: 2 (0.752 %)" in _texts(figure)
 
 

@@ -23,15 +23,15 @@ OKABE_ITO: Final = (
     "#0072B2",
 )
 MARKERS: Final = ("o", "s", "^", "v", "P", "X")
-UNCLASSIFIED: Final = "#9aa0a6"
+UNCLASSIFIED: Final = "#C4C8CD"
 HIT: Final = "#56B4E9"
 MISS: Final = "#F0E442"
 FALSE: Final = "#D55E00"
 LEFT_OUT: Final = "#D55E00"
 SITE: Final = "#E69F00"
 
-# Yellow and white are seen on an image, but not on paper.
-_ON_PAPER: Final = {"#F0E442": "#B5A400", "#FFFFFF": "#3c4043"}
+# Bright shades are seen on an image, but not on paper.
+_ON_PAPER: Final = {"#F0E442": "#B5A400", "#FFFFFF": "#3c4043", UNCLASSIFIED: "#80868b"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,12 @@ class ClassStyle:
     @property
     def ink(self) -> str:
         """Color of lines and frames on white."""
-        return _ON_PAPER.get(self.color, self.color)
+        return on_paper(self.color)
+
+
+def on_paper(color: str, /) -> str:
+    """Give the shade of a color that is seen on white."""
+    return _ON_PAPER.get(color, color)
 
 
 _AGREEMENT: Final = {

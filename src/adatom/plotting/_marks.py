@@ -101,15 +101,32 @@ def draw_marks(
     label: str,
 ) -> None:
     """Draw filled marks with a dark rim that sets them off from any ground."""
-    crossed = marker in {"x", "+"}
+    if marker in {"x", "+"}:
+        # Thin strokes need a dark edge of their own to be seen on gray noise.
+        width = float(np.clip(diameter / 5, 0.9, 2.0))
+        strokes: list[tuple[str, float, str]] = [
+            ("#202124", 2.2 * width, f"{label} edge"),
+            (color, width, label),
+        ]
+        for stroke, thickness, name in strokes:
+            panel.axes.scatter(
+                places[:, 1],
+                places[:, 0],
+                s=diameter**2,
+                marker=marker,
+                c=stroke,
+                linewidths=thickness,
+                label=name,
+            )
+        return
     panel.axes.scatter(
         places[:, 1],
         places[:, 0],
         s=diameter**2,
         marker=marker,
         c=color,
-        linewidths=float(np.clip(diameter / 5, 0.6, 2.0)) if crossed else 0.08 * diameter,
-        edgecolors=None if crossed else "#202124",
+        linewidths=0.08 * diameter,
+        edgecolors="#202124",
         label=label,
     )
 

@@ -21,6 +21,7 @@ from adatom.plotting._canvas import (
     style_axes,
     text_style,
 )
+from adatom.plotting._colors import on_paper
 from adatom.plotting._display import contrast_limits, pixel_edges, shown_edges, shown_pixels
 
 if TYPE_CHECKING:
@@ -286,6 +287,6 @@ def legend_mark(label: str, /, *, color: str, marker: str = "o", filled: bool = 
         markersize=7,
         markeredgewidth=1.0 if filled else 1.6,
         markerfacecolor=color if filled else "none",
-        markeredgecolor=INK if filled and marker != "x" else color,
+        markeredgecolor=INK if filled and marker != "x" else on_paper(color),
         label=plain_text(label, limit=60),
     )
