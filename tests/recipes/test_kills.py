@@ -148,6 +148,16 @@ def test_a_run_killed_three_times_ends_as_an_undisturbed_one(
     assert_as_undisturbed(recipe, images, out, tmp_path / "calm")
 
 
+def test_two_runs_into_one_folder_at_once_do_not_disturb_one_another(
+    recipe: Path, images: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    both = [start(recipe, images, out, "--no-report", "--jobs", "1") for _ in range(2)]
+    told = [process.communicate(timeout=PATIENCE)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], told
+    assert_as_undisturbed(recipe, images, out, tmp_path / "calm")
+
+
 @pytest.mark.slow
 def test_a_run_killed_twenty_times_ends_as_an_undisturbed_one(
     recipe: Path, images: list[Path], tmp_path: Path

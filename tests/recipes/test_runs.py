@@ -200,6 +200,15 @@ def with_trial_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(part for part in sys.path if part))
 
 
+def test_a_finished_run_starts_no_processes(
+    images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(images, tmp_path / "run")
+    monkeypatch.setattr("adatom.recipes.runs.run_jobs", None)
+    again = run(images, tmp_path / "run", n_processes=2)
+    assert {outcome.n_reused for outcome in again.outcomes} == {5}
+
+
 def stored(run_folder: Path) -> dict[str, object]:
     """Give the hashes of all stored files by key."""
     manifests = (run_folder / "store").glob("??/*/manifest.json")
@@ -213,9 +222,9 @@ def test_a_process_that_dies_fails_its_own_file_only(
     recipe = parse_recipe(
         '[inputs]\nimage = "io.read_image"\n[a]\ndo = "trial.crash(image)"\nabove = 4.5\n'
     )
-    order = [images[4], *images[:4]]
+    order = [images[4], *images[:2]]
     summary = run_recipe(recipe, order, out=tmp_path / "run", n_processes=2, reports=False)
-    assert [bool(outcome.error) for outcome in summary.outcomes] == [True, *4 * [False]]
+    assert [bool(outcome.error) for outcome in summary.outcomes] == [True, False, False]
     assert summary.failures[0].error == (
         "its process was ended by the system, most likely for want of memory"
     )

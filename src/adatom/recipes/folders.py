@@ -6,10 +6,12 @@ import hashlib
 import json
 import shutil
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import adatom
+from adatom.errors import StoreError
 from adatom.recipes.cache import ResultStore, write_text_atomic
 from adatom.recipes.items import Pass
 from adatom.recipes.measuring import machine, now
@@ -20,6 +22,7 @@ from adatom.report.records import RunRecord, SourceRecord, StepRecord
 
 FORMAT: Final = 1
 REPORT: Final = "report.html"
+_N_TRIALS: Final = 20
 
 
 def is_item_written(one: Pass, run_folder: Path, name: str) -> bool:
@@ -70,13 +73,21 @@ def write_failed_item(folder: Path, error: str, trace: str) -> None:
 
 
 def _move_in(draft: Path, place: Path, store: ResultStore) -> None:
-    if place.exists():
+    """Put a folder in its place, whatever stands there; others may do the same."""
+    error: OSError | None = None
+    for _ in range(_N_TRIALS):
+        try:
+            draft.rename(place)
+        except OSError as in_the_way:
+            error = in_the_way
+        else:
+            return
         old = store.new_draft()
-        place.rename(old / "old")
-        draft.rename(place)
+        with suppress(OSError):
+            place.rename(old / "old")
         shutil.rmtree(old, ignore_errors=True)
-    else:
-        draft.rename(place)
+    msg = f"cannot put a folder at {place}: {error}"
+    raise StoreError(msg)
 
 
 def _fingerprint(one: Pass) -> str:

@@ -91,6 +91,16 @@ class Pass:
             if on_step is not None:
                 on_step(call.name, self.done[call.name].reused)
 
+    def look_up(self, calls: Sequence[Call], /) -> bool:
+        """Find tables of the recipe in the store; False at the first that is not there."""
+        for call in calls:
+            settings = settings_of(find_step(call.step), call.settings, self.recipe.seed)
+            stored, _ = self._find(self._key(call, settings))
+            if stored is None:
+                return False
+            self.done[call.name] = DoneStep(call, stored, reused=True)
+        return True
+
     def _run_one(self, call: Call) -> DoneStep:
         step = find_step(call.step)
         settings = settings_of(step, call.settings, self.recipe.seed)
@@ -234,21 +244,43 @@ class Outcome:
 
 
 def run_job(job: Job, on_step: OnStep | None = None, /) -> Outcome:
-    """Run a recipe over one item and write its folder; never raises for a step's error."""
+    """Run a recipe over one item and write its folder; errors are in the outcome."""
     from adatom.recipes.folders import is_item_written, write_failed_item, write_item
 
+    error = trace = report_error = ""
     with ResultStore(job.run_folder / "store") as store, measured() as took:
-        one = Pass(job.recipe, store, job.versions, job.sources, has_report=job.has_report)
-        error, trace, report_error = "", "", ""
+        one = _pass_of_job(job, store)
         try:
-            one.run([call for call in job.recipe.calls if not call.collect], on_step)
+            one.run(_calls_of_item(job.recipe), on_step)
         except StepFailedError as failed:
             error, trace = str(failed), traceback.format_exc()
-        if error:
-            write_failed_item(job.run_folder / job.name, error, trace)
-        elif not is_item_written(one, job.run_folder, job.name):
-            report_error = write_item(one, job.run_folder, job.name)
+        try:
+            if error:
+                write_failed_item(job.run_folder / job.name, error, trace)
+            elif not is_item_written(one, job.run_folder, job.name):
+                report_error = write_item(one, job.run_folder, job.name)
+        except OSError as failed_write:
+            report_error = f"its folder cannot be written: {failed_write}"
     return outcome_of_pass(one, job.name, error, report_error, took.seconds)
+
+
+def find_job(job: Job, /) -> Outcome | None:
+    """Give the outcome of a job if all that it would do is done already."""
+    from adatom.recipes.folders import is_item_written
+
+    with ResultStore(job.run_folder / "store") as store, measured() as took:
+        one = _pass_of_job(job, store)
+        is_done = one.look_up(_calls_of_item(job.recipe))
+        is_done = is_done and is_item_written(one, job.run_folder, job.name)
+    return outcome_of_pass(one, job.name, "", "", took.seconds) if is_done else None
+
+
+def _pass_of_job(job: Job, store: ResultStore) -> Pass:
+    return Pass(job.recipe, store, job.versions, job.sources, has_report=job.has_report)
+
+
+def _calls_of_item(recipe: Recipe) -> list[Call]:
+    return [call for call in recipe.calls if not call.collect]
 
 
 def outcome_of_pass(one: Pass, name: str, error: str, report_error: str, seconds: float) -> Outcome:

@@ -23,7 +23,15 @@ from adatom.recipes.folders import (
     write_failed_item,
     write_item,
 )
-from adatom.recipes.items import Job, Outcome, Pass, StepFailedError, outcome_of_pass, run_job
+from adatom.recipes.items import (
+    Job,
+    Outcome,
+    Pass,
+    StepFailedError,
+    find_job,
+    outcome_of_pass,
+    run_job,
+)
 from adatom.recipes.measuring import machine, measured, now
 from adatom.recipes.pool import run_jobs
 from adatom.recipes.recipe import Recipe, change_settings, set_seed
@@ -161,6 +169,11 @@ def run_recipe(
         If a change does not fit the recipe.
     StoreError
         If `out` is a folder of something else.
+
+    Notes
+    -----
+    Processes are started anew rather than forked, so a script that calls this
+    with several files must do so under ``if __name__ == "__main__":``.
     """
     wired = recipe if isinstance(recipe, Recipe) else find_recipe(recipe)
     wired = change_settings(wired, changes or {})
@@ -258,12 +271,22 @@ def _run_items(
             write_failed_item(folder / item.name, item.error, "")
             outcomes[item.name] = Outcome(item.name, error=item.error)
             progress.item(outcomes[item.name])
-    n_wanted = min(n_processes or os.cpu_count() or 1, len(jobs))
+    n_wanted = n_processes or os.cpu_count() or 1
+    waiting = []
+    for job in jobs:
+        # What is done already is not worth starting processes.
+        found = find_job(job) if min(n_wanted, len(jobs)) > 1 else None
+        if found is None:
+            waiting.append(job)
+        else:
+            outcomes[job.name] = found
+            progress.item(found)
+    n_wanted = min(n_wanted, len(waiting))
     if n_wanted > 1:
-        made = run_jobs(jobs, n_processes=n_wanted, on_outcome=progress.item)
+        made = run_jobs(waiting, n_processes=n_wanted, on_outcome=progress.item)
         outcomes |= {outcome.name: outcome for outcome in made}
     else:
-        for job in jobs:
+        for job in waiting:
             outcomes[job.name] = run_job(job, progress.step)
             progress.item(outcomes[job.name])
     return [outcomes[item.name] for item in items]
@@ -323,6 +346,7 @@ def _write_index(
         from adatom.report import write_index
 
         write_index(shown, folder, title=recipe.title)
+        (folder / "index_error.txt").unlink(missing_ok=True)
     except Exception as error:  # noqa: BLE001 -- told in the summary, the results are there
         write_text_atomic(folder / "index_error.txt", traceback.format_exc())
         return [f"the index page failed: {type(error).__name__}: {error}"]
