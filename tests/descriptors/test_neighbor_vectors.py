@@ -367,8 +367,18 @@ def test_too_few_sites_name_the_frame() -> None:
     sites = sites_from_positions(y, x, unit="px", frame=np.repeat([2, 7], [21, 4]))
     with pytest.raises(TooFewSitesError, match=r"frame 7 holds 4 sites, n_neighbors=4 needs 5"):
         neighbor_vectors(sites, n_neighbors=4)
-    with pytest.raises(TooFewSitesError, match="holds 0 sites"):
+    with pytest.raises(TooFewSitesError, match="sites are empty"):
         neighbor_vectors(sites.drop_vars("frame").isel(site=slice(0)))
+    with pytest.raises(TooFewSitesError, match=r"frame 7 holds 0 others, n_neighbors=3 needs 3"):
+        neighbor_vectors(sites, sites.isel(site=slice(21)))
+
+
+def test_sites_without_a_position_are_counted() -> None:
+    truth = noisy_lattice("square")
+    y, x = positions(truth.sites).T
+    y[:2] = np.nan
+    with pytest.raises(KindError, match=f"2 of {len(y)} sites have no finite position"):
+        neighbor_vectors(sites_from_positions(y, x, unit="nm"))
 
 
 def test_settings_that_cannot_be_met_are_named() -> None:

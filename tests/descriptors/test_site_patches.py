@@ -124,6 +124,12 @@ def test_images_and_sites_that_do_not_fit_are_named() -> None:
         site_patches(image, sites_from_positions([5.0], [5.0], unit="nm"), size="1.4 px")
 
 
+def test_a_site_without_a_position_has_no_patch() -> None:
+    sites = sites_from_positions([np.nan, 9.0, 500.0], [9.0, 9.0, 9.0], unit="nm")
+    patches = site_patches(image_of((20, 20)), sites, size="5 px")
+    assert patches["missing"].values.tolist() == [1.0, 0.0, 1.0]
+
+
 def test_no_sites_give_no_patches() -> None:
     patches = site_patches(image_of((20, 20)), sites_from_positions([], [], unit="nm"), size="5 px")
     assert patches.shape == (0, 25)

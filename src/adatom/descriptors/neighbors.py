@@ -135,19 +135,10 @@ def neighbor_vectors(
         msg = f"{n_neighbors=} must be 1 or more, or be left out to be found"
         raise SettingError(msg)
     limit = _limit(sites, max_distance, unit)
-    points, frame = positions(sites), _frame(sites)
+    points, frame = _places(sites, "sites"), _frame(sites)
     order = spatial_order(points, frame) if len(points) else np.zeros(0, dtype=np.int64)
     points, frame = points[order], frame[order] if frame is not None else None
-    _check_enough(frame, len(points), "sites", n_neighbors, itself=others is None)
-    if others is None:
-        tree = PointTree(points, frame)
-    else:
-        other_frame = _frame(others)
-        if (frame is None) != (other_frame is None):
-            msg = "only one of sites and others has a coordinate 'frame': give it to both"
-            raise KindError(msg)
-        _check_enough(other_frame, others.sizes["site"], "others", n_neighbors, itself=False)
-        tree = PointTree(positions(others), other_frame)
+    tree = _tree(points, frame, others, n_neighbors)
     found = _stars(points, frame, tree, n_neighbors, limit)
     slots = fill_slots(points, frame, tree, found.stars, found.further, max_distance=limit)
     box = _box(sites, regions, points, frame)
@@ -189,33 +180,45 @@ def _frame(sites: Sites) -> NDArray[np.int64] | None:
     return sites.coords["frame"].values.astype(np.int64) if "frame" in sites.coords else None
 
 
-def _check_enough(
+def _places(sites: Sites, name: str) -> NDArray[np.float64]:
+    places = positions(sites)
+    if n_bad := int((~np.isfinite(places).all(axis=1)).sum()):
+        msg = f"{n_bad} of {len(places)} {name} have no finite position: leave them out"
+        raise KindError(msg)
+    return places
+
+
+def _tree(
+    points: NDArray[np.float64],
     frame: NDArray[np.int64] | None,
-    n_sites: int,
-    name: str,
+    others: Sites | None,
     n_neighbors: int | None,
-    *,
-    itself: bool,
-) -> None:
+) -> PointTree:
+    """Index the points that may be neighbors, once they are enough."""
     # Without a number given, a star of 3 is the least that spans a plane's neighbors.
     slots = n_neighbors or 3
-    needed = slots + itself
-    numbers, counts = (
-        (np.zeros(1, dtype=np.int64), np.array([n_sites]))
-        if frame is None
-        else np.unique(frame, return_counts=True)
-    )
-    if not len(numbers):
-        msg = f"{name} are empty, n_neighbors={slots} needs {needed} sites or more"
+    if not len(points):
+        msg = f"sites are empty, n_neighbors={slots} needs {slots + 1} or more"
         raise TooFewSitesError(msg)
-    few = np.flatnonzero(counts < needed)
-    if len(few):
-        where = f"frame {numbers[few[0]]}"
+    candidates, their_frame, name, needed = points, frame, "sites", slots + 1
+    if others is not None:
+        name, needed = "others", slots
+        candidates, their_frame = _places(others, name), _frame(others)
+    if (frame is None) != (their_frame is None):
+        msg = "only one of sites and others has a coordinate 'frame': give it to both"
+        raise KindError(msg)
+    numbers = np.zeros(1, dtype=np.int64) if frame is None else np.unique(frame)
+    given = np.zeros(len(candidates), dtype=np.int64) if their_frame is None else their_frame
+    ordered = np.sort(given)
+    counts = np.searchsorted(ordered, numbers, "right") - np.searchsorted(ordered, numbers)
+    if (counts < needed).any():
+        few = int((counts < needed).argmax())
         msg = (
-            f"{where} holds {counts[few[0]]} {name}, n_neighbors={slots} needs {needed} or more: "
-            "leave such frames out, or ask for fewer neighbors"
+            f"frame {numbers[few]} holds {counts[few]} {name}, n_neighbors={slots} needs {needed} "
+            "or more: leave such frames out, or ask for fewer neighbors"
         )
         raise TooFewSitesError(msg)
+    return PointTree(candidates, their_frame)
 
 
 def _stars(
@@ -272,7 +275,9 @@ def _box(
     frame: NDArray[np.int64] | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give the lower and upper corners of what was seen: of all sites, or (site, 2)."""
-    given = sites.attrs.get("extent") or (extent(regions) if regions is not None else None)
+    given = sites.attrs.get("extent")
+    if given is None and regions is not None:
+        given = extent(regions)
     if given is not None:
         y_min, y_max, x_min, x_max = given
         return np.array([y_min, x_min]), np.array([y_max, x_max])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import xarray as xr
 
@@ -20,6 +22,8 @@ from adatom.schema import (
     space_unit,
 )
 from adatom.units import Length, length_from_setting
+
+_NOWHERE: Final = -1e9
 
 
 def site_patches(image: Image, sites: Sites, /, *, size: Length = "3 d") -> Features:
@@ -85,7 +89,10 @@ def site_patches(image: Image, sites: Sites, /, *, size: Length = "3 d") -> Feat
     step = pixel_size(image)
     half = _half_sizes(size, step, unit, sites)
     origin = np.array([image.coords["y"].values[0], image.coords["x"].values[0]], dtype=float)
-    windows = spline_windows(image.values, (positions(sites) - origin) / step, half)
+    centers = (positions(sites) - origin) / step
+    # A site without a position has no pixel: it stands far beyond the edge.
+    centers[~np.isfinite(centers).all(axis=1)] = _NOWHERE
+    windows = spline_windows(image.values, centers, half)
     return _patch_features(windows, image, sites, step)
 
 
