@@ -35,7 +35,7 @@ def lazy_spectra(side: int, n_channels: int) -> xr.DataArray:
     centers = rng.gamma(2.0, 1.0, (6, n_channels)).astype(np.float32)
     label = rng.integers(6, size=(side, side))
 
-    def make(block: np.ndarray, block_info: dict) -> np.ndarray:  # type: ignore[type-arg]
+    def make(_block: np.ndarray, block_info: dict) -> np.ndarray:  # type: ignore[type-arg]
         (y0, y1), (x0, x1), _ = block_info[0]["array-location"]
         noise = np.random.default_rng(y0).standard_normal(
             (y1 - y0, x1 - x0, n_channels), dtype=np.float32

@@ -198,3 +198,15 @@ def test_impossible_settings_are_named() -> None:
         fit_gaussian_mixture(rows, n_classes=2, covariance="round")  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="n_classes=0"):
         fit_gaussian_mixture(rows, n_classes=0)
+
+
+def test_more_columns_than_a_covariance_can_have_are_no_trouble() -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.normal(0, 1, (2, 5000))
+    rows = np.repeat(pictures, [60, 40], axis=0) + rng.normal(0, 1, (100, 5000))
+    model = fit_gaussian_mixture(features(rows.astype(np.float32)), n_classes=2, outliers=False)
+    assert model.counts.tolist() == [60, 40]
+    assert len(model.basis) == 1
+    true = pictures[0] - pictures[1]
+    # Noise of 100 rows in 5000 columns turns the axis by some ten degrees.
+    assert abs(model.basis[0] @ true) / np.linalg.norm(true) > 0.9

@@ -108,14 +108,13 @@ def choose_n_classes(
         raise SettingError(msg)
     cut = blocks(features)
     with single_threaded_blas():
-        moments = moments_of(cut, scatter=True)
-        n_rows = int(moments.counts.sum())
+        n_rows = int(moments_of(cut).counts.sum())
         if n_rows < 10:
             msg = f"{n_rows} measured rows, a number of classes needs 10 or more to show"
             raise TooFewSitesError(msg)
         # Three classes share the rows at least where there is anything to choose.
-        subspace = subspace_of(moments, n_classes=3)
-        scores = scores_in(subspace, cut, moments.counts)
+        subspace, counts = subspace_of(cut, n_classes=3, seed=seed)
+        scores = scores_in(subspace, cut, counts)
         scored = blocks_from_array(scores)
         rows = sample_of(scored, moments_of(scored).counts, n_rows=_SAMPLE_ROWS, seed=seed)
         table = _table(rows.astype(np.float64), max_classes, n_references, seed)

@@ -103,13 +103,14 @@ def fit_gaussian_mixture(
         msg = f"{n_components=} must be 1 to {cut.n_columns}, the number of features"
         raise SettingError(msg)
     with single_threaded_blas():
-        moments = moments_of(cut, scatter=True)
-        n_rows = int(moments.counts.sum())
+        n_rows = int(moments_of(cut).counts.sum())
         if n_rows < 2 * n_classes:
             msg = f"{n_rows} measured rows, {n_classes=} needs {2 * n_classes} or more"
             raise TooFewSitesError(msg)
-        subspace = subspace_of(moments, n_classes=n_classes, n_components=n_components)
-        projected = scores_in(subspace, cut, moments.counts)
+        subspace, counts = subspace_of(
+            cut, n_classes=n_classes, n_components=n_components, seed=seed
+        )
+        projected = scores_in(subspace, cut, counts)
         box = np.ptp(projected, axis=0).astype(np.float64)
         scores = blocks_from_array(projected)
         rows = sample_of(scores, moments_of(scores).counts, n_rows=_SAMPLE_ROWS, seed=seed).astype(
@@ -228,8 +229,16 @@ def cluster_gaussian_mixture(
         Of `choose_n_classes`, in place of `n_classes`.
     n_classes : int, optional
         Number of classes, without the outliers.
-    covariance, outliers, n_components, n_starts, seed
-        See `fit_gaussian_mixture`.
+    covariance : {"full", "tied", "diagonal", "spherical"}
+        Form of each class; see `fit_gaussian_mixture`.
+    outliers : bool
+        Whether rows that no class explains are a class of their own.
+    n_components : int, optional
+        Principal components to keep; see `fit_gaussian_mixture`.
+    n_starts : int
+        Starts on a sample of the rows.
+    seed : int
+        Of the sample and the starts.
 
     Returns
     -------
