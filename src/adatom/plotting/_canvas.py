@@ -7,9 +7,11 @@ from functools import cache
 from typing import Any, Final
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ticker import FuncFormatter
 
 INK: Final = "#1a1a1a"
 FAINT: Final = "#5f6368"
@@ -101,6 +103,11 @@ def style_axes(axes: Axes, /) -> None:
         spine.set_color(FAINT)
         spine.set_linewidth(0.6)
     axes.grid(visible=False)
+
+
+def write_numbers_out(axis: Axis, /) -> None:
+    """Write every number of an axis whole: a common factor at its end would be overlooked."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}".replace("e+0", "e")))
 
 
 def hide_axes(axes: Axes, /, *, frame: bool = False) -> None:

@@ -20,6 +20,7 @@ from adatom.plotting._canvas import (
     plain_text,
     style_axes,
     text_style,
+    write_numbers_out,
 )
 from adatom.plotting._colors import on_paper
 from adatom.plotting._display import contrast_limits, pixel_edges, shown_edges, shown_pixels
@@ -243,8 +244,7 @@ def _draw_colorbar(
     bar = panel.figure.colorbar(picture, cax=bar_axes, extend=extend, extendfrac=0.02)
     style_axes(bar_axes)
     bar.outline.set_linewidth(0.4)
-    bar_axes.ticklabel_format(useMathText=False, scilimits=(-3, 4))
-    bar_axes.yaxis.get_offset_text().set(fontsize=7, color=FAINT, family="DejaVu Sans")
+    write_numbers_out(bar_axes.yaxis)
     bar_axes.set_ylabel(label, **text_style(size=8, color=FAINT))
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from adatom.errors import KindError
 from adatom.plotting._canvas import (
     FAINT,
-    INK,
     new_figure,
     place_axes,
     plain_text,
     style_axes,
     text_style,
+    write_numbers_out,
 )
 from adatom.schema import TABLE, Table
 
@@ -138,5 +138,4 @@ def _draw_index(
     axes.set_xlim(numbers.min() - 0.4, numbers.max() + 0.4)
     step = max(1, len(numbers) // 6)
     axes.set_xticks(numbers[::step])
-    axes.ticklabel_format(axis="y", useMathText=False, scilimits=(-3, 4))
-    axes.yaxis.get_offset_text().set(fontsize=6.5, color=INK)
+    write_numbers_out(axes.yaxis)

@@ -16,6 +16,7 @@ from adatom.plotting._canvas import (
     plain_text,
     style_axes,
     text_style,
+    write_numbers_out,
 )
 from adatom.plotting._colors import FALSE, SITE, class_style
 from adatom.plotting._marks import (
@@ -172,7 +173,7 @@ def _draw_histogram(axes: Axes, values: NDArray[np.floating]) -> None:
     axes.axvline(median, color=INK, linewidth=0.9)
     told = f"median {median:.4g}" + (f"; {beyond} beyond" if beyond else "")
     axes.set_title(told, loc="right", pad=2, **text_style(size=7, color=FAINT))
-    axes.ticklabel_format(axis="x", useMathText=False, useOffset=False)
+    write_numbers_out(axes.xaxis)
     axes.locator_params(axis="x", nbins=3)
 
 

@@ -135,7 +135,8 @@ def _ground(lineage: Lineage, step: StepRecord) -> xr.DataArray | None:
 
 def _image(_: Lineage, result: Result) -> list[Picture]:
     name = file_stem(result.name)
-    caption = f"{result.name}: {' x '.join(map(str, result.value.shape))} pixels."
+    sizes = result.value.sizes
+    caption = f"{result.name}: {sizes['x']} x {sizes['y']} pixels."
     return [Picture(name, caption, partial(plot_image, result.value), _SMALLER)]
 
 
@@ -172,7 +173,7 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
             f"{result.name}: vectors from each site to its neighbors; arrows are the means of the "
             "slots, dashed for the second star."
         )
-        classes = _classes_of_sites(lineage, before)
+        classes = _classes_of_sites(lineage, before, result)
         if classes is not None:
             caption = f"{caption} A panel for each class of {classes.name}."
         draw = partial(plot_neighbor_vectors, sites, classes.value if classes else None)
@@ -190,14 +191,19 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
     return pictures
 
 
-def _classes_of_sites(lineage: Lineage, sites: Result) -> Result | None:
-    """Find classes of these very sites, whether made before the result shown or after it."""
+def _classes_of_sites(lineage: Lineage, sites: Result, neighbors: Result) -> Result | None:
+    """Find classes of these very sites, but for those that were made from their neighbors.
+
+    These show the vectors themselves, class by class.
+    """
     shape = (sites.value.sizes["site"],)
     return next(
         (
             one
             for one in lineage.of_kind(CLASSES)
-            if one.value["label"].shape == shape and sites in lineage.origins(one.step)
+            if one.value["label"].shape == shape
+            and sites in (origins := list(lineage.origins(one.step)))
+            and neighbors not in origins
         ),
         None,
     )
