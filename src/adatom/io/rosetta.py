@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import traceback
 from importlib import import_module
@@ -44,11 +45,13 @@ def read_dictionaries(
     # On its first import RosettaSciIO sets up its logger, which is diverted only after that.
     with collected_chatter():
         module = import_module(f"rsciio.{_MODULES[family]}")
-    with collected_chatter(("rsciio",)) as lines:
+    # asyncio tells of tasks of zarr that failed together with the reading.
+    with collected_chatter(("rsciio", "asyncio")) as lines:
         try:
             entries = _entries(module.file_reader, path, lazy=lazy)
         except Exception as error:
             _close_files(error)
+            gc.collect()
             raise
     if not entries:
         raise read_error(path, "it holds no dataset", "Check that the measurement was saved")
