@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import venv
 from pathlib import Path
 
@@ -13,8 +12,6 @@ PYTHON = ENVIRONMENT / "bin" / "python"
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):
-        sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}")
     if not PYTHON.exists():
         venv.create(ENVIRONMENT, with_pip=True)
     requirements = HERE / "requirements.txt"

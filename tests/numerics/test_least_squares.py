@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -81,7 +83,7 @@ def test_the_cost_never_rises() -> None:
     for n_steps in range(1, 8):
         fit = fit_least_squares(evaluate, np.array([[-2.0]]), max_steps=n_steps)
         costs.append(float(fit.cost[0]))
-    assert all(later <= earlier for earlier, later in zip(costs, costs[1:]))
+    assert all(later <= earlier for earlier, later in itertools.pairwise(costs))
 
 
 def test_a_parameter_without_effect_stays_where_it_is() -> None:

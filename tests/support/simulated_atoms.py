@@ -30,7 +30,7 @@ def lattice(kind: str, spacing: float, n_sites: int) -> Floats:
     shift = 0.0 if kind == "square" else 0.5 * (i % 2)
     points = np.stack([i * cell[0], (j + shift) * cell[1]], axis=-1).reshape(-1, 2)
     if kind == "honeycomb":
-        points = np.concatenate([points, points + [1.0, 0.0]])
+        points = np.concatenate([points, points + np.array([1.0, 0.0])])
     places: Floats = points * spacing
     return places
 

@@ -158,6 +158,7 @@ def solve_jointly(
     state = _evaluate(scene, layout, weight)
     held = from_start
     moved = True
+    last = np.nan
     for _ in range(_START_STEPS if from_start else _MAX_STEPS):
         noise = np.maximum(state.site_cost / freedom, 1e-6)
         pull = float(np.median(noise)) / scene.spread**2
@@ -176,8 +177,11 @@ def solve_jointly(
         large = float(np.mean(decrement > _LARGE_STEP))
         moved = held or (then is not state and large > _STRAGGLERS)
         state = then
+        total = float(np.median(decrement))
+        decrement = decrement * _what_remains(total, last)
         if not held and np.mean(decrement > tolerance) <= _STRAGGLERS:
             break
+        last = total
         held = False
     return Solution(
         state=state,
@@ -327,15 +331,12 @@ def _curvatures(scene: Scene, layout: Layout, weight: Floats) -> Floats:
 
 
 def _sums(layout: Layout, values: Floats) -> Floats:
-    """Sum an image over each window, by running sums over the image."""
-    running = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
-    np.cumsum(values, axis=0, out=running[1:, 1:])
-    np.cumsum(running[1:, 1:], axis=1, out=running[1:, 1:])
-    low, left = layout.row, layout.column
-    high, right = low + layout.shape[0], left + layout.shape[1]
-    sums: Floats = (
-        running[high, right] - running[low, right] - running[high, left] + running[low, left]
-    )
+    """Sum an image over each window, by running sums along its rows."""
+    running = np.zeros((values.shape[0], values.shape[1] + 1))
+    np.cumsum(values, axis=1, out=running[:, 1:])
+    rows = layout.row[:, None] + np.arange(layout.shape[0])
+    left = layout.column[:, None]
+    sums: Floats = np.sum(running[rows, left + layout.shape[1]] - running[rows, left], axis=1)
     # Rounding may leave a hair below nothing.
     return np.maximum(sums, 0.0)
 
@@ -367,13 +368,24 @@ def _accept(
 
 
 def _decrement(step: Floats, curvature: Floats, noise: Floats) -> Floats:
-    """Measure steps in standard errors, squared; those of height and width with a tenth."""
+    """Measure steps in standard errors, squared; those of height and width by half."""
     squares = np.square(step) * np.diagonal(curvature, axis1=1, axis2=2) / noise[:, None]
-    return squares[:, Y] + squares[:, X] + 0.01 * (squares[:, AMPLITUDE] + squares[:, LOG_WIDTH])
+    return squares[:, Y] + squares[:, X] + 0.25 * (squares[:, AMPLITUDE] + squares[:, LOG_WIDTH])
 
 
 def _total(state: State, parameters: Floats, pull: float) -> float:
     return state.cost + pull * float(np.sum(_excess(parameters) ** 2))
+
+
+def _what_remains(now: float, last: float) -> float:
+    """Estimate the way still to go, over the step just made, both squared.
+
+    Where sites are crowded, steps shorten slowly and add up to more than the last.
+    """
+    if not 0 < now < np.inf or not 0 < last < np.inf:
+        return 1.0
+    rate = min(np.sqrt(now / last), 0.9)
+    return float(np.clip((rate / (1 - rate)) ** 2, 0.1, None))
 
 
 def _overlapping(scene: Scene, layout: Layout) -> Ints:
