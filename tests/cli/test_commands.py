@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -68,7 +69,9 @@ def test_a_run_tells_what_it_did_and_where_it_is(
     recipe: Path, image: Path, capsys: Captured
 ) -> None:
     assert main(["run", str(recipe), str(image), "--out", "out", "--no-report"]) == 0
-    told = capsys.readouterr().err.splitlines()
+    printed = capsys.readouterr()
+    assert printed.out == "results: out\n"
+    told = printed.err.splitlines()
     assert told[:2] == ["image: done", "windows: done"]
     assert told[2].startswith("[1/1] image_1-")
     assert ": 2 computed, 0 from the store, " in told[2]
@@ -131,6 +134,7 @@ def test_a_missing_recipe_is_one_clear_line(image: Path, capsys: Captured) -> No
 
 def test_a_run_is_repeated(recipe: Path, image: Path, capsys: Captured) -> None:
     assert main(["run", str(recipe), str(image), "--out", "out", "--no-report"]) == 0
+    capsys.readouterr()
     assert main(["rerun", "out"]) == 0
     assert capsys.readouterr().out == "identical: all 2 results\n"
     np.save(image, np.zeros((16, 16), np.float32))
@@ -148,6 +152,7 @@ def test_files_and_runs_are_shown(recipe: Path, image: Path, capsys: Captured) -
     assert "NumPy array" in told
     assert "16 x 16" in told
     assert main(["run", str(recipe), str(image), "--out", "out", "--no-report"]) == 0
+    capsys.readouterr()
     assert main(["show", "out"]) == 0
     told = capsys.readouterr().out
     assert told.startswith("Windows (finished, started ")
@@ -177,3 +182,19 @@ def test_formats_and_recipes_are_listed(capsys: Captured) -> None:
     assert all(name in told for name in list_recipes())
     assert main(["recipes", "graphene_si"]) == 0
     assert "localization.find_atoms" in capsys.readouterr().out
+
+
+class Terminal(io.StringIO):
+    """An error channel that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_a_bar(recipe: Path, image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["run", str(recipe), str(image), "--out", "out", "--no-report"]) == 0
+    assert "2/2" in terminal.getvalue()
+    assert "windows" in terminal.getvalue()

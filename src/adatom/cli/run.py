@@ -106,6 +106,8 @@ def print_summary(summary: RunSummary) -> None:
     else:
         for report in summary.reports:
             print(f"report: {report}")
+        if not summary.reports:
+            print(f"results: {summary.folder}")
     if summary.is_good:
         return
     n_items, n_failed = len(every), len(summary.failures)
