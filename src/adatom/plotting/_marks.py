@@ -125,7 +125,8 @@ def draw_marks(
         s=diameter**2,
         marker=marker,
         c=color,
-        linewidths=0.08 * diameter,
+        # Rims of the smallest marks would leave nothing of their color.
+        linewidths=0.08 * diameter if diameter >= 4 else 0.0,
         edgecolors="#202124",
         label=label,
     )
