@@ -13,9 +13,8 @@ from adatom.clustering import (
     assign_classes,
     cluster_gaussian_mixture,
     fit_gaussian_mixture,
-    model_from_dataset,
 )
-from adatom.clustering.models import Covariance
+from adatom.clustering.models import Covariance, model_from_dataset
 from adatom.clustering.subspace import n_components_above_noise
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.executors import SerialExecutor, ThreadExecutor, use_executor

@@ -15,8 +15,8 @@ from adatom.clustering import (
     class_means,
     cluster_kmeans,
     fit_kmeans,
-    model_from_dataset,
 )
+from adatom.clustering.models import model_from_dataset
 from adatom.errors import KindError, SettingError, StoreError, TooFewSitesError
 from adatom.numerics.executors import SerialExecutor, ThreadExecutor, use_executor
 from adatom.numerics.scores import adjusted_rand_index

@@ -11,7 +11,6 @@
 `compare_classes`         classes against a label image drawn by an expert
 `KMeansModel`             what k-means learnt
 `MixtureModel`            what a mixture learnt
-`model_from_dataset`      any of these models from its stored form
 `Clustering`              classes with their model
 `ClassComparison`         scores, confusion and agreement map of a comparison
 ========================  =====================================================
@@ -29,12 +28,7 @@ if TYPE_CHECKING:
     from adatom.clustering.comparing import ClassComparison, compare_classes
     from adatom.clustering.gaussian_mixture import cluster_gaussian_mixture, fit_gaussian_mixture
     from adatom.clustering.kmeans import cluster_kmeans, fit_kmeans
-    from adatom.clustering.models import (
-        Clustering,
-        KMeansModel,
-        MixtureModel,
-        model_from_dataset,
-    )
+    from adatom.clustering.models import Clustering, KMeansModel, MixtureModel
 
 __all__ = [
     "ClassComparison",
@@ -49,7 +43,6 @@ __all__ = [
     "compare_classes",
     "fit_gaussian_mixture",
     "fit_kmeans",
-    "model_from_dataset",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -67,6 +60,5 @@ __getattr__, __dir__ = lazy_names(
         "compare_classes": "comparing",
         "fit_gaussian_mixture": "gaussian_mixture",
         "fit_kmeans": "kmeans",
-        "model_from_dataset": "models",
     },
 )
