@@ -126,8 +126,8 @@ def test_warnings_notes_settings_recipe_and_origin_are_told(written: Path) -> No
     text = " ".join(_page(written).text.split())
     for words in (
         "1 warning", "2 fits failed", "no scale in the file", 'contrast = "bright"',
-        "Settings left unset: spacing", 'do = "localization.find_atoms(image)"', "adatom rerun runs/one",
-        "one.tif (2.5 MB)", "ab" * 32, "stored before",
+        "Settings left unset: spacing", 'do = "localization.find_atoms(image)"',
+        "adatom rerun runs/one", "one.tif (2.5 MB)", "ab" * 32, "stored before",
         "descriptors.site_patches(image, neighbors)",
     ):  # fmt: skip
         assert words in text

@@ -244,7 +244,8 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
         sites = None
     ground = _ground(lineage, result.step)
     draw = partial(plot_classes, classes, ground, sites.value if sites else None)
-    over = " over the image; small classes are ringed" if ground is not None else ""
+    over = " over the image" if ground is not None else ""
+    over += "; small classes are ringed" if "site" in classes["label"].dims else ""
     pictures = [Picture(name, f"{result.name}: where each class is{over}.", draw)]
     if "expert" in classes:
         return pictures
