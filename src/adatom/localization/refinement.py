@@ -78,7 +78,7 @@ def refine_sites(
     their common median by a prior of 25 % or their own spread, whichever is
     larger; it matters only where the image says little about the width.
 
-    A fit has failed if it wants to go farther than `max_shift`, if its height
+    A fit has failed if it wants to go farther than `max_shift` or out of the image, if its height
     is less than three standard errors or the width three times another than
     that of the others, if the image does not tell the position to within
     `max_shift`, or if it had not settled when the others had.

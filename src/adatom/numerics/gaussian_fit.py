@@ -333,8 +333,11 @@ def _conclude(scene: Scene, layout: Layout, solution: Solution, pad: int) -> Gau
     shift = np.linalg.norm(parameters[:, [Y, X]] - scene.start, axis=1)
     error = np.sqrt(np.trace(covariance, axis1=1, axis2=2))
     excess = np.abs(parameters[:, LOG_WIDTH] - scene.log_width)
+    place = parameters[:, [Y, X]] - pad * np.array(scene.step)
+    n_pixels = np.array(scene.image.shape) - 2 * pad
     ok = (
-        (solution.decrement < _COARSE)
+        _inside(place, (int(n_pixels[0]), int(n_pixels[1])), scene.step)
+        & (solution.decrement < _COARSE)
         & (shift < scene.max_shift * (1 - 1e-6))
         & (parameters[:, AMPLITUDE] > LEAST_AMPLITUDE * (1 + 1e-6))
         & (excess < WIDTH_RANGE * (1 - 1e-6))
@@ -342,7 +345,7 @@ def _conclude(scene: Scene, layout: Layout, solution: Solution, pad: int) -> Gau
         & (_significance(scene, solution) > _LEAST_SIGNIFICANCE)
     )
     return GaussianFit(
-        position=parameters[:, [Y, X]] - pad * np.array(scene.step),
+        position=place,
         covariance=covariance,
         amplitude=scene.scale * parameters[:, AMPLITUDE],
         background=scene.level + scene.scale * background_at_sites(scene),

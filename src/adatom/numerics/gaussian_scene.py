@@ -185,10 +185,10 @@ def parameters_in_windows(scene: Scene, layout: Layout, /) -> Floats:
     ):
         place: Floats = scene.parameters[j, axis]
         near = (begins[i] - 0.5) * step - place
-        far = near + size * step
+        far: Floats = near + size * step
         share *= 0.5 * (special.erf(far / width) - special.erf(near / width))
-    counted: Floats = 4 + 4 * np.bincount(i, share, minlength=len(scene.parameters))
-    return counted
+    counted = np.bincount(i, share, minlength=len(scene.parameters))
+    return 4 + 4 * counted.astype(np.float64)
 
 
 def hats_along(n_pixels: int, pad: int, distance: float, /) -> Floats:
