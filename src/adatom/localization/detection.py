@@ -381,10 +381,9 @@ def _second_pass(evidence: Evidence, spacing: float, width: float, scale: Scale)
         alone = separate_responses(points, response[tuple(points.T)], width)
         rest = response - joint_response(response.shape, points, alone, width)
         more = _missed_maxima(rest, points, alone, 0.4 * spacing, threshold, strong)
-        weak = points[alone < 0.6 * strong]
-        faint = _faint_sublattice(rest, points, weak, 0.4 * spacing, threshold)
-        if evidence.weight > 0.5 and len(faint) > len(more):
-            more = faint
+        if evidence.weight > 0.5:
+            faint = _faint_sublattice(rest, points, alone, 0.4 * spacing, threshold, strong)
+            more = max(more, faint, key=len)
         if not len(more):
             break
         points = np.concatenate([points, more])
@@ -431,17 +430,30 @@ def _missed_maxima(
     more: Index = local_maxima(rest, above=threshold)
     if not len(more):
         return more
-    apart, nearest = tree.query(more, k=min(3, len(points)))
-    brightest = np.reshape(alone[nearest], (len(more), -1)).max(axis=1)
-    height = rest[tuple(more.T)]
-    more = more[(np.reshape(apart, (len(more), -1))[:, 0] > distance) & (height > 0.15 * brightest)]
+    more = more[_stands_apart(more, rest, tree, alone, distance)]
     height = rest[tuple(more.T)]
     more = more[height > first_valley(height, lowest=threshold, highest=0.55 * strong)]
     return more[thin_out(more, rest[tuple(more.T)], distance=distance)] if len(more) else more
 
 
+def _stands_apart(
+    more: Index, rest: Grid, tree: cKDTree, alone: NDArray[np.float64], distance: float
+) -> NDArray[np.bool_]:
+    """Tell which maxima are no remains of a site of the tree, nor of the ring around it."""
+    apart, nearest = tree.query(more, k=min(3, tree.n))
+    apart, nearest = np.reshape(apart, (len(more), -1)), np.reshape(nearest, (len(more), -1))
+    return np.asarray(
+        (apart[:, 0] > distance) & (rest[tuple(more.T)] > 0.15 * alone[nearest].max(axis=1))
+    )
+
+
 def _faint_sublattice(
-    rest: Grid, points: Index, weak: Index, distance: float, threshold: float
+    rest: Grid,
+    points: Index,
+    alone: NDArray[np.float64],
+    distance: float,
+    threshold: float,
+    strong: float,
 ) -> Index:
     """Find what completes the weak sites to a sublattice of their own; nothing if it does not.
 
@@ -451,18 +463,20 @@ def _faint_sublattice(
     more: Index = local_maxima(rest, above=threshold)
     if not len(more):
         return more
-    apart, _ = cKDTree(points).query(more)
-    more = more[apart > distance]
+    more = more[_stands_apart(more, rest, cKDTree(points), alone, distance)]
     more = more[thin_out(more, rest[tuple(more.T)], distance=distance)] if len(more) else more
     extent = [0.0, rest.shape[0] - 1.0, 0.0, rest.shape[1] - 1.0]
     best, best_order = more[:0], COMPLETE
+    weak = points[alone < 0.6 * strong]
     for cut in threshold * np.array([1.0, 1.25, 1.6, 2.0]):
         higher = more[rest[tuple(more.T)] > cut]
         together = np.concatenate([weak, higher]).astype(float)
         if len(together) <= FEWEST_TO_JUDGE:
             break
         # Half the least distance is a fifth of the spacing of all sites.
-        order = float(np.nanmean(recurrence(together, tolerance=0.5 * distance, extent=extent)))
+        order = float(
+            np.nanmean(recurrence(together, tolerance=0.5 * distance, extent=extent, most=400))
+        )
         if order > best_order:
             best, best_order = higher, order
     return best

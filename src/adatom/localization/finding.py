@@ -11,6 +11,7 @@ from adatom.errors import SettingError
 from adatom.localization.detection import Detection, find_peaks, pixels_of_image
 from adatom.localization.refinement import refine_sites
 from adatom.localization.regions import find_lattice, lattice_gaps
+from adatom.localization.sublattices import alternating_sublattices
 from adatom.schema import (
     IMAGE,
     Image,
@@ -46,7 +47,8 @@ def find_atoms(
     image : Image
         Any size; loaded into memory if it is lazy.
     regions : Mask, optional
-        True where to look; everywhere if left out.
+        True where to look; by default where `find_lattice_regions` sees a
+        lattice.
     contrast : {"bright", "dark"}
         Atoms are brighter than their surroundings (HAADF, ADF) or darker
         (bright field, ABF).
@@ -57,7 +59,9 @@ def find_atoms(
     Returns
     -------
     Sites
-        Refined positions with what `refine_sites` gives, and ``score``.
+        Refined positions with what `refine_sites` gives, ``score``, and
+        ``sublattice`` where brighter columns (0) alternate with dimmer ones
+        (1).
         ``attrs``: ``spacing``, ``extent``, ``period`` and
         ``period_confidence`` (probability that noise alone would not show so
         strong a ring).
@@ -65,14 +69,24 @@ def find_atoms(
     Raises
     ------
     NoLatticeError
-        If the spectrum shows no ring above the noise.
+        If the spectrum shows no ring above the noise, or the surroundings of
+        the peaks do not repeat, as in amorphous images or noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from adatom.schema import image_from_array
+    >>> y, x = np.mgrid[:96, :96] * (2 * np.pi / 12)
+    >>> sites = find_atoms(image_from_array(np.cos(y) + np.cos(x), pixel_size="0.01 nm"))
+    >>> sites.sizes["site"], round(sites.attrs["spacing"], 2)
+    (81, 0.12)
     """
     IMAGE.check(image)
     told = None if spacing is None else _told_spacing(spacing, image)
     pixels = pixels_of_image(image, regions, contrast=contrast)
     if regions is None:
         found = find_lattice(pixels, spacing=told)
-        disordered, empty = lattice_gaps(found, image.shape)
+        disordered, empty = lattice_gaps(found, pixels)
         return _sites(image, found, ~(disordered | empty))
     found = find_peaks(pixels, spacing=told)
     return _sites(image, found, np.asarray(regions.values))
@@ -94,7 +108,9 @@ def _sites(image: Image, found: Detection, usable: NDArray[np.bool_]) -> Sites:
     frame = extent(image)
     row, column = np.rint(found.position).astype(int).T
     within = usable[row, column]
-    position, score = found.position[within], found.score[within]
+    position, height, score = (
+        values[within] for values in (found.position, found.height, found.score)
+    )
     place = position * step + np.array([frame[0], frame[2]])
     unit = float(np.sqrt(step.prod()))
     sites = sites_from_positions(
@@ -115,4 +131,12 @@ def _sites(image: Image, found: Detection, usable: NDArray[np.bool_]) -> Sites:
     )
     if not within.all():
         add_note(sites, f"{int((~within).sum())} peaks where there is no lattice are left out.")
-    return refine_sites(image, sites)
+    refined = refine_sites(image, sites)
+    sublattice = alternating_sublattices(position, height, spacing=found.spacing)
+    if sublattice is not None:
+        refined["sublattice"] = ("site", sublattice)
+        bright = int((sublattice == 0).sum())
+        add_note(
+            refined, f"Two sublattices: {bright} brighter sites, {len(height) - bright} dimmer."
+        )
+    return refined

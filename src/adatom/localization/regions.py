@@ -16,6 +16,10 @@ from adatom.schema import IMAGE, MASK, Image, Mask, add_note
 # Points without order recur by chance at 0.2, those of a lattice near 1, of
 # a grain boundary between the two.
 DISORDERED = 0.4
+DOUBTFUL = 0.6
+CLEAN = 0.85
+# The rim ends where brightness has fallen to this share of the core's.
+RIM = 0.15
 # A patch without order is no lattice when a disc of this radius, in spacings,
 # fits into it: grain boundaries and single defects are narrower.
 SMALLEST_RADIUS = 2.0
@@ -53,8 +57,9 @@ def find_lattice_regions(
         If the image shows no lattice anywhere.
     """
     IMAGE.check(image)
-    found = find_lattice(pixels_of_image(image, None, contrast=contrast))
-    disordered, empty = lattice_gaps(found, image.shape)
+    pixels = pixels_of_image(image, None, contrast=contrast)
+    found = find_lattice(pixels)
+    disordered, empty = lattice_gaps(found, pixels)
     mask = xr.DataArray(
         ~(disordered | empty),
         dims=("y", "x"),
@@ -78,7 +83,7 @@ def find_lattice(pixels: NDArray[np.float32], /, *, spacing: float | None = None
     Contamination carries more power than atoms, and may set the scale.
     """
     found = find_peaks(pixels, spacing=spacing)
-    disordered, _ = lattice_gaps(found, pixels.shape)
+    disordered, _ = lattice_gaps(found, pixels)
     if not MOST_WITHOUT_SAY[0] < disordered.mean() < MOST_WITHOUT_SAY[1]:
         return found
     again = find_peaks(pixels, spacing=spacing, ignored=disordered)
@@ -86,24 +91,49 @@ def find_lattice(pixels: NDArray[np.float32], /, *, spacing: float | None = None
 
 
 def lattice_gaps(
-    found: Detection, shape: tuple[int, ...]
+    found: Detection, pixels: NDArray[np.float32]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Give where peaks have no order, and where there are none, on the pixel grid."""
-    order = local_order(found)
     # A coarse grid is fine enough for outlines and keeps large images cheap.
     pitch = max(1, int(found.spacing / 6))
-    coarse = [np.arange(0, size + pitch, pitch, dtype=float) for size in shape]
-    nodes = np.stack(np.meshgrid(*coarse, indexing="ij"), axis=-1).reshape(-1, 2)
-    distance, nearest = cKDTree(found.position).query(nodes)
-    grid = tuple(axis.size for axis in coarse)
-    wild = _wide(np.reshape(order[nearest] < DISORDERED, grid), found.spacing / pitch)
-    bare = np.reshape(distance > 1.2 * _room_of_site(found), grid)
-    bare = _wide(bare, 0.5 * found.spacing / pitch) & ~wild
-    rows, columns = (
-        np.minimum(np.rint(np.arange(n) / pitch).astype(int), g - 1)
-        for n, g in zip(shape, grid, strict=True)
+    coarse = [np.arange(0, size, pitch) for size in pixels.shape]
+    nodes = np.stack(np.meshgrid(*coarse, indexing="ij"), axis=-1)
+    distance, nearest = cKDTree(found.position).query(nodes.astype(float))
+    spacing = found.spacing / pitch
+    order = local_order(found)[nearest]
+    level = scipy.ndimage.gaussian_filter(pixels, 0.7 * found.spacing)[np.ix_(*coarse)]
+    wild = _grown(_wide(order < DISORDERED, SMALLEST_RADIUS * spacing), order, level, spacing)
+    bare = _wide(distance > 1.2 * _room_of_site(found), 0.5 * spacing) & ~wild
+    whole = [
+        np.minimum(np.rint(np.arange(n) / pitch).astype(int), c.size - 1)
+        for n, c in zip(pixels.shape, coarse, strict=True)
+    ]
+    return wild[np.ix_(*whole)], bare[np.ix_(*whole)]
+
+
+def _grown(
+    core: NDArray[np.bool_],
+    order: NDArray[np.float64],
+    level: NDArray[np.float32],
+    spacing: float,
+) -> NDArray[np.bool_]:
+    """Extend a part without order to its rim, where traces of the lattice shine through.
+
+    To the rim belongs what is connected to the core and out of the clean
+    lattice's range of brightness on the core's side, or what is near the core
+    and of doubtful order.
+    """
+    clean = order > CLEAN
+    if not core.any() or not clean.any():
+        return core
+    middle = float(np.median(level[clean]))
+    spread = 1.4826 * float(np.median(np.abs(level[clean] - middle)))
+    rise = float(np.median(level[core])) - middle
+    other = np.sign(rise) * (level - middle) > max(5 * spread, RIM * abs(rise))
+    near = scipy.ndimage.distance_transform_edt(~core) < 2 * spacing
+    return np.asarray(
+        scipy.ndimage.binary_propagation(core, mask=core | other | (near & (order < DOUBTFUL)))
     )
-    return wild[np.ix_(rows, columns)], bare[np.ix_(rows, columns)]
 
 
 def local_order(found: Detection) -> NDArray[np.float64]:
@@ -121,9 +151,9 @@ def _room_of_site(found: Detection) -> float:
     return float(np.median(distance[:, -1]))
 
 
-def _wide(where: NDArray[np.bool_], spacing: float) -> NDArray[np.bool_]:
+def _wide(where: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
     """Keep only what a disc fits into."""
-    radius = max(1, round(SMALLEST_RADIUS * spacing))
+    radius = max(1, round(reach))
     # Beyond the frame it may go on: a blob cut by the edge counts as whole.
     padded = np.pad(where, radius + 1, mode="edge")
     deep = scipy.ndimage.distance_transform_edt(padded) > radius
