@@ -79,10 +79,13 @@ def by_scipy(image: Floats, start: Floats) -> Floats:
 
 
 def by_trackpy(image: Floats, _: Floats) -> Floats:
-    """Locate atoms without starts, as trackpy does; the diameter is its one setting."""
+    """Locate atoms without starts, as trackpy does; the diameter is its one setting.
+
+    It keeps sites one pixel more than the diameter apart: with 11 px it loses half of them.
+    """
     import trackpy
 
-    found = trackpy.locate(image, 2 * int(SPACING / 2) - 1, engine="numba")
+    found = trackpy.locate(image, 2 * int(SPACING / 2) - 3, engine="numba")
     return found[["y", "x"]].to_numpy()
 
 
