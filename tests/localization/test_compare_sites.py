@@ -91,3 +91,13 @@ def test_what_cannot_be_compared_is_refused() -> None:
     bare = sites_from_positions([0.0, 4.0], [0.0, 0.0], unit="px")
     with pytest.raises(KindError, match=r'edge="0 px"'):
         compare_sites(bare, bare)
+
+
+def test_hidden_true_sites_are_neither_missed_nor_make_found_ones_false() -> None:
+    truth = sites_from_positions([2.0, 2.0, 6.0], [2.0, 6.0, 6.0], unit="px", extent=[0, 9, 0, 9])
+    truth["visible"] = ("site", [True, False, False])
+    found = sites_from_positions([2.0, 2.1], [2.0, 6.0], unit="px")
+    compare = compare_sites(found, truth, edge="1 px")
+    counts = {name: int(compare.scores[name][0]) for name in ("n_true", "n_found", "n_matched")}
+    assert counts == {"n_true": 1, "n_found": 1, "n_matched": 1}
+    assert compare.missed.sizes["site"] == compare.false.sizes["site"] == 0

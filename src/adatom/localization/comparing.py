@@ -57,12 +57,15 @@ def compare_sites(
     All sites are matched first, exclusively and with the least sum of squared
     distances; then those nearer than `edge` to the frame's edge are ignored
     on both sides, so that an atom on the margin is neither missed nor false
-    because its partner lies just beyond it.
+    because its partner lies just beyond it. Likewise true sites that are
+    known to be hidden (``visible`` is False, as under the contamination of a
+    simulated image) and what was matched to them are ignored.
 
     Parameters
     ----------
     found, truth : Sites
         In the same unit; with ``frame``, sites are matched within each frame.
+        ``visible (site)`` of the truth is taken for True if it is left out.
     max_distance : length
         Pairs farther apart are not matched. d is the spacing of the true
         sites; half of it, since beyond that the next atom is nearer.
@@ -108,6 +111,8 @@ def compare_sites(
         _by_frame(found, reach), _by_frame(truth, reach), max_distance=max(reach, 0.0)
     )
     counted_found, counted_truth = _away_from_edge(found, truth, margin)
+    if "visible" in truth:
+        counted_truth &= truth["visible"].values.astype(bool)
     paired = counted_found[match.left] & counted_truth[match.right]
     left, right = match.left[paired], match.right[paired]
     matched = found.isel(site=left).assign(
@@ -115,7 +120,7 @@ def compare_sites(
         distance=("site", match.distance[paired], {"units": unit}),
     )
     alone_found, alone_truth = counted_found.copy(), counted_truth.copy()
-    # A pair of which one half lies in the margin is ignored as a whole.
+    # A pair of which one half is in the margin or hidden is ignored as a whole.
     alone_found[match.left], alone_truth[match.right] = False, False
     missed = truth.isel(site=np.flatnonzero(alone_truth))
     false = found.isel(site=np.flatnonzero(alone_found))
