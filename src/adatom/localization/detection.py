@@ -203,8 +203,13 @@ def find_peaks(
     NoLatticeError
         If the spectrum shows no ring above the noise, or the peaks no order.
     """
-    calm = without_outliers(image if ignored is None else _filled(image, ignored))
+    kept = image if ignored is None else _filled(image, ignored)
+    calm = without_outliers(kept)
     scale = estimate_scale(calm, spacing=spacing)
+    if scale is None:
+        # In a small image one impurity takes more than the tail.
+        calm = without_outliers(kept, tail=0.25, factor=6.0)
+        scale = estimate_scale(calm, spacing=spacing)
     if scale is None:
         msg = f"the power spectrum of the image shows no ring above its noise, {_NO_LATTICE}"
         raise NoLatticeError(msg)
@@ -240,19 +245,21 @@ def _filled(image: Grid, ignored: NDArray[np.bool_]) -> Grid:
     return result
 
 
-def without_outliers(image: Grid, /) -> Grid:
+def without_outliers(image: Grid, /, *, tail: float = 0.05, factor: float = 4.0) -> Grid:
     """Replace what is far brighter or darker than the rest by its surroundings.
 
     A few heavy impurities or dark scars carry more power than a whole lattice
-    and would set the scale; this copy serves the spectrum only.
+    and would set the scale; this copy serves the spectrum only. Far is
+    `factor` times the distance from the median to the `tail` quantiles; what
+    takes more of the image than that tail is not the exception.
     """
     sigma = max(1.0, min(image.shape) / 150)
     # What is that smooth is as well known on every second sigma.
     step = max(1, int(sigma / 2))
     smooth = scipy.ndimage.gaussian_filter(image, sigma)[::step, ::step]
-    low, middle, high = np.quantile(smooth, [0.05, 0.5, 0.95])
-    odd = (smooth > middle + 4 * (high - middle)) | (smooth < middle - 4 * (middle - low))
-    if not 0 < odd.mean() < 0.05:
+    low, middle, high = np.quantile(smooth, [tail, 0.5, 1 - tail])
+    odd = (smooth > middle + factor * (high - middle)) | (smooth < middle - factor * (middle - low))
+    if not 0 < odd.mean() < tail:
         return image
     odd = scipy.ndimage.binary_dilation(odd, iterations=int(np.ceil(3 * sigma / step)))
     weight = scipy.ndimage.gaussian_filter((~odd).astype(np.float32), 8 * sigma / step)
