@@ -55,6 +55,15 @@ def find_lattice_regions(
     ------
     NoLatticeError
         If the image shows no lattice anywhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from adatom.schema import image_from_array
+    >>> y, x = np.mgrid[:96, :96] * (2 * np.pi / 12)
+    >>> mask = find_lattice_regions(image_from_array(np.cos(y) + np.cos(x)))
+    >>> float(mask.mean())
+    1.0
     """
     IMAGE.check(image)
     pixels = pixels_of_image(image, None, contrast=contrast)
