@@ -55,7 +55,7 @@ _CROWDED: Final = 1.6
 # A site with the two shells around it in a square, or one and a half in a hexagon.
 _CLUSTER: Final = 9
 _MAX_STEP_ITERATIONS: Final = 40
-_MAX_STEPS: Final = 25
+_MAX_STEPS: Final = 60
 _START_STEPS: Final = 3
 # Smaller steps, in squared standard errors, leave the curvature as it was.
 _LARGE_STEP: Final = 0.3
