@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import dask.array as da
@@ -9,6 +10,7 @@ import xarray as xr
 
 from adatom.clustering import choose_n_classes, cluster_kmeans
 from adatom.clustering.indices import calinski_harabasz, simplified_silhouette
+from adatom.clustering.modes import count_modes, sweep_mixtures
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.executors import SerialExecutor, use_executor
 from adatom.schema import TABLE, notes
@@ -93,6 +95,34 @@ def test_scattered_junk_is_no_class_and_joins_none() -> None:
     rng = np.random.default_rng(0)
     rows = np.concatenate([blobs([400, 200], 8, 12.0, seed=0), rng.uniform(-15, 15, (18, 8))])
     assert answer(rows) == 2
+
+
+def disc(rng: np.random.Generator) -> Array:
+    radius, angle = np.sqrt(rng.random(300)), rng.uniform(0, 2 * np.pi, 300)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("draw", "seed"),
+    [
+        (lambda rng: rng.random((300, 1)), 7),
+        (lambda rng: rng.random((300, 2)), 2),
+        (disc, 3),
+        (lambda rng: rng.exponential(1, (300, 1)), 3),
+        (lambda rng: rng.lognormal(0, 0.5, (300, 1)), 6),
+    ],
+    ids=["line", "square", "disc", "exponential", "lognormal"],
+)
+def test_plateaus_and_long_tails_are_one_class(
+    draw: Callable[[np.random.Generator], Array], seed: int
+) -> None:
+    # The best mixture of each has several modes, with valleys that are chance among the rows.
+    rows = draw(np.random.default_rng(seed))
+    rows -= rows.mean(axis=0)
+    sweep = sweep_mixtures(rows, max_classes=4, seed=0)
+    best = sweep.fits[int(np.argmin(sweep.bics))]
+    assert len(best.mixture.weights) > 1
+    assert count_modes(best.mixture, rows) == 1
 
 
 def test_identical_rows_are_one_class() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import scipy.sparse.csgraph
+import scipy.stats
 
 from adatom.clustering.gaussian_mixture import kmeans_labels
 from adatom.clustering.mixtures import (
@@ -39,6 +40,10 @@ _HOPELESS: Final = 0.2
 # A valley is a density below this share of the lower of the two summits beside it.
 _VALLEY: Final = 0.95
 _LINE: Final = np.linspace(0, 1, 41)
+# Rows scattered evenly show so low a valley in fewer cases than this, by chance.
+_CHANCE: Final = 0.01
+# A few rows far from all others have too few to prove a valley; the mixture sees it this deep.
+_DEEP: Final = 0.2
 # Densities at two summits are alike within this factor.
 _LIKE_HEIGHTS: Final = 3.0
 # Rows are counted in windows of a quarter of the way from summit to summit.
@@ -225,7 +230,8 @@ def _shows_in_rows(
 
     Rows of the two classes are projected on the line that parts them best;
     the share that decides lies midway between an even density and the
-    valley of the mixture.
+    valley of the mixture. So few must be no chance among rows that are
+    scattered evenly, unless the valley of the mixture is deep.
     """
     pooled = np.linalg.inv(np.linalg.inv(inverses[0]) + np.linalg.inv(inverses[1]))
     axis = pooled @ (stations[2] - stations[0])
@@ -233,4 +239,6 @@ def _shows_in_rows(
     width = abs(marks[2] - marks[0]) / _WINDOWS
     places = np.concatenate([first, second]) @ axis
     counts = [int(np.count_nonzero(abs(places - mark) <= width / 2)) for mark in marks]
-    return counts[1] <= (1 + depth) / 2 * min(counts[0], counts[2])
+    lower = min(counts[0], counts[2])
+    chance = float(scipy.stats.binom.cdf(counts[1], counts[1] + lower, 0.5))
+    return counts[1] <= (1 + depth) / 2 * lower and (chance < _CHANCE or depth < _DEEP)
