@@ -21,4 +21,4 @@ for axis, electrons in zip(axes, (1200.0, 120.0), strict=True):
     axis.set_title(f"{electrons:.0f} electrons per carbon atom")
     axis.set_aspect("equal")
 axes[0].legend(loc="upper right")
-plt.show()
+figure.savefig("simulated_graphene.png")

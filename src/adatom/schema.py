@@ -419,7 +419,9 @@ def table_from_sites(sites: Sites, /) -> Table:
     SITES.check(sites)
     table = xr.Dataset(attrs={**sites.attrs, "coordinates": [str(name) for name in sites.coords]})
     shared = {}
-    for name, given in sites.variables.items():
+    # Positions come first, as people read them in a spreadsheet.
+    for name in (*sites.coords, *sites.data_vars):
+        given = sites.variables[name]
         if "site" not in given.dims:
             shared[str(name)] = {**given.to_dict(), "dtype": given.dtype.str}
             continue
