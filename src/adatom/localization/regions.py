@@ -23,6 +23,10 @@ RIM = 0.15
 # A patch without order is no lattice when a disc of this radius, in spacings,
 # fits into it: grain boundaries and single defects are narrower.
 SMALLEST_RADIUS = 2.0
+# Film through which the lattice shines is told by what lies between the atoms: so many
+# spreads of the clean lattice brighter, over a disc wider than a cluster of bright atoms.
+FILM_SPREADS = 10.0
+FILM_RADIUS = 1.5
 # Shares of the image without order between which a second look pays.
 MOST_WITHOUT_SAY = (0.01, 0.8)
 
@@ -111,13 +115,39 @@ def lattice_gaps(
     spacing = found.spacing / pitch
     order = local_order(found)[nearest]
     level = scipy.ndimage.gaussian_filter(pixels, 0.7 * found.spacing)[np.ix_(*coarse)]
-    wild = _grown(_wide(order < DISORDERED, SMALLEST_RADIUS * spacing), order, level, spacing)
+    wild = _wide(order < DISORDERED, SMALLEST_RADIUS * spacing)
+    between = _between_atoms(pixels, found.spacing)[np.ix_(*coarse)]
+    wild = _grown(wild | _film(order, between, spacing), order, level, spacing)
     bare = _wide(distance > 1.2 * _room_of_site(found), 0.5 * spacing) & ~wild
     whole = [
         np.minimum(np.rint(np.arange(n) / pitch).astype(int), c.size - 1)
         for n, c in zip(pixels.shape, coarse, strict=True)
     ]
     return wild[np.ix_(*whole)], bare[np.ix_(*whole)]
+
+
+def _between_atoms(pixels: NDArray[np.float32], spacing: float) -> NDArray[np.float32]:
+    """Give the darkest place within reach of the next hole of any common lattice."""
+    smooth = scipy.ndimage.gaussian_filter(pixels, 0.3 * spacing)
+    return np.asarray(scipy.ndimage.minimum_filter(smooth, max(1, round(1.8 * spacing))))
+
+
+def _film(
+    order: NDArray[np.float64], between: NDArray[np.float32], spacing: float
+) -> NDArray[np.bool_]:
+    """Find where order suffers and the gaps between atoms are filled."""
+    middle, spread = _clean_level(order, between)
+    odd = between - middle > FILM_SPREADS * spread
+    return _wide(odd & (order < CLEAN), FILM_RADIUS * spacing)
+
+
+def _clean_level(order: NDArray[np.float64], level: NDArray[np.float32]) -> tuple[float, float]:
+    """Give brightness and its spread where the lattice is clean; no limit where it is nowhere."""
+    clean = level[order > CLEAN]
+    if not clean.size:
+        return 0.0, np.inf
+    middle = float(np.median(clean))
+    return middle, 1.4826 * float(np.median(np.abs(clean - middle)))
 
 
 def _grown(
@@ -132,11 +162,9 @@ def _grown(
     lattice's range of brightness on the core's side, or what is near the core
     and of doubtful order.
     """
-    clean = order > CLEAN
-    if not core.any() or not clean.any():
+    middle, spread = _clean_level(order, level)
+    if not core.any() or np.isinf(spread):
         return core
-    middle = float(np.median(level[clean]))
-    spread = 1.4826 * float(np.median(np.abs(level[clean] - middle)))
     rise = float(np.median(level[core])) - middle
     other = np.sign(rise) * (level - middle) > max(5 * spread, RIM * abs(rise))
     near = scipy.ndimage.distance_transform_edt(~core) < 2 * spacing
