@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adatom.errors import RecipeError, StoreError
+from adatom.errors import RecipeError, SettingError, StoreError
 from adatom.recipes import open_run, parse_recipe, repeat_run, run_recipe
 from adatom.recipes.runs import RunSummary
 from adatom.schema import table_from_columns
@@ -311,6 +311,65 @@ def test_a_folder_of_something_else_is_not_written_to(images: list[Path]) -> Non
         run(images[:1], images[0].parent)
 
 
+@pytest.mark.parametrize("own", ["recipe.toml", "store/own.npy"])
+def test_a_recipe_or_a_store_of_somebody_else_is_left_alone(
+    own: str, images: list[Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "work"
+    (folder / own).parent.mkdir(parents=True)
+    (folder / own).write_text("mine")
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match="exists and is not the folder of a run"):
+        run(images[:1], folder)
+    assert (folder / own).read_text() == "mine"
+
+
+def test_a_run_that_was_killed_before_its_record_goes_on(
+    images: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    run(images[:1], out)
+    for path in out.iterdir():
+        if path.name not in ("store", "recipe.toml"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert run(images[:1], out).outcomes[0].n_computed == 0
+
+
+def test_links_in_a_circle_fail_their_own_item_only(images: list[Path], tmp_path: Path) -> None:
+    circle, link = tmp_path / "circle.npy", tmp_path / "link.npy"
+    circle.symlink_to(circle)
+    link.symlink_to(images[0])
+    summary = run([circle, images[0], link], tmp_path / "run")
+    assert [bool(outcome.error) for outcome in summary.outcomes] == [True, False, False]
+
+
+def test_a_copy_under_another_name_is_shown_by_its_own_name(
+    images: list[Path], tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.npy"
+    shutil.copy(images[0], copy)
+    run([images[0], copy], tmp_path / "run")
+    items = open_run(tmp_path / "run").items.values()
+    assert [item["image"].attrs["source"] for item in items] == [images[0].name, "copy.npy"]
+
+
+def test_a_failing_item_leaves_no_report_of_an_earlier_run(
+    images: list[Path], tmp_path: Path
+) -> None:
+    first = run(images[:1], tmp_path / "run", reports=True)
+    assert first.reports
+    second = run(images[:1], tmp_path / "run", changes={"image.pixel_size": "-1 nm"}, reports=True)
+    assert not second.reports
+    folder = tmp_path / "run" / second.outcomes[0].name
+    assert [path.name for path in folder.iterdir()] == ["error.txt"]
+
+
+def test_a_number_of_processes_below_one_is_refused(images: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="n_processes=0 must be 1 or more"):
+        run(images[:1], tmp_path / "run", n_processes=0)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_recipe_that_does_not_fit_writes_nothing(images: list[Path], tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="did you mean `factor`"):
         run_recipe(RECIPE, images, out=tmp_path / "run", changes={"bright.faktor": "2"})
@@ -417,6 +476,29 @@ def test_a_run_folder_may_be_moved_with_and_without_its_files(
     computed(log)
     run([tmp_path / "there" / "images" / "image_0.npy"], tmp_path / "there" / "run")
     assert computed(log) == []
+
+
+def test_what_fails_again_is_identical_wherever_it_is_repeated(
+    images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images[1].write_bytes(b"no image")
+    monkeypatch.chdir(tmp_path)
+    near = [path.relative_to(tmp_path) for path in images[:2]]
+    run([*near, Path("missing.npy")], tmp_path / "run")
+    found = repeat_run("run", n_processes=1)
+    assert found.is_identical
+    assert found.n_results == 5
+    np.save(images[1], np.ones((4, 4)))
+    found = repeat_run("run", n_processes=1)
+    assert any("was: [image] io.read_image" in line for line in found.differences)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"items": 3}', '{"items": [{}]}'])
+def test_a_damaged_record_is_named(content: str, images: list[Path], tmp_path: Path) -> None:
+    run(images[:1], tmp_path / "run")
+    (tmp_path / "run" / "provenance.json").write_text(content)
+    with pytest.raises(StoreError, match=r"provenance\.json is damaged .*: run the recipe again"):
+        open_run(tmp_path / "run")
 
 
 def test_names_that_are_not_there_are_told(images: list[Path], tmp_path: Path) -> None:

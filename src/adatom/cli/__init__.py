@@ -76,10 +76,14 @@ def _run(command: str, parsed: argparse.Namespace) -> int:
     except AdatomError as error:
         print(f"adatom {command}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"adatom {command}: interrupted", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough.
         sys.stderr.close()
         return 141
+    except OSError as error:
+        # Such as a full disk, wherever it is met: the error names the file.
+        print(f"adatom {command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"adatom {command}: interrupted", file=sys.stderr)
+        return 130

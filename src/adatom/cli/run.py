@@ -114,11 +114,12 @@ def print_summary(summary: RunSummary) -> None:
     print(f"{n_failed} of {n_items} failed:", file=sys.stderr)
     for outcome in summary.failures:
         print(f"  {outcome.name}: {outcome.error or outcome.report_error}", file=sys.stderr)
-        print(f"    traceback in {_trace(summary.folder / outcome.name)}", file=sys.stderr)
+        for trace in _traces(summary.folder / outcome.name):
+            print(f"    traceback in {trace}", file=sys.stderr)
     for problem in summary.problems:
         print(f"  {problem}", file=sys.stderr)
 
 
-def _trace(folder: Path) -> Path:
-    names = ("error.txt", "report_error.txt")
-    return next((folder / name for name in names if (folder / name).is_file()), folder)
+def _traces(folder: Path) -> list[Path]:
+    places = [folder / name for name in ("error.txt", "report_error.txt")]
+    return [place for place in places if place.is_file()]

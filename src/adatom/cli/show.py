@@ -42,8 +42,11 @@ def _show_run(run: Run) -> None:
 
 
 def _show_item(item: ItemResults) -> None:
+    from adatom.recipes.opened import NOT_FINISHED
+
     if item.error:
-        print(f"\n{item.name}: failed: {item.error}")
+        failed = "" if item.error == NOT_FINISHED else "failed: "
+        print(f"\n{item.name}: {failed}{item.error}")
         return
     print(f"\n{item.name}")
     results = item.provenance()["results"]

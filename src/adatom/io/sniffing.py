@@ -72,7 +72,7 @@ _NOT_READ: Final = {
 
 
 FORMATS_HINT: Final = (
-    "adatom.io.list_formats() lists what is read; the instrument's software, Gwyddion or "
+    "`adatom formats` lists what is read; the instrument's software, Gwyddion or "
     "Fiji can export most others as tif, hspy or npy"
 )
 

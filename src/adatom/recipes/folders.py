@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import adatom
 from adatom.errors import StoreError
-from adatom.recipes.cache import ResultStore, write_text_atomic
+from adatom.recipes.cache import ResultStore
 from adatom.recipes.items import Pass
 from adatom.recipes.measuring import machine, now
 from adatom.recipes.sources import Source
@@ -66,10 +66,14 @@ def write_item(one: Pass, run_folder: Path, name: str) -> str:
     return error
 
 
-def write_failed_item(folder: Path, error: str, trace: str) -> None:
-    """Keep the traceback of an item whose step failed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text_atomic(folder / "error.txt", f"{error}\n\n{trace}")
+def write_failed_item(store: ResultStore, place: Path, error: str, trace: str) -> None:
+    """Keep the traceback of an item that failed.
+
+    A report of an earlier run goes: it would pass for one of this run.
+    """
+    draft = store.new_draft()
+    (draft / "error.txt").write_text(f"{error}\n\n{trace}", encoding="utf-8")
+    _move_in(draft, place, store)
 
 
 def _move_in(draft: Path, place: Path, store: ResultStore) -> None:

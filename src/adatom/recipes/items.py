@@ -126,7 +126,9 @@ class Pass:
             "data": [self._data_key(name) for name in call.data],
         }
         if call.is_input:
-            content["file"] = self.sources[call.name].sha256
+            # The name as well: it tells the format, and stands in the result.
+            source = self.sources[call.name]
+            content["file"] = [source.path.name, source.sha256]
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -256,7 +258,7 @@ def run_job(job: Job, on_step: OnStep | None = None, /) -> Outcome:
             error, trace = str(failed), traceback.format_exc()
         try:
             if error:
-                write_failed_item(job.run_folder / job.name, error, trace)
+                write_failed_item(store, job.run_folder / job.name, error, trace)
             elif not is_item_written(one, job.run_folder, job.name):
                 report_error = write_item(one, job.run_folder, job.name)
         except OSError as failed_write:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from adatom.errors import RecipeError, StoreError
 from adatom.recipes.cache import ResultStore
 from adatom.recipes.recipe import Recipe, read_recipe
 from adatom.recipes.runs import COLLECTED
 from adatom.recipes.steps import suggestion
+
+NOT_FINISHED: Final = "it was not finished"
+"""Stands as the error of an item whose run still goes on, or was interrupted."""
 
 
 @dataclass(frozen=True)
@@ -116,25 +120,36 @@ def open_run(folder: str | Path, /) -> Run:
     if not (place / "recipe.toml").is_file() or not (place / "provenance.json").is_file():
         msg = f"{place} is not the folder of a run: it has no recipe.toml and provenance.json"
         raise StoreError(msg)
-    record = _read_json(place / "provenance.json")
-    items = {item["name"]: _item(place / item["name"], item) for item in record["items"]}
-    described = record.get("collected")
-    collected = None if described is None else _item(place / COLLECTED, described)
+    with _reading(place / "provenance.json"):
+        record = _read_json(place / "provenance.json")
+        items = {item["name"]: _item(place / item["name"], item) for item in record["items"]}
+        described = record.get("collected")
+        collected = None if described is None else _item(place / COLLECTED, described)
     return Run(place, record, items, collected)
 
 
 def _item(folder: Path, described: Mapping[str, Any]) -> ItemResults:
     error = described.get("error", "")
     if error or not (folder / "results.json").is_file():
-        return ItemResults(folder, {}, error or "it was not finished")
-    results = _read_json(folder / "results.json")["results"]
-    return ItemResults(folder, {name: result["key"] for name, result in results.items()})
+        return ItemResults(folder, {}, error or NOT_FINISHED)
+    with _reading(folder / "results.json"):
+        results = _read_json(folder / "results.json")["results"]
+        return ItemResults(folder, {name: result["key"] for name, result in results.items()})
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
+    with _reading(path):
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        msg = f"{path} cannot be read ({error}): run the recipe again"
-        raise StoreError(msg) from error
     return content
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged record leads to into one error that names its file."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        msg = f"{path} is damaged ({type(error).__name__}: {error}): run the recipe again"
+        raise StoreError(msg) from error

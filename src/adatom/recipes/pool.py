@@ -7,9 +7,10 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 
 from adatom.recipes.items import Job, Outcome, run_job
 from adatom.recipes.threads import shared_processors
@@ -62,7 +63,8 @@ def _run_until_broken(waiting: deque[Job], n_processes: int, keep: OnOutcome) ->
         while waiting or running:
             while waiting and len(running) < n_processes:
                 job = waiting.popleft()
-                running[pool.submit(run_job, job)] = job
+                with _interrupts_held():
+                    running[pool.submit(run_job, job)] = job
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 keep(future.result())
@@ -77,6 +79,20 @@ def _run_until_broken(waiting: deque[Job], n_processes: int, keep: OnOutcome) ->
     finally:
         pool.shutdown(cancel_futures=True)
     return []
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back while a process starts, which then never gets it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        # Windows: a process that is just starting may tell of the interrupt.
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin_worker() -> None:

@@ -111,8 +111,11 @@ def read_recipe(path: str | Path, /) -> Recipe:
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"cannot read the recipe {file}: {error}"
+    except OSError as error:
+        msg = f"cannot read the recipe {file}: {error.strerror or error}"
+        raise RecipeError(msg) from error
+    except UnicodeDecodeError as error:
+        msg = f"{file} is no recipe: it is not text. Name the recipe first, then the files"
         raise RecipeError(msg) from error
     return parse_recipe(text, name=file.stem)
 

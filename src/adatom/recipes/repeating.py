@@ -127,7 +127,8 @@ def _compared(
     n_results = 0
     with ResultStore(run.folder / "store") as old, ResultStore(again.folder / "store") as new:
         for before, after in pairs:
-            if before.error != after.error:
+            # What fails again may say so in other words: paths differ.
+            if bool(before.error) != bool(after.error):
                 was, now = before.error or "went well", after.error or "goes well"
                 differences.append(f"{before.name}: was: {was}; now: {now}")
             for name, key in before.keys.items():

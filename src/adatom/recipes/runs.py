@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import adatom
-from adatom.errors import ReadError, StoreError
+from adatom.errors import ReadError, SettingError, StoreError
 from adatom.recipes.cache import ResultStore, write_text_atomic
 from adatom.recipes.code import CodeVersion, code_version, report_version
 from adatom.recipes.folders import (
@@ -105,8 +105,9 @@ class RunSummary:
 
     @property
     def reports(self) -> tuple[Path, ...]:
-        """The reports that were written."""
-        places = (self.folder / outcome.name / "report.html" for outcome in self.outcomes)
+        """The reports that were written, or stand from before."""
+        good = (outcome for outcome in self.outcomes if outcome.is_good)
+        places = (self.folder / outcome.name / "report.html" for outcome in good)
         return tuple(place for place in places if place.is_file())
 
 
@@ -166,7 +167,7 @@ def run_recipe(
     RecipeError
         If the recipe does not fit together, before anything is read.
     SettingError
-        If a change does not fit the recipe.
+        If a change does not fit the recipe, or `n_processes` is below 1.
     StoreError
         If `out` is a folder of something else.
 
@@ -179,6 +180,9 @@ def run_recipe(
     wired = change_settings(wired, changes or {})
     wired = wired if seed is None else set_seed(wired, seed)
     check_recipe(wired)
+    if n_processes is not None and n_processes < 1:
+        msg = f"{n_processes=} must be 1 or more"
+        raise SettingError(msg)
     folder = Path(out)
     items = _items(items_of_files([c.name for c in wired.inputs], files, inputs or {}))
     _begin_folder(folder, wired)
@@ -240,17 +244,29 @@ def _digest(digests: Sequence[str]) -> str:
 
 
 def _begin_folder(folder: Path, recipe: Recipe) -> None:
-    is_run = (folder / "store").is_dir() or (folder / "recipe.toml").is_file()
-    if folder.exists() and not is_run and (not folder.is_dir() or any(folder.iterdir())):
-        msg = f"{folder} exists and is not the folder of a run: choose another with --out"
-        raise StoreError(msg)
     try:
+        if folder.exists() and not _is_run_or_empty(folder):
+            msg = f"{folder} exists and is not the folder of a run: choose another with --out"
+            raise StoreError(msg)
         (folder / "store").mkdir(parents=True, exist_ok=True)
         ResultStore(folder / "store").remove_leftovers()
         write_text_atomic(folder / "recipe.toml", recipe.text)
+    except StoreError:
+        raise
     except OSError as error:
         msg = f"cannot write into {folder}: {error}"
         raise StoreError(msg) from error
+
+
+def _is_run_or_empty(folder: Path) -> bool:
+    """Tell whether a run may write here: a recipe or a store alone may be somebody's own."""
+    if not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    if not names or {"store", "provenance.json"} <= names:
+        return True
+    # A run that was killed before it wrote its record.
+    return "store" in names <= {"store", "recipe.toml"}
 
 
 def _versions(recipe: Recipe) -> dict[str, CodeVersion]:
@@ -266,11 +282,12 @@ def _run_items(
     progress: Progress,
 ) -> list[Outcome]:
     outcomes = {}
-    for item in items:
-        if item.error:
-            write_failed_item(folder / item.name, item.error, "")
-            outcomes[item.name] = Outcome(item.name, error=item.error)
-            progress.item(outcomes[item.name])
+    with ResultStore(folder / "store") as store:
+        for item in items:
+            if item.error:
+                write_failed_item(store, folder / item.name, item.error, "")
+                outcomes[item.name] = Outcome(item.name, error=item.error)
+                progress.item(outcomes[item.name])
     n_wanted = n_processes or os.cpu_count() or 1
     waiting = []
     for job in jobs:
@@ -314,7 +331,7 @@ def _collect(
             one.run(calls)
         except StepFailedError as failed:
             error = str(failed)
-            write_failed_item(folder / COLLECTED, error, traceback.format_exc())
+            write_failed_item(store, folder / COLLECTED, error, traceback.format_exc())
         else:
             if not is_item_written(one, folder, COLLECTED):
                 report_error = write_item(one, folder, COLLECTED)
@@ -377,13 +394,17 @@ def _record(recipe: Recipe, items: Sequence[_Item], folder: Path) -> dict[str, A
 
 def _place(path: Path, folder: Path) -> dict[str, str]:
     """Say where a file is, also as seen from the run folder: both may move together."""
-    full = path.resolve()
+    # Unlike Path.resolve, realpath takes links in a circle as they are.
+    real, real_folder = os.path.realpath(path), os.path.realpath(folder)
     try:
-        relative = os.path.relpath(full, folder.resolve())
+        relative = os.path.relpath(real, real_folder)
     except ValueError:
         # On another drive of Windows.
         relative = ""
-    return {"absolute": str(full), "relative": Path(relative).as_posix() if relative else ""}
+    return {
+        "absolute": str(path.absolute()),
+        "relative": Path(relative).as_posix() if relative else "",
+    }
 
 
 def _with_outcomes(record: Mapping[str, Any], summary: RunSummary) -> dict[str, Any]:

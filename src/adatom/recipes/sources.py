@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import os
 import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -106,7 +107,9 @@ def items_of_files(
         raise RecipeError(msg)
     open_inputs = [name for name in inputs if name not in given]
     if files and not open_inputs:
-        msg = f"{len(files)} files are left over: every input of the recipe has its files"
+        given_to = ", ".join(inputs)
+        why = f"--input names those of {given_to} already" if inputs else "the recipe has no inputs"
+        msg = f"no input is left for {files[0]}: {why}"
         raise RecipeError(msg)
     if files:
         given[open_inputs.pop(0)] = [Path(path) for path in files]
@@ -128,7 +131,8 @@ def items_of_files(
 
 
 def _distinct(items: list[dict[str, Path]]) -> list[dict[str, Path]]:
-    seen = {tuple(str(path.resolve()) for path in item.values()): item for item in reversed(items)}
+    # A link is a file of its own name, though not of its own contents.
+    seen = {tuple(map(os.path.abspath, item.values())): item for item in reversed(items)}
     return list(reversed(seen.values()))
 
 
