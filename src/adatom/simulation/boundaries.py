@@ -73,8 +73,8 @@ def build_grain_boundary(
 
     References
     ----------
-    .. [1] C. Ophus et al., Phys. Rev. B 92, 205402 (2015): graphene boundaries
-       from the tessellation of ring centers.
+    .. [1] C. Ophus et al., Phys. Rev. B 92 (2015), arXiv:1508.00497: measured
+       boundaries of graphene, and an algorithm that generates such.
 
     Examples
     --------

@@ -121,8 +121,8 @@ def build_graphene(
     ----------
     .. [1] W. Zhou et al., Phys. Rev. Lett. 109, 206803 (2012): threefold and
        fourfold Si in graphene.
-    .. [2] R. Nieman et al., J. Chem. Phys. 147, 194702 (2017): Si in a double
-       vacancy.
+    .. [2] R. Nieman et al., J. Chem. Phys. 147 (2017), doi:10.1063/1.4999779:
+       Si in a double vacancy.
 
     Examples
     --------

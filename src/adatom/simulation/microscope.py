@@ -47,7 +47,7 @@ class Microscope:
 
     References
     ----------
-    .. [1] O. L. Krivanek et al., Nature 464, 571 (2010).
+    .. [1] O. L. Krivanek et al., Nature 464, 571 (2010), doi:10.1038/nature08879.
     """
 
     probe_width: Length = "0.05 nm"
