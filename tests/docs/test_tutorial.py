@@ -40,15 +40,20 @@ def inside_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def words_and_numbers(text: str) -> tuple[list[str], list[float]]:
     plain = CHANGING.sub("?", text)
-    return NUMBER.sub("#", plain).split(), [float(number) for number in NUMBER.findall(plain)]
+    words = re.sub(r"#(?:\s+#)+", "#", NUMBER.sub("#", plain)).split()
+    return words, [float(number) for number in NUMBER.findall(plain)]
 
 
 def assert_like(shown: str, printed: str, place: str) -> None:
-    """Words are the same; numbers may move as the finder gets better, but not much."""
+    """Words are the same; numbers may move as the finder gets better, but not much.
+
+    Classes may become more or fewer: then lists of numbers are longer, and are not compared.
+    """
     (words, numbers), (words_now, numbers_now) = map(words_and_numbers, (shown, printed))
     what = f"{place} shows\n{shown}but now is\n{printed}write it anew: python docs/run_tutorial.py"
     assert words == words_now, what
-    assert np.allclose(numbers, numbers_now, rtol=0.3, atol=3), what
+    if len(numbers) == len(numbers_now):
+        assert np.allclose(numbers, numbers_now, rtol=0.3, atol=3), what
 
 
 def test_the_blocks_of_the_tutorial_print_what_it_shows() -> None:
