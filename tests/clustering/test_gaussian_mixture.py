@@ -178,6 +178,41 @@ def test_rows_with_nan_take_no_part_and_have_no_class() -> None:
     assert found.model.counts.sum() == 1099
 
 
+def test_a_row_that_lacks_features_has_the_probabilities_of_the_marginal() -> None:
+    rng = np.random.default_rng(0)
+    rows = np.concatenate(
+        [rng.normal(0, [1, 2, 1], (200, 3)), rng.normal([3, 0, 4], [2, 1, 1], (100, 3))]
+    )
+    rows[200:, 1] += rows[200:, 0]
+    model = fit_gaussian_mixture(features(rows), n_classes=2, outliers=False)
+    means = model.center + model.means @ model.basis
+    covariances = model.basis.T @ model.covariances @ model.basis
+    density = np.stack(
+        [
+            weight * multivariate_normal(mean[:2], covariance[:2, :2]).pdf(rows[:, :2])
+            for weight, mean, covariance in zip(model.weights, means, covariances)
+        ],
+        axis=1,
+    )
+    rows[:, 2] = np.nan
+    classes = assign_classes(features(rows), model)
+    expected = density / density.sum(axis=1, keepdims=True)
+    assert classes["probability"].values == pytest.approx(expected, abs=1e-5)
+    assert np.isnan(classes["distance"]).all()
+
+
+def test_rows_with_gaps_have_no_class_where_few_components_were_kept() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], [300, 200])
+    rows = rng.normal(0, 1, (2, 100))[truth] + rng.normal(0, 1, (500, 100))
+    rows[7, 3] = np.nan
+    classes = cluster_gaussian_mixture(features(rows), n_classes=2).classes
+    assert classes["label"].values[7] == -1
+    assert (
+        notes(classes)[0] == "1 of 500 rows lack features that would be needed: label -1, no class"
+    )
+
+
 def test_a_mixture_comes_back_from_its_dataset() -> None:
     for outliers in (True, False):
         model = fit_gaussian_mixture(features(long_and_round()), n_classes=2, outliers=outliers)

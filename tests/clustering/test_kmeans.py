@@ -122,15 +122,33 @@ def test_a_large_offset_in_float32_costs_no_class() -> None:
     assert np.array_equal(found.classes["label"], np.repeat([0, 1], [400, 300]))
 
 
-def test_rows_with_nan_take_no_part_and_have_no_class() -> None:
+def test_rows_with_nan_take_no_part_in_the_fit() -> None:
     rows = blobs([60, 40], 3, distance=20)
     whole = fit_kmeans(features(np.delete(rows, 7, axis=0)), n_classes=2)
-    rows[7, 1] = np.nan
+    rows[7, :2] = np.nan
     found = cluster_kmeans(features(rows), n_classes=2)
     assert found.classes["label"].values[7] == -1
     assert np.isnan(found.classes["distance"].values[7])
     assert found.model.counts.tolist() == [59, 40] == whole.counts.tolist()
-    assert notes(found.classes) == ["1 of 100 rows hold NaN: they have label -1, no class"]
+    assert notes(found.classes) == [
+        "1 of 100 rows lack features that would be needed: label -1, no class"
+    ]
+
+
+def test_a_row_that_lacks_features_has_the_class_of_those_it_has() -> None:
+    rows = blobs([60, 40], 4, distance=20)
+    truth = np.repeat([0, 1], [60, 40])
+    model = fit_kmeans(features(rows), n_classes=2)
+    rng = np.random.default_rng(0)
+    for row in rows:
+        # Features 0 and 1 tell the classes apart: one of them stays.
+        row[rng.permutation([0, 2, 3] if rng.random() < 0.5 else [1, 2, 3])[:2]] = np.nan
+    classes = assign_classes(features(rows), model)
+    assert np.array_equal(classes["label"], truth)
+    assert np.isnan(classes["distance"]).all()
+    assert (classes["margin"] > 0.2).all()
+    (note,) = notes(classes)
+    assert note.startswith("100 of 100 rows lack up to half of the features: they have the class")
 
 
 def test_classes_keep_the_place_of_their_rows() -> None:

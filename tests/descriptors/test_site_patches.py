@@ -71,7 +71,7 @@ def test_pixels_beyond_the_edge_are_missing_and_told() -> None:
     assert patches["missing"].values.tolist() == [16 / 25, 0.0, 16 / 25]
     assert np.isnan(window[0, :2]).all()
     assert np.isfinite(window[0, 2:, 2:]).all()
-    assert notes(patches) == ["2 of 3 patches lack pixels: NaN, not classified"]
+    assert notes(patches) == ["2 of 3 patches lack pixels, which are NaN"]
 
 
 def test_pixels_not_measured_make_only_their_surroundings_missing() -> None:

@@ -123,7 +123,8 @@ def test_states_are_merged_in_the_same_tree_for_any_executor(n: int) -> None:
             return n
 
         def __getitem__(self, number: int) -> Block:
-            return Block(number, slice(0), np.zeros(0, bool), np.zeros((0, 1)))
+            none = np.zeros((0, 1))
+            return Block(number, slice(0), np.zeros(0, bool), none, none)
 
     for executor in (SerialExecutor(), ThreadExecutor(3)):
         found = fold(Named(), lambda b: f"[{b.number}]", merge, executor=executor)  # type: ignore[arg-type]
@@ -176,9 +177,16 @@ def test_rows_that_were_not_measured_keep_what_they_hold() -> None:
     array[5] = np.nan
     out = np.full(20_000, -7.0)
     cut = blocks_from_array(array)
-    map_to(cut, lambda block: [block.values.sum(axis=1)], [out])
+    map_to(cut, lambda rows: [rows.sum(axis=1)], [out])
     assert out[5] == -7.0
     assert np.array_equal(np.delete(out, 5), np.delete(array, 5, axis=0).sum(axis=1))
+    map_to(
+        cut,
+        lambda rows: [rows.sum(axis=1)],
+        [out],
+        incomplete=lambda rows: [np.isnan(rows).sum(axis=1)],
+    )
+    assert out[5] == array.shape[1]
 
 
 def test_no_rows_at_all_is_an_error() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
 
 from adatom.clustering.lloyd import nearest_means
-from adatom.clustering.mixtures import class_log_densities, log_sum
+from adatom.clustering.mixtures import Mixture, log_densities_of, log_sum
 from adatom.clustering.models import KMeansModel, MixtureModel, check_features_fit
 from adatom.errors import KindError
 from adatom.numerics.blocks import blocks
@@ -23,13 +24,22 @@ if TYPE_CHECKING:
 
     from adatom.numerics.blocks import Block
 
-    Work = Callable[[Block], Sequence[NDArray[Any]]]
+    Columns = slice | NDArray[np.bool_]
+    # Label, distance, margin and, of a mixture, probability, by these columns of rows alone.
+    Judge = Callable[[NDArray[Any], Columns], Sequence[NDArray[Any]]]
+
+_ALL: Final = slice(None)
 
 
 def assign_classes(features: Features, model: KMeansModel | MixtureModel, /) -> Classes:
     """Assign a class to every row of features by a model that was fitted before.
 
-    Features are streamed, what is assigned stands in memory.
+    A row that lacks up to half of its features, as a site at the border or
+    next to a vacancy, gets its class by those it has: the nearest mean in
+    these features, or the marginal of the mixture [1]_. A mixture that was
+    fitted in fewer components than there are features (as of patches) knows
+    too little of the rest for that. Features are streamed, what is assigned
+    stands in memory.
 
     Parameters
     ----------
@@ -44,17 +54,20 @@ def assign_classes(features: Features, model: KMeansModel | MixtureModel, /) -> 
     Classes
         On the leading dims of the features, with their coordinates:
 
-        - ``label``: the class; -1 for rows with NaN.
+        - ``label``: the class; -1 for rows of which more than half of the
+          features are NaN, and for all that have NaN where a mixture was
+          fitted in fewer components.
         - ``distance``: to the mean of the class; of a mixture in standard
-          deviations of the class (Mahalanobis), NaN for outliers.
-          Typical members are near.
+          deviations of the class (Mahalanobis). Typical members are near.
+          NaN for outliers and for rows that lack features.
         - ``margin``: 0 on the boundary to another class, 1 far from it:
           1 - d1/d2 with the distances to the nearest and second nearest mean
           (the simplified silhouette); of a mixture the largest probability
           less the second. Doubtful members have little.
         - ``probability`` (..., class), of a mixture: of each class, that of
           the outliers last.
-        - ``count`` (class): rows of each class.
+        - ``count`` (class): rows of each class, those that lack features
+          included.
 
         ``attrs["n_classes"]`` counts all classes, that of the outliers
         included; ``attrs["outlier_class"]`` is its label.
@@ -63,6 +76,11 @@ def assign_classes(features: Features, model: KMeansModel | MixtureModel, /) -> 
     ------
     KindError
         If the features are not of the sort that the model was fitted to.
+
+    References
+    ----------
+    .. [1] D. B. Rubin, Biometrika 63, 581 (1976): where what is missing does not depend on
+       the missing values, the likelihood of what was measured is all that counts.
 
     Examples
     --------
@@ -76,15 +94,15 @@ def assign_classes(features: Features, model: KMeansModel | MixtureModel, /) -> 
     check_features_fit(features, model)
     n_classes = len(model.counts)
     cut = blocks(features)
-    label = np.full(cut.n_rows, -1, dtype=np.int32)
-    distance, margin = (np.full(cut.n_rows, np.nan, dtype=np.float32) for _ in range(2))
-    outputs: list[NDArray[Any]] = [label, distance, margin]
-    if isinstance(model, KMeansModel):
-        work = _by_means(model)
-    else:
-        outputs.append(np.full((cut.n_rows, n_classes), np.nan, dtype=np.float32))
-        work = _by_mixture(model)
-    map_to(cut, work, outputs)
+    judge = _by_means(model) if isinstance(model, KMeansModel) else _by_mixture(model)
+    outputs = _unclassified(cut.n_rows, model)
+    complete = np.zeros(cut.n_rows, dtype=bool)
+    map_to(
+        cut,
+        lambda rows: (*judge(rows, _ALL), np.ones(len(rows), dtype=bool)),
+        [*outputs, complete],
+        incomplete=lambda rows: (*_by_parts(rows, judge, model), np.zeros(len(rows), dtype=bool)),
+    )
     places = features.dims[:-1]
     classes = xr.Dataset(
         {
@@ -99,25 +117,21 @@ def assign_classes(features: Features, model: KMeansModel | MixtureModel, /) -> 
     if len(outputs) > 3:
         classes["probability"] = ((*places, "class"), outputs[3].reshape(*cut.shape, n_classes))
     classes = classes.assign_coords({"class": np.arange(n_classes)})
-    classes["count"] = ("class", counts_by_group(label, n_groups=n_classes))
+    classes["count"] = ("class", counts_by_group(outputs[0], n_groups=n_classes))
     classes.attrs["n_classes"] = n_classes
     if isinstance(model, MixtureModel) and model.outlier_class is not None:
         classes.attrs["outlier_class"] = model.outlier_class
-    n_missing = int(np.count_nonzero(label < 0))
-    if n_missing:
-        add_note(
-            classes, f"{n_missing} of {cut.n_rows} rows hold NaN: they have label -1, no class"
-        )
+    _tell_of_parts(classes, int(np.count_nonzero(~complete)))
     return classes
 
 
-def _by_means(model: KMeansModel) -> Work:
+def _by_means(model: KMeansModel) -> Judge:
     origin = model.means.mean(axis=0)
     centered = model.means - origin
 
-    def work(block: Block) -> Sequence[NDArray[Any]]:
-        rows = block.values - origin.astype(block.values.dtype)
-        means = centered.astype(rows.dtype)
+    def judge(rows: NDArray[Any], columns: Columns) -> Sequence[NDArray[Any]]:
+        rows = rows[:, columns] - origin[columns].astype(rows.dtype)
+        means = centered[:, columns].astype(rows.dtype)
         labels, _ = nearest_means(rows, means[None], (means[None] ** 2).sum(axis=-1) / 2)
         label = labels[0].astype(np.int32)
         # Straight from the differences: by products, short distances would lose their digits.
@@ -125,7 +139,7 @@ def _by_means(model: KMeansModel) -> Work:
         near = distances[label, np.arange(len(rows))]
         return label, near, _margin(near, _second(distances, label))
 
-    return work
+    return judge
 
 
 def _second(distances: NDArray[Any], label: NDArray[np.int32]) -> NDArray[Any]:
@@ -142,23 +156,87 @@ def _margin(near: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
     return np.where(second > 0, np.clip(1 - margin, 0, 1), 0)
 
 
-def _by_mixture(model: MixtureModel) -> Work:
-    densities = class_log_densities(model)
+def _by_mixture(model: MixtureModel) -> Judge:
+    whole = Mixture(model.weights, model.means, model.covariances, model.outlier_log_density)
 
-    def work(block: Block) -> Sequence[NDArray[Any]]:
-        centered = block.values - model.center.astype(block.values.dtype)
-        scores = (centered @ model.basis.T.astype(centered.dtype)).astype(np.float64)
-        log_densities, squares = densities(scores)
+    def judge(rows: NDArray[Any], columns: Columns) -> Sequence[NDArray[Any]]:
+        axes, mixture = model.basis.T, whole
+        if not isinstance(columns, slice):
+            if len(model.basis) < model.n_features:
+                # What lies outside of the components is not known well enough to fill gaps.
+                return _unclassified(len(rows), model)
+            axes, mixture = np.eye(int(columns.sum())), _marginal(whole, model, columns)
+        centered = rows[:, columns] - model.center[columns].astype(rows.dtype)
+        scores = (centered @ axes.astype(centered.dtype)).astype(np.float64)
+        log_densities, squares = log_densities_of(mixture)(scores)
         probability = np.exp(log_densities - log_sum(log_densities)).T
         label = probability.argmax(axis=1).astype(np.int32)
-        rows = np.arange(len(scores))
         if model.outlier_class is not None:
             squares = np.concatenate([squares, np.full((1, len(scores)), np.nan)])
+        distance = np.sqrt(squares[label, np.arange(len(scores))])
         ranked = np.sort(probability, axis=1)
         second = ranked[:, -2] if ranked.shape[1] > 1 else 0.0
-        return label, np.sqrt(squares[label, rows]), ranked[:, -1] - second, probability
+        return label, distance, ranked[:, -1] - second, probability
 
-    return work
+    return judge
+
+
+def _marginal(whole: Mixture, model: MixtureModel, columns: NDArray[np.bool_]) -> Mixture:
+    """Give the mixture of some features alone, about their center; all components are kept.
+
+    Outliers are as dense per feature as before, as if their box were a cube.
+    """
+    covariances = model.basis.T @ model.covariances @ model.basis
+    return replace(
+        whole,
+        means=(model.means @ model.basis)[:, columns],
+        covariances=covariances[:, columns][:, :, columns],
+        outlier_log_density=model.outlier_log_density * float(columns.mean()),
+    )
+
+
+def _by_parts(
+    rows: NDArray[Any], judge: Judge, model: KMeansModel | MixtureModel
+) -> list[NDArray[Any]]:
+    """Judge rows that lack the same features together by the features they have."""
+    known = np.isfinite(rows)
+    outputs = _unclassified(len(rows), model)
+    _, patterns = np.unique(np.packbits(known, axis=1), axis=0, return_inverse=True)
+    order = np.argsort(patterns.ravel(), kind="stable")
+    for members in np.split(order, np.cumsum(np.bincount(patterns.ravel()))[:-1]):
+        columns = known[members[0]]
+        if 2 * np.count_nonzero(columns) >= len(columns):
+            for output, result in zip(outputs, judge(rows[members], columns), strict=True):
+                output[members] = result
+    # How far the rest of such a row is from the mean is not known.
+    outputs[1][:] = np.nan
+    return outputs
+
+
+def _unclassified(n_rows: int, model: KMeansModel | MixtureModel) -> list[NDArray[Any]]:
+    """Give label -1, and NaN for distance, margin and, of a mixture, every probability."""
+    outputs: list[NDArray[Any]] = [np.full(n_rows, -1, dtype=np.int32)]
+    outputs += [np.full(n_rows, np.nan, dtype=np.float32) for _ in range(2)]
+    if isinstance(model, MixtureModel):
+        outputs.append(np.full((n_rows, len(model.counts)), np.nan, dtype=np.float32))
+    return outputs
+
+
+def _tell_of_parts(classes: Classes, n_incomplete: int) -> None:
+    label = classes["label"].values
+    n_missing = int(np.count_nonzero(label < 0))
+    if n_incomplete > n_missing:
+        add_note(
+            classes,
+            f"{n_incomplete - n_missing} of {label.size} rows lack up to half of the features: "
+            "they have the class of those they have, and distance NaN",
+        )
+    if n_missing:
+        add_note(
+            classes,
+            f"{n_missing} of {label.size} rows lack features that would be needed: "
+            "label -1, no class",
+        )
 
 
 def class_means(features: Features, classes: Classes, /) -> Features:

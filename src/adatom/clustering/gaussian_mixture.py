@@ -8,14 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adatom.clustering.assigning import assign_classes
-from adatom.clustering.kmeans import stacked_starts
+from adatom.clustering.kmeans import size_order, stacked_starts
 from adatom.clustering.lloyd import lloyd_passes, nearest_means
-from adatom.clustering.mixtures import Designs, Fit, Mixture, fit_mixture, mixture_from_labels
+from adatom.clustering.mixtures import (
+    Designs,
+    Fit,
+    Mixture,
+    fit_mixture,
+    log_densities_of,
+    mixture_from_labels,
+)
 from adatom.clustering.models import Clustering, Covariance, MixtureModel, number_of_classes
 from adatom.clustering.subspace import Subspace, scores_in, subspace_of
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.blocks import Blocks, blocks, blocks_from_array
 from adatom.numerics.executors import single_threaded_blas
+from adatom.numerics.folds import fold
 from adatom.numerics.moments import moments_of, sample_of
 from adatom.schema import FEATURES, TABLE, Features, Table, add_note
 
@@ -174,7 +182,7 @@ def _model_from_fit(fit: Fit, scores: Blocks, subspace: Subspace, dim: str) -> M
     mixture = fit.mixture
     counts = _counts(mixture, scores)
     n = len(mixture.weights)
-    order = np.lexsort((*mixture.means.T[::-1], -counts[:n]))
+    order = size_order(counts[:n], mixture.means)
     return MixtureModel(
         weights=mixture.weights[order],
         means=mixture.means[order],
@@ -193,9 +201,6 @@ def _model_from_fit(fit: Fit, scores: Blocks, subspace: Subspace, dim: str) -> M
 
 
 def _counts(mixture: Mixture, scores: Blocks) -> NDArray[np.int64]:
-    from adatom.clustering.mixtures import log_densities_of
-    from adatom.numerics.folds import fold
-
     densities = log_densities_of(mixture)
     n = len(mixture.weights) + int(np.isfinite(mixture.outlier_log_density))
     return fold(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from adatom.clustering.models import Covariance, MixtureModel
+    from adatom.clustering.models import Covariance
     from adatom.numerics.blocks import Block, Blocks
 
     Densities = Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
@@ -206,13 +206,6 @@ def _square_coefficients(mixture: Mixture) -> NDArray[np.float64]:
     # Products of two columns stand for both orders.
     coefficients[:, 1 + d :] = inverses[:, *pairs] * np.where(pairs[0] == pairs[1], 1.0, 2.0)
     return coefficients
-
-
-def class_log_densities(model: MixtureModel, /) -> Densities:
-    """Prepare the log densities of a fitted model; see `log_densities_of`."""
-    return log_densities_of(
-        Mixture(model.weights, model.means, model.covariances, model.outlier_log_density)
-    )
 
 
 def log_sum(logs: NDArray[np.float64], /) -> NDArray[np.float64]:

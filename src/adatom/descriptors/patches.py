@@ -151,5 +151,5 @@ def _patch_features(
     if "spacing" in sites.attrs:
         patches.attrs["spacing"] = sites.attrs["spacing"]
     if n_missing := int((missing > 0).sum()):
-        add_note(patches, f"{n_missing} of {n_sites} patches lack pixels: NaN, not classified")
+        add_note(patches, f"{n_missing} of {n_sites} patches lack pixels, which are NaN")
     return patches

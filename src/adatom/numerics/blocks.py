@@ -37,6 +37,8 @@ class Block(NamedTuple):
     """Which of these rows have no NaN or infinity."""
     values: NDArray[Any]
     """The measured rows, (row, feature), C-contiguous float32 or float64."""
+    incomplete: NDArray[Any]
+    """The other rows, with their NaN."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +76,15 @@ class Blocks:
         values = np.ascontiguousarray(self._read(slices), dtype=self.dtype)
         values = values.reshape(-1, self.n_columns)
         if self._complete[index]:
-            return Block(index, rows, np.ones(len(values), dtype=bool), values)
+            return Block(index, rows, np.ones(len(values), dtype=bool), values, values[:0])
         measured = np.isfinite(values).all(axis=1)
+        incomplete = values[~measured]
         if measured.all():
             # Remembered, since fits pass over the same blocks many times.
             self._complete[index] = True
         else:
             values = values[measured]
-        return Block(index, rows, measured, values)
+        return Block(index, rows, measured, values, incomplete)
 
 
 def blocks(features: xr.DataArray, /) -> Blocks:

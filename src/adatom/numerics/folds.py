@@ -75,41 +75,50 @@ def fold(
 
 def map_to(
     blocks: Blocks,
-    work: Callable[[Block], Sequence[NDArray[Any]]],
+    work: Callable[[NDArray[Any]], Sequence[NDArray[Any]]],
     outputs: Sequence[NDArray[Any]],
     /,
     *,
+    incomplete: Callable[[NDArray[Any]], Sequence[NDArray[Any]]] | None = None,
     executor: Executor | None = None,
 ) -> None:
-    """Write what `work` gives for the measured rows of every block into `outputs`, in place.
+    """Write what `work` gives for the rows of every block into `outputs`, in place.
 
     Parameters
     ----------
     blocks : Blocks
         Where the rows come from.
     work : callable
-        One array (measured row, ...) for each of the outputs.
+        For measured rows (row, feature): one array (row, ...) for each of the
+        outputs.
     outputs : sequence of arrays, shape (row, ...)
         In memory, or anything that takes assignment to slices, such as a
-        zarr array; rows that were not measured keep what they hold.
+        zarr array.
+    incomplete : callable, optional
+        The same for rows that lack some values; without it they keep what
+        the outputs hold.
     executor : Executor, optional
         By default the one of `adatom.numerics.executors.current_executor`.
     """
 
-    def piece(index: int) -> tuple[Block, Sequence[NDArray[Any]]]:
+    def piece(index: int) -> list[tuple[Block, NDArray[np.bool_], Sequence[NDArray[Any]]]]:
         block = blocks[index]
-        return block, work(block)
+        parts = [(block, block.measured, work(block.values))]
+        if incomplete is not None and len(block.incomplete):
+            parts.append((block, ~block.measured, incomplete(block.incomplete)))
+        return parts
 
     executor = executor or current_executor()
     with single_threaded_blas():
-        for block, results in executor.map(piece, len(blocks)):
-            for output, result in zip(outputs, results, strict=True):
-                if block.measured.all():
-                    output[block.rows] = result
-                else:
-                    part = output[block.rows]
-                    part[block.measured] = result
-                    output[block.rows] = part
+        for parts in executor.map(piece, len(blocks)):
+            for block, where, results in parts:
+                for output, result in zip(outputs, results, strict=True):
+                    if where.all():
+                        output[block.rows] = result
+                    else:
+                        part = output[block.rows]
+                        part[where] = result
+                        output[block.rows] = part
 
 
 def add_states(first: State, second: State, /) -> State:
