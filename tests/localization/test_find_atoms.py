@@ -7,11 +7,12 @@ from functools import cache
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.spatial import cKDTree
 
 from adatom.errors import KindError, NoLatticeError, SettingError
-from adatom.localization import compare_sites, find_atoms
-from adatom.schema import SITES, Image, image_from_array, notes
-from adatom.simulation import Crystal, Simulation, simulate_lattice
+from adatom.localization import compare_sites, find_atoms, find_lattice_regions
+from adatom.schema import SITES, Image, image_from_array, notes, pixel_size, positions
+from adatom.simulation import Crystal, Simulation, simulate_graphene, simulate_lattice
 
 
 def simulated(
@@ -158,3 +159,22 @@ def test_regions_of_another_shape_and_impossible_spacings_are_refused() -> None:
         find_atoms(image, xr.ones_like(image, dtype=bool)[:, :64])
     with pytest.raises(SettingError, match=r"spacing='-1 px' must be positive"):
         find_atoms(image, spacing="-1 px")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_bright_impurity_carries_one_mark(seed: int) -> None:
+    simulated = simulate_graphene(seed=seed)
+    regions = find_lattice_regions(simulated.image)
+    found = find_atoms(simulated.image, regions)
+    points = positions(found)
+    distance = cKDTree(points).query(points, k=2)[0][:, 1]
+    assert distance.min() > 0.5 * found.attrs["spacing"]
+    truth = simulated.truth
+    row, column = np.rint(positions(truth) / pixel_size(simulated.image)).astype(int).T
+    # The rim of contamination is left out: some atoms beside it are, too.
+    analysed = regions.values[row.clip(0, 511), column.clip(0, 511)]
+    seen = (truth["species"].values == "Si") & analysed
+    assert seen.sum() >= 10
+    silicon = positions(truth.isel(site=np.flatnonzero(seen)))
+    near = cKDTree(points).query_ball_point(silicon, 0.5 * found.attrs["spacing"])
+    assert [len(marks) for marks in near] == [1] * len(silicon)

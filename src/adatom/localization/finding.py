@@ -12,6 +12,7 @@ from adatom.localization.detection import Detection, find_peaks, pixels_of_image
 from adatom.localization.refinement import refine_sites
 from adatom.localization.regions import find_lattice, lattice_gaps
 from adatom.localization.sublattices import alternating_sublattices
+from adatom.numerics.peaks import thin_out
 from adatom.schema import (
     IMAGE,
     Image,
@@ -20,10 +21,16 @@ from adatom.schema import (
     add_note,
     extent,
     pixel_size,
+    positions,
     sites_from_positions,
     space_unit,
 )
 from adatom.units import Length, length_from_setting
+
+# No two columns of a crystal are seen nearer to one another than this share of
+# the usual distance between neighbors: they are one atom with a broad foot.
+ONE_ATOM = 0.5
+MOST_FITS = 4
 
 
 def find_atoms(
@@ -103,6 +110,28 @@ def _told_spacing(spacing: Length, image: Image) -> float:
     return length / unit_of_pixel
 
 
+def _refined_singly(image: Image, sites: Sites) -> tuple[Sites, NDArray[np.intp]]:
+    """Refine; of two sites that came to lie on one atom only the brighter is kept."""
+    distance = ONE_ATOM * float(sites.attrs["spacing"])
+    kept = np.arange(sites.sizes["site"])
+    refined = refine_sites(image, sites)
+    for _ in range(MOST_FITS - 1):
+        height = np.nan_to_num(np.abs(refined["amplitude"].values), nan=0.0)
+        single = np.sort(thin_out(positions(refined), height, distance=distance))
+        if single.size == kept.size:
+            break
+        # What the other one had taken goes back to the atom in a new fit.
+        kept = kept[single]
+        refined = refine_sites(image, sites.isel(site=kept))
+    if kept.size < sites.sizes["site"]:
+        add_note(
+            refined,
+            f"{sites.sizes['site'] - kept.size} peaks on the flank of a brighter atom, which the "
+            "fit moved onto it, are left out.",
+        )
+    return refined, kept
+
+
 def _sites(image: Image, found: Detection, usable: NDArray[np.bool_]) -> Sites:
     step = np.array(pixel_size(image))
     frame = extent(image)
@@ -131,7 +160,8 @@ def _sites(image: Image, found: Detection, usable: NDArray[np.bool_]) -> Sites:
     )
     if not within.all():
         add_note(sites, f"{int((~within).sum())} peaks where there is no lattice are left out.")
-    refined = refine_sites(image, sites)
+    refined, kept = _refined_singly(image, sites)
+    position, height = position[kept], height[kept]
     sublattice = alternating_sublattices(position, height, spacing=found.spacing)
     if sublattice is not None:
         refined["sublattice"] = ("site", sublattice)

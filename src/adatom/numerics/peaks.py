@@ -35,7 +35,9 @@ def local_maxima(image: Floats, /, *, above: float) -> NDArray[np.intp]:
     return np.argwhere((image == highest) & (image > above)).astype(np.intp)
 
 
-def thin_out(points: NDArray[np.intp], height: Floats, /, *, distance: float) -> NDArray[np.intp]:
+def thin_out(
+    points: NDArray[np.intp] | NDArray[np.float64], height: Floats, /, *, distance: float
+) -> NDArray[np.intp]:
     """Give the indices of points of which no higher kept one is within a distance."""
     order = np.argsort(-height, kind="stable")
     pairs = cKDTree(points[order]).query_pairs(distance, output_type="ndarray")
