@@ -11,6 +11,7 @@ from adatom.numerics.gaussians import (
     gaussian_gradient,
     gaussian_jacobian,
     gaussian_overlaps,
+    gaussian_overlaps_in_windows,
     gaussian_profiles,
     gaussian_windows,
 )
@@ -65,6 +66,19 @@ def test_overlaps_in_closed_form_are_sums_over_pixels() -> None:
     # like its integral.
     first, second = (jacobian_of(p)[0, ..., :4].reshape(-1, 4) for p in (PARAMETERS, other))
     np.testing.assert_allclose(gaussian_overlaps(PARAMETERS, other)[0], first.T @ second, atol=2e-3)
+
+
+def test_overlaps_in_windows_are_sums_over_the_pixels_that_count() -> None:
+    other = np.array([[0.6, 18.9, 14.1, np.log(3.1), 0.0]])
+    weight = np.random.default_rng(0).uniform(0, 2, size=(1, 31, 35))
+    weight[:, :14] = 0
+    profiles = [gaussian_profiles(p, ROWS, COLUMNS) for p in (PARAMETERS, other)]
+    first, second = (jacobian_of(p)[0, ..., :4].reshape(-1, 4) for p in (PARAMETERS, other))
+    np.testing.assert_allclose(
+        gaussian_overlaps_in_windows(PARAMETERS, other, profiles[0], profiles[1], weight)[0],
+        first.T @ (weight.reshape(-1, 1) * second),
+        rtol=1e-10,
+    )
 
 
 def test_overlaps_turn_around_with_the_pair() -> None:

@@ -198,6 +198,8 @@ def _first_look(
         parameters=np.zeros((len(start), N_PARAMETERS)),
         hats=hats,
         knots=np.zeros((hats.along_y.shape[1], hats.along_x.shape[1])),
+        lowest=(pad - 0.5) * np.array(step),
+        highest=(pad - 0.5 + np.array(values.shape)) * np.array(step),
         log_width=0.0,
         spread=2 * _WIDTH_SPREAD,
     )

@@ -60,6 +60,8 @@ class Scene:
     hats : Hats
     knots : array, shape (knot along y, knot along x)
         Height of each product of hats.
+    lowest, highest : array, shape (axis,)
+        Edges of the image without its padding.
     log_width, spread : float
         What is known of the logarithms of the widths from all sites.
     """
@@ -74,6 +76,8 @@ class Scene:
     parameters: Floats
     hats: Hats
     knots: Floats
+    lowest: Floats
+    highest: Floats
     log_width: float
     spread: float
 
@@ -248,7 +252,9 @@ def knot_curvature(scene: Scene, weight: Floats, /) -> tuple[sparse.csr_array, s
     return curvature, sparse.csr_array(stiffness)
 
 
-def site_knot_curvature(scene: Scene, layout: Layout, weight: Floats, /) -> sparse.csr_array:
+def site_knot_curvature(
+    scene: Scene, layout: Layout, weight: Floats, cut: Ints, pixel_weight: Floats, /
+) -> sparse.csr_array:
     """Give ``J^T W B`` between sites and background, (4 * site, knot).
 
     Gaussians and hats are products along y and x, so that sums over a
@@ -258,10 +264,13 @@ def site_knot_curvature(scene: Scene, layout: Layout, weight: Floats, /) -> spar
     ----------
     weight : array, shape (site,)
         That of the pixels of a site on average.
+    cut : array of int, shape (cut site,)
+        Sites whose windows are not whole, for which `pixel_weight` is used.
+    pixel_weight : array, shape (row, column)
     """
     parameters = scene.parameters
     profiles = gaussian_profiles(parameters, *window_pixels(scene, layout, slice(None)))
-    sums, knots = [], []
+    sums, knots, cut_factors = [], [], []
     for hats, first, size, t, profile in (
         (scene.hats.along_y, layout.row, layout.shape[0], profiles.v, profiles.along_y),
         (scene.hats.along_x, layout.column, layout.shape[1], profiles.u, profiles.along_x),
@@ -269,8 +278,10 @@ def site_knot_curvature(scene: Scene, layout: Layout, weight: Floats, /) -> spar
         reached = _knots_in_windows(hats, first, size)
         pixel = first[:, None] + np.arange(size)
         powers = np.stack([profile, profile * t, profile * t * t], axis=1)
-        sums.append(np.matmul(powers, hats[pixel[:, :, None], reached[:, None, :]]))
+        near = hats[pixel[:, :, None], reached[:, None, :]]
+        sums.append(np.matmul(powers, near))
         knots.append(reached)
+        cut_factors.append(powers[cut][:, :, None, :] * np.swapaxes(near[cut], 1, 2)[:, None])
     s_y, s_x = sums[0][:, :, :, None], sums[1][:, :, None, :]
     amplitude = (weight * parameters[:, AMPLITUDE])[:, None, None]
     by_place = amplitude * np.exp(-parameters[:, LOG_WIDTH])[:, None, None]
@@ -279,11 +290,40 @@ def site_knot_curvature(scene: Scene, layout: Layout, weight: Floats, /) -> spar
     entries[:, 1] = by_place * s_y[:, 1] * s_x[:, 0]
     entries[:, 2] = by_place * s_y[:, 0] * s_x[:, 1]
     entries[:, 3] = amplitude * (s_y[:, 2] * s_x[:, 0] + s_y[:, 0] * s_x[:, 2])
+    entries[cut] = _of_cut_sites(parameters[cut], layout, cut, cut_factors, pixel_weight)
     number = knots[0][:, :, None] * scene.knots.shape[1] + knots[1][:, None, :]
     columns = np.broadcast_to(number[:, None], entries.shape).ravel()
     first = np.arange(4 * len(parameters) + 1) * number[0].size
     shape = (4 * len(parameters), scene.knots.size)
     return sparse.csr_array((entries.ravel(), columns, first), shape=shape)
+
+
+def _of_cut_sites(
+    parameters: Floats, layout: Layout, cut: Ints, factors: list[Floats], weight: Floats
+) -> Floats:
+    """Sum over the pixels that count, (site, 4, knot along y, knot along x).
+
+    Parameters
+    ----------
+    factors : list of array, shape (site, power, knot, pixel)
+        Gaussian times powers times hats, along y and x.
+    """
+    (n_cut, _, k_y, _), k_x = factors[0].shape, factors[1].shape[2]
+    along_y, along_x = (f.reshape(n_cut, 3 * f.shape[2], f.shape[3]) for f in factors)
+    windows = windows_of(weight, layout)
+    moments = np.empty((n_cut, 3, k_y, 3, k_x))
+    for chunk in chunks_of(layout, n_cut):
+        here = windows[layout.row[cut[chunk]], layout.column[cut[chunk]]]
+        product = np.matmul(np.matmul(along_y[chunk], here), np.swapaxes(along_x[chunk], 1, 2))
+        moments[chunk] = product.reshape(-1, 3, k_y, 3, k_x)
+    amplitude = parameters[:, AMPLITUDE, None, None]
+    by_place = amplitude * np.exp(-parameters[:, LOG_WIDTH, None, None])
+    entries = np.empty((n_cut, 4, k_y, k_x))
+    entries[:, 0] = moments[:, 0, :, 0]
+    entries[:, 1] = by_place * moments[:, 1, :, 0]
+    entries[:, 2] = by_place * moments[:, 0, :, 1]
+    entries[:, 3] = amplitude * (moments[:, 2, :, 0] + moments[:, 0, :, 2])
+    return entries
 
 
 def _knots_in_windows(hats: Floats, first: Ints, size: int) -> Ints:

@@ -32,6 +32,7 @@ from adatom.numerics.gaussians import (
     gaussian_curvature,
     gaussian_gradient,
     gaussian_overlaps,
+    gaussian_overlaps_in_windows,
     gaussian_profiles,
 )
 from adatom.numerics.least_squares import DAMPING_START, covariance_from_curvature, next_damping
@@ -59,6 +60,12 @@ _MAX_STEPS: Final = 60
 _START_STEPS: Final = 3
 # Smaller steps, in squared standard errors, leave the curvature as it was.
 _LARGE_STEP: Final = 0.3
+# In units of the noise.
+_HAIR: Final = 0.1
+# Damping of all sites after a step that was taken back as a whole.
+_RETREAT: Final = 0.05
+# A center farther outside the image than one width says nothing about the atom there.
+_RIM_IN_WIDTHS: Final = 1.0
 # The others do not wait for the last sites to arrive; those still far are flagged.
 _STRAGGLERS: Final = 0.03
 # Below a hundredth of the typical height there is no site.
@@ -152,6 +159,7 @@ def solve_jointly(
     background, stiffness = knot_curvature(scene, weight)
     background = sparse.csr_array(background + stiffness)
     n_pixels = _sums(layout, (weight > 0).astype(np.float64))
+    cut = _cut_sites(layout, n_pixels)
     freedom = np.maximum(n_pixels - parameters_in_windows(scene, layout), 1)
     least = _START_DAMPING if from_start else _LEAST_DAMPING
     damping = np.full(n_sites, DAMPING_START)
@@ -164,7 +172,9 @@ def solve_jointly(
         pull = float(np.median(noise)) / scene.spread**2
         if moved:
             curvature = _curvatures(scene, layout, weight)
-            normal = _assemble(scene, layout, curvature, pairs, background, pull, held=held)
+            normal = _assemble(
+                scene, layout, weight, curvature, pairs, cut, background, pull, held=held
+            )
         on_knots = scene.hats.along_y.T @ (weight * state.residual) @ scene.hats.along_x
         on_knots = on_knots.ravel() - stiffness @ scene.knots.ravel()
         equations = _Equations(normal, np.maximum(damping, least), pull)
@@ -173,7 +183,9 @@ def solve_jointly(
         scene.parameters = _within_bounds(before, before + step, scene)
         scene.knots = scene.knots + knot_step
         decrement = _decrement(scene.parameters - before, normal.curvature, noise)
-        then, damping = _accept(scene, layout, weight, state, before, knot_step, damping, pull)
+        then, damping = _accept(
+            scene, layout, weight, state, before, knot_step, damping, pull, noise
+        )
         large = float(np.mean(decrement > _LARGE_STEP))
         moved = held or (then is not state and large > _STRAGGLERS)
         state = then
@@ -276,8 +288,17 @@ def _joint_widening(scene: Scene, layout: Layout, solution: Solution, covariance
     background, stiffness = knot_curvature(scene, solution.weight)
     pull = float(np.median(solution.noise)) / scene.spread**2
     background = sparse.csr_array(background + stiffness)
+    cut = _cut_sites(layout, solution.n_pixels)
     normal = _assemble(
-        scene, layout, solution.curvature, solution.pairs, background, pull, held=False
+        scene,
+        layout,
+        solution.weight,
+        solution.curvature,
+        solution.pairs,
+        cut,
+        background,
+        pull,
+        held=False,
     )
     lone = _Equations(normal, np.zeros(len(covariance)), pull)
     sample = _far_apart(scene, layout)
@@ -350,11 +371,13 @@ def _accept(
     knot_step: Floats,
     damping: Floats,
     pull: float,
+    noise: Floats,
 ) -> tuple[State, Floats]:
     """Keep a step that lowers the cost; else take back the sites to blame, or all of it."""
     allowed = _total(state, before, pull) * (1 + 1e-9)
     then = _evaluate(scene, layout, weight)
-    better = then.site_cost <= state.site_cost * (1 + 1e-9)
+    # A site is not to blame for the hair by which its neighbors change its cost.
+    better = then.site_cost <= state.site_cost * (1 + 1e-9) + _HAIR * noise
     if _total(then, scene.parameters, pull) <= allowed:
         return then, next_damping(damping, better)
     damping = next_damping(damping, better)
@@ -364,7 +387,8 @@ def _accept(
         return then, damping
     scene.parameters = before
     scene.knots = scene.knots - knot_step
-    return state, np.maximum(damping, 1.0)
+    # Those to blame hold still in the next step, so that the others and the background may go.
+    return state, np.maximum(damping, np.where(better, _RETREAT, 1.0))
 
 
 def _decrement(step: Floats, curvature: Floats, noise: Floats) -> Floats:
@@ -414,11 +438,43 @@ def _overlaps(parameters: Floats, curvature: Floats, pairs: Ints) -> Floats:
     return overlaps
 
 
+def _cut_sites(layout: Layout, n_pixels: Floats) -> Ints:
+    """List the sites in whose windows pixels are missing."""
+    return np.flatnonzero(n_pixels < layout.shape[0] * layout.shape[1] - 0.5)
+
+
+def _mend_overlaps(
+    overlaps: Floats, scene: Scene, layout: Layout, weight: Floats, pairs: Ints, cut: Ints
+) -> None:
+    """Sum the overlaps with cut sites over the pixels that count.
+
+    Those of whole Gaussians with what is left of another make the joint
+    curvature indefinite, and steps at the border wild.
+    """
+    is_cut = np.zeros(len(scene.parameters), dtype=bool)
+    is_cut[cut] = True
+    wanted = np.flatnonzero(is_cut[pairs].any(axis=1))
+    windows = windows_of(weight, layout)
+    for chunk in chunks_of(layout, wanted.size):
+        i, j = pairs[wanted[chunk]].T
+        pixels = window_pixels(scene, layout, i)
+        first, second = scene.parameters[i], scene.parameters[j]
+        overlaps[wanted[chunk]] = gaussian_overlaps_in_windows(
+            first,
+            second,
+            gaussian_profiles(first, *pixels),
+            gaussian_profiles(second, *pixels),
+            windows[layout.row[i], layout.column[i]],
+        )
+
+
 def _assemble(
     scene: Scene,
     layout: Layout,
+    weight: Floats,
     curvature: Floats,
     pairs: Ints,
+    cut: Ints,
     background: sparse.csr_array,
     pull: float,
     *,
@@ -435,8 +491,10 @@ def _assemble(
     number = np.arange(4)
     blocks[:, number, number] = 1
     overlaps = _overlaps(scene.parameters, curvature, pairs)
+    _mend_overlaps(overlaps, scene, layout, weight, pairs, cut)
     overlaps *= scale[pairs[:, 0], :, None] * scale[pairs[:, 1], None, :]
-    coupling = site_knot_curvature(scene, layout, _mean_weight(scene.parameters, curvature))
+    mean_weight = _mean_weight(scene.parameters, curvature)
+    coupling = site_knot_curvature(scene, layout, mean_weight, cut, weight)
     coupling.data *= np.repeat(scale.ravel(), np.diff(coupling.indptr))
     return _Normal(
         curvature=curvature,
@@ -554,9 +612,11 @@ def _within_bounds(now: Floats, then: Floats, scene: Scene) -> Floats:
     width = np.exp(now[:, LOG_WIDTH])
     move = _shortened(then[:, [Y, X]] - now[:, [Y, X]], 0.75 * width)
     shift = _shortened(now[:, [Y, X]] + move - scene.start, scene.max_shift)
-    then[:, [Y, X]] = scene.start + shift
+    rim = _RIM_IN_WIDTHS * width[:, None]
+    then[:, [Y, X]] = np.clip(scene.start + shift, scene.lowest - rim, scene.highest + rim)
     lowest = np.maximum(0.3 * now[:, AMPLITUDE], LEAST_AMPLITUDE)
-    then[:, AMPLITUDE] = np.maximum(then[:, AMPLITUDE], lowest)
+    highest = 3 * np.maximum(now[:, AMPLITUDE], 1.0)
+    then[:, AMPLITUDE] = np.clip(then[:, AMPLITUDE], lowest, highest)
     change = np.clip(then[:, LOG_WIDTH] - now[:, LOG_WIDTH], -0.35, 0.35)
     low, high = scene.log_width - WIDTH_RANGE, scene.log_width + WIDTH_RANGE
     then[:, LOG_WIDTH] = np.clip(now[:, LOG_WIDTH] + change, low, high)

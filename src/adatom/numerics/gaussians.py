@@ -167,6 +167,43 @@ def gaussian_overlaps(first: Floats, second: Floats, /) -> Floats:
     widths = np.exp(first[:, LOG_WIDTH]), np.exp(second[:, LOG_WIDTH])
     along_y = _integrals(first[:, Y], second[:, Y], *widths)
     along_x = _integrals(first[:, X], second[:, X], *widths)
+    moments = along_y[:, :, None, None] * along_x[None, None]
+    return _overlaps_of_moments(moments, first, second)
+
+
+def gaussian_overlaps_in_windows(
+    first: Floats, second: Floats, own: Profiles, other: Profiles, weight: Floats, /
+) -> Floats:
+    """Give ``J_i^T W J_j`` of pairs of Gaussians, summed over pixels of a window.
+
+    Parameters
+    ----------
+    first, second : array, shape (pair, 4 or 5)
+    own, other : Profiles
+        Of the first and of the second in the same windows.
+    weight : array, shape (pair, row, column)
+
+    Returns
+    -------
+    array, shape (pair, 4, 4)
+    """
+    along_y, along_x = (
+        (_powers(t, along, 3)[:, :, None] * _powers(s, beside, 3)[:, None]).reshape(
+            len(first), 9, t.shape[1]
+        )
+        for t, along, s, beside in (
+            (own.v, own.along_y, other.v, other.along_y),
+            (own.u, own.along_x, other.u, other.along_x),
+        )
+    )
+    moments = np.matmul(np.matmul(along_y, weight), np.swapaxes(along_x, 1, 2))
+    return _overlaps_of_moments(
+        np.moveaxis(moments, 0, -1).reshape(3, 3, 3, 3, len(first)), first, second
+    )
+
+
+def _overlaps_of_moments(moments: Floats, first: Floats, second: Floats) -> Floats:
+    """Combine sums of v^k v'^l u^m u'^n g g', (3, 3, 3, 3, pair), to (pair, 4, 4)."""
     # Powers of v and u that make up the derivative after each parameter.
     terms = {AMPLITUDE: [(0, 0)], Y: [(1, 0)], X: [(0, 1)], LOG_WIDTH: [(2, 0), (0, 2)]}
     overlaps = np.zeros((len(first), 4, 4))
@@ -174,12 +211,11 @@ def gaussian_overlaps(first: Floats, second: Floats, /) -> Floats:
         for b, others in terms.items():
             for v, u in own:
                 for other_v, other_u in others:
-                    overlaps[:, a, b] += along_y[v, other_v] * along_x[u, other_u]
-    for gaussians, width, axis in ((first, widths[0], 2), (second, widths[1], 1)):
+                    overlaps[:, a, b] += moments[v, other_v, u, other_u]
+    for gaussians, axis in ((first, 2), (second, 1)):
         amplitude = gaussians[:, AMPLITUDE]
-        factor = np.stack(
-            [np.ones_like(amplitude), amplitude / width, amplitude / width, amplitude], axis=1
-        )
+        by_place = amplitude * np.exp(-gaussians[:, LOG_WIDTH])
+        factor = np.stack([np.ones_like(amplitude), by_place, by_place, amplitude], axis=1)
         overlaps *= np.expand_dims(factor, axis)
     return overlaps
 
