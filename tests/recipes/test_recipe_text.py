@@ -105,6 +105,20 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_recipe(tmp_path / "nothing.toml")
 
 
+def test_a_file_that_is_no_text_is_told_to_be_no_recipe(tmp_path: Path) -> None:
+    (tmp_path / "image.npy").write_bytes(b"\x93NUMPY")
+    with pytest.raises(RecipeError, match="Name the recipe first, then the files"):
+        read_recipe(tmp_path / "image.npy")
+
+
+def test_a_mark_of_the_encoding_and_line_ends_of_windows_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "windows.toml"
+    file.write_bytes(
+        b"\xef\xbb\xbf" + b'title = "Windows"\r\n[inputs]\r\nimage = "io.read_image"\r\n'
+    )
+    assert read_recipe(file).title == "Windows"
+
+
 def test_an_empty_recipe_is_refused() -> None:
     with pytest.raises(RecipeError, match="neither inputs nor steps"):
         parse_recipe("title = 'x'\n")

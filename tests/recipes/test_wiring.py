@@ -125,6 +125,10 @@ def test_a_recipe_that_fits_has_no_problem() -> None:
             "line 4, [a]: trial.brighten takes 2 data (image, mask), found 3",
         ),
         (
+            '[a]\ndo = "report.write_report(image)"',
+            "line 4, [a]: report.write_report is no step: its annotations cannot be read at run",
+        ),
+        (
             '[a]\ndo = "trial.no_step(image)"',
             (
                 "line 4, [a]: trial.no_step is no step: `image` stands neither before `/` "

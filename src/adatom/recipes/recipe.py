@@ -110,7 +110,8 @@ def read_recipe(path: str | Path, /) -> Recipe:
     """
     file = Path(path)
     try:
-        text = file.read_text(encoding="utf-8")
+        # Some editors begin a file with a mark of its encoding.
+        text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
         msg = f"cannot read the recipe {file}: {error.strerror or error}"
         raise RecipeError(msg) from error

@@ -122,11 +122,16 @@ def step_from_function(function: Any, /, *, name: str) -> Step:  # noqa: ANN401 
     Raises
     ------
     RecipeError
-        If its data do not stand before ``/`` and its settings after ``*``.
+        If its data do not stand before ``/`` and its settings after ``*``, or
+        its annotations name what is imported for type checkers only.
     """
     signature = inspect.signature(function)
-    # Annotations may name what only exists at run time; kinds are in the extras.
-    hints = typing.get_type_hints(function, include_extras=True)
+    try:
+        # The kinds are in the extras.
+        hints = typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        msg = f"{name} is no step: its annotations cannot be read at run time ({error})"
+        raise RecipeError(msg) from error
     data, settings = [], {}
     for parameter in signature.parameters.values():
         made = Parameter(parameter.name, hints.get(parameter.name, Any), parameter.default)
