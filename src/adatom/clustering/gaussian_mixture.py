@@ -50,7 +50,8 @@ def fit_gaussian_mixture(
     impurities or patches of contamination do not distort the classes.
 
     Many features (patches, spectra) are first projected on the principal
-    components that rise above the noise, found exactly in one pass.
+    components that rise above the noise, found exactly in one pass; where
+    both features and rows are more than 2048, from a stratified sample.
 
     Parameters
     ----------
