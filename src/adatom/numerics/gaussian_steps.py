@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -352,12 +353,16 @@ def _curvatures(scene: Scene, layout: Layout, weight: Floats) -> Floats:
 
 
 def _sums(layout: Layout, values: Floats) -> Floats:
-    """Sum an image over each window, by running sums along its rows."""
-    running = np.zeros((values.shape[0], values.shape[1] + 1))
-    np.cumsum(values, axis=1, out=running[:, 1:])
-    rows = layout.row[:, None] + np.arange(layout.shape[0])
-    left = layout.column[:, None]
-    sums: Floats = np.sum(running[rows, left + layout.shape[1]] - running[rows, left], axis=1)
+    """Sum an image over each window, by the sums of all pixels above and to the left."""
+    running = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
+    np.cumsum(values, axis=1, out=running[1:, 1:])
+    # Row by row, which memory likes better than a cumulative sum along columns.
+    for above, below in pairwise(running):
+        np.add(above, below, out=below)
+    top, left = layout.row, layout.column
+    bottom, right = top + layout.shape[0], left + layout.shape[1]
+    sums: Floats = running[bottom, right] - running[top, right]
+    sums -= running[bottom, left] - running[top, left]
     # Rounding may leave a hair below nothing.
     return np.maximum(sums, 0.0)
 
