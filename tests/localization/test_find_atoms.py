@@ -178,3 +178,11 @@ def test_a_bright_impurity_carries_one_mark(seed: int) -> None:
     silicon = positions(truth.isel(site=np.flatnonzero(seen)))
     near = cKDTree(points).query_ball_point(silicon, 0.5 * found.attrs["spacing"])
     assert [len(marks) for marks in near] == [1] * len(silicon)
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e-6, 1e12, 1e30])
+def test_the_unit_of_the_image_does_not_matter(factor: float) -> None:
+    image = simulated("square", 12.0, 8.0, size=96).image.astype(float)
+    plain, scaled = find_atoms(image), find_atoms((image * factor).assign_attrs(image.attrs))
+    np.testing.assert_allclose(positions(scaled), positions(plain), atol=1e-3)
+    np.testing.assert_allclose(scaled["amplitude"], plain["amplitude"] * factor, rtol=1e-2)

@@ -168,7 +168,7 @@ class Evidence(NamedTuple):
 def pixels_of_image(
     image: Image, regions: Mask | None, /, *, contrast: Literal["bright", "dark"]
 ) -> Grid:
-    """Give the values about zero with bright peaks; what is not to be used is put to zero."""
+    """Give the values about zero, in units of their spread, with bright peaks; zero if unusable."""
     values = np.asarray(image.values)
     usable = np.isfinite(values)
     if regions is not None:
@@ -180,8 +180,11 @@ def pixels_of_image(
     if not usable.any():
         msg = "no pixel of the image is finite and within regions: nothing can be found"
         raise NoLatticeError(msg)
-    values = np.where(usable, values - values[usable].mean(dtype=float), 0.0).astype(np.float32)
-    return values if contrast == "bright" else -values
+    # In units of their spread, since squares of 1e-30 and 1e30 leave the range of float32.
+    centered = values - values[usable].mean(dtype=float)
+    spread = float(centered[usable].std(dtype=float)) or 1.0
+    scaled = np.where(usable, centered / spread, 0.0).astype(np.float32)
+    return scaled if contrast == "bright" else -scaled
 
 
 def find_peaks(
