@@ -26,7 +26,7 @@ from adatom.units import Length, length_from_setting
 _NOWHERE: Final = -1e9
 
 
-def site_patches(image: Image, sites: Sites, /, *, size: Length = "3 d") -> Features:
+def site_patches(image: Image, sites: Sites, /, *, size: Length = "2 d") -> Features:
     """Cut the image around each site, centered between pixels.
 
     The image is interpolated by a cubic spline, so that the center of every
@@ -42,9 +42,10 @@ def site_patches(image: Image, sites: Sites, /, *, size: Length = "3 d") -> Feat
         In the unit of the image.
     size : length
         Height and width of a patch, rounded to the nearest odd number of
-        pixels. By default three nearest-neighbor distances: the site, and its
-        nearest neighbors with their whole width. Take more where a building
-        block is larger, such as an impurity with its second shell (5 d).
+        pixels. By default two nearest-neighbor distances: the site, and its
+        nearest neighbors as far as their centers, which is as far as one
+        defect should reach. Take more where a building block is larger, such
+        as an impurity with its second shell (5 d).
 
     Returns
     -------

@@ -24,7 +24,7 @@ contrast = "bright"      # "dark" where atoms are darker than what lies between 
 # What each atom and its surroundings look like: the image around it.
 [patches]
 do = "descriptors.site_patches(image, atoms)"
-size = "3 d"             # edge of the square around each atom
+size = "2 d"             # edge of the square around each atom
 
 # How many kinds of surroundings are there? It may be one.
 [choice]
