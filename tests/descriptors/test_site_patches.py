@@ -104,11 +104,11 @@ def test_float32_is_kept_and_integers_stay_exact(given: Any, kept: Any) -> None:
     assert np.allclose(patches.values, 3, atol=1e-6)
 
 
-def test_the_size_is_three_spacings_unless_said_otherwise() -> None:
-    sites = sites_from_positions([15.0], [15.0], unit="nm", spacing=3.0)
+def test_the_size_is_two_spacings_unless_said_otherwise() -> None:
+    sites = sites_from_positions([15.0], [15.0], unit="nm", spacing=4.5)
     patches = site_patches(image_of((31, 31)), sites)
     assert patches.attrs["patch_shape"] == [9, 9]
-    assert patches.attrs["spacing"] == 3.0
+    assert patches.attrs["spacing"] == 4.5
     with pytest.raises(UnitError, match="in nearest-neighbor distances"):
         site_patches(image_of((31, 31)), sites_from_positions([15.0], [15.0], unit="nm"))
 

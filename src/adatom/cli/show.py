@@ -71,5 +71,8 @@ def _what(value: Any) -> str:  # noqa: ANN401 -- any result
     kind = kind_of_data(value)
     if kind is None:
         return type(value).__name__
+    counted = {"Sites": "site", "Table": "row"}.get(kind.name)
+    if counted:
+        return f"{kind.name} of {value.sizes[counted]}"
     sizes = getattr(value, "sizes", {})
     return f"{kind.name} {', '.join(f'{dim} {size}' for dim, size in sizes.items())}".strip()
