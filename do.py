@@ -36,7 +36,11 @@ PARTS = {
 CHECKS = {
     "format": ["-m", "ruff", "format", "--check", "."],
     "lint": ["-m", "ruff", "check", "."],
-    "imports": ["-c", "import sys; from importlinter.cli import lint_imports_command as c; c()"],
+    "imports": [
+        "-c",
+        "from importlinter.cli import lint_imports_command as lint; lint()",
+        "--no-cache",
+    ],
     "types": ["-m", "mypy"],
     "tests": ["-m", "pytest", "-n", "2", "--dist", "worksteal"],
 }

@@ -59,6 +59,6 @@ def demo(out: str | Path = "runs/demo") -> Path:
     out : str or Path
         Folder of the run; results already there are used again.
     """
-    from adatom.recipes import run_demo
-
-    return run_demo(out)
+    # Named, not imported: everything below imports this package for its version.
+    report: Path = import_module("adatom.recipes").run_demo(out)
+    return report
