@@ -22,7 +22,7 @@ from adatom.schema import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import xarray as xr
 
@@ -173,12 +173,17 @@ def summary_sentences(lineage: Lineage, /) -> list[str]:
         for mask in lineage.of_kind(MASK)
         if not mask.step.step.startswith("simulation.")
     ]
-    sentences += [_choice_sentence(table.value) for table in choices(lineage)]
-    classes = clusterings(lineage)
-    for result in classes:
-        name = f"{result.name}: " if len(classes) > 1 else ""
-        sentences.append(f"{name}{_class_sentence(result.value)}")
+    sentences += _named_sentences(choices(lineage), _choice_sentence)
+    sentences += _named_sentences(clusterings(lineage), _class_sentence)
     return sentences + _score_sentences(lineage)
+
+
+def _named_sentences(results: list[Result], sentence: Callable[[Any], str]) -> list[str]:
+    """Tell results one by one, with their names where there are several."""
+    named = len(results) > 1
+    return [
+        f"{one.name}: {sentence(one.value)}" if named else sentence(one.value) for one in results
+    ]
 
 
 def clusterings(lineage: Lineage, /) -> list[Result]:
