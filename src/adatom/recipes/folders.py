@@ -13,8 +13,8 @@ from typing import Any, Final
 import adatom
 from adatom.errors import StoreError
 from adatom.recipes.cache import ResultStore
-from adatom.recipes.items import Pass
 from adatom.recipes.measuring import machine, now
+from adatom.recipes.passes import Pass
 from adatom.recipes.sources import Source
 from adatom.recipes.steps import find_step
 from adatom.recipes.threads import one_blas_thread

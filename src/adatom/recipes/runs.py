@@ -23,16 +23,9 @@ from adatom.recipes.folders import (
     write_failed_item,
     write_item,
 )
-from adatom.recipes.items import (
-    Job,
-    Outcome,
-    Pass,
-    StepFailedError,
-    find_job,
-    outcome_of_pass,
-    run_job,
-)
+from adatom.recipes.items import Job, Outcome, find_job, outcome_of_pass, run_job
 from adatom.recipes.measuring import machine, measured, now
+from adatom.recipes.passes import Pass, StepFailedError
 from adatom.recipes.pool import run_jobs
 from adatom.recipes.recipe import Recipe, change_settings, set_seed
 from adatom.recipes.shipped import find_recipe
