@@ -138,10 +138,45 @@ def _spectral_map_rule(data: object) -> list[str]:
         return [f"found {type(data).__name__}, need xarray.DataArray"]
     if data.ndim != 3 or data.dims[:2] != ("y", "x"):
         return [f"found dims {tuple(data.dims)}, need ('y', 'x', <what is measured>)"]
-    channel = data.dims[-1]
-    wrong = _features_rule(data) + _space_axes(data)
-    if channel not in data.coords or "units" not in data.coords[channel].attrs:
-        wrong.append(f"coordinate {channel!r} is missing or has no unit")
+    return _features_rule(data) + _space_axes(data) + _measured_axis(data, str(data.dims[-1]))
+
+
+def _measured_axis(data: xr.DataArray, dim: str) -> list[str]:
+    if dim not in data.coords or "units" not in data.coords[dim].attrs:
+        return [f"coordinate {dim!r} is missing or has no unit"]
+    return []
+
+
+def _spectra_rule(data: object) -> list[str]:
+    if not isinstance(data, xr.DataArray):
+        return [f"found {type(data).__name__}, need xarray.DataArray"]
+    if data.ndim != 2 or data.dims[0] in {"y", "x"}:
+        return [f"found dims {tuple(data.dims)}, need ('site', <what is measured>)"]
+    wrong = _features_rule(data) + _measured_axis(data, str(data.dims[1]))
+    if data.dims[0] != "site":
+        wrong += _measured_axis(data, str(data.dims[0]))
+    return wrong
+
+
+def _diffraction_map_rule(data: object) -> list[str]:
+    wrong = _array_of_dims(data, ("y", "x", "k_y", "k_x"))
+    if wrong:
+        return wrong
+    array: xr.DataArray = data  # type: ignore[assignment]
+    wrong = _real_numbers(array) + _space_axes(array)
+    return wrong + _measured_axis(array, "k_y") + _measured_axis(array, "k_x")
+
+
+def _force_curves_rule(data: object) -> list[str]:
+    if not isinstance(data, xr.Dataset):
+        return [f"found {type(data).__name__}, need xarray.Dataset"]
+    dims = ("site", "segment", "sample")
+    channels = [str(name) for name, variable in data.data_vars.items() if variable.dims == dims]
+    if not channels:
+        return [f"no variable with dims {dims}"]
+    wrong = [f"{n!r} has no unit" for n in channels if "units" not in data[n].attrs]
+    if "segment" not in data.coords:
+        wrong.append("no coordinate 'segment' with the names of the segments")
     return wrong
 
 
@@ -198,6 +233,21 @@ SPECTRAL_MAP: Final = Kind(
     "a real DataArray (y, x, energy or bias or wavenumber ...) with units on every axis",
     _spectral_map_rule,
 )
+SPECTRA: Final = Kind(
+    "Spectra",
+    "a real DataArray (site, energy or bias ...) with units, or (time, ...) of a streak image",
+    _spectra_rule,
+)
+DIFFRACTION_MAP: Final = Kind(
+    "DiffractionMap",
+    "a real DataArray (y, x, k_y, k_x): a diffraction pattern at every pixel",
+    _diffraction_map_rule,
+)
+FORCE_CURVES: Final = Kind(
+    "ForceCurves",
+    "a Dataset of channels (site, segment, sample) with units, NaN where a segment is shorter",
+    _force_curves_rule,
+)
 MASK: Final = Kind("Mask", "a boolean DataArray (y, x) or (frame, y, x)", _mask_rule)
 SITES: Final = Kind(
     "Sites", "a Dataset along 'site' with coordinates y and x and their unit", _sites_rule
@@ -206,7 +256,7 @@ FEATURES: Final = Kind(
     "Features",
     "a real DataArray whose last dim is what is measured and whose other dims say where",
     _features_rule,
-    also=(SPECTRAL_MAP,),
+    also=(SPECTRAL_MAP, SPECTRA),
 )
 CLASSES: Final = Kind(
     "Classes", "a Dataset with integer 'label' and perhaps 'probability'", _classes_rule
@@ -214,11 +264,17 @@ CLASSES: Final = Kind(
 TABLE: Final = Kind("Table", "a Dataset along 'row'", _table_rule)
 STRUCTURE: Final = Kind("Structure", "ASE Atoms", _structure_rule)
 
-KINDS: Final = (IMAGE, MOVIE, SPECTRAL_MAP, MASK, SITES, FEATURES, CLASSES, TABLE, STRUCTURE)
+KINDS: Final = (
+    IMAGE, MOVIE, SPECTRAL_MAP, SPECTRA, DIFFRACTION_MAP, FORCE_CURVES, MASK, SITES, FEATURES,
+    CLASSES, TABLE, STRUCTURE,
+)  # fmt: skip
 
 Image = Annotated[xr.DataArray, IMAGE]
 Movie = Annotated[xr.DataArray, MOVIE]
 SpectralMap = Annotated[xr.DataArray, SPECTRAL_MAP]
+Spectra = Annotated[xr.DataArray, SPECTRA]
+DiffractionMap = Annotated[xr.DataArray, DIFFRACTION_MAP]
+ForceCurves = Annotated[xr.Dataset, FORCE_CURVES]
 Mask = Annotated[xr.DataArray, MASK]
 Sites = Annotated[xr.Dataset, SITES]
 Features = Annotated[xr.DataArray, FEATURES]
@@ -240,7 +296,10 @@ def kind_of_annotation(annotation: object, /) -> Kind | None:
 def kind_of_data(data: object, /) -> Kind | None:
     """Find the most particular kind that `data` is of, if any."""
     # Classes of sites keep the places of their sites, and so look like sites too.
-    order = (CLASSES, SITES, TABLE, MASK, IMAGE, MOVIE, SPECTRAL_MAP, FEATURES, STRUCTURE)
+    order = (
+        CLASSES, FORCE_CURVES, SITES, TABLE, MASK, IMAGE, MOVIE, SPECTRAL_MAP, DIFFRACTION_MAP,
+        SPECTRA, FEATURES, STRUCTURE,
+    )  # fmt: skip
     return next((kind for kind in order if kind.fits(data)), None)
 
 

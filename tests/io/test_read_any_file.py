@@ -34,8 +34,6 @@ Array = np.ndarray[Any, Any]
         ("a.json", b'{"a": 1}', "it is JSON text. Give the array file"),
         ("a.tif", b"<!DOCTYPE html><p>", "it is a web page. The download gave a page"),
         ("a.pdf", b"%PDF-1.4", "it is a PDF document"),
-        ("a.mp4", b"\x00\x00\x00\x18ftypisom", "it is a video. Export its frames"),
-        ("a.sxm", b":NANONIS_VERSION:", r"does not read Nanonis files \(\.sxm\).*Gwyddion"),
         ("a.zip", b"PK\x03\x04 nonsense", "table of contents is damaged"),
         ("a.gz", b"\x1f\x8b\x08", "gzip-compressed. Unpack it first"),
         ("a.emd", b"\x89HDF\r\n\x1a\n", "cannot read 'a.emd'"),

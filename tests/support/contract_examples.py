@@ -119,6 +119,19 @@ EXAMPLES: Mapping[str, Callable[[], Example]] = {
 }
 
 READERS = frozenset(
-    f"io.read_{what}" for what in ("contents", "image", "label_image", "movie", "spectral_map")
+    f"io.read_{what}"
+    for what in (
+        "contents",
+        "diffraction_map",
+        "force_curves",
+        "image",
+        "label_image",
+        "movie",
+        "sites",
+        "spectra",
+        "spectral_map",
+        "structure",
+        "table",
+    )
 )
 """Steps that take files: tests/io holds them to their part of the contract."""

@@ -1,21 +1,32 @@
-"""Files -> kinds of data.
+"""Files <-> kinds of data.
 
-==================== ==================================================
-`read_image`         an `Image` from any file that holds one
-`read_movie`         a `Movie`, lazily
-`read_spectral_map`  a `SpectralMap`, lazily
-`read_label_image`   a class map drawn by an expert, as integers
-`read_contents`      what a file holds, without reading its arrays
-`list_formats`       which files are read, and by what
-==================== ==================================================
+====================== ==================================================
+`read_image`           an `Image` from any file that holds one
+`read_movie`           a `Movie`, lazily
+`read_spectral_map`    a `SpectralMap`, lazily
+`read_diffraction_map` a `DiffractionMap` (4D-STEM), lazily
+`read_spectra`         `Spectra`: alone, along a line, in time, anywhere
+`read_force_curves`    `ForceCurves` in segments
+`read_sites`           `Sites`: positions, boxes, tracks
+`read_table`           a `Table`
+`read_structure`       a `Structure`
+`read_label_image`     a class map drawn by an expert, as integers
+`read_contents`        what a file holds, without reading its arrays
+`list_formats`         which files are read, and by what
+====================== ==================================================
 
-Modules: `reading` holds these steps; `sniffing` and `formats` find the format;
-`rosetta`, `tif`, `numpy_files`, `hdf5`, `pictures` read one family each into
-the form of `signals`, `metadata` and `sidecar` add what is known beside the
-numbers; `layout` tells y, x, frame and channel; `kinds` and `labels` make kinds
-of data, with `calibration` for axes, `values` for numbers and `draft` for what
-they share; `guard` turns whatever goes wrong into one `ReadError`;
-`companions` lists the files that a reading depends on; `store` keeps results.
+Modules: `reading`, `reading_spectra`, `reading_tables` and `contents` hold
+these steps. `opening` opens a file as the first of the `formats` that claim it
+(`claims`) and can read it; `sniffing` says what helps where none does;
+`extensions` adds the formats of other packages. One module a family of formats
+(`rosetta`, `tif`, `numpy_files`, `hdf5`, `pictures` ...) reads the parts of a
+file into the forms of `signals`, with `lazy` arrays; `metadata` and `sidecar`
+add what is known beside the numbers. `choosing` picks a part, `layout` tells y,
+x, frame and channel; `kinds`, `spectra_kinds`, `curves`, `tables` and `labels`
+make kinds of data, with `calibration` for axes, `values` for numbers and
+`draft` for what they share. `guard` turns whatever goes wrong into one
+`ReadError`; `companions` lists the files that a reading depends on; `store`
+keeps results.
 """
 
 from __future__ import annotations
@@ -25,22 +36,49 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.io.contents import list_formats, read_contents
+    from adatom.io.formats import Format
     from adatom.io.reading import (
-        list_formats,
-        read_contents,
+        read_diffraction_map,
         read_image,
         read_label_image,
         read_movie,
         read_spectral_map,
     )
+    from adatom.io.reading_spectra import read_force_curves, read_spectra
+    from adatom.io.reading_tables import read_sites, read_structure, read_table
 
 __all__ = [
+    "Format",
     "list_formats",
     "read_contents",
+    "read_diffraction_map",
+    "read_force_curves",
     "read_image",
     "read_label_image",
     "read_movie",
+    "read_sites",
+    "read_spectra",
     "read_spectral_map",
+    "read_structure",
+    "read_table",
 ]
 
-__getattr__, __dir__ = lazy_names(__name__, dict.fromkeys(__all__, "reading"))
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Format": "formats",
+        "list_formats": "contents",
+        "read_contents": "contents",
+        "read_diffraction_map": "reading",
+        "read_force_curves": "reading_spectra",
+        "read_image": "reading",
+        "read_label_image": "reading",
+        "read_movie": "reading",
+        "read_sites": "reading_tables",
+        "read_spectra": "reading_spectra",
+        "read_spectral_map": "reading",
+        "read_structure": "reading_tables",
+        "read_table": "reading_tables",
+    },
+)

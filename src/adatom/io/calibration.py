@@ -156,9 +156,9 @@ def axis_values(
     return np.asarray(values, dtype=float)
 
 
-def channel_axis(draft: Draft, size: int) -> tuple[Any, str]:
+def channel_axis(draft: Draft, size: int, *, position: int) -> tuple[Any, str]:
     """Give the values of the measured axis in the unit of the house."""
-    axis = draft.axis(2)
+    axis = draft.axis(position)
     values = axis_values(draft, axis, size, sweep=draft.layout.channel == "bias")
     text = axis.unit.strip()
     if not text:

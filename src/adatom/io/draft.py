@@ -24,6 +24,7 @@ class Draft:
     signal: RawSignal
     layout: Layout
     notes: list[str] = field(default_factory=list)
+    affine: tuple[float, float, float, float] | None = None
 
     @property
     def path(self) -> Path:
@@ -72,7 +73,7 @@ def ordered(draft: Draft, values: Any) -> Any:  # noqa: ANN401 -- numpy or dask
 def attributes(draft: Draft, unit: str, more: dict[str, Any]) -> dict[str, Any]:
     """Give what is kept with the values: unit, source, metadata and notes."""
     attrs: dict[str, Any] = {"units": unit, "source": draft.path.name}
-    if len(draft.file.signals) > 1:
+    if len(draft.file.parts) > 1:
         attrs["dataset"] = draft.signal.name
     attrs.update(draft.signal.metadata)
     attrs.update(more)

@@ -1,76 +1,179 @@
-"""Which families of files are read, and by which module."""
+"""Which formats are read, by which module, and how each is told from the others."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
-from adatom.io.guard import read_error, reading
-from adatom.io.sidecar import with_sidecar
-from adatom.io.sniffing import family_of_file
+from adatom.io.claims import (
+    Beginning,
+    Claim,
+    both,
+    either,
+    ending,
+    hdf5_with,
+    holds_at,
+    member,
+    never,
+    starts_with,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from adatom.io.signals import RawFile
 
+Proof = Literal["real files", "written files"]
+"""What the tests of a reader read: files of instruments, or only files that the tests write."""
+
 
 @dataclass(frozen=True)
-class Family:
-    """A family of formats.
+class Format:
+    """A format: who claims which files, and who reads them.
 
     Attributes
     ----------
     name : str
         What it is called.
     endings : str
-        Usual endings of its files.
+        Usual endings of its files, ".dm3 .dm4".
     holds : str
         Kinds of data that are read from it.
-    module : str
-        Module of this package whose ``read_signals(path, family)`` reads it.
     reader : str
         Who does the work, for `adatom formats`.
+    read : str or callable
+        Module of this package whose ``read_parts(path, key)`` reads it, or,
+        of other packages, a function ``(path) -> RawFile``.
+    claims : callable
+        Tells by its content whether a file is of this format.
+    by_ending : bool
+        Whether a file whose content nobody claims is tried by its ending.
+    proof : {"real files", "written files"}
+        What it is tested on.
+    general : bool
+        Whether it is asked after all others, as plain HDF5 is, since files
+        of other formats look like it.
     """
 
     name: str
     endings: str
     holds: str
-    module: str
     reader: str
+    read: str | Callable[[Path], RawFile]
+    claims: Claim = never
+    by_ending: bool = False
+    proof: Proof = "written files"
+    general: bool = False
 
 
 _ALL: Final = "image, movie, spectral map"
+_RSCIIO: Final = "RosettaSciIO"
 
-FAMILIES: Final = {
-    "dm": Family("DigitalMicrograph", ".dm3 .dm4", _ALL, "rosetta", "RosettaSciIO"),
-    "hspy": Family("HyperSpy HDF5", ".hspy .hdf5", _ALL, "rosetta", "RosettaSciIO"),
-    "zspy": Family("HyperSpy Zarr", ".zspy", _ALL, "rosetta", "RosettaSciIO"),
-    "emd": Family("Velox, NCEM and Prismatic EMD", ".emd", _ALL, "rosetta", "RosettaSciIO"),
-    "mrc": Family("MRC", ".mrc", "image, movie", "rosetta", "RosettaSciIO"),
-    "ser": Family("TIA", ".ser .emi", _ALL, "rosetta", "RosettaSciIO"),
-    "tif": Family("TIFF", ".tif .tiff", "image, movie", "tif", "RosettaSciIO, tifffile"),
-    "npy": Family("NumPy array", ".npy", _ALL, "numpy_files", "adatom"),
-    "npz": Family("NumPy archive", ".npz", _ALL, "numpy_files", "adatom"),
-    "hdf5": Family("HDF5", ".h5 .hdf5", _ALL, "hdf5", "adatom, h5py"),
-    "graphene": Family("AICrystallographer HDF5", ".hdf5", "image", "hdf5", "adatom, h5py"),
-    "picture": Family("Picture", ".png .jpg", "image", "pictures", "Pillow"),
-}
+FORMATS: Final[dict[str, Format]] = {
+    # Electron microscopy, most of it by RosettaSciIO.
+    "dm": Format(
+        "DigitalMicrograph", ".dm3 .dm4", f"{_ALL}, spectra", _RSCIIO, "rosetta",
+        starts_with(b"\x00\x00\x00\x03", b"\x00\x00\x00\x04"), proof="real files",
+    ),
+    "hspy": Format(
+        "HyperSpy HDF5", ".hspy .hdf5", f"{_ALL}, spectra", _RSCIIO, "rosetta",
+        hdf5_with("@file_format", "Experiments"), proof="real files",
+    ),
+    "zspy": Format(
+        "HyperSpy Zarr", ".zspy", f"{_ALL}, spectra", _RSCIIO, "rosetta",
+        either(member(".zgroup", "zarr.json"), lambda file: file.path.is_dir() and (
+            (file.path / ".zgroup").exists() or (file.path / "zarr.json").exists())),
+        by_ending=True, proof="real files",
+    ),
+    "emd": Format(
+        "Velox, NCEM and Prismatic EMD", ".emd", f"{_ALL}, spectra", _RSCIIO, "rosetta",
+        either(
+            both(lambda file: file.is_hdf5, ending(".emd")),
+            hdf5_with("@version_major"),
+            hdf5_with("Version", "Data"),
+        ),
+        proof="real files",
+    ),
+    "mrc": Format(
+        "MRC", ".mrc", "image, movie", _RSCIIO, "rosetta",
+        holds_at(208, b"MAP ", b"MAP\x00"), by_ending=True, proof="real files",
+    ),
+    "ser": Format(
+        "TIA", ".ser .emi", f"{_ALL}, spectra", _RSCIIO, "rosetta",
+        either(starts_with(b"II\x97\x01"), starts_with(b"JL")), by_ending=True,
+        proof="real files",
+    ),
+    # Of everyone.
+    "npy": Format(
+        "NumPy array", ".npy", f"{_ALL}, spectra", "adatom", "numpy_files",
+        starts_with(b"\x93NUMPY"), proof="real files",
+    ),
+    "npz": Format(
+        "NumPy archive", ".npz", f"{_ALL}, spectra", "adatom", "numpy_files",
+        lambda file: bool(file.members) and all(n.endswith(".npy") for n in file.members),
+        proof="real files",
+    ),
+    "picture": Format(
+        "Picture", ".png .jpg", "image", "Pillow", "pictures",
+        starts_with(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"), proof="real files",
+    ),
+    "tif": Format(
+        "TIFF", ".tif .tiff", "image, movie", "RosettaSciIO, tifffile", "tif",
+        starts_with(b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"), proof="real files",
+        general=True,
+    ),
+    "graphene": Format(
+        "AICrystallographer HDF5", ".hdf5", "image", "adatom, h5py", "hdf5",
+        either(hdf5_with("nn_input"), hdf5_with("image_data", "metadata")), proof="real files",
+    ),
+    "hdf5": Format(
+        "HDF5", ".h5 .hdf5", f"{_ALL}, spectra", "adatom, h5py", "hdf5",
+        lambda file: file.is_hdf5, proof="real files", general=True,
+    ),
+}  # fmt: skip
+"""Formats by key; earlier ones are asked first."""
 
 
-def open_file(path: str | Path, /) -> RawFile:
-    """Find out what a file holds; arrays are read when they are needed."""
-    from pathlib import Path
+def claimants(beginning: Beginning, /) -> list[str]:
+    """List the formats that claim a file, the surest first.
 
-    place = Path(path)
-    family = family_of_file(place)
-    if family == "hdf5":
-        with reading(place):
-            family = import_module("adatom.io.hdf5").dialect_of_file(place)
-    with reading(place):
-        module = import_module(f"adatom.io.{FAMILIES[family].module}")
-        found: RawFile = with_sidecar(module.read_signals(place, family))
-        if all(0 in signal.shape for signal in found.signals):
-            raise read_error(place, "it holds no numbers", "Check that the measurement was saved")
+    Those whose content says so come before those that go by the ending, and
+    particular formats before general ones. A claim that fails on a damaged
+    file is no claim.
+    """
+    known = all_formats()
+    by_content = [key for key, one in known.items() if _claims(one, beginning)]
+    by_ending = [
+        key
+        for key, one in known.items()
+        if one.by_ending and key not in by_content and beginning.ends(one.endings)
+    ]
+    particular = [key for key in by_content if not known[key].general]
+    general = [key for key in by_content if known[key].general]
+    return [*particular, *general, *by_ending]
+
+
+def _claims(one: Format, beginning: Beginning) -> bool:
+    try:
+        return one.claims(beginning)
+    # Claims open archives and HDF5 files, which raise anything at all if damaged.
+    except Exception:  # noqa: BLE001
+        return False
+
+
+def all_formats() -> dict[str, Format]:
+    """Give the formats of adatom and of installed packages, which go first."""
+    from adatom.io.extensions import installed_formats
+
+    return {**installed_formats(), **FORMATS}
+
+
+def read_format(path: Path, key: str, /) -> RawFile:
+    """Read the parts of a file as one format; arrays are read when they are needed."""
+    read = all_formats()[key].read
+    if callable(read):
+        return read(path)
+    found: RawFile = import_module(f"adatom.io.{read}").read_parts(path, key)
     return found

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 
 from adatom.io.guard import check_size, read_error
+from adatom.io.lazy import LazyArray
 from adatom.io.numpy_files import array_signal
 from adatom.io.signals import RawAxis, RawFile, RawSignal, axis_from_values
 
@@ -20,47 +22,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
-class Hdf5Array:
-    """A dataset of an HDF5 file, opened when it is indexed, so that no handle stays open."""
-
-    path: Path
-    dataset: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions."""
-        return len(self.shape)
-
-    def __getitem__(self, index: Any) -> NDArray[Any]:  # noqa: ANN401 -- any index of numpy
-        with h5py.File(self.path, "r") as file:
-            return np.asarray(file[self.dataset][index])
-
-
-def dialect_of_file(path: Path, /) -> str:
-    """Name the layout of an HDF5 file by what is in it."""
-    with h5py.File(path, "r") as file:
-        if _text(file.attrs.get("file_format", "")).lower() == "hyperspy":
-            return "hspy"
-        if path.suffix.lower() == ".emd" or "version_major" in file.attrs:
-            return "emd"
-        if "Version" in file and "Data" in file:
-            return "emd"
-        if "nn_input" in file or ("image_data" in file and "metadata" in file):
-            return "graphene"
-    return "hdf5"
-
-
-def read_signals(path: Path, family: str, /) -> RawFile:
+def read_parts(path: Path, key: str, /) -> RawFile:
     """List the arrays of a file."""
     with h5py.File(path, "r") as file:
-        found = _graphene(path, file) if family == "graphene" else _plain(path, file)
+        found = _graphene(path, file) if key == "graphene" else _plain(path, file)
     if not found:
         remedy = "Save the image as a dataset of numbers"
         raise read_error(path, "it holds no array of numbers with two or more dimensions", remedy)
-    return RawFile(path, family, found)
+    return RawFile(path, key, found)
 
 
 def _plain(path: Path, file: h5py.File) -> list[RawSignal]:
@@ -75,7 +44,7 @@ def _plain(path: Path, file: h5py.File) -> list[RawSignal]:
 
 
 def _plain_signal(path: Path, name: str, dataset: h5py.Dataset) -> RawSignal:
-    signal = array_signal(_array(path, dataset), name)
+    signal = array_signal(lazy_dataset(path, dataset), name)
     if signal.colors:
         return signal
     axes = tuple(_dimension(dataset, i) for i in range(dataset.ndim))
@@ -94,10 +63,17 @@ def _dimension(dataset: h5py.Dataset, number: int) -> RawAxis:
     return axis_from_values(name, _text(scale.attrs.get("units", "")), scale[()].astype(float))
 
 
-def _array(path: Path, dataset: h5py.Dataset) -> Hdf5Array:
+def _read_dataset(path: Path, dataset: str, index: Any) -> NDArray[Any]:  # noqa: ANN401 -- any index
+    with h5py.File(path, "r") as file:
+        return np.asarray(file[dataset][index])
+
+
+def lazy_dataset(path: Path, dataset: h5py.Dataset, /) -> LazyArray:
+    """Make a lazy array of a dataset, once its size is known to be possible."""
     stored = path.stat().st_size
     check_size(path, dataset.shape, dataset.dtype.itemsize, stored=stored)
-    return Hdf5Array(path, dataset.name, tuple(map(int, dataset.shape)), dataset.dtype)
+    shape = tuple(map(int, dataset.shape))
+    return LazyArray(shape, dataset.dtype, partial(_read_dataset, path, dataset.name))
 
 
 def _graphene(path: Path, file: h5py.File) -> list[RawSignal]:
@@ -116,7 +92,7 @@ def _graphene(path: Path, file: h5py.File) -> list[RawSignal]:
         width = None
     about = _json(text)
     width = about.get("scan size") if width is None else width
-    values = _array(path, dataset)
+    values = lazy_dataset(path, dataset)
     shape = values.shape
     if len(shape) == 4:
         # (image, row, column, channel), as networks take them.

@@ -11,7 +11,16 @@ from adatom.io.calibration import axis_values, channel_axis, space_coordinates
 from adatom.io.draft import Draft, attributes, lazy, loaded, ordered, require_possible
 from adatom.io.layout import Layout, axis_unit
 from adatom.io.values import in_house_unit, one_color, real_numbers
-from adatom.schema import IMAGE, MOVIE, SPECTRAL_MAP, Image, Movie, SpectralMap
+from adatom.schema import (
+    DIFFRACTION_MAP,
+    IMAGE,
+    MOVIE,
+    SPECTRAL_MAP,
+    DiffractionMap,
+    Image,
+    Movie,
+    SpectralMap,
+)
 from adatom.units import Length
 
 
@@ -81,7 +90,7 @@ def map_from_draft(
     values = real_numbers(draft, pixels, channel)
     coords, attrs = space_coordinates(draft, 0, values.shape, pixel_size)
     dim = draft.layout.channel
-    along, unit = channel_axis(draft, values.shape[2])
+    along, unit = channel_axis(draft, values.shape[2], position=2)
     if along.size > 1 and (np.diff(along) < 0).all():
         values, along = values[..., ::-1], along[::-1]
         draft.notes.append(f"{dim} ran downwards in the file and was turned around")
@@ -96,6 +105,40 @@ def map_from_draft(
     )
     SPECTRAL_MAP.check(found, name=f"{draft.path.name!r}")
     return found
+
+
+def diffraction_map_from_draft(
+    draft: Draft, /, *, channel: str | None, pixel_size: Length | None
+) -> DiffractionMap:
+    """Make a map of diffraction patterns of a dataset, lazily."""
+    require_possible(draft)
+    pixels = ordered(draft, lazy(draft.signal.values, draft.layout.order[:2]))
+    values = real_numbers(draft, pixels, channel)
+    coords, attrs = space_coordinates(draft, 0, values.shape, pixel_size)
+    for position, dim in ((2, "k_y"), (3, "k_x")):
+        coords[dim] = _pattern_axis(draft, dim, position, values.shape[position])
+    values, intensity = in_house_unit(draft, values)
+    found = xr.DataArray(
+        values,
+        dims=("y", "x", "k_y", "k_x"),
+        coords=coords,
+        name="intensity",
+        attrs=attributes(draft, intensity, attrs),
+    )
+    DIFFRACTION_MAP.check(found, name=f"{draft.path.name!r}")
+    return found
+
+
+def _pattern_axis(draft: Draft, dim: str, position: int, size: int) -> tuple[str, Any, Any]:
+    """Give an axis of the pattern: in 1/nm or deg from the file's own origin, else in px."""
+    axis = draft.axis(position)
+    unit, factor = axis_unit(axis)
+    if unit in {"1/nm", "deg"}:
+        return (dim, axis_values(draft, axis, size) * factor, {"units": unit})
+    if axis.unit.strip() not in {"", "px"}:
+        step = f"{axis.scale:.6g} {axis.unit}"
+        draft.notes.append(f"the step of {dim} is {step} in the file, which is no angle: px")
+    return (dim, np.arange(size, dtype=float), {"units": "px"})
 
 
 def _note_assumed_order(draft: Draft, order: str) -> None:

@@ -14,6 +14,7 @@ DatasetKind = Literal[
     "movie",
     "spectral map",
     "movie or spectral map",
+    "diffraction map",
     "spectra",
     "not numbers",
     "not understood",
@@ -59,15 +60,20 @@ class Layout:
     kind : str
         What it can become.
     order : tuple of int
-        Axes of the dataset in the order of the kind: y, x; frame, y, x; or
-        y, x, channel. Axes left out have one entry.
+        Axes of the dataset in the order of the kind: y, x; frame, y, x;
+        y, x, channel; y, x, k_y, k_x; channel alone, or place, channel.
+        Axes left out have one entry.
     channel : str
-        Dim of the last axis of a spectral map.
+        Dim of the last axis of a spectral map or of spectra.
+    place : str
+        Dim of the first of two axes of spectra: "site", or what else was
+        varied, as "time" in a streak image.
     """
 
     kind: DatasetKind
     order: tuple[int, ...]
     channel: str = ""
+    place: str = "site"
 
 
 def axis_unit(axis: RawAxis, /) -> tuple[str, float]:
@@ -121,6 +127,8 @@ def layout_of_signal(signal: RawSignal, /, *, ndim: int = 2) -> Layout:
     kept = list(range(len(roles)))
     if signal.dtype.kind not in "biufc":
         return Layout("not numbers", tuple(kept))
+    if signal.places is not None:
+        return _layout_of_places(kept, roles)
     single = [i for i in kept if signal.shape[i] == 1 and roles[i] in {"", "stack"}]
     while len(kept) > ndim and single:
         kept.remove(single.pop())
@@ -128,15 +136,61 @@ def layout_of_signal(signal: RawSignal, /, *, ndim: int = 2) -> Layout:
         return _layout_of_two(signal, kept, roles)
     if len(kept) == 3:
         return _layout_of_three(signal, kept, roles)
-    kind: DatasetKind = "spectra" if len(kept) < 2 else "not understood"
-    return Layout(kind, tuple(kept))
+    if len(kept) == 1:
+        return Layout("spectra", tuple(kept), _channel_name(roles[kept[0]]))
+    if len(kept) == 4:
+        return _layout_of_four(signal, kept, roles)
+    return Layout("not understood", tuple(kept))
+
+
+def spectra_layout(signal: RawSignal, /) -> Layout:
+    """Lay out as spectra what may be one: also two axes that nobody names, row by row."""
+    layout = layout_of_signal(signal)
+    if layout.kind == "image" and not any(role_of_axis(axis) for axis in signal.axes):
+        return Layout("spectra", layout.order, "channel")
+    return layout
+
+
+def _channel_name(role: str) -> str:
+    return role if role in _MEASURED else "channel"
+
+
+def _layout_of_places(kept: list[int], roles: list[str]) -> Layout:
+    """Lay out spectra at scattered places, which are along the first axis."""
+    if len(kept) == 1:
+        return Layout("not understood", tuple(kept))
+    first, *others = kept
+    if len(others) > 1:
+        return Layout("not understood", tuple(kept))
+    return Layout("spectra", (first, others[0]), _channel_name(roles[others[0]]))
 
 
 def _layout_of_two(signal: RawSignal, kept: list[int], roles: list[str]) -> Layout:
     stored = {signal.axes[i].stored for i in kept}
-    if any(roles[i] in _MEASURED for i in kept) or stored == {"stack", "signal"}:
-        return Layout("spectra", tuple(kept))
+    measured = [i for i in kept if roles[i] in _MEASURED]
+    if len(measured) == 2:
+        # A streak image: what is resolved in time stands first.
+        first, last = sorted(kept, key=lambda i: roles[i] != "time")
+        return Layout("spectra", (first, last), roles[last], roles[first])
+    if measured or stored == {"stack", "signal"}:
+        last = (
+            measured[0] if measured else next(i for i in kept if signal.axes[i].stored != "stack")
+        )
+        (first,) = set(kept) - {last}
+        place = "time" if axis_unit(signal.axes[first])[0] in {"s", "ns"} else "site"
+        return Layout("spectra", (first, last), _channel_name(roles[last]), place)
     return Layout("image", _y_before_x(kept, roles))
+
+
+def _layout_of_four(signal: RawSignal, kept: list[int], roles: list[str]) -> Layout:
+    """Lay out a diffraction pattern at every pixel, if the file says which axes scan."""
+    stored = [signal.axes[i].stored for i in kept]
+    if stored.count("stack") != 2 or stored.count("signal") != 2:
+        return Layout("not understood", tuple(kept))
+    scan = [i for i in kept if signal.axes[i].stored == "stack"]
+    pattern = [i for i in kept if signal.axes[i].stored == "signal"]
+    order = (*_y_before_x(scan, roles), *_y_before_x(pattern, roles))
+    return Layout("diffraction map", order)
 
 
 def _layout_of_three(signal: RawSignal, kept: list[int], roles: list[str]) -> Layout:

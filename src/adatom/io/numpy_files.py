@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from adatom.io.guard import check_plain, check_size, read_error
+from adatom.io.lazy import LazyArray
 from adatom.io.signals import COLORS, RawFile, RawSignal, plain_axes
 
 if TYPE_CHECKING:
@@ -22,32 +23,18 @@ _HEADER_READERS = {
 }
 
 
-@dataclass(frozen=True)
-class ArchivedArray:
-    """An array of an npz archive, read when it is indexed."""
-
-    path: Path
-    member: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions."""
-        return len(self.shape)
-
-    def __getitem__(self, index: Any) -> NDArray[Any]:  # noqa: ANN401 -- any index of numpy
-        with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
-            values = np.lib.format.read_array(file, allow_pickle=False)
-            # Only at its end does zipfile compare the check sum.
-            file.read(1)
-        return np.asarray(values[index])
+def _read_member(path: Path, member: str, index: Any) -> NDArray[Any]:  # noqa: ANN401 -- any index
+    with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+        values = np.lib.format.read_array(file, allow_pickle=False)
+        # Only at its end does zipfile compare the check sum.
+        file.read(1)
+    return np.asarray(values[index])
 
 
-def read_signals(path: Path, family: str, /) -> RawFile:
+def read_parts(path: Path, key: str, /) -> RawFile:
     """Read the headers of all arrays of a file."""
-    signals = [_npy_signal(path)] if family == "npy" else _npz_signals(path)
-    return RawFile(path, family, signals)
+    signals = [_npy_signal(path)] if key == "npy" else _npz_signals(path)
+    return RawFile(path, key, signals)
 
 
 def _npy_signal(path: Path) -> RawSignal:
@@ -81,7 +68,7 @@ def _npz_signals(path: Path) -> list[RawSignal]:
             if dtype.kind != "O":
                 check_size(path, shape, dtype.itemsize, stored=info.file_size, packed=False)
                 check_size(path, shape, dtype.itemsize, stored=info.compress_size)
-            values = ArchivedArray(path, info.filename, shape, dtype)
+            values = LazyArray(shape, dtype, partial(_read_member, path, info.filename))
             signals.append(array_signal(values, name))
     if not signals:
         raise read_error(path, "it holds no array", "Check how it was saved")

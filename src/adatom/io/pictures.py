@@ -21,13 +21,13 @@ _MAX_PIXELS = 178_000_000
 _GREY = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
-def read_signals(path: Path, family: str, /) -> RawFile:
+def read_parts(path: Path, key: str, /) -> RawFile:
     """Read a picture; a resolution in dpi is of a printer, not of a microscope."""
     with collected_chatter():
         values, colors, notes = _decoded(path)
     axes = (RawAxis("y"), RawAxis("x"))
     signal = RawSignal(values, axes, path.stem, colors=colors, notes=notes)
-    return RawFile(path, family, [signal])
+    return RawFile(path, key, [signal])
 
 
 def _decoded(path: Path) -> tuple[NDArray[Any], tuple[str, ...], tuple[str, ...]]:

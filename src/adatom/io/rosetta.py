@@ -31,20 +31,20 @@ _MODULES: Final = {
 }
 
 
-def read_signals(path: Path, family: str, /) -> RawFile:
+def read_parts(path: Path, key: str, /) -> RawFile:
     """Read all datasets of a file, lazily where the format allows."""
-    entries, notes = read_dictionaries(path, family, lazy=True)
+    entries, notes = read_dictionaries(path, key, lazy=True)
     signals = [signal_from_dictionary(entry, notes) for entry in entries]
-    return RawFile(path, family, named_apart(signals))
+    return RawFile(path, key, named_apart(signals))
 
 
 def read_dictionaries(
-    path: Path, family: str, /, *, lazy: bool
+    path: Path, key: str, /, *, lazy: bool
 ) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     """Read the dictionaries of RosettaSciIO, and what it had to tell."""
     # On its first import RosettaSciIO sets up its logger, which is diverted only after that.
     with collected_chatter():
-        module = import_module(f"rsciio.{_MODULES[family]}")
+        module = import_module(f"rsciio.{_MODULES[key]}")
     # asyncio tells of tasks of zarr that failed together with the reading.
     with collected_chatter(("rsciio", "asyncio")) as lines:
         try:

@@ -50,12 +50,15 @@ def with_sidecar(raw: RawFile, /) -> RawFile:
     if not isinstance(text, Mapping):
         return _with_note(raw, f"no calibration was found in {place.name} beside the file")
     metadata = _metadata(text)
-    signals = [_calibrated(signal, text, place, metadata) for signal in raw.signals]
-    return replace(raw, signals=signals)
+    parts = [
+        _calibrated(part, text, place, metadata) if isinstance(part, RawSignal) else part
+        for part in raw.parts
+    ]
+    return replace(raw, parts=parts)
 
 
 def _with_note(raw: RawFile, note: str) -> RawFile:
-    return replace(raw, signals=[replace(s, notes=(*s.notes, note)) for s in raw.signals])
+    return replace(raw, parts=[replace(part, notes=(*part.notes, note)) for part in raw.parts])
 
 
 def _calibrated(

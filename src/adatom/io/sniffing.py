@@ -1,4 +1,4 @@
-"""The format of a file, by what it holds rather than by what it is called."""
+"""Files that no format claims: what they are instead, and what helps."""
 
 from __future__ import annotations
 
@@ -6,24 +6,9 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
+from adatom.errors import ReadError
+from adatom.io.claims import HEAD_BYTES, Beginning
 from adatom.io.guard import read_error
-
-_HEAD_BYTES: Final = 560
-
-_MAGIC: Final = (
-    (b"\x93NUMPY", "npy"),
-    (b"\x89HDF\r\n\x1a\n", "hdf5"),
-    (b"\x89PNG\r\n\x1a\n", "picture"),
-    (b"\xff\xd8\xff", "picture"),
-    (b"II*\x00", "tif"),
-    (b"MM\x00*", "tif"),
-    (b"II+\x00", "tif"),
-    (b"MM\x00+", "tif"),
-    (b"II\x97\x01", "ser"),
-    (b"\x00\x00\x00\x03", "dm"),
-    (b"\x00\x00\x00\x04", "dm"),
-)
-_BY_ENDING: Final = {".mrc": "mrc", ".emi": "ser", ".zspy": "zspy"}
 
 _LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 # Kinds of files that people try, with what helps.
@@ -38,38 +23,6 @@ _FOREIGN: Final = (
     (b"BM", "a bmp picture", "Save it as png or tif"),
     (b"GIF8", "a gif picture", "Save it as png or tif"),
 )
-# Formats of instruments that are told apart from damage, but not read.
-_NOT_READ: Final = {
-    ".sxm": "Nanonis",
-    ".3ds": "Nanonis grid",
-    ".gwy": "Gwyddion",
-    ".ibw": "Igor",
-    ".asd": "high-speed AFM",
-    ".spm": "Bruker AFM",
-    ".jpk": "JPK",
-    ".jpk-force": "JPK",
-    ".jpk-force-map": "JPK",
-    ".jpk-qi-data": "JPK",
-    ".jpk-qi-series": "JPK",
-    ".top": "WSxM",
-    ".stp": "WSxM",
-    ".mtrx": "Omicron Matrix",
-    ".mat": "MATLAB",
-    ".bcf": "Bruker EDS",
-    ".blo": "NanoMEGAS",
-    ".mib": "Merlin",
-    ".sur": "Digital Surf",
-    ".wdf": "Renishaw",
-    ".img": "Hamamatsu",
-    ".imzml": "imzML",
-    ".ibd": "imzML",
-    ".axz": "Anasys",
-    ".rda": "R",
-    ".csv": "table",
-    ".txt": "text",
-    ".dat": "text",
-}
-
 
 FORMATS_HINT: Final = (
     "`adatom formats` lists what is read; the instrument's software, Gwyddion or "
@@ -77,17 +30,16 @@ FORMATS_HINT: Final = (
 )
 
 
-def family_of_file(path: Path, /) -> str:
-    """Name the family of formats that a file belongs to.
+def beginning_of_file(path: Path, /) -> Beginning:
+    """Read the beginning of a file.
 
     Raises
     ------
     ReadError
-        If there is no file, it is empty, a stand-in for one, or of no
-        format that is read.
+        If there is no file, it is empty, or a stand-in for one.
     """
     if path.is_dir():
-        return _family_of_folder(path)
+        return Beginning(path, b"")
     if not path.exists():
         raise read_error(path, "there is no such file", _neighbours(path))
     head = _head(path)
@@ -96,68 +48,42 @@ def family_of_file(path: Path, /) -> str:
     if head.startswith(_LFS_POINTER):
         reason = "it is a Git LFS pointer, the name of a file that was not downloaded"
         raise read_error(path, reason, "Run `git lfs pull` in its repository, then read it again")
-    return _family_of_head(path, head)
+    return Beginning(path, head)
 
 
 def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(_HEAD_BYTES)
+            return file.read(HEAD_BYTES)
     except OSError as error:
         reason = error.strerror or str(error)
         raise read_error(path, reason, "Check that you may read it") from error
 
 
-def _family_of_head(path: Path, head: bytes) -> str:
-    for magic, family in _MAGIC:
-        if head.startswith(magic):
-            return family
+def unclaimed(beginning: Beginning, /) -> ReadError:
+    """Make the error for a file that no format claims."""
+    path, head = beginning.path, beginning.head
+    if path.is_dir():
+        return read_error(path, "it is a folder", "Give a file in it")
     if head.startswith(b"PK\x03\x04"):
-        return _family_of_zip(path)
-    if head[208:212] in {b"MAP ", b"MAP\x00"}:
-        return "mrc"
-    if head.startswith(b"JL"):
-        return "ser"
-    ending = path.suffix.lower()
-    if ending in _BY_ENDING:
-        return _BY_ENDING[ending]
-    if head[4:8] == b"ftyp":
-        raise read_error(path, "it is a video", "Export its frames as a tif stack, without loss")
-    _refuse_unread(path)
+        return _unclaimed_zip(beginning)
     for magic, what, remedy in _FOREIGN:
         if head.lower().startswith(magic.lower()):
-            raise read_error(path, f"it is {what}", remedy)
+            return read_error(path, f"it is {what}", remedy)
+    ending = path.suffix.lower()
     reason = f"its format is not known (ending {ending or 'none'!r}, first bytes {head[:8]!r})"
-    raise read_error(path, reason, FORMATS_HINT)
+    return read_error(path, reason, FORMATS_HINT)
 
 
-def _refuse_unread(path: Path) -> None:
-    sort = _NOT_READ.get(path.suffix.lower())
-    if sort:
-        reason = f"adatom does not read {sort} files ({path.suffix})"
-        raise read_error(path, reason, FORMATS_HINT)
-
-
-def _family_of_zip(path: Path) -> str:
+def _unclaimed_zip(beginning: Beginning) -> ReadError:
+    path = beginning.path
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+        names = beginning.members
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         reason = f"its table of contents is damaged ({error})"
-        raise read_error(path, reason, "The file is cut off or damaged: copy it again") from error
-    if any(Path(name).name in {".zgroup", "zarr.json"} for name in names):
-        return "zspy"
-    if names and all(name.endswith(".npy") for name in names):
-        return "npz"
-    _refuse_unread(path)
+        return read_error(path, reason, "The file is cut off or damaged: copy it again")
     shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
-    raise read_error(path, f"it is a zip archive of {shown or 'nothing'}", "Unpack it first")
-
-
-def _family_of_folder(path: Path) -> str:
-    if (path / ".zgroup").exists() or (path / "zarr.json").exists():
-        return "zspy"
-    raise read_error(path, "it is a folder", "Give a file in it")
+    return read_error(path, f"it is a zip archive of {shown or 'nothing'}", "Unpack it first")
 
 
 def _neighbours(path: Path) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gc
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import tifffile
 
 from adatom.io.guard import check_size, collected_chatter, read_error
+from adatom.io.lazy import rows_array
 from adatom.io.rosetta import named_apart, read_dictionaries, signal_from_dictionary
 from adatom.io.signals import COLORS, RawFile, RawSignal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -41,31 +44,11 @@ class _Series:
     stored_dtype: np.dtype[Any]
 
 
-@dataclass(frozen=True)
-class PagedArray:
-    """A stack of pages, read page by page when it is indexed."""
-
-    path: Path
-    series: int
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions."""
-        return len(self.shape)
-
-    def __getitem__(self, index: Any) -> NDArray[Any]:  # noqa: ANN401 -- any index of numpy
-        first, *rest = index if isinstance(index, tuple) else (index,)
-        if first is Ellipsis:
-            first, rest = slice(None), []
-        pages = np.arange(self.shape[0])[first]
-        with collected_chatter(("tifffile",)), tifffile.TiffFile(self.path) as file:
-            series = file.series[self.series]
-            stack = [_page(series, int(i)) for i in np.atleast_1d(pages)]
-        if np.ndim(pages) == 0:
-            return np.asarray(stack[0][tuple(rest)])
-        return np.stack(stack)[(slice(None), *rest)]
+def _read_pages(path: Path, series: int, numbers: Sequence[int]) -> Iterator[NDArray[Any]]:
+    with collected_chatter(("tifffile",)), tifffile.TiffFile(path) as file:
+        pages = file.series[series]
+        for number in numbers:
+            yield _page(pages, number)
 
 
 def _page(series: tifffile.TiffPageSeries, number: int) -> NDArray[Any]:
@@ -76,11 +59,11 @@ def _page(series: tifffile.TiffPageSeries, number: int) -> NDArray[Any]:
     return np.asarray(page.asarray())
 
 
-def read_signals(path: Path, family: str, /) -> RawFile:
+def read_parts(path: Path, key: str, /) -> RawFile:
     """Read all series of pages of a file."""
     known = _checked_series(path)
     large = path.stat().st_size > _LARGE
-    entries, notes = read_dictionaries(path, family, lazy=large)
+    entries, notes = read_dictionaries(path, key, lazy=large)
     signals = [
         _completed(path, number, signal_from_dictionary(entry, notes), series, large)
         for number, (entry, series) in enumerate(zip(entries, known, strict=True))
@@ -90,7 +73,7 @@ def read_signals(path: Path, family: str, /) -> RawFile:
         # RosettaSciIO leaves the file open behind its lazy arrays, which are not used.
         with collected_chatter():
             gc.collect()
-    return RawFile(path, family, named_apart(signals))
+    return RawFile(path, key, named_apart(signals))
 
 
 def _checked_series(path: Path) -> list[_Series]:
@@ -134,7 +117,7 @@ def _lazy_values(path: Path, number: int, signal: RawSignal, series: _Series) ->
             path, series.stored_dtype, mode="r", offset=series.offset, shape=signal.shape
         )
     if series.by_page:
-        return PagedArray(path, number, signal.shape, signal.dtype)
+        return rows_array(signal.shape, signal.dtype, partial(_read_pages, path, number))
     return signal.values
 
 

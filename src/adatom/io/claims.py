@@ -1,0 +1,131 @@
+"""Which formats claim a file: by what it holds, or only by what it is called."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+HEAD_BYTES: Final = 2048
+_MAX_MEMBERS: Final = 200_000
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What is known of a file before a format is chosen.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The file, or a folder.
+    head : bytes
+        The first 2048 bytes; empty of a folder.
+    """
+
+    path: Path
+    head: bytes
+
+    @cached_property
+    def name(self) -> str:
+        """Name in lower case, by which endings are told."""
+        return self.path.name.lower()
+
+    @cached_property
+    def members(self) -> tuple[str, ...]:
+        """Names of the members if this is a zip archive.
+
+        Raises
+        ------
+        zipfile.BadZipFile
+            If its table of contents is damaged.
+        """
+        if not self.head.startswith(b"PK\x03\x04"):
+            return ()
+        with zipfile.ZipFile(self.path) as archive:
+            return tuple(archive.namelist()[:_MAX_MEMBERS])
+
+    @cached_property
+    def is_hdf5(self) -> bool:
+        """Whether it is an HDF5 file, perhaps behind a block of a user (MATLAB 7.3)."""
+        magic = b"\x89HDF\r\n\x1a\n"
+        return self.head.startswith(magic) or self.head[512:520] == magic
+
+    @cached_property
+    def text(self) -> str:
+        """The head as text, in UTF-8 or UTF-16 if it starts with a mark of it."""
+        if self.head.startswith((b"\xff\xfe", b"\xfe\xff")):
+            return self.head[: len(self.head) // 2 * 2].decode("utf-16", "replace")
+        return self.head.decode("utf-8-sig", "replace")
+
+    def ends(self, endings: str) -> bool:
+        """Tell whether the name has one of the endings, written ".dm3 .dm4"."""
+        return self.name.endswith(tuple(endings.lower().split()))
+
+
+Claim = Callable[[Beginning], bool]
+
+
+def starts_with(*magic: bytes) -> Claim:
+    """Claim files that start with one of these bytes."""
+    return lambda beginning: beginning.head.startswith(magic)
+
+
+def holds_at(offset: int, *magic: bytes) -> Claim:
+    """Claim files that hold one of these bytes at an offset."""
+    return lambda beginning: beginning.head.startswith(magic, offset)
+
+
+def says(*words: str) -> Claim:
+    """Claim text files whose first lines hold all of these words, in any case."""
+    lowered = [word.lower() for word in words]
+
+    def claim(beginning: Beginning) -> bool:
+        text = beginning.text.lower()
+        return all(word in text for word in lowered)
+
+    return claim
+
+
+def member(*endings: str) -> Claim:
+    """Claim zip archives with a member whose path ends so."""
+    return lambda beginning: any(name.endswith(endings) for name in beginning.members)
+
+
+def hdf5_with(*paths: str) -> Claim:
+    """Claim HDF5 files in which all of these groups, datasets or "@attributes" of the root are."""
+
+    def claim(beginning: Beginning) -> bool:
+        if not beginning.is_hdf5:
+            return False
+        import h5py
+
+        with h5py.File(beginning.path, "r") as file:
+            return all(
+                path[1:] in file.attrs if path.startswith("@") else path in file for path in paths
+            )
+
+    return claim
+
+
+def both(*claims: Claim) -> Claim:
+    """Claim what all of these claim."""
+    return lambda beginning: all(claim(beginning) for claim in claims)
+
+
+def either(*claims: Claim) -> Claim:
+    """Claim what one of these claims."""
+    return lambda beginning: any(claim(beginning) for claim in claims)
+
+
+def ending(endings: str) -> Claim:
+    """Claim files by their name alone, where the content has no mark."""
+    return lambda beginning: beginning.ends(endings)
+
+
+def never(beginning: Beginning) -> bool:
+    """Claim nothing by content."""
+    del beginning
+    return False

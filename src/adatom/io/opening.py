@@ -1,0 +1,62 @@
+"""A file, opened as the first of the formats that claim it and can read it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adatom.errors import ReadError
+from adatom.io.formats import all_formats, claimants, read_format
+from adatom.io.guard import read_error, reading
+from adatom.io.sidecar import with_sidecar
+from adatom.io.signals import RawSignal
+from adatom.io.sniffing import beginning_of_file, unclaimed
+
+if TYPE_CHECKING:
+    from adatom.io.signals import RawFile
+
+
+def open_file(path: str | Path, /) -> RawFile:
+    """Find out what a file holds; arrays are read when they are needed.
+
+    Of several formats that claim the file, one that fails or finds nothing
+    yields to the next; a note then tells of it.
+
+    Raises
+    ------
+    ReadError
+        If no format claims the file, or all fail; the text is of the surest.
+    """
+    place = Path(path)
+    beginning = beginning_of_file(place)
+    keys = claimants(beginning)
+    if not keys:
+        raise unclaimed(beginning)
+    failures: list[ReadError] = []
+    for key in keys:
+        try:
+            with reading(place):
+                found = _nonempty(with_sidecar(read_format(place, key)))
+        except ReadError as failure:
+            failures.append(failure)
+            continue
+        return _with_failure(found, failures[0], keys[0]) if failures else found
+    raise failures[0]
+
+
+def _nonempty(raw: RawFile) -> RawFile:
+    empty = [isinstance(part, RawSignal) and 0 in part.shape for part in raw.parts]
+    if all(empty):
+        raise read_error(raw.path, "it holds no numbers", "Check that the measurement was saved")
+    return raw
+
+
+def _with_failure(raw: RawFile, failure: ReadError, first: str) -> RawFile:
+    known = all_formats()
+    _, _, reason = str(failure).partition("): ")
+    note = (
+        f"it was read as {known[raw.format_name].name}; as {known[first].name} it could not be: "
+        f"{reason}"
+    )
+    return replace(raw, parts=[replace(part, notes=(*part.notes, note)) for part in raw.parts])
