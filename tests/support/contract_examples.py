@@ -122,6 +122,7 @@ READERS = frozenset(
     f"io.read_{what}"
     for what in (
         "contents",
+        "data",
         "diffraction_map",
         "force_curves",
         "image",

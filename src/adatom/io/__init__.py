@@ -11,6 +11,7 @@
 `read_table`           a `Table`
 `read_structure`       a `Structure`
 `read_label_image`     a class map drawn by an expert, as integers
+`read_data`            whatever a file holds, as the kind that it is
 `read_contents`        what a file holds, without reading its arrays
 `list_formats`         which files are read, and by what
 ====================== ==================================================
@@ -36,6 +37,7 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.io.any_file import read_data
     from adatom.io.contents import list_formats, read_contents
     from adatom.io.formats import Format
     from adatom.io.reading import (
@@ -52,6 +54,7 @@ __all__ = [
     "Format",
     "list_formats",
     "read_contents",
+    "read_data",
     "read_diffraction_map",
     "read_force_curves",
     "read_image",
@@ -70,6 +73,7 @@ __getattr__, __dir__ = lazy_names(
         "Format": "formats",
         "list_formats": "contents",
         "read_contents": "contents",
+        "read_data": "any_file",
         "read_diffraction_map": "reading",
         "read_force_curves": "reading_spectra",
         "read_image": "reading",

@@ -16,6 +16,7 @@ from adatom.io.signals import (
     RawPart,
     RawPeaks,
     RawSignal,
+    RawStructure,
     RawTable,
 )
 
@@ -60,7 +61,7 @@ def chosen_part(raw: RawFile, dataset: str | None, kinds: tuple[str, ...], /) ->
         If none is of the kind, or several are; the text lists them.
     """
     if dataset is not None:
-        part = _named(raw, dataset)
+        part = part_of_name(raw, dataset)
         if not kinds_of_part(part) & set(kinds):
             raise _wrong_kind(raw, [part], kinds)
         return part
@@ -91,7 +92,8 @@ def _only_one(raw: RawFile, fitting: Sequence[RawPart]) -> RawPart:
         others = ", ".join(repr(part.name) for part in fitting if part is not pictures[0])
         note = f"{pictures[0].name!r} was read; {others} of the same file are columns of numbers"
         return replace(pictures[0], notes=(*pictures[0].notes, note))
-    reason = f"it holds {len(fitting)} datasets of this kind:\n{listed(raw, fitting)}\n"
+    same = " of this kind" if len({kind_of_part(part) for part in fitting}) == 1 else ""
+    reason = f"it holds {len(fitting)} datasets{same}:\n{listed(raw, fitting)}\n"
     raise read_error(raw.path, reason, f"Choose one, such as dataset={fitting[0].name!r}")
 
 
@@ -107,7 +109,8 @@ def _is_picture(signal: RawSignal) -> bool:
     return named or signal.colors != () or len(columns) != 1 or columns[0] > 4 or rows == columns[0]
 
 
-def _named(raw: RawFile, dataset: str) -> RawPart:
+def part_of_name(raw: RawFile, dataset: str, /) -> RawPart:
+    """Give the part of a name, or of a number as text."""
     for part in raw.parts:
         if part.name == dataset:
             return part
@@ -189,7 +192,11 @@ def row_of_part(part: RawPart, /) -> dict[str, str]:
             "axes": ", ".join(part.columns),
             "units": ", ".join(part.units.get(name, "") for name in part.columns),
         }
-    return row | {"shape": f"{len(part.atoms)} atoms", "axes": part.atoms.get_chemical_formula()}
+    return row | {"shape": f"{len(part.atoms)} atoms", "axes": _formula(part)}
+
+
+def _formula(part: RawStructure) -> str:
+    return str(part.atoms.get_chemical_formula())  # type: ignore[no-untyped-call]
 
 
 def _range(numbers: Any) -> str:  # noqa: ANN401 -- numpy

@@ -77,7 +77,8 @@ def _read_index(
     numbers = np.arange(shape[0])[first]
     if np.ndim(numbers) == 0:
         (row,) = read_rows([int(numbers)])
-        return np.asarray(row, dtype)[tuple(rest)]
+        one: NDArray[Any] = np.asarray(row, dtype)[tuple(rest)]
+        return one
     # A view without memory, of which only the shape is wanted.
     inner = np.broadcast_to(np.bool_(False), shape[1:])[tuple(rest)].shape
     rows = np.empty((len(numbers), *inner), dtype)

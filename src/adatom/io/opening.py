@@ -14,7 +14,9 @@ from adatom.io.signals import RawSignal
 from adatom.io.sniffing import beginning_of_file, unclaimed
 
 if TYPE_CHECKING:
-    from adatom.io.signals import RawFile
+    from collections.abc import Sequence
+
+    from adatom.io.signals import RawFile, RawPart
 
 
 def open_file(path: str | Path, /) -> RawFile:
@@ -49,7 +51,16 @@ def _nonempty(raw: RawFile) -> RawFile:
     empty = [isinstance(part, RawSignal) and 0 in part.shape for part in raw.parts]
     if all(empty):
         raise read_error(raw.path, "it holds no numbers", "Check that the measurement was saved")
-    return raw
+    return replace(raw, parts=_named_apart(raw.parts))
+
+
+def _named_apart(parts: Sequence[RawPart]) -> list[RawPart]:
+    """Give every part a name of its own, by which `dataset=` can choose it."""
+    names = [part.name or "unnamed" for part in parts]
+    return [
+        replace(part, name=name if names.count(name) == 1 else f"{name} [{number}]")
+        for number, (part, name) in enumerate(zip(parts, names, strict=True))
+    ]
 
 
 def _with_failure(raw: RawFile, failure: ReadError, first: str) -> RawFile:

@@ -141,4 +141,4 @@ def read_structure(path: str | Path, /, *, dataset: str | None = None) -> Struct
     with reading(place):
         part = chosen_part(open_file(place), dataset, ("structure",))
         assert isinstance(part, RawStructure)  # noqa: S101 -- only these are of the kind
-        return part.atoms.copy()
+        return part.atoms.copy()  # type: ignore[no-any-return, no-untyped-call]

@@ -35,7 +35,7 @@ def read_parts(path: Path, key: str, /) -> RawFile:
     """Read all datasets of a file, lazily where the format allows."""
     entries, notes = read_dictionaries(path, key, lazy=True)
     signals = [signal_from_dictionary(entry, notes) for entry in entries]
-    return RawFile(path, key, named_apart(signals))
+    return RawFile(path, key, signals)
 
 
 def read_dictionaries(
@@ -93,17 +93,6 @@ def signal_from_dictionary(entry: Mapping[str, Any], notes: tuple[str, ...], /) 
         metadata=facts,
         notes=(*notes, *odd),
     )
-
-
-def named_apart(signals: list[RawSignal], /) -> list[RawSignal]:
-    """Give every dataset a name of its own, by which `dataset=` can choose it."""
-    from dataclasses import replace
-
-    names = [signal.name or "unnamed" for signal in signals]
-    return [
-        replace(signal, name=name if names.count(name) == 1 else f"{name} [{number}]")
-        for number, (signal, name) in enumerate(zip(signals, names, strict=True))
-    ]
 
 
 def _axis(axis: Mapping[str, Any]) -> RawAxis:

@@ -12,7 +12,7 @@ import tifffile
 
 from adatom.io.guard import check_size, collected_chatter, read_error
 from adatom.io.lazy import rows_array
-from adatom.io.rosetta import named_apart, read_dictionaries, signal_from_dictionary
+from adatom.io.rosetta import read_dictionaries, signal_from_dictionary
 from adatom.io.signals import COLORS, RawFile, RawSignal
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def read_parts(path: Path, key: str, /) -> RawFile:
         # RosettaSciIO leaves the file open behind its lazy arrays, which are not used.
         with collected_chatter():
             gc.collect()
-    return RawFile(path, key, named_apart(signals))
+    return RawFile(path, key, signals)
 
 
 def _checked_series(path: Path) -> list[_Series]:
