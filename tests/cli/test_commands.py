@@ -198,3 +198,34 @@ def test_a_terminal_shows_a_bar(recipe: Path, image: Path, monkeypatch: pytest.M
     assert main(["run", str(recipe), str(image), "--out", "out", "--no-report"]) == 0
     assert "2/2" in terminal.getvalue()
     assert "windows" in terminal.getvalue()
+
+
+def test_show_tells_axes_units_facts_and_draws_the_file(tmp_path: Path, capsys: Captured) -> None:
+    bright_corner = np.zeros((40, 40), np.float32)
+    bright_corner[:20, :20] = 9.0
+    np.save(tmp_path / "corner.npy", bright_corner)
+    (tmp_path / "corner.npy.json").write_text('{"pixel_size": "0.5 nm", "title": "corner"}')
+    picture = tmp_path / "corner.png"
+    assert main(["show", str(tmp_path / "corner.npy"), "--picture", str(picture)]) == 0
+    told = capsys.readouterr().out
+    assert "corner  image  40 x 40  float32" in told
+    assert "  Image y 40, x 40\n  y: 0 to 19.5 nm (40)\n" in told
+    assert "  title: corner\n" in told
+    assert "  note: the scale was taken from corner.npy.json" in told
+    drawn = [line.strip()[1:-1] for line in told.splitlines() if line.startswith("  |")]
+    assert set(drawn[0]) == {"@", " "}
+    assert drawn[0].startswith("@")
+    assert set(drawn[-1]) == {" "}
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_show_of_several_datasets_shows_the_first_or_the_one_asked_for(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    np.savez(tmp_path / "two.npz", left=np.eye(30), right=np.eye(20))
+    assert main(["show", str(tmp_path / "two.npz")]) == 0
+    assert "the first of several (--dataset shows another)" in capsys.readouterr().out
+    assert main(["show", str(tmp_path / "two.npz"), "--dataset", "right"]) == 0
+    assert "Image y 20, x 20" in capsys.readouterr().out
+    assert main(["show", str(tmp_path / "two.npz"), "--dataset", "middle"]) == 2
+    assert "holds no dataset='middle'" in capsys.readouterr().err

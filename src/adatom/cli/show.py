@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("path", metavar="FILE|RUN", help="a data file, or a run folder")
+    parser.add_argument("--dataset", help="show this one of a file, by name or number")
+    parser.add_argument(
+        "--picture", metavar="PNG", help="draw it as in a report, to this file (or pdf, svg)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,13 +27,76 @@ def run(arguments: argparse.Namespace) -> int:
 
         _show_run(open_run(path))
         return 0
+    _show_file(path, arguments.dataset, arguments.picture)
+    return 0
+
+
+def _show_file(path: Path, dataset: str | None, picture: str | None) -> None:
+    from adatom.cli._preview import preview
     from adatom.cli._tables import print_table
     from adatom.io import read_contents
 
     contents = read_contents(path)
     print(f"{path}: {contents.attrs['format']}")
-    print_table(contents)
-    return 0
+    told = [name for name in contents.variables if any(contents[name].values.tolist())]
+    print_table(contents[told])
+    data, name = _data_to_show(path, dataset)
+    if data is None:
+        print(name)
+        return
+    print(f"\n{name}".rstrip())
+    for line in _facts(data):
+        print(f"  {line}")
+    for line in preview(data):
+        print(f"  |{line}|")
+    if picture:
+        _save_picture(data, picture)
+
+
+def _data_to_show(path: Path, dataset: str | None) -> tuple[Any, str]:
+    """Read what is asked for, or what a file is mainly about; else say why there is nothing."""
+    from adatom.errors import ReadError
+    from adatom.io import read_data
+
+    try:
+        return read_data(path, dataset=dataset), dataset or ""
+    except ReadError as error:
+        # Several of a kind: the first of them will do for a look.
+        if dataset is not None:
+            raise
+        failure = error
+    try:
+        return read_data(path, dataset="0"), "the first of several (--dataset shows another)"
+    except ReadError:
+        return None, f"\nnot shown: {failure}"
+
+
+def _facts(data: Any) -> list[str]:  # noqa: ANN401 -- any kind
+    """Tell what data are: kind, axes, unit, what is known of the measurement, notes."""
+    lines = [_what(data)]
+    for name in getattr(data, "coords", {}):
+        along = data.coords[name]
+        if along.ndim == 1 and along.dtype.kind in "iuf" and along.size:
+            unit = along.attrs.get("units", "")
+            ends = f"{along.values[0]:.6g} to {along.values[-1]:.6g}"
+            lines.append(f"{name}: {ends} {'' if unit == '1' else unit} ({along.size})")
+    attrs = getattr(data, "attrs", {})
+    known = {key: value for key, value in attrs.items() if isinstance(value, str | int | float)}
+    lines += [f"{key}: {value}" for key, value in known.items() if value != ""]
+    return [*lines, *(f"note: {note}" for note in attrs.get("notes", []))]
+
+
+def _save_picture(data: Any, picture: str) -> None:  # noqa: ANN401 -- any kind
+    from adatom.errors import WriteError
+    from adatom.plotting import plot
+
+    figure = plot(data)
+    try:
+        figure.savefig(picture, dpi=120)
+    except (OSError, ValueError) as error:
+        msg = f"cannot write {picture}: {error}"
+        raise WriteError(msg) from error
+    print(f"picture: {picture}")
 
 
 def _show_run(run: Run) -> None:
