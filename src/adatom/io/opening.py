@@ -39,7 +39,8 @@ def open_file(path: str | Path, /) -> RawFile:
     for key in keys:
         try:
             with reading(place):
-                found = _nonempty(with_sidecar(read_format(place, key)))
+                raw = replace(read_format(place, key), format_name=key)
+                found = _nonempty(with_sidecar(raw))
         except ReadError as failure:
             failures.append(failure)
             continue
