@@ -105,6 +105,12 @@ FORMATS: Final[dict[str, Format]] = {
         either(starts_with(b"II\x97\x01"), starts_with(b"JL")), by_ending=True,
         proof="real files",
     ),
+    # Force curves.
+    "jpk": Format(
+        "JPK force curves, maps and QI", ".jpk-force .jpk-force-map .jpk-qi-data .jpk-qi-series",
+        "force curves", "adatom", "jpk", member("segment-header.properties"),
+        proof="real files",
+    ),
     # Of everyone.
     "npy": Format(
         "NumPy array", ".npy", f"{_ALL}, spectra", "adatom", "numpy_files",
