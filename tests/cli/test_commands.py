@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -170,6 +171,26 @@ def test_a_starter_recipe_is_written_once(image: Path, capsys: Captured) -> None
     check_recipe(read_recipe("image 1.toml"))
     assert main(["init", str(image)]) == 2
     assert "exists already: choose another name with --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("scan", "reader"), [((4, 5), "io.read_spectral_map"), ((40,), "io.read_spectra")]
+)
+def test_a_starter_recipe_for_spectra_runs(
+    tmp_path: Path, capsys: Captured, scan: tuple[int, ...], reader: str
+) -> None:
+    rng = np.random.default_rng(0)
+    spectra = rng.normal(size=(*scan, 12))
+    spectra[..., : scan[-1] // 2, 3] += 30.0
+    axes = [{"name": name, "unit": "nm"} for name in ("y", "x")[-len(scan) :]]
+    axes.append({"name": "energy", "unit": "eV"})
+    np.save(tmp_path / "scan.npy", spectra)
+    (tmp_path / "scan.npy.json").write_text(json.dumps({"axes": axes}))
+    assert main(["init", str(tmp_path / "scan.npy")]) == 0
+    assert f'do = "{reader}"' in Path("scan.toml").read_text()
+    capsys.readouterr()
+    assert main(["run", "scan.toml", str(tmp_path / "scan.npy"), "--out", "out"]) == 0
+    assert "report.html" in capsys.readouterr().out
 
 
 def test_formats_and_recipes_are_listed(capsys: Captured) -> None:

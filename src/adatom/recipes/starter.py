@@ -42,15 +42,15 @@ do = "clustering.class_means(patches, found.classes)"
 _SPECTRA: Final = """\
 # How many kinds of spectra are there? It may be one.
 [choice]
-do = "clustering.choose_n_classes(map)"
+do = "clustering.choose_n_classes({name})"
 
 [found]
-do = "clustering.cluster_kmeans(map, choice)"
+do = "clustering.cluster_kmeans({name}, choice)"
 # n_classes = 3          # if you know better than [choice]
 
 # The mean spectrum of every class.
 [means]
-do = "clustering.class_means(map, found.classes)"
+do = "clustering.class_means({name}, found.classes)"
 """
 
 
@@ -60,7 +60,8 @@ def starter_recipe(file: str | Path, /) -> str:
     Parameters
     ----------
     file : str or Path
-        An image, a movie (its first frame is taken), or a spectral map.
+        An image, a movie (its first frame is taken), a spectral map, or
+        several spectra.
 
     Returns
     -------
@@ -78,15 +79,15 @@ def starter_recipe(file: str | Path, /) -> str:
         {str(name): str(contents[name].values[k]) for name in contents.variables}
         for k in range(contents.sizes["row"])
     ]
-    usable = [row for row in rows if _reader(row["kind"])]
+    usable = [row for row in rows if _reader(row["kind"], row["shape"])]
     if not usable:
         held = ", ".join(sorted({row["kind"] for row in rows}))
-        msg = f"{file} holds no image, movie or spectral map, but: {held}"
+        msg = f"{file} holds no image, movie, spectral map or set of spectra, but: {held}"
         raise ReadError(msg)
     return _recipe_text(Path(file), usable[0], usable)
 
 
-def _reader(kind: str) -> tuple[str, str, dict[str, Any]] | None:
+def _reader(kind: str, shape: str) -> tuple[str, str, dict[str, Any]] | None:
     """Give the input's name, its reader, and settings, of a kind as `read_contents` tells it."""
     if kind == "image":
         return "image", "io.read_image", {}
@@ -95,11 +96,14 @@ def _reader(kind: str) -> tuple[str, str, dict[str, Any]] | None:
         return "image", "io.read_image", {"frame": 0}
     if kind == "spectral map":
         return "map", "io.read_spectral_map", {}
+    # One spectrum alone makes no classes.
+    if kind == "spectra" and " x " in shape:
+        return "spectra", "io.read_spectra", {}
     return None
 
 
 def _recipe_text(file: Path, row: dict[str, str], usable: list[dict[str, str]]) -> str:
-    name, reader, settings = _reader(row["kind"]) or ("", "", {})
+    name, reader, settings = _reader(row["kind"], row["shape"]) or ("", "", {})
     lines = [
         f"# A recipe to begin with, for {file.name}: {row['kind']}, {row['shape']}.",
         "#   adatom check RECIPE          does it fit together?",
@@ -116,12 +120,12 @@ def _recipe_text(file: Path, row: dict[str, str], usable: list[dict[str, str]]) 
     lines += [f"{key} = {toml_from_value(value)}" for key, value in settings.items()]
     if row["pixel_size"] == "px":
         lines.append('# pixel_size = "0.02 nm"  # the file has no scale: give it if you know it')
-    else:
+    elif row["pixel_size"]:
         lines.append(f"# The file gives the scale: {row['pixel_size']} per pixel.")
-    body = _SPECTRA if name == "map" else _ATOMS
+    body = _ATOMS if name == "image" else _SPECTRA.format(name=name)
     return "\n".join([*lines, "", body])
 
 
 def _title(name: str, file: Path) -> str:
-    what = "Kinds of spectra in" if name == "map" else "Atoms and building blocks of"
+    what = "Atoms and building blocks of" if name == "image" else "Kinds of spectra in"
     return f"{what} {file.stem}"
