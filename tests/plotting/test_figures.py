@@ -249,7 +249,7 @@ def test_classes_without_places_ask_for_their_sites(sites: Sites) -> None:
     with pytest.raises(KindError, match="give as many sites, 266 were given"):
         plotting.plot_classes(bare, None, sites)
     with pytest.raises(KindError, match="none were given"):
-        plotting.plot_classes(bare)
+        plotting.plot_classes(xr.Dataset({"label": (("frame", "site"), np.zeros((2, 3), int))}))
 
 
 def test_class_means_are_the_means_with_their_counts(patches: Features, classes: Classes) -> None:
@@ -424,3 +424,16 @@ def test_the_first_forty_classes_look_different_each_from_each() -> None:
     styles = [class_style(k) for k in range(40)]
     assert len({(style.color, style.marker) for style in styles}) == 40
     assert tuple(style.color for style in styles[: len(OKABE_ITO)]) == OKABE_ITO
+
+
+def test_classes_of_rows_without_a_place_are_drawn_in_their_order() -> None:
+    labels = np.array([0, 0, 1, -1, 1])
+    axes = plotting.plot(xr.Dataset({"label": ("site", labels)})).axes[0]
+    drawn = {line.get_color(): line.get_xdata() for line in axes.lines}
+    assert sorted(np.concatenate(list(drawn.values())).tolist()) == [0, 1, 2, 3, 4]
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    assert names == ["not classified", "class 0", "class 1"]
+    assert axes.get_xlabel() == "row"
+    time = ("time", np.array([0.0, 0.5, 1.0, 1.5, 2.0]), {"units": "ns"})
+    timed = xr.Dataset({"label": ("time", labels)}, coords={"time": time})
+    assert plotting.plot(timed).axes[0].get_xlabel() == "time [ns]"

@@ -217,10 +217,10 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_cannot_be_drawn_says_why(record: RunRecord, tmp_path: Path) -> None:
-    classes = xr.Dataset({"label": ("site", np.zeros(3, dtype=np.int64))})
+    classes = xr.Dataset({"label": (("frame", "site"), np.zeros((3, 2), dtype=np.int64))})
     alone = StepRecord("found", "clustering.cluster_kmeans", (), {}, "Cluster.", {"": classes}, "k")
     text = _page(write_report(dataclasses.replace(record, steps=(alone,)), tmp_path)).text
-    assert "No picture found: classes of shape (3,) do not say where their members are" in text
+    assert "No picture found: classes of shape (3, 2) do not say where their members are" in text
 
 
 def test_long_tables_show_thirty_rows_and_say_where_the_others_are(

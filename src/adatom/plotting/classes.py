@@ -28,6 +28,7 @@ from adatom.plotting._members import (
     summarize_classes,
 )
 from adatom.plotting._panels import frame_axes, image_panel, legend_mark, length_text, map_panel
+from adatom.plotting._rows import plot_class_rows
 from adatom.schema import CLASSES, FEATURES, Classes, Features, Image, Sites, positions, space_unit
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def plot_classes(
     label = classes["label"]
     if label.dims[-2:] == ("y", "x"):
         return _plot_area(classes, image, frame)
+    if "y" not in label.coords and sites is None and label.ndim == 1:
+        return plot_class_rows(classes)
     if "y" not in label.coords and (sites is None or label.shape != (sites.sizes["site"],)):
         found = "none were given" if sites is None else f"{sites.sizes['site']} were given"
         msg = (
