@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 HEAD_BYTES: Final = 2048
 _MAX_MEMBERS: Final = 200_000
@@ -92,6 +92,35 @@ def says(*words: str) -> Claim:
 def member(*endings: str) -> Claim:
     """Claim zip archives with a member whose path ends so."""
     return lambda beginning: any(name.endswith(endings) for name in beginning.members)
+
+
+def zipped_text(*words: str) -> Claim:
+    """Claim zip archives of csv texts, the first of which begins with all of these words."""
+
+    def claim(beginning: Beginning) -> bool:
+        texts = sorted(name for name in beginning.members if name.lower().endswith(".csv"))
+        if not texts:
+            return False
+        with zipfile.ZipFile(beginning.path) as archive, archive.open(texts[0]) as file:
+            text = file.read(HEAD_BYTES).decode("utf-8", "replace")
+        return all(word in text for word in words)
+
+    return claim
+
+
+def igor_force_curve(beginning: Beginning) -> bool:
+    """Claim Igor waves of a few columns, one of which is named as a deflection is."""
+    if beginning.head[:2] not in {b"\x05\x00", b"\x00\x05"}:
+        return False
+    order: Literal["little", "big"] = "little" if beginning.head[0] else "big"
+    columns, *more = (
+        int.from_bytes(beginning.head[at : at + 4], order) for at in range(136, 148, 4)
+    )
+    if not 2 <= columns <= 32 or any(more):
+        return False
+    with beginning.path.open("rb") as file:
+        file.seek(-min(2**16, beginning.path.stat().st_size), 2)
+        return b"Defl\0" in file.read()
 
 
 def hdf5_with(*paths: str) -> Claim:

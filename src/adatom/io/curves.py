@@ -99,7 +99,7 @@ def _lazy_values(curves: _Curves, n_curves: int) -> Any:  # noqa: ANN401 -- dask
 
     inner = (len(curves.factors), curves.n_segments, curves.n_samples)
     together = max(1, _BLOCK_BYTES // (8 * int(np.prod(inner))))
-    numbers = da.arange(n_curves, chunks=together)  # type: ignore[no-untyped-call]
+    numbers = da.arange(n_curves, chunks=together)
     return numbers.map_blocks(
         partial(_read_block, curves),
         new_axis=[1, 2, 3],

@@ -15,9 +15,12 @@ from adatom.io.claims import (
     ending,
     hdf5_with,
     holds_at,
+    igor_force_curve,
     member,
     never,
+    says,
     starts_with,
+    zipped_text,
 )
 
 if TYPE_CHECKING:
@@ -110,6 +113,19 @@ FORMATS: Final[dict[str, Format]] = {
         "JPK force curves, maps and QI", ".jpk-force .jpk-force-map .jpk-qi-data .jpk-qi-series",
         "force curves", "adatom", "jpk", member("segment-header.properties"),
         proof="real files",
+    ),
+    "workshop": Format(
+        "AFMWorkshop force curves", ".zip .csv", "force curves", "adatom", "workshop",
+        either(says("Force-Distance Curve", "File Format:"), zipped_text("Force-Distance Curve")),
+        proof="real files",
+    ),
+    "igor-force": Format(
+        "Asylum force curve", ".ibw", "force curves", "adatom", "igor_force",
+        igor_force_curve, proof="real files",
+    ),
+    "nanoscope-force": Format(
+        "NanoScope force curve", ".001 .spm", "force curves", "adatom", "nanoscope_force",
+        starts_with(b"\\*Force file list"), proof="real files",
     ),
     # Of everyone.
     "npy": Format(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import zipfile
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from adatom.io.guard import check_size, read_error
 from adatom.io.jpk_scaling import Channel, Properties, channel_of_segment, parse_properties
+from adatom.io.metadata import iso_date
 from adatom.io.signals import Places, RawCurves, RawFile
 
 if TYPE_CHECKING:
@@ -234,8 +234,8 @@ def _read_curve(
         for place in segments:
             segment = curve.get(place)
             if segment is None:
-                for samples in found.values():
-                    samples.append(none)
+                for rows in found.values():
+                    rows.append(none)
                 continue
             header = _properties(archive.path, file, segment.folder + _HEADER)
             channels = _channels(archive.path, header, archive.shared)
@@ -293,7 +293,7 @@ def _metadata(general: Properties, channels: Mapping[int, Mapping[str, Channel]]
         known["instrument"] = instrument
     date = _setting(general, "start-time")
     if date:
-        known["date"] = _iso_date(date)
+        known["date"] = iso_date(date, "%Y-%m-%d %H:%M:%S.%f %z")
     for of_segment in channels.values():
         bending = of_segment.get("vDeflection")
         if bending is not None:
@@ -306,13 +306,6 @@ def _metadata(general: Properties, channels: Mapping[int, Mapping[str, Channel]]
     if grid[0] and grid[1]:
         known["grid_shape"] = [int(grid[0]), int(grid[1])]
     return known
-
-
-def _iso_date(text: str) -> str:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f %z").isoformat()
-    except ValueError:
-        return text
 
 
 def _notes(metadata: Mapping[str, Any], n_curves: int, places: Places | None) -> tuple[str, ...]:

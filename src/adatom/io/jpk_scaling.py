@@ -79,7 +79,7 @@ class Channel:
     def calibrated(self, stored: NDArray[Any], slot: str) -> NDArray[np.float64]:
         """Calibrate stored numbers, step by step from the base."""
         steps = [self.encoder]
-        chain = []
+        chain: list[tuple[float, float]] = []
         while slot != self.base and slot in self.slots and len(chain) < len(self.slots):
             slot, factor, offset = self.slots[slot]
             chain.append((factor, offset))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -78,3 +79,20 @@ def _at(tree: object, path: str) -> Any:  # noqa: ANN401 -- whatever the file ho
             return None
         tree = tree[part]
     return tree
+
+
+def iso_date(text: str, *layouts: str) -> str:
+    """Write a date as ISO 8601 if it has one of the layouts of `strptime`, else as it is.
+
+    Examples
+    --------
+    >>> iso_date("1:07:05 PM May 17 2018", "%I:%M:%S %p %b %d %Y")
+    '2018-05-17T13:07:05'
+    """
+    for layout in layouts:
+        try:
+            # The local time of the instrument, whose zone is not told.
+            return datetime.strptime(text, layout).isoformat()  # noqa: DTZ007
+        except ValueError:
+            continue
+    return text
