@@ -1,9 +1,10 @@
-"""The few facts about a measurement that are kept with it, from the metadata of RosettaSciIO."""
+"""What is kept of a file beside its numbers: a few facts, and its whole header as text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,66 @@ _INSTRUMENT: Final = ("microscope", "beam_energy")
 _QUANTITY: Final = "Signal.quantity"
 # RosettaSciIO's word for "no title".
 _NO_TITLE: Final = "__unnamed__"
+
+_MAX_ENTRIES: Final = 500
+_MAX_CHARACTERS: Final = 300
+_MAX_COUNTED: Final = 100_000
+_MAX_DEPTH: Final = 20
+# Short lists, as of a scan range, are worth reading; tables are data.
+_MAX_LISTED: Final = 16
+
+
+def raw_metadata(header: Mapping[Any, Any], /) -> dict[str, str]:
+    """Flatten the header of a file into text, for ``metadata["raw"]``.
+
+    Parameters
+    ----------
+    header : mapping
+        As the file has it, nested or not.
+
+    Returns
+    -------
+    dict of str to str
+        Dotted keys such as ``"Scan.Range.x"``; at most 500 entries of 300
+        characters. Where there is more, the entry ``"..."`` says how much was
+        left out. Long lists and arrays are described only.
+    """
+    leaves = _leaves(header, "", _MAX_DEPTH)
+    flat = {key[:_MAX_CHARACTERS]: _short(value) for key, value in islice(leaves, _MAX_ENTRIES)}
+    more = sum(1 for _ in islice(leaves, _MAX_COUNTED))
+    if more:
+        least = "at least " if more == _MAX_COUNTED else ""
+        flat["..."] = f"{least}{more} more entries were left out"
+    return flat
+
+
+def _leaves(value: Any, key: str, depth: int) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    """Walk through mappings, and lists of mappings, whose entries are numbered."""
+    if isinstance(value, Mapping):
+        entries = [(str(name), inner) for name, inner in value.items()]
+    elif isinstance(value, list | tuple) and any(isinstance(one, Mapping) for one in value):
+        entries = [(str(number), inner) for number, inner in enumerate(value)]
+    else:
+        yield key, value
+        return
+    if not depth:
+        yield key, f"{len(entries)} entries deeper down"
+        return
+    for name, inner in entries:
+        yield from _leaves(inner, f"{key}.{name}" if key else name, depth - 1)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, bytes):
+        value = value[:_MAX_CHARACTERS].decode("utf-8", "replace")
+    if isinstance(value, np.ndarray):
+        if value.size > _MAX_LISTED or value.dtype.hasobject:
+            return f"array of shape {value.shape}, {value.dtype.name}"
+        value = value.tolist()
+    if isinstance(value, list | tuple | set) and len(value) > _MAX_LISTED:
+        return f"list of {len(value)}"
+    text = " ".join(str(value).split("\0")).strip()
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 4]} ..."
 
 
 def facts_from_dictionary(entry: Mapping[str, Any], /) -> tuple[dict[str, Any], list[str]]:

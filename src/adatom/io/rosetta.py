@@ -13,7 +13,7 @@ import numpy as np
 import tifffile
 
 from adatom.io.guard import collected_chatter, read_error
-from adatom.io.metadata import facts_from_dictionary
+from adatom.io.metadata import facts_from_dictionary, raw_metadata
 from adatom.io.signals import COLORS, RawAxis, RawFile, RawSignal
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def signal_from_dictionary(entry: Mapping[str, Any], notes: tuple[str, ...], /) 
         name=facts.get("title", ""),
         colors=colors,
         unit=_unit_in_parentheses(quantity),
-        metadata=facts,
+        metadata={**facts, "raw": raw_metadata(entry.get("original_metadata") or {})},
         notes=(*notes, *odd),
     )
 
