@@ -21,6 +21,12 @@ def test_the_list_of_steps_is_as_the_functions_are() -> None:
     assert (DOCS / "steps.md").read_text("utf-8") == written, "write it: python docs/list_steps.py"
 
 
+def test_the_table_of_formats_is_up_to_date() -> None:
+    page = (DOCS / "formats.md").read_text("utf-8")
+    written = run_path(str(DOCS / "list_formats.py"))["formats_page"](page)
+    assert page == written, "write it: python docs/list_formats.py"
+
+
 def test_the_list_of_steps_has_every_function_that_gives_data() -> None:
     listed = re.findall(
         r"^\| (\w+) \| `(\w+)` \| .+\. \|$", (DOCS / "steps.md").read_text(), re.MULTILINE
