@@ -12,7 +12,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 
 
 def test_the_format_of_the_page_reads_a_file(tmp_path: Path) -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    pattern = r"^```python\n(.*?)^```$"
+    blocks = re.findall(pattern, PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     (code,) = (block for block in blocks if "DOTS = Format(" in block)
     names: dict[str, Any] = {}
     exec(code, names)  # noqa: S102 -- our own page
