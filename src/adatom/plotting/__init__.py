@@ -5,6 +5,9 @@
 ``plot_image``             an image with scale bar and color bar
 ``plot_movie``             frames of a movie
 ``plot_spectral_map``      the mean over the channels
+``plot_spectra``           spectra that make no map, or a streak image
+``plot_force_curves``      force against height
+``plot_diffraction_map``   mean pattern and mean intensity of a scan
 ``plot_regions``           a mask: what was left out
 ``plot_sites``             sites over their image
 ``plot_site_statistics``   distances, widths, amplitudes, position errors
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from adatom.plotting.dispatch import plot
     from adatom.plotting.images import plot_image, plot_movie, plot_regions
     from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
+    from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
 
 __all__ = [
@@ -45,7 +49,9 @@ __all__ = [
     "plot_class_means",
     "plot_classes",
     "plot_comparison",
+    "plot_diffraction_map",
     "plot_features",
+    "plot_force_curves",
     "plot_image",
     "plot_members",
     "plot_movie",
@@ -53,6 +59,7 @@ __all__ = [
     "plot_regions",
     "plot_site_statistics",
     "plot_sites",
+    "plot_spectra",
     "plot_spectral_map",
     "plot_table",
 ]
@@ -65,7 +72,9 @@ __getattr__, __dir__ = lazy_names(
         "plot_class_means": "classes",
         "plot_classes": "classes",
         "plot_comparison": "comparison",
+        "plot_diffraction_map": "spectra",
         "plot_features": "tables",
+        "plot_force_curves": "spectra",
         "plot_image": "images",
         "plot_members": "classes",
         "plot_movie": "images",
@@ -73,6 +82,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_regions": "images",
         "plot_site_statistics": "sites",
         "plot_sites": "sites",
+        "plot_spectra": "spectra",
         "plot_spectral_map": "tables",
         "plot_table": "tables",
     },

@@ -11,15 +11,19 @@ from adatom.plotting.choice import plot_class_choice
 from adatom.plotting.classes import plot_class_means, plot_classes
 from adatom.plotting.images import plot_image, plot_movie, plot_regions
 from adatom.plotting.sites import plot_sites
+from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
 from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
 from adatom.schema import (
     CLASSES,
+    DIFFRACTION_MAP,
     FEATURES,
+    FORCE_CURVES,
     IMAGE,
     KINDS,
     MASK,
     MOVIE,
     SITES,
+    SPECTRA,
     SPECTRAL_MAP,
     TABLE,
     Image,
@@ -35,7 +39,7 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
 
     Parameters
     ----------
-    data : Image, Movie, SpectralMap, Mask, Sites, Features, Classes or Table
+    data : any kind but Structure
         The kind decides the picture.
     over : Image, optional
         Drawn below sites, classes and masks.
@@ -60,6 +64,8 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
             return plot_sites(data, over)
         if kind is CLASSES:
             return plot_classes(data, over)
+        if kind is FORCE_CURVES:
+            return plot_force_curves(data)
         if kind is TABLE:
             return plot_class_choice(data) if "n_classes" in data else plot_table(data)
     if isinstance(data, xr.DataArray):
@@ -71,6 +77,10 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
             return plot_movie(data)
         if kind is SPECTRAL_MAP:
             return plot_spectral_map(data)
+        if kind is SPECTRA:
+            return plot_spectra(data)
+        if kind is DIFFRACTION_MAP:
+            return plot_diffraction_map(data)
         if kind is FEATURES:
             return plot_class_means(data) if data.dims[0] == "class" else plot_features(data)
     names = ", ".join(known.name for known in KINDS if known.name != "Structure")
