@@ -70,7 +70,7 @@ def radial_spectrum(image: NDArray[np.floating], /, *, window: int = 512) -> Rad
         not much larger is one window, since few periods need all of it.
     """
     side = window if min(image.shape) > 1.4 * window else max(image.shape)
-    power = _mean_power(image, side)
+    power = mean_power(image, side)
     rows, columns = (min(side, size) for size in image.shape)
     frequency = np.hypot(np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(columns)[None, :])
     n_rings = min(rows, columns) // 2
@@ -85,7 +85,8 @@ def radial_spectrum(image: NDArray[np.floating], /, *, window: int = 512) -> Rad
     )
 
 
-def _mean_power(image: NDArray[np.floating], side: int) -> NDArray[np.float64]:
+def mean_power(image: NDArray[np.floating], side: int, /) -> NDArray[np.float64]:
+    """Average the power spectra of Hann windows of a side: half plane, per pixel."""
     rows, columns = (min(side, size) for size in image.shape)
     taper = np.outer(hann(rows), hann(columns)).astype(image.dtype)
     starts = [
