@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from adatom import clustering, descriptors, simulation
+from adatom import clustering, descriptors, localization, simulation
 from adatom.schema import table_from_columns
 
 
@@ -79,6 +79,15 @@ def _classes() -> xr.Dataset:
     return clustering.assign_classes(_features(), _model())
 
 
+@cache
+def _cached_cell() -> xr.Dataset:
+    return localization.find_unit_cell(_image())
+
+
+def _cell() -> xr.Dataset:
+    return _cached_cell().copy(deep=True)
+
+
 def _expert() -> xr.DataArray:
     axis = np.arange(10.0)
     labels = np.add.outer(axis, axis).astype(int) % 2
@@ -101,6 +110,11 @@ EXAMPLES: Mapping[str, Callable[[], Example]] = {
     "localization.find_atoms": lambda: Example((_image(), _regions())),
     "localization.find_lattice_regions": lambda: Example((_image(),)),
     "localization.refine_sites": lambda: Example((_image(), _sites())),
+    "localization.find_unit_cell": lambda: Example((_image(),)),
+    "localization.find_motifs": lambda: Example((_image(), _cell())),
+    "localization.estimate_motif": lambda: Example(
+        (_image(), localization.find_motifs(_image(), _cell()), _cell())
+    ),
     "localization.compare_sites": lambda: Example((_sites(), _sites())),
     "descriptors.site_patches": lambda: Example((_image(), _sites()), {"size": "1 d"}),
     "descriptors.window_spectra": lambda: Example((_image(),), {"size": "20 px", "step": "9 px"}),

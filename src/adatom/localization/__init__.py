@@ -4,6 +4,9 @@
 ``find_atoms``              positions of atoms, with nothing told but the image
 ``find_lattice_regions``    where there is a lattice to analyse
 ``refine_sites``            all positions refined by one fit, with covariance
+``find_unit_cell``          the cell under whose shifts a picture repeats
+``find_motifs``             where the content of the cell comes again
+``estimate_motif``          what the cell holds, as a mean image
 ``compare_sites``           precision, recall, errors against known positions
 ``SiteComparison``          what ``compare_sites`` gives
 ==========================  =================================================
@@ -16,16 +19,21 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.localization.cells import find_unit_cell
     from adatom.localization.comparing import SiteComparison, compare_sites
     from adatom.localization.finding import find_atoms
+    from adatom.localization.motifs import estimate_motif, find_motifs
     from adatom.localization.refinement import refine_sites
     from adatom.localization.regions import find_lattice_regions
 
 __all__ = [
     "SiteComparison",
     "compare_sites",
+    "estimate_motif",
     "find_atoms",
     "find_lattice_regions",
+    "find_motifs",
+    "find_unit_cell",
     "refine_sites",
 ]
 
@@ -34,8 +42,11 @@ __getattr__, __dir__ = lazy_names(
     {
         "SiteComparison": "comparing",
         "compare_sites": "comparing",
+        "estimate_motif": "motifs",
         "find_atoms": "finding",
         "find_lattice_regions": "regions",
+        "find_motifs": "motifs",
+        "find_unit_cell": "cells",
         "refine_sites": "refinement",
     },
 )
