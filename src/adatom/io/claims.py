@@ -108,6 +108,14 @@ def zipped_text(*words: str) -> Claim:
     return claim
 
 
+def high_speed_afm(beginning: Beginning) -> bool:
+    """Claim movies whose header names a channel where versions 0, 1 and 2 of ASD do."""
+    version, at = int.from_bytes(beginning.head[:4], "little"), 24
+    if version == 0:
+        at = 4
+    return version in {0, 1, 2} and beginning.head[at : at + 2] in {b"TP", b"ER", b"PH"}
+
+
 def igor_force_curve(beginning: Beginning) -> bool:
     """Claim Igor waves of a few columns, one of which is named as a deflection is."""
     if beginning.head[:2] not in {b"\x05\x00", b"\x00\x05"}:

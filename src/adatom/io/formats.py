@@ -14,6 +14,7 @@ from adatom.io.claims import (
     either,
     ending,
     hdf5_with,
+    high_speed_afm,
     holds_at,
     igor_force_curve,
     member,
@@ -126,6 +127,10 @@ FORMATS: Final[dict[str, Format]] = {
     "nanoscope-force": Format(
         "NanoScope force curve", ".001 .spm", "force curves", "adatom", "nanoscope_force",
         starts_with(b"\\*Force file list"), proof="real files",
+    ),
+    # Scanning probes.
+    "asd": Format(
+        "HS-AFM", ".asd", "movie", "adatom", "asd", high_speed_afm, proof="real files",
     ),
     # Of everyone.
     "npy": Format(
