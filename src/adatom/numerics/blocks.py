@@ -119,6 +119,33 @@ def blocks_from_array(array: Any, /) -> Blocks:  # noqa: ANN401 -- numpy or dask
     return Blocks(tuple(shape), n_columns, dtype, read, cuts, [False] * len(cuts))
 
 
+@dataclass(frozen=True, eq=False)
+class MappedBlocks(Blocks):
+    """Blocks of which the measured rows go through a function before they are used."""
+
+    _work: Callable[[NDArray[Any]], NDArray[Any]] = field(default=np.asarray, repr=False)
+
+    def __getitem__(self, index: int, /) -> Block:
+        block = super().__getitem__(index)
+        return block._replace(values=self._work(block.values))
+
+
+def mapped_blocks(cut: Blocks, work: Callable[[NDArray[Any]], NDArray[Any]], /) -> MappedBlocks:
+    """Pass the rows of every block through a function that works row by row.
+
+    Parameters
+    ----------
+    cut : Blocks
+        As they are.
+    work : callable
+        Gives, for measured rows (row, column), as many rows and columns of
+        the same type.
+    """
+    return MappedBlocks(
+        cut.shape, cut.n_columns, cut.dtype, cut._read, cut._cuts, cut._complete, work
+    )
+
+
 def _cuts(shape: tuple[int, ...], n_rows: int) -> list[tuple[Slices, slice]]:
     """Cut the leading dims into boxes that are consecutive in C order."""
     if math.prod(shape) == 0:

@@ -1,0 +1,49 @@
+"""Features -> components: how much of few spectra is in each of many.
+
+====================== ==================================================
+`decompose_pca`        principal components with scores, exactly, streamed
+`fit_pca`              the components alone
+`apply_pca`            scores of other features on fitted components
+`find_endmembers`      the purest spectra of a map (VCA, N-FINDR)
+`estimate_abundances`  how much of known spectra every row holds
+====================== ==================================================
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adatom._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from adatom.decomposition.endmembers import Endmembers, find_endmembers
+    from adatom.decomposition.models import Decomposition, PCAModel
+    from adatom.decomposition.pca import apply_pca, decompose_pca, fit_pca
+    from adatom.decomposition.unmixing import Abundances, estimate_abundances
+
+__all__ = [
+    "Abundances",
+    "Decomposition",
+    "Endmembers",
+    "PCAModel",
+    "apply_pca",
+    "decompose_pca",
+    "estimate_abundances",
+    "find_endmembers",
+    "fit_pca",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Abundances": "unmixing",
+        "Decomposition": "models",
+        "Endmembers": "endmembers",
+        "PCAModel": "models",
+        "apply_pca": "pca",
+        "decompose_pca": "pca",
+        "estimate_abundances": "unmixing",
+        "find_endmembers": "endmembers",
+        "fit_pca": "pca",
+    },
+)

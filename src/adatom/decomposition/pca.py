@@ -1,0 +1,288 @@
+"""Principal components, exactly at any size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import xarray as xr
+from numpy.typing import NDArray
+
+from adatom.decomposition.models import Decomposition, PCAModel, Weighting
+from adatom.errors import KindError, SettingError, TooFewSitesError
+from adatom.numerics.blocks import Blocks, blocks, mapped_blocks
+from adatom.numerics.folds import map_to
+from adatom.numerics.moments import moments_of
+from adatom.numerics.noise_rank import n_components_above_noise
+from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
+
+
+def fit_pca(
+    features: Features,
+    /,
+    *,
+    n_components: int | None = None,
+    weighting: Weighting = "none",
+) -> PCAModel:
+    """Find principal components from one pass over the features, exactly.
+
+    The products of all columns are summed block by block, so memory holds a
+    few blocks and one matrix (feature, feature), whatever the number of rows.
+
+    Parameters
+    ----------
+    features : Features
+        Numpy or dask inside. Rows with NaN take no part.
+    n_components : int, optional
+        How many to keep; by default those that rise above white noise of
+        the median level of all [1]_, one at least.
+    weighting : {"none", "poisson"}
+        "poisson" for counts: rows and columns are divided by the root of
+        their means, which makes the noise of counts white [2]_; the mean
+        then is not taken off, since a bilinear model of counts has none.
+
+    Returns
+    -------
+    PCAModel
+
+    Raises
+    ------
+    TooFewSitesError
+        If fewer than two rows are measured.
+    SettingError
+        If `n_components` is below 1 or more than there are features, or
+        counts to be weighted are negative.
+
+    Examples
+    --------
+    >>> rows = xr.DataArray([[0.0, 0.0], [2.0, 2.1], [4.0, 4.2]], dims=("site", "feature"))
+    >>> fit_pca(rows, n_components=1).basis.round(2)
+    array([[0.69, 0.72]])
+
+    References
+    ----------
+    .. [1] V. A. Marchenko and L. A. Pastur, Math. USSR Sb. 1, 457 (1967).
+    .. [2] M. R. Keenan and P. G. Kotula, Surf. Interface Anal. 36, 203 (2004).
+    """
+    FEATURES.check(features)
+    n_features = features.shape[-1]
+    if n_components is not None and not 1 <= n_components <= n_features:
+        msg = f"{n_components=} must lie between 1 and the {n_features} features"
+        raise SettingError(msg)
+    cut = blocks(features)
+    weights = _column_weights(cut, weighting)
+    moments = moments_of(_weighted(cut, weights, weighting), scatter=True)
+    n_rows = int(moments.counts.sum())
+    if n_rows < 2:
+        msg = f"{n_rows} of {cut.n_rows} rows are measured throughout, components need 2 or more"
+        raise TooFewSitesError(msg)
+    assert moments.scatter is not None  # noqa: S101 -- asked for
+    center = moments.mean
+    scatter = moments.scatter
+    if weighting == "poisson":
+        scatter = scatter + n_rows * np.outer(center, center)
+        center = np.zeros(n_features)
+    variances, axes = _principal_axes(scatter / (n_rows - 1))
+    above = n_components_above_noise(variances, n_rows)
+    kept = max(above, 1) if n_components is None else n_components
+    return PCAModel(
+        center=center,
+        basis=_signed(axes[:kept]),
+        variances=variances,
+        column_weights=weights,
+        n_rows=n_rows,
+        n_above_noise=above,
+        weighting=weighting,
+        feature_dim=str(features.dims[-1]),
+    )
+
+
+def apply_pca(features: Features, model: PCAModel, /) -> Features:
+    """Give the scores of features on components that were fitted before.
+
+    Parameters
+    ----------
+    features : Features
+        With the features that the model was fitted to. Read block by block.
+    model : PCAModel
+        Of `fit_pca`.
+
+    Returns
+    -------
+    Features
+        (..., component) in memory, in the unit of the features; NaN where a
+        row has one. Scores times components, plus the center, give back the
+        features but for what is left out.
+
+    Raises
+    ------
+    KindError
+        If the features are not those of the model.
+
+    Examples
+    --------
+    >>> rows = xr.DataArray([[0.0, 0.0], [2.0, 2.1], [4.0, 4.2]], dims=("site", "feature"))
+    >>> apply_pca(rows, fit_pca(rows, n_components=1)).values.round(1).ravel().tolist()
+    [-2.9, 0.0, 2.9]
+    """
+    FEATURES.check(features)
+    _check_fit(features, model)
+    cut = blocks(features)
+    scores = np.full((cut.n_rows, model.n_components), np.nan, cut.dtype)
+    center = model.center.astype(cut.dtype)
+    basis = model.basis.T.astype(cut.dtype)
+    weigh = _weigher(model.column_weights.astype(cut.dtype), model.weighting)
+
+    def work(rows: NDArray[Any]) -> tuple[NDArray[Any]]:
+        projected = (weigh(rows) - center) @ basis
+        return (projected * _row_weights(rows, model.weighting),)
+
+    map_to(cut, work, [scores])
+    return _like_rows(features, scores)
+
+
+def decompose_pca(
+    features: Features,
+    /,
+    *,
+    n_components: int | None = None,
+    weighting: Weighting = "none",
+) -> Decomposition:
+    """Decompose features into principal components: scores, components and their variances.
+
+    Parameters
+    ----------
+    features : Features
+        As of `fit_pca`, which this calls, and then `apply_pca`.
+    n_components : int, optional
+        As of `fit_pca`.
+    weighting : {"none", "poisson"}
+        As of `fit_pca`.
+
+    Returns
+    -------
+    Decomposition
+        Scores in the unit of the features; components (component, feature)
+        without unit; a summary with the share of the variance of each.
+
+    Raises
+    ------
+    TooFewSitesError, SettingError
+        As of `fit_pca`.
+
+    Examples
+    --------
+    >>> rows = xr.DataArray([[0.0, 0.0], [2.0, 2.1], [4.0, 4.2]], dims=("site", "feature"))
+    >>> decompose_pca(rows, n_components=1).summary["share"].values.round(3)
+    array([1.])
+    """
+    model = fit_pca(features, n_components=n_components, weighting=weighting)
+    scores = apply_pca(features, model)
+    n_missing = int(np.isnan(scores.values[..., 0]).sum())
+    if n_missing:
+        add_note(scores, f"{n_missing} rows are not measured throughout and have no scores")
+    return Decomposition(scores, _components(features, model), _summary(model), model)
+
+
+def _column_weights(cut: Blocks, weighting: Weighting) -> NDArray[np.float64]:
+    """Give the root of the mean of every column; of columns without counts, one."""
+    if weighting == "none":
+        return np.ones(cut.n_columns)
+    mean = moments_of(cut).mean
+    if (mean < 0).any():
+        worst = int(np.argmin(mean))
+        msg = (
+            f'weighting="poisson" needs counts; the mean of feature {worst} is {mean[worst]:.6g}: '
+            'give counts as measured, or weighting="none"'
+        )
+        raise SettingError(msg)
+    return np.where(mean > 0, np.sqrt(mean), 1.0)
+
+
+def _row_weights(rows: NDArray[Any], weighting: Weighting) -> NDArray[Any]:
+    """Give the root of the mean of every row, as a column; of rows without counts, one."""
+    if weighting == "none":
+        return np.ones((1, 1), rows.dtype)
+    mean = rows.mean(axis=1, keepdims=True, dtype=np.float64)
+    return np.where(mean > 0, np.sqrt(np.maximum(mean, 0)), 1.0).astype(rows.dtype)
+
+
+def _weigher(weights: NDArray[Any], weighting: Weighting) -> Any:  # noqa: ANN401 -- a function
+    if weighting == "none":
+        return lambda rows: rows
+    return lambda rows: rows / _row_weights(rows, weighting) / weights
+
+
+def _weighted(cut: Blocks, weights: NDArray[np.float64], weighting: Weighting) -> Blocks:
+    if weighting == "none":
+        return cut
+    return mapped_blocks(cut, _weigher(weights.astype(cut.dtype), weighting))
+
+
+def _principal_axes(
+    covariance: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give variances and axes (component, feature), the largest first."""
+    values, vectors = scipy.linalg.eigh(covariance, driver="evd")
+    return np.maximum(values[::-1], 0.0), vectors[:, ::-1].T
+
+
+def _signed(axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Make the largest entry of every axis positive: the sign of an eigenvector is arbitrary."""
+    largest = np.abs(axes).argmax(axis=1)
+    return np.ascontiguousarray(axes * np.sign(axes[np.arange(len(axes)), largest])[:, None])
+
+
+def _check_fit(features: xr.DataArray, model: PCAModel) -> None:
+    found = (str(features.dims[-1]), features.shape[-1])
+    needed = (model.feature_dim, len(model.center))
+    if found != needed:
+        msg = (
+            f"features have {found[1]} values along {found[0]!r}, the components {needed[1]} along "
+            f"{needed[0]!r}: apply them to features of the same sort"
+        )
+        raise KindError(msg)
+
+
+def _like_rows(features: xr.DataArray, scores: NDArray[Any]) -> xr.DataArray:
+    """Give scores the places of the rows that they belong to."""
+    last = features.dims[-1]
+    kept = {name: coord for name, coord in features.coords.items() if last not in coord.dims}
+    sizes = features.shape[:-1]
+    attrs = {key: features.attrs[key] for key in ("units", "source") if key in features.attrs}
+    return xr.DataArray(
+        scores.reshape(*sizes, scores.shape[-1]),
+        dims=(*features.dims[:-1], "component"),
+        coords={**kept, "component": np.arange(scores.shape[-1])},
+        name="score",
+        attrs=attrs,
+    )
+
+
+def _components(features: xr.DataArray, model: PCAModel) -> xr.DataArray:
+    last = features.dims[-1]
+    along = {name: coord for name, coord in features.coords.items() if coord.dims == (last,)}
+    return xr.DataArray(
+        model.basis * model.column_weights,
+        dims=("component", last),
+        coords={**along, "component": np.arange(model.n_components)},
+        name="component",
+        attrs={"units": "1"},
+    )
+
+
+def _summary(model: PCAModel) -> Table:
+    variances = model.variances[: model.n_components]
+    total = model.variances.sum()
+    share = variances / total if total > 0 else np.zeros_like(variances)
+    table = table_from_columns(
+        {
+            "component": np.arange(model.n_components),
+            "variance": variances,
+            "share": share,
+            "above_noise": np.arange(model.n_components) < model.n_above_noise,
+        }
+    )
+    table.attrs.update(n_above_noise=model.n_above_noise, weighting=model.weighting)
+    return table
