@@ -4,6 +4,7 @@
 `decompose_pca`        principal components with scores, exactly, streamed
 `fit_pca`              the components alone
 `apply_pca`            scores of other features on fitted components
+`decompose_nmf`        non-negative components and scores
 `find_endmembers`      the purest spectra of a map (VCA, N-FINDR)
 `estimate_abundances`  how much of known spectra every row holds
 ====================== ==================================================
@@ -18,6 +19,7 @@ from adatom._lazy import lazy_names
 if TYPE_CHECKING:
     from adatom.decomposition.endmembers import Endmembers, find_endmembers
     from adatom.decomposition.models import Decomposition, PCAModel
+    from adatom.decomposition.nmf import Factorization, decompose_nmf
     from adatom.decomposition.pca import apply_pca, decompose_pca, fit_pca
     from adatom.decomposition.unmixing import Abundances, estimate_abundances
 
@@ -25,8 +27,10 @@ __all__ = [
     "Abundances",
     "Decomposition",
     "Endmembers",
+    "Factorization",
     "PCAModel",
     "apply_pca",
+    "decompose_nmf",
     "decompose_pca",
     "estimate_abundances",
     "find_endmembers",
@@ -39,8 +43,10 @@ __getattr__, __dir__ = lazy_names(
         "Abundances": "unmixing",
         "Decomposition": "models",
         "Endmembers": "endmembers",
+        "Factorization": "nmf",
         "PCAModel": "models",
         "apply_pca": "pca",
+        "decompose_nmf": "nmf",
         "decompose_pca": "pca",
         "estimate_abundances": "unmixing",
         "find_endmembers": "endmembers",

@@ -139,7 +139,7 @@ def apply_pca(features: Features, model: PCAModel, /) -> Features:
         return (projected * _row_weights(rows, model.weighting),)
 
     map_to(cut, work, [scores])
-    return _like_rows(features, scores)
+    return rows_like(features, scores)
 
 
 def decompose_pca(
@@ -182,7 +182,12 @@ def decompose_pca(
     n_missing = int(np.isnan(scores.values[..., 0]).sum())
     if n_missing:
         add_note(scores, f"{n_missing} rows are not measured throughout and have no scores")
-    return Decomposition(scores, _components(features, model), _summary(model), model)
+    return Decomposition(
+        scores,
+        components_like(features, model.basis * model.column_weights),
+        _summary(model),
+        model,
+    )
 
 
 def _column_weights(cut: Blocks, weighting: Weighting) -> NDArray[np.float64]:
@@ -245,8 +250,8 @@ def _check_fit(features: xr.DataArray, model: PCAModel) -> None:
         raise KindError(msg)
 
 
-def _like_rows(features: xr.DataArray, scores: NDArray[Any]) -> xr.DataArray:
-    """Give scores the places of the rows that they belong to."""
+def rows_like(features: xr.DataArray, scores: NDArray[Any], /) -> xr.DataArray:
+    """Give scores (row, component) the places of the rows that they belong to."""
     last = features.dims[-1]
     kept = {name: coord for name, coord in features.coords.items() if last not in coord.dims}
     sizes = features.shape[:-1]
@@ -260,13 +265,14 @@ def _like_rows(features: xr.DataArray, scores: NDArray[Any]) -> xr.DataArray:
     )
 
 
-def _components(features: xr.DataArray, model: PCAModel) -> xr.DataArray:
+def components_like(features: xr.DataArray, components: NDArray[np.float64], /) -> xr.DataArray:
+    """Give components (component, feature) the axis of the features."""
     last = features.dims[-1]
     along = {name: coord for name, coord in features.coords.items() if coord.dims == (last,)}
     return xr.DataArray(
-        model.basis * model.column_weights,
+        components,
         dims=("component", last),
-        coords={**along, "component": np.arange(model.n_components)},
+        coords={**along, "component": np.arange(len(components))},
         name="component",
         attrs={"units": "1"},
     )
