@@ -142,6 +142,14 @@ FORMATS: Final[dict[str, Format]] = {
         lambda file: bool(file.members) and all(n.endswith(".npy") for n in file.members),
         proof="real files",
     ),
+    "mat": Format(
+        "MATLAB up to version 7", ".mat", f"{_ALL}, spectra, table", "SciPy, adatom", "mat",
+        holds_at(124, b"\x00\x01IM", b"\x01\x00MI"), by_ending=True, proof="real files",
+    ),
+    "mat73": Format(
+        "MATLAB 7.3", ".mat", f"{_ALL}, spectra, table", "adatom, h5py", "mat",
+        both(lambda file: file.is_hdf5, starts_with(b"MATLAB 7.3")),
+    ),
     "picture": Format(
         "Picture", ".png .jpg", "image", "Pillow", "pictures",
         starts_with(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"), proof="real files",
