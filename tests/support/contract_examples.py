@@ -34,6 +34,11 @@ def _image() -> xr.DataArray:
     return image.astype(float)
 
 
+def _movie() -> xr.DataArray:
+    frames = [_image(), _image() * 0.0, _image() + 0.25]
+    return xr.concat(frames, dim="frame").rename("height")
+
+
 def _regions() -> xr.DataArray:
     regions = xr.ones_like(_simulation().image, dtype=bool)
     regions[:20, :20] = False
@@ -107,6 +112,8 @@ EXAMPLES: Mapping[str, Callable[[], Example]] = {
     "simulation.simulate_image": lambda: Example(
         (_sites(),), {"shape": (64, 64), "pixel_size": "0.02 nm"}
     ),
+    "correction.choose_frames": lambda: Example((_movie(),)),
+    "correction.correct_lines": lambda: Example((_movie(),)),
     "localization.find_atoms": lambda: Example((_image(), _regions())),
     "localization.find_lattice_regions": lambda: Example((_image(),)),
     "localization.refine_sites": lambda: Example((_image(), _sites())),
