@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from adatom.io.signals import RawFile
 
-Proof = Literal["real files", "written files"]
-"""What the tests of a reader read: files of instruments, or only files that the tests write."""
+Proof = Literal["real files", "written files", "no files"]
+"""What the tests of a reader read: files of instruments, files that the tests write, or none."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Format:
         Tells by its content whether a file is of this format.
     by_ending : bool
         Whether a file whose content nobody claims is tried by its ending.
-    proof : {"real files", "written files"}
+    proof : {"real files", "written files", "no files"}
         What it is tested on.
     general : bool
         Whether it is asked after all others, as plain HDF5 is, since files
@@ -108,6 +108,109 @@ FORMATS: Final[dict[str, Format]] = {
         "TIA", ".ser .emi", f"{_ALL}, spectra", _RSCIIO, "rosetta",
         either(starts_with(b"II\x97\x01"), starts_with(b"JL")), by_ending=True,
         proof="real files",
+    ),
+    "blo": Format(
+        "NanoMegas blockfile", ".blo", "diffraction map", _RSCIIO, "rosetta",
+        starts_with(b"IMGBLO"), by_ending=True, proof="real files",
+    ),
+    "bruker": Format(
+        "Bruker composite and spectrum", ".bcf .spx", "spectral map, image, spectra", _RSCIIO,
+        "rosetta", either(starts_with(b"AAMVHFSS"), says("TRTSpectrum")), proof="real files",
+    ),
+    "delmic": Format(
+        "Delmic (Odemis)", ".h5", "spectral map, image, spectra", _RSCIIO, "rosetta",
+        hdf5_with("Acquisition0/ImageData/Image", "Acquisition0/SVIData"), proof="real files",
+    ),
+    "edax": Format(
+        "EDAX", ".spd .spc .lsd", "spectral map, spectra", _RSCIIO, "rosetta",
+        starts_with(b"MAPSPECTRA_DATA"), by_ending=True,
+    ),
+    "empad": Format(
+        "EMPAD", ".xml", "diffraction map, movie", _RSCIIO, "rosetta",
+        both(ending(".xml"), says("<raw_file")),
+    ),
+    "jeol": Format(
+        "JEOL Analysis Station", ".asw .pts .img .map .eds", "image, spectral map, spectra",
+        _RSCIIO, "rosetta",
+        either(
+            both(starts_with(b"\x34\0\0\0"), ending(".img .map")),
+            both(starts_with(b"\x30\x01\0\0"), ending(".pts")),
+            both(starts_with(b"\0\0\0\0"), ending(".asw")),
+        ),
+        by_ending=True, proof="no files",
+    ),
+    "mib": Format(
+        "Quantum Detectors Merlin", ".mib", "diffraction map, movie", _RSCIIO, "rosetta",
+        starts_with(b"MQ1,"), proof="real files",
+    ),
+    "mrcz": Format(
+        "MRCZ", ".mrcz", "image, movie", _RSCIIO, "rosetta", by_ending=True,
+    ),
+    "phenom": Format(
+        "Phenom Element Identification", ".elid", "image, spectra", _RSCIIO, "rosetta",
+        by_ending=True, proof="no files",
+    ),
+    "prz": Format(
+        "CEOS PantaRhei", ".prz", f"{_ALL}, spectra", _RSCIIO, "rosetta",
+        both(ending(".prz"), member("data.npy")),
+    ),
+    "ripple": Format(
+        "Ripple (Lispix)", ".rpl", f"{_ALL}, spectra", _RSCIIO, "rosetta",
+        says("width", "height", "depth", "data-length"),
+    ),
+    "semper": Format(
+        "Semper", ".unf", "image, movie", _RSCIIO, "rosetta", by_ending=True,
+    ),
+    "topspin": Format(
+        "NanoMegas Topspin", ".app5", "diffraction map, image", _RSCIIO, "rosetta",
+        both(lambda file: file.is_hdf5, ending(".app5")),
+    ),
+    "tvips": Format(
+        "TVIPS", ".tvips", "movie", _RSCIIO, "rosetta", by_ending=True,
+    ),
+    # Spectra, light and X-rays.
+    "hamamatsu": Format(
+        "Hamamatsu streak image", ".img", "spectra", _RSCIIO, "rosetta",
+        both(starts_with(b"IM"), says("[Application]")), proof="real files",
+    ),
+    "jobinyvon": Format(
+        "Horiba LabSpec XML", ".xml", "spectral map, spectra", _RSCIIO, "rosetta",
+        says("<LSX_"),
+    ),
+    "msa": Format(
+        "EMSA/MAS spectrum", ".msa .emsa .ems .mas", "spectra", _RSCIIO, "rosetta",
+        says("#FORMAT", "EMSA"),
+    ),
+    "quadstar": Format(
+        "Quadstar", ".sac .sbc", "spectra", _RSCIIO, "rosetta", by_ending=True,
+    ),
+    "sur": Format(
+        "Digital Surf MountainsMap", ".sur .pro", "image, spectral map, spectra", _RSCIIO,
+        "rosetta", starts_with(b"DIGITAL SURF", b"DSCOMPRESSED"), proof="real files",
+    ),
+    "trivista": Format(
+        "TriVista", ".tvf", "spectra, spectral map", _RSCIIO, "rosetta",
+        says("<XmlMain"), proof="no files",
+    ),
+    "wdf": Format(
+        "Renishaw WiRE", ".wdf", "spectral map, image, spectra", _RSCIIO, "rosetta",
+        starts_with(b"WDF1"), proof="real files",
+    ),
+    # Logs of holders that heat, bias or flow.
+    "dens": Format(
+        "DENSsolutions heater log", ".dens", "table", _RSCIIO, "rosetta", says("Digiheater"),
+    ),
+    "impulse": Format(
+        "DENSsolutions Impulse log", ".csv", "table", _RSCIIO, "rosetta",
+        says("Experiment time", "TimeStamp"),
+    ),
+    "protochips": Format(
+        "Protochips log", ".csv", "table", _RSCIIO, "rosetta",
+        says("Time", "Notes", "Date (yyyy.mm.dd)"),
+    ),
+    "nexus": Format(
+        "NeXus", ".nxs", f"{_ALL}, spectra", _RSCIIO, "rosetta",
+        both(lambda file: file.is_hdf5, ending(".nxs")),
     ),
     # Force curves.
     "jpk": Format(
