@@ -11,6 +11,8 @@ from typing import Final, Literal
 
 HEAD_BYTES: Final = 2048
 _MAX_MEMBERS: Final = 200_000
+# What marks a file stands near its beginning.
+_MAX_OBJECTS: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,32 @@ def hdf5_with(*paths: str) -> Claim:
             return all(
                 path[1:] in file.attrs if path.startswith("@") else path in file for path in paths
             )
+
+    return claim
+
+
+def hdf5_holding(*attributes: str) -> Claim:
+    """Claim HDF5 files in which a group or dataset has all of these attributes."""
+
+    def claim(beginning: Beginning) -> bool:
+        if not beginning.is_hdf5:
+            return False
+        import h5py
+
+        seen = 0
+
+        def visit(name: str, item: object) -> bool | None:
+            nonlocal seen
+            del name
+            seen += 1
+            if isinstance(item, h5py.Group | h5py.Dataset) and all(
+                attribute in item.attrs for attribute in attributes
+            ):
+                return True
+            return False if seen > _MAX_OBJECTS else None
+
+        with h5py.File(beginning.path, "r") as file:
+            return bool(file.visititems(visit))
 
     return claim
 

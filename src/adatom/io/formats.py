@@ -13,6 +13,7 @@ from adatom.io.claims import (
     both,
     either,
     ending,
+    hdf5_holding,
     hdf5_with,
     high_speed_afm,
     holds_at,
@@ -234,6 +235,15 @@ FORMATS: Final[dict[str, Format]] = {
     # Scanning probes.
     "asd": Format(
         "HS-AFM", ".asd", "movie", "adatom", "asd", high_speed_afm, proof="real files",
+    ),
+    # Of pycroscopy.
+    "nsid": Format(
+        "NSID of sidpy", ".h5 .hdf5", f"{_ALL}, spectra", "adatom, h5py", "nsid",
+        hdf5_holding("main_data_name", "data_type"), proof="real files",
+    ),
+    "usid": Format(
+        "USID of pycroscopy", ".h5 .hdf5", f"{_ALL}, spectra", "adatom, h5py", "nsid",
+        hdf5_holding("Position_Indices", "Spectroscopic_Indices"),
     ),
     # Of everyone.
     "npy": Format(
