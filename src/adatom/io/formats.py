@@ -22,6 +22,8 @@ from adatom.io.claims import (
     never,
     says,
     starts_with,
+    vasp_positions,
+    xyz_atoms,
     zipped_text,
 )
 
@@ -236,6 +238,11 @@ FORMATS: Final[dict[str, Format]] = {
     "asd": Format(
         "HS-AFM", ".asd", "movie", "adatom", "asd", high_speed_afm, proof="real files",
     ),
+    # Raman spectra as text.
+    "witec-text": Format(
+        "WITec table of spectra", ".txt", "spectral map, spectra", "adatom", "witec",
+        lambda file: file.text.startswith("X-Axis\t"), proof="real files",
+    ),
     # Of pycroscopy.
     "nsid": Format(
         "NSID of sidpy", ".h5 .hdf5", f"{_ALL}, spectra", "adatom, h5py", "nsid",
@@ -266,6 +273,36 @@ FORMATS: Final[dict[str, Format]] = {
     "picture": Format(
         "Picture", ".png .jpg", "image", "Pillow", "pictures",
         starts_with(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"), proof="real files",
+    ),
+    # Tables of sites, and structures.
+    "trackmate": Format(
+        "TrackMate session", ".xml", "sites", "adatom", "trackmate", says("<trackmate"),
+    ),
+    "trackmate-tracks": Format(
+        "TrackMate tracks", ".xml", "sites", "adatom", "trackmate", says("<tracks", "<particle"),
+    ),
+    "boxes": Format(
+        "VGG image annotator", ".json", "sites", "adatom", "boxes",
+        both(starts_with(b"{"), either(says('"regions"', '"filename"'), says('"_via_'))),
+        proof="real files",
+    ),
+    "cif": Format(
+        "CIF", ".cif", "structure", "ASE", "structures",
+        both(says("data_"), either(says("_cell_length_a"), ending(".cif"))), proof="real files",
+    ),
+    "poscar": Format(
+        "POSCAR and CONTCAR of VASP", "POSCAR CONTCAR .poscar .vasp", "structure", "ASE",
+        "structures", vasp_positions, proof="real files",
+    ),
+    "xyz": Format("XYZ and extended XYZ", ".xyz .extxyz", "structure", "ASE", "structures",
+        xyz_atoms,
+    ),
+    "xsf": Format("XCrySDen", ".xsf", "structure", "ASE", "structures", by_ending=True),
+    "cube": Format("Gaussian cube", ".cube", "structure", "ASE", "structures", by_ending=True),
+    "pdb": Format("PDB", ".pdb", "structure", "ASE", "structures", by_ending=True),
+    "csv": Format(
+        "Table of text", ".csv .tsv .tab .txt .dat", "sites, table", "adatom, pandas",
+        "csv_tables", by_ending=True, proof="real files",
     ),
     "tif": Format(
         "TIFF", ".tif .tiff", "image, movie", "RosettaSciIO, tifffile", "tif",
