@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from adatom.errors import ReadError
-from adatom.io.calibration import space_steps
+from adatom.io.calibration import pair_of_steps
 from adatom.io.guard import check_plain, read_error
 from adatom.io.layout import Layout, layout_of_signal, spectra_layout
 from adatom.io.signals import (
@@ -224,9 +224,8 @@ def _pixel_size(signal: RawSignal, layout: Layout) -> str:
     first = {"image": 0, "movie": 1, "spectral map": 0, "diffraction map": 0}.get(layout.kind)
     if first is None:
         return ""
-    (y, y_unit), (x, x_unit) = (
-        space_steps(signal.axes[i]) for i in layout.order[first : first + 2]
-    )
+    pair = (signal.axes[i] for i in layout.order[first : first + 2])
+    (y, y_unit), (x, x_unit) = pair_of_steps(*pair)
     if not y_unit or y_unit != x_unit:
         return "px"
     y, x = abs(y), abs(x)

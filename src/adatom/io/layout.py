@@ -189,6 +189,9 @@ def _layout_of_four(signal: RawSignal, kept: list[int], roles: list[str]) -> Lay
         return Layout("not understood", tuple(kept))
     scan = [i for i in kept if signal.axes[i].stored == "stack"]
     pattern = [i for i in kept if signal.axes[i].stored == "signal"]
+    if {roles[i] for i in pattern} & (_MEASURED - {"angle", "channel"}):
+        # A streak image at every pixel, or angles against wavelengths.
+        return Layout("not understood", tuple(kept))
     order = (*_y_before_x(scan, roles), *_y_before_x(pattern, roles))
     return Layout("diffraction map", order)
 

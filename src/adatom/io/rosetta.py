@@ -49,17 +49,26 @@ def read_dictionaries(
     with collected_chatter():
         module = import_module(f"rsciio.{plugin.module}")
     read = partial(module.file_reader, **plugin.settings)
-    # asyncio tells of tasks of zarr that failed together with the reading.
-    with collected_chatter(("rsciio", "asyncio")) as lines:
-        try:
-            entries = _entries(read, path, lazy=lazy and plugin.lazy)
-        except Exception as error:
-            _close_files(error)
-            gc.collect()
-            raise
+    entries, lines = _entries(read, path, lazy=lazy and plugin.lazy)
     if not entries:
         raise read_error(path, "it holds no dataset", "Check that the measurement was saved")
     return entries, tuple(line for line in lines if not line.startswith(_CHATTER))
+
+
+def _entries(
+    read: Callable[..., Sequence[dict[str, Any]]], path: Path, *, lazy: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
+    # asyncio tells of tasks of zarr that failed together with the reading.
+    with collected_chatter(("rsciio", "asyncio")) as lines:
+        try:
+            return list(read(str(path), lazy=lazy)), lines
+        except Exception as error:
+            _close_files(error)
+            gc.collect()
+            # Colors of DigitalMicrograph and zipped zspy can be read in one go only.
+            if not (lazy and isinstance(error, ValueError)):
+                raise
+    return _entries(read, path, lazy=False)
 
 
 def _check_plain_size(path: Path, signal: RawSignal) -> None:
@@ -91,18 +100,6 @@ def _close_files(error: BaseException) -> None:
             for value in list(frame.f_locals.values()):
                 if isinstance(value, (io.IOBase, h5py.File, tifffile.TiffFile)):
                     value.close()
-
-
-def _entries(
-    file_reader: Callable[..., Sequence[dict[str, Any]]], path: Path, *, lazy: bool
-) -> list[dict[str, Any]]:
-    if not lazy:
-        return list(file_reader(str(path), lazy=False))
-    try:
-        return list(file_reader(str(path), lazy=True))
-    except ValueError:
-        # Colors of DigitalMicrograph and zipped zspy can be read in one go only.
-        return list(file_reader(str(path), lazy=False))
 
 
 def signal_from_dictionary(entry: Mapping[str, Any], notes: tuple[str, ...], /) -> RawSignal:

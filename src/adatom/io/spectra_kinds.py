@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from adatom.io.calibration import axis_values, channel_axis, space_steps
+from adatom.io.calibration import axis_values, channel_axis, factor_to_unit, space_steps
 from adatom.io.draft import Draft, attributes, lazy, require_possible
 from adatom.io.guard import read_error
 from adatom.io.layout import axis_unit
@@ -77,7 +77,7 @@ def _line_places(draft: Draft, axis: RawAxis, n_spectra: int) -> dict[str, Any]:
     if axis.values is None:
         along = np.arange(n_spectra) * abs(step)
     else:
-        along = np.asarray(axis.values, float) * axis_unit(axis)[1]
+        along = np.asarray(axis.values, float) * factor_to_unit(axis, unit)
     draft.notes.append("spectra lie along a line, of which the file gives distances: y is zero")
     attrs = {"units": unit}
     return {"y": ("site", np.zeros(n_spectra), attrs), "x": ("site", along, attrs)}
