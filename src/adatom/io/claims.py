@@ -194,3 +194,29 @@ def never(beginning: Beginning) -> bool:
     """Claim nothing by content."""
     del beginning
     return False
+
+
+def vasp_positions(beginning: Beginning) -> bool:
+    """Claim POSCAR and CONTCAR: a title, a scale, and a cell of three lines of three numbers."""
+    lines = beginning.text.splitlines()[1:7]
+    if len(lines) < 6:
+        return False
+    counts = [len(_numbers(line)) for line in lines]
+    return counts[0] in {1, 3} and counts[1:4] == [3, 3, 3]
+
+
+def xyz_atoms(beginning: Beginning) -> bool:
+    """Claim xyz: a number of atoms, a comment, then a symbol and three numbers a line."""
+    lines = beginning.text.splitlines()[:3]
+    if len(lines) < 3 or not lines[0].strip().isdecimal():
+        return False
+    symbol, *place = lines[2].split()[:4] or [""]
+    return symbol.isalpha() and len(symbol) <= 2 and len(_numbers(" ".join(place))) == 3
+
+
+def _numbers(line: str) -> list[float]:
+    """Give the numbers of a line that holds nothing else."""
+    try:
+        return [float(part) for part in line.split()]
+    except ValueError:
+        return []
