@@ -192,7 +192,8 @@ def _layout_of_four(signal: RawSignal, kept: list[int], roles: list[str]) -> Lay
     if {roles[i] for i in pattern} & (_MEASURED - {"angle", "channel"}):
         # A streak image at every pixel, or angles against wavelengths.
         return Layout("not understood", tuple(kept))
-    order = (*_y_before_x(scan, roles), *_y_before_x(pattern, roles))
+    letters = [axis.name.strip().lower()[-1:] for axis in signal.axes]
+    order = (*_y_before_x(scan, roles), *_y_before_x(pattern, letters))
     return Layout("diffraction map", order)
 
 
