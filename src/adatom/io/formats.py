@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Literal
 
+from adatom.io.archives import holds_measurements
 from adatom.io.claims import (
     Beginning,
     Claim,
@@ -20,6 +21,7 @@ from adatom.io.claims import (
     igor_force_curve,
     member,
     never,
+    r_data,
     says,
     starts_with,
     vasp_positions,
@@ -62,6 +64,9 @@ class Format:
     general : bool
         Whether it is asked after all others, as plain HDF5 is, since files
         of other formats look like it.
+    last : bool
+        Whether it is asked only if no other claims the file, as archives of
+        files are.
     """
 
     name: str
@@ -73,6 +78,7 @@ class Format:
     by_ending: bool = False
     proof: Proof = "written files"
     general: bool = False
+    last: bool = False
 
 
 _ALL: Final = "image, movie, spectral map"
@@ -238,6 +244,10 @@ FORMATS: Final[dict[str, Format]] = {
     "asd": Format(
         "HS-AFM", ".asd", "movie", "adatom", "asd", high_speed_afm, proof="real files",
     ),
+    "sxm": Format(
+        "Nanonis scan", ".sxm", "image", "adatom", "nanonis",
+        starts_with(b":NANONIS_VERSION:"), proof="real files",
+    ),
     # Raman spectra as text.
     "witec-text": Format(
         "WITec table of spectra", ".txt", "spectral map, spectra", "adatom", "witec",
@@ -261,6 +271,10 @@ FORMATS: Final[dict[str, Format]] = {
         "NumPy archive", ".npz", f"{_ALL}, spectra", "adatom", "numpy_files",
         lambda file: bool(file.members) and all(n.endswith(".npy") for n in file.members),
         proof="real files",
+    ),
+    "r": Format(
+        "R: hyperSpec, data frames, matrices", ".rda .RData .rds", "spectra, table, image",
+        "rdata", "r_data", r_data, proof="real files",
     ),
     "mat": Format(
         "MATLAB up to version 7", ".mat", f"{_ALL}, spectra, table", "SciPy, adatom", "mat",
@@ -317,6 +331,10 @@ FORMATS: Final[dict[str, Format]] = {
         "HDF5", ".h5 .hdf5", f"{_ALL}, spectra", "adatom, h5py", "hdf5",
         lambda file: file.is_hdf5, proof="real files", general=True,
     ),
+    "zip": Format(
+        "Zip archive of measurements", ".zip", "as its files", "adatom", "archives",
+        holds_measurements, proof="real files", last=True,
+    ),
 }  # fmt: skip
 """Formats by key; earlier ones are asked first."""
 
@@ -329,7 +347,7 @@ def claimants(beginning: Beginning, /) -> list[str]:
     file is no claim.
     """
     known = all_formats()
-    by_content = [key for key, one in known.items() if _claims(one, beginning)]
+    by_content = [key for key, one in known.items() if not one.last and _claims(one, beginning)]
     by_ending = [
         key
         for key, one in known.items()
@@ -337,7 +355,8 @@ def claimants(beginning: Beginning, /) -> list[str]:
     ]
     particular = [key for key in by_content if not known[key].general]
     general = [key for key in by_content if known[key].general]
-    return [*particular, *general, *by_ending]
+    found = [*particular, *general, *by_ending]
+    return found or [key for key, one in known.items() if one.last and _claims(one, beginning)]
 
 
 def _claims(one: Format, beginning: Beginning) -> bool:
