@@ -189,6 +189,10 @@ def _layout_of_four(signal: RawSignal, kept: list[int], roles: list[str]) -> Lay
         return Layout("not understood", tuple(kept))
     scan = [i for i in kept if signal.axes[i].stored == "stack"]
     pattern = [i for i in kept if signal.axes[i].stored == "signal"]
+    units = [axis_unit(signal.axes[i])[0] for i in (*scan, *pattern)]
+    # A scan has one unit; images at every angle or depth are no patterns.
+    if units[0] != units[1] or (units[2] in {"nm", "mm"} and units[0] not in {"nm", "mm"}):
+        return Layout("not understood", tuple(kept))
     if {roles[i] for i in pattern} & (_MEASURED - {"angle", "channel"}):
         # A streak image at every pixel, or angles against wavelengths.
         return Layout("not understood", tuple(kept))
