@@ -101,8 +101,8 @@ def plot_movie(movie: Movie, /, *, n_frames: int = 6) -> Figure:
             height,
         )
         shown = movie.isel(frame=int(number))
-        name = int(shown["frame"]) if "frame" in movie.coords else number
-        _draw_frame(axes, shown, f"frame {name}, {number + 1} of {total}")
+        name = f"{int(shown['frame'])}" if "frame" in movie.coords else f"{number} of {total}"
+        _draw_frame(axes, shown, f"frame {name}")
     return figure
 
 
