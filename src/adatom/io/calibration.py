@@ -164,7 +164,7 @@ def _origin(axes: tuple[RawAxis, RawAxis], unit: str) -> dict[str, Any]:
 
 
 def axis_values(
-    draft: Draft, axis: RawAxis, size: int, *, sweep: bool = False
+    draft: Draft, axis: RawAxis, size: int, *, sweep: bool = False, ties: bool = False
 ) -> NDArray[np.float64]:
     """Give the values of an axis; only a sweep may turn back, as in a hysteresis loop."""
     values = axis.values if axis.values is not None else axis.offset + np.arange(size) * axis.scale
@@ -173,6 +173,12 @@ def axis_values(
     if sweep and not one_way and np.isfinite(values).all():
         draft.notes.append(
             f"{axis.name or 'the sweep'} turns back: channels are in their own order"
+        )
+    elif ties and not one_way and steps.any() and ((steps >= 0).all() or (steps <= 0).all()):
+        # Spectrometers join ranges, and numbers are rounded when they are written.
+        count = int(np.count_nonzero(steps == 0))
+        draft.notes.append(
+            f"{count} channels have the same {axis.name or 'value'} as the one before"
         )
     elif not one_way or not np.isfinite(values).all():
         reason = f"its axis {axis.name or 'of channels'!r} neither rises nor falls throughout"
@@ -183,7 +189,7 @@ def axis_values(
 def channel_axis(draft: Draft, size: int, *, position: int) -> tuple[Any, str]:
     """Give the values of the measured axis in the unit of the house."""
     axis = draft.axis(position)
-    values = axis_values(draft, axis, size, sweep=draft.layout.channel == "bias")
+    values = axis_values(draft, axis, size, sweep=draft.layout.channel == "bias", ties=True)
     text = axis.unit.strip()
     if not text:
         draft.notes.append(f"the axis {draft.layout.channel!r} has no unit in the file")

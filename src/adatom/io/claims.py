@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import lzma
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -131,6 +134,24 @@ def igor_force_curve(beginning: Beginning) -> bool:
     with beginning.path.open("rb") as file:
         file.seek(-min(2**16, beginning.path.stat().st_size), 2)
         return b"Defl\0" in file.read()
+
+
+def r_data(beginning: Beginning) -> bool:
+    """Claim what R saves, whichever way it is packed."""
+    head = beginning.head
+    try:
+        if head.startswith(b"BZh"):
+            # A block of bzip2 is only unpacked as a whole.
+            with beginning.path.open("rb") as file:
+                head = bz2.BZ2Decompressor().decompress(file.read(2**20), 16)
+        elif head.startswith(b"\x1f\x8b"):
+            head = zlib.decompressobj(31).decompress(head, 16)
+        elif head.startswith(b"\xfd7zXZ"):
+            head = lzma.LZMADecompressor(memlimit=2**27).decompress(head, 16)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+        return False
+    marks = (b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n")
+    return head.startswith((*marks, b"X\n\0\0\0\2", b"X\n\0\0\0\3", b"A\n2\n", b"A\n3\n"))
 
 
 def hdf5_with(*paths: str) -> Claim:

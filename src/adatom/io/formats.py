@@ -244,6 +244,10 @@ FORMATS: Final[dict[str, Format]] = {
     "asd": Format(
         "HS-AFM", ".asd", "movie", "adatom", "asd", high_speed_afm, proof="real files",
     ),
+    "3ds": Format(
+        "Nanonis grid", ".3ds", "spectral map, image", "adatom", "nanonis_grid",
+        starts_with(b"Grid dim="), proof="real files",
+    ),
     "sxm": Format(
         "Nanonis scan", ".sxm", "image", "adatom", "nanonis",
         starts_with(b":NANONIS_VERSION:"), proof="real files",

@@ -91,7 +91,7 @@ def map_from_draft(
     coords, attrs = space_coordinates(draft, 0, values.shape, pixel_size)
     dim = draft.layout.channel
     along, unit = channel_axis(draft, values.shape[2], position=2)
-    if along.size > 1 and (np.diff(along) < 0).all():
+    if along.size > 1 and (np.diff(along) <= 0).all():
         values, along = values[..., ::-1], along[::-1]
         draft.notes.append(f"{dim} ran downwards in the file and was turned around")
     coords[dim] = (dim, along, {"units": unit})

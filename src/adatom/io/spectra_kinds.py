@@ -25,7 +25,7 @@ def spectra_from_draft(draft: Draft, /, *, channel: str | None) -> Spectra:
     coords = _places(draft, values.shape[0])
     last = len(draft.layout.order) - 1
     along, unit = channel_axis(draft, values.shape[1], position=last)
-    if along.size > 1 and (np.diff(along) < 0).all():
+    if along.size > 1 and (np.diff(along) <= 0).all():
         values, along = values[:, ::-1], along[::-1]
         draft.notes.append(f"{dim} ran downwards in the file and was turned around")
     coords[dim] = (dim, along, {"units": unit})
