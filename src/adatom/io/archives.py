@@ -39,7 +39,9 @@ def read_parts(path: Path, key: str, /) -> RawFile:
         try:
             found = open_file(folder / name)
         except ReadError as failure:
-            failures.append(failure)
+            # Nobody knows the temporary folder.
+            reason = str(failure).partition("): ")[2]
+            failures.append(read_error(path, f"of its file {name!r}: {reason}", ""))
             continue
         parts.extend(_of_member(part, name) for part in found.parts)
     if not parts:

@@ -65,6 +65,8 @@ def _of_one_stem(place: Path) -> list[Path]:
     ending = place.suffix.lower()
     if ending == ".tvips":
         return sorted(place.parent.glob(f"{place.stem[:-3]}[0-9][0-9][0-9]{place.suffix}"))
+    if place.name.lower().endswith("_master.h5"):
+        return sorted(place.parent.glob(f"{place.name[:-9]}*.h5"))
     if ending == ".xml":
         # EMPAD names its file of numbers in the header, always a .raw.
         return sorted(place.parent.glob("*.raw"))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adatom.io.companions import companion_files
 from adatom.io.guard import check_size, read_error
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def require_possible(draft: Draft) -> None:
         reason = f"its dataset {draft.signal.name!r} of shape {draft.signal.shape} is empty"
         raise read_error(draft.path, reason, "Check that the measurement was saved")
     if draft.path.is_file():
-        stored = draft.path.stat().st_size
+        stored = sum(file.stat().st_size for file in companion_files(draft.path))
         values = draft.signal.values
         check_size(draft.path, values.shape, values.dtype.itemsize, stored=stored)
 

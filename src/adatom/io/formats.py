@@ -26,6 +26,7 @@ from adatom.io.claims import (
     starts_with,
     vasp_positions,
     xyz_atoms,
+    zipped_nanonis,
     zipped_text,
 )
 
@@ -205,6 +206,14 @@ FORMATS: Final[dict[str, Format]] = {
         "Renishaw WiRE", ".wdf", "spectral map, image, spectra", _RSCIIO, "rosetta",
         starts_with(b"WDF1"), proof="real files",
     ),
+    "netcdf": Format(
+        "Classic netCDF (EELSLab and others)", ".nc", f"{_ALL}, spectra", "adatom, scipy",
+        "netcdf", starts_with(b"CDF\x01", b"CDF\x02"),
+    ),
+    "arina": Format(
+        "Dectris Arina", "_master.h5", "diffraction map, movie", "adatom, h5py", "arina",
+        both(ending("_master.h5"), hdf5_with("entry/data")),
+    ),
     # Logs of holders that heat, bias or flow.
     "dens": Format(
         "DENSsolutions heater log", ".dens", "table", _RSCIIO, "rosetta", says("Digiheater"),
@@ -243,6 +252,14 @@ FORMATS: Final[dict[str, Format]] = {
     # Scanning probes.
     "asd": Format(
         "HS-AFM", ".asd", "movie", "adatom", "asd", high_speed_afm, proof="real files",
+    ),
+    "nanonis-dat": Format(
+        "Nanonis point spectroscopy", ".dat", "spectra", "adatom", "nanonis_points",
+        starts_with(b"Experiment\t"), proof="real files",
+    ),
+    "nanonis-zip": Format(
+        "Archive of Nanonis point spectroscopy", ".zip", "spectra", "adatom", "nanonis_points",
+        zipped_nanonis, proof="real files",
     ),
     "3ds": Format(
         "Nanonis grid", ".3ds", "spectral map, image", "adatom", "nanonis_grid",
