@@ -121,6 +121,19 @@ def high_speed_afm(beginning: Beginning) -> bool:
     return version in {0, 1, 2} and beginning.head[at : at + 2] in {b"TP", b"ER", b"PH"}
 
 
+def zipped_nanonis(beginning: Beginning) -> bool:
+    """Claim zip archives of Nanonis' texts."""
+    texts = [
+        name
+        for name in beginning.members
+        if name.lower().endswith(".dat") and not name.startswith("__MACOSX")
+    ]
+    if not texts:
+        return False
+    with zipfile.ZipFile(beginning.path) as archive, archive.open(texts[0]) as file:
+        return file.read(11) == b"Experiment\t"
+
+
 def igor_force_curve(beginning: Beginning) -> bool:
     """Claim Igor waves of a few columns, one of which is named as a deflection is."""
     if beginning.head[:2] not in {b"\x05\x00", b"\x00\x05"}:

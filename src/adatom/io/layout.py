@@ -38,6 +38,7 @@ _MEASURED_BY_NAME: Final = {
     "mass": "mass_to_charge",
     "frequency": "frequency",
     "angle": "angle",
+    "distance": "distance",
     "channel": "channel",
 }
 _MEASURED_BY_UNIT: Final = {
