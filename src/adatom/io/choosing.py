@@ -28,6 +28,9 @@ EITHER: Final = "movie or spectral map"
 
 def natural_layout(signal: RawSignal, /) -> Layout:
     """Find what a dataset is when nothing in particular is asked for."""
+    if signal.original is not None:
+        # What adatom wrote is what it was: a movie of one frame stays a movie.
+        return layout_of_signal(signal, ndim=signal.original.ndim)
     layout = layout_of_signal(signal, ndim=2)
     return layout if layout.kind != "not understood" else layout_of_signal(signal, ndim=3)
 

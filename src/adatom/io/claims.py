@@ -254,3 +254,13 @@ def _numbers(line: str) -> list[float]:
         return [float(part) for part in line.split()]
     except ValueError:
         return []
+
+
+def written_zarr(beginning: Beginning) -> bool:
+    """Claim zarr folders that adatom wrote."""
+    place = beginning.path / "zarr.json"
+    if not beginning.path.is_dir() or not place.is_file():
+        return False
+    # Keys of JSON are quoted, whatever the order of the attributes.
+    with place.open("rb") as file:
+        return b'"adatom":' in file.read(2**22)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from adatom.io.boxes import is_via_table, table_from_via_rows, with_centers
-from adatom.io.guard import read_error
+from adatom.io.guard import collected_chatter, read_error
 from adatom.io.signals import RawFile, RawTable
 from adatom.io.tables import name_and_unit
 
@@ -258,21 +258,23 @@ def _parsed(path: Path, text: _Text, n_columns: int, header_lines: int) -> pd.Da
     import pandas as pd
 
     kept = _header_line_numbers(path, text, header_lines)
-    return pd.read_csv(
-        path,
-        sep=r"\s+" if text.separator == " " else text.separator,
-        decimal=text.decimal,
-        encoding=text.encoding,
-        skiprows=[*text.skipped, *kept],
-        header=None,
-        names=list(range(n_columns)),
-        index_col=False,
-        skipinitialspace=True,
-        keep_default_na=False,
-        na_values=["", "nan", "NaN", "NAN"],
-        float_precision="round_trip",
-        low_memory=False,
-    )
+    # Newer versions of pandas are exact by themselves, and say so.
+    with collected_chatter():
+        return pd.read_csv(
+            path,
+            sep=r"\s+" if text.separator == " " else text.separator,
+            decimal=text.decimal,
+            encoding=text.encoding,
+            skiprows=[*text.skipped, *kept],
+            header=None,
+            names=list(range(n_columns)),
+            index_col=False,
+            skipinitialspace=True,
+            keep_default_na=False,
+            na_values=["", "nan", "NaN", "NAN"],
+            float_precision="round_trip",
+            low_memory=False,
+        )
 
 
 def _header_line_numbers(path: Path, text: _Text, header_lines: int) -> list[int]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from adatom.io.layout import Layout
     from adatom.io.signals import RawAxis, RawFile, RawSignal
+    from adatom.schema import Kind
 
 
 @dataclass
@@ -46,6 +47,12 @@ def require_possible(draft: Draft) -> None:
         stored = sum(file.stat().st_size for file in companion_files(draft.path))
         values = draft.signal.values
         check_size(draft.path, values.shape, values.dtype.itemsize, stored=stored)
+
+
+def as_written(draft: Draft, kind: Kind, *settings: object) -> bool:
+    """Tell whether adatom wrote the dataset as this kind, and no setting asks for another form."""
+    original = draft.signal.original
+    return original is not None and kind.fits(original) and all(one is None for one in settings)
 
 
 def loaded(values: Any) -> Any:  # noqa: ANN401 -- numpy or dask

@@ -25,6 +25,7 @@ from adatom.io.claims import (
     says,
     starts_with,
     vasp_positions,
+    written_zarr,
     xyz_atoms,
     zipped_nanonis,
     zipped_text,
@@ -86,6 +87,22 @@ _ALL: Final = "image, movie, spectral map"
 _RSCIIO: Final = "RosettaSciIO"
 
 FORMATS: Final[dict[str, Format]] = {
+    # What adatom writes.
+    "adatom-netcdf": Format(
+        "adatom netCDF", ".nc .h5", "everything but structures", "adatom, h5py", "written",
+        hdf5_with("@adatom"),
+    ),
+    "adatom-zarr": Format(
+        "adatom zarr", ".zarr", "everything but structures", "adatom, zarr", "written",
+        written_zarr,
+    ),
+    "adatom-csv": Format(
+        "adatom CSV", ".csv .tsv", "sites, table", "adatom, pandas", "written_tables",
+        starts_with(b"# adatom {"),
+    ),
+    "parquet": Format(
+        "Parquet", ".parquet", "sites, table", "pyarrow", "written_tables", starts_with(b"PAR1"),
+    ),
     # Electron microscopy, most of it by RosettaSciIO.
     "dm": Format(
         "DigitalMicrograph", ".dm3 .dm4", f"{_ALL}, spectra", _RSCIIO, "rosetta",
@@ -252,6 +269,10 @@ FORMATS: Final[dict[str, Format]] = {
     # Scanning probes.
     "asd": Format(
         "HS-AFM", ".asd", "movie", "adatom", "asd", high_speed_afm, proof="real files",
+    ),
+    "wsxm": Format(
+        "WSxM", ".top .stp .cur", "image", "adatom", "wsxm",
+        says("WSxM file copyright", "SxM Image file"), proof="real files",
     ),
     "nanonis-dat": Format(
         "Nanonis point spectroscopy", ".dat", "spectra", "adatom", "nanonis_points",

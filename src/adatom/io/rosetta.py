@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import traceback
+from collections.abc import Mapping
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -18,9 +19,10 @@ from adatom.io.guard import check_size, collected_chatter, read_error
 from adatom.io.metadata import facts_from_dictionary, raw_metadata
 from adatom.io.rosetta_plugins import PLUGINS
 from adatom.io.signals import COLORS, RawAxis, RawFile, RawSignal, RawTable
+from adatom.io.written import with_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 # Of no use to who reads a file.
@@ -107,15 +109,18 @@ def signal_from_dictionary(entry: Mapping[str, Any], notes: tuple[str, ...], /) 
     values, colors = _without_colors(entry["data"])
     facts, odd = facts_from_dictionary(entry)
     quantity = facts.pop("quantity", "")
-    return RawSignal(
+    header = entry.get("original_metadata") or {}
+    signal = RawSignal(
         values=values,
         axes=tuple(_axis(axis) for axis in entry["axes"]),
         name=facts.get("title", ""),
         colors=colors,
         unit=_unit_in_parentheses(quantity),
-        metadata={**facts, "raw": raw_metadata(entry.get("original_metadata") or {})},
+        metadata={**facts, "raw": raw_metadata(header)},
         notes=(*notes, *odd),
     )
+    written = header.get("adatom") if isinstance(header, Mapping) else None
+    return signal if written is None else with_attributes(signal, written)
 
 
 def _axis(axis: Mapping[str, Any]) -> RawAxis:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from adatom.io.calibration import axis_values, channel_axis, factor_to_unit, space_steps
-from adatom.io.draft import Draft, attributes, lazy, require_possible
+from adatom.io.draft import Draft, as_written, attributes, lazy, require_possible
 from adatom.io.guard import read_error
 from adatom.io.layout import axis_unit
 from adatom.io.signals import Places, RawAxis
@@ -19,6 +19,8 @@ from adatom.schema import SPECTRA, Spectra
 def spectra_from_draft(draft: Draft, /, *, channel: str | None) -> Spectra:
     """Make spectra of a dataset, lazily."""
     require_possible(draft)
+    if as_written(draft, SPECTRA, channel):
+        return draft.signal.original  # type: ignore[no-any-return]
     outer = draft.layout.order[:-1]
     values = real_numbers(draft, _rows(draft, lazy(draft.signal.values, outer)), channel)
     dim = draft.layout.channel

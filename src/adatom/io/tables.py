@@ -14,7 +14,7 @@ from adatom.errors import SettingError, UnitError
 from adatom.io.guard import check_size, read_error
 from adatom.io.layout import axis_unit
 from adatom.io.signals import RawAxis, RawPeaks, RawSignal, RawTable
-from adatom.schema import SITES, TABLE, Sites, Table
+from adatom.schema import SITES, TABLE, Sites, Table, table_from_sites
 from adatom.units import LENGTH, SPACE_UNITS, Length, house_unit
 
 if TYPE_CHECKING:
@@ -77,6 +77,9 @@ def table_from_part(raw: RawFile, part: RawPart, /) -> Table:
     if not isinstance(part, RawTable):
         reason = f"its part {part.name!r} is no table"
         raise read_error(raw.path, reason, "Read it with read_data")
+    if part.original is not None:
+        written: Table = part.original
+        return table_from_sites(written) if SITES.fits(written) else written
     notes = list(part.notes)
     columns = {
         name: _in_house_unit(name, _Column(values, part.units.get(name, "")), notes)
@@ -103,6 +106,10 @@ def sites_from_part(
         raise read_error(raw.path, reason, "Read it with read_data")
     if columns is not None and table is part:
         table = _renamed(raw, table, columns)
+    if table.original is not None and SITES.fits(table.original):
+        written: Sites = table.original
+        if columns is None and pixel_size is None:
+            return written
     notes = list(table.notes)
     given = {
         name: _Column(values, table.units.get(name, ""))
