@@ -103,7 +103,8 @@ def role_of_axis(axis: RawAxis, /) -> str:
     if name == "c":
         return "channel"
     for part, dim in _MEASURED_BY_NAME.items():
-        if part in name:
+        # The distance along a line scan says where; that of a tip from the sample is measured.
+        if part in name and not (dim == "distance" and axis.stored == "stack"):
             return dim
     if name == "time" or unit in {"s", "ns"}:
         return "time" if axis.stored == "signal" else "stack"
