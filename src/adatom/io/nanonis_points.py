@@ -170,10 +170,9 @@ def _signal(
         own.append("y points down: it is the negative of the instrument's Y")
     known = Places(places[:, 0], places[:, 1], "m") if np.isfinite(places).all() else None
     values = np.stack([point.values[:, column] for point in group])
+    axes: tuple[RawAxis, ...] = (RawAxis("point", stored="stack"), axis)
     if known is None and len(group) == 1:
         values, axes = values[0], (axis,)
-    else:
-        axes = (RawAxis("point", stored="stack"), axis)
     return RawSignal(
         values,
         axes,
