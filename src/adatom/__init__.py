@@ -3,6 +3,7 @@
 =================  ==========================================================
 ``io``             files <-> kinds of data
 ``simulation``     images with exactly known truth
+``correction``     pictures as recorded -> pictures to analyse
 ``localization``   image -> sites
 ``descriptors``    maps and sites -> features
 ``clustering``     features -> classes
@@ -24,6 +25,7 @@ __version__ = "0.1.0.dev0"
 
 _ROOMS = (
     "clustering",
+    "correction",
     "descriptors",
     "errors",
     "io",

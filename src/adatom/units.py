@@ -34,6 +34,7 @@ SPACE_UNITS: Final = HOUSE_UNITS["length"]
 _NUMBER_AND_UNIT = re.compile(
     r"\s*(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>[^\s\d.].*?)?\s*"
 )
+_ANGLE = re.compile("radian|degree|arc|grad|turn|revolution|cycle")
 # Spellings met in instrument files that pint does not know or reads as something else.
 _SPELLINGS: Final = {
     "": "1",
@@ -184,6 +185,9 @@ def house_unit(text: str, /) -> tuple[str, float]:
             # 1/cm and 1/nm measure the same: spectra are written in the one,
             # diffraction in the other.
             if quantity == "wavenumber" and "cm" not in plain:
+                continue
+            # To pint every plain number, as of percent or counts, is in radians.
+            if quantity == "angle" and not _ANGLE.search(str(measured.units)):
                 continue
             if house != "1" and measured.is_compatible_with(house):
                 factor = float(measured.to(house).magnitude)

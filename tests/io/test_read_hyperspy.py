@@ -18,7 +18,14 @@ import pytest
 import zarr
 
 from adatom.errors import ReadError
-from adatom.io import read_contents, read_image, read_movie, read_spectral_map
+from adatom.io import (
+    read_contents,
+    read_diffraction_map,
+    read_image,
+    read_movie,
+    read_spectra,
+    read_spectral_map,
+)
 from adatom.io.companions import companion_files
 from adatom.schema import notes, pixel_size
 
@@ -198,21 +205,73 @@ def test_frames_without_duration_have_no_times(write_hspy: Write, axis: Any) -> 
     assert "the file gives 0 s a frame, which is no time" in notes(movie)
 
 
-def test_spectra_along_a_line_are_no_image(write_hspy: Write, axis: Any) -> None:
-    path = write_hspy(np.zeros((10, 100)), axis("", "", navigate=True), axis("", ""))
-    with pytest.raises(ReadError, match=r"spectra, 10 x 100 float64(.|\n)*not read yet"):
+def test_spectra_along_a_line_are_spectra_at_their_distances(write_hspy: Write, axis: Any) -> None:
+    values = np.arange(12.0).reshape(3, 4)
+    path = write_hspy(values, axis("x", "um", 0.5, navigate=True), axis("Energy loss", "eV"))
+    with pytest.raises(ReadError, match=r"no image(.|\n)*spectra, 3 x 4(.|\n)*with read_spectra"):
         read_image(path)
-    path = write_hspy(
-        np.zeros((10, 100)), axis("Time", "ps"), axis("Wavelength", "nm"), name="streak.hspy"
-    )
-    with pytest.raises(ReadError, match="spectra, 10 x 100"):
-        read_image(path)
+    found = read_spectra(path)
+    assert found.dims == ("site", "energy")
+    np.testing.assert_array_equal(found.values, values)
+    assert found.x.values.tolist() == [0, 500, 1000]
+    assert (found.y == 0).all()
+    assert "y is zero" in notes(found)[0]
 
 
-def test_four_dimensions_are_refused(write_hspy: Write, axis: Any) -> None:
-    path = write_hspy(np.zeros((2, 3, 4, 5)), *(axis(name, "nm") for name in "abcd"))
-    with pytest.raises(ReadError, match=r"not understood, 2 x 3 x 4 x 5(.|\n)*four or more"):
-        read_movie(path)
+def test_a_streak_image_is_spectra_in_time(write_hspy: Write, axis: Any) -> None:
+    values = np.arange(12.0).reshape(3, 4)
+    axes = axis("Wavelength", "nm", 2.0, 400.0), axis("Time", "ps", 0.5)
+    found = read_spectra(write_hspy(values, *axes))
+    assert found.dims == ("time", "wavelength")
+    np.testing.assert_array_equal(found.values, values.T)
+    assert found.time.values == pytest.approx([0, 0.0005, 0.001, 0.0015])
+    assert found.time.units == "ns"
+    assert found.wavelength.values.tolist() == [400, 402, 404]
+
+
+def _scan_of_patterns(axis: Any) -> tuple[Array, list[Any]]:
+    """Make patterns of 4 x 5 px on a scan of 2 rows and 3 columns, with their axes."""
+    space = axis("x", "nm", 1.0, navigate=True), axis("y", "nm", 2.0, navigate=True)
+    angles = axis("kx", "mrad", 0.1), axis("ky", "mrad", 0.2)
+    return np.arange(120.0).reshape(3, 2, 5, 4), [*space, *angles]
+
+
+def test_patterns_on_a_scan_are_a_diffraction_map(write_hspy: Write, axis: Any) -> None:
+    values, axes = _scan_of_patterns(axis)
+    found = read_diffraction_map(write_hspy(values, *axes))
+    assert found.dims == ("y", "x", "k_y", "k_x")
+    assert isinstance(found.data, dask.array.Array)
+    np.testing.assert_array_equal(found.isel(y=1, x=2, k_y=3).values, values[2, 1, :, 3])
+    assert pixel_size(found) == (2.0, 1.0)
+
+
+def test_four_axes_are_no_diffraction_map_unless_the_file_says_which_are_scanned(
+    write_hspy: Write, axis: Any
+) -> None:
+    values, axes = _scan_of_patterns(axis)
+    told_nothing = [one._replace(navigate=False) for one in axes]
+    with pytest.raises(ReadError, match=r"not understood, 3 x 2 x 5 x 4(.|\n)*json beside it"):
+        read_diffraction_map(write_hspy(values, *told_nothing))
+    streaks = [*axes[:2], axis("Time", "ps"), axis("Wavelength", "nm")]
+    with pytest.raises(ReadError, match="not understood, 3 x 2 x 5 x 4"):
+        read_diffraction_map(write_hspy(values, *streaks))
+
+
+def test_steps_below_a_micrometer_are_told_in_nm(
+    write_hspy: Write, axis: Any, pattern: Array
+) -> None:
+    axes = axis("y", "mm", 2e-3, 5.0), axis("x", "mm", 5e-4)
+    image = read_image(write_hspy(pattern, *axes))
+    assert pixel_size(image) == pytest.approx((2000.0, 500.0))
+    assert image.attrs["instrument_origin"] == [5e6, 0.0]
+
+
+def test_a_reciprocal_scale_that_nobody_can_believe_is_told(
+    write_hspy: Write, axis: Any, pattern: Array
+) -> None:
+    image = read_image(write_hspy(pattern, axis("y", "1/nm", 7e-20), axis("x", "1/nm", 7e-20)))
+    assert "7e-20 a pixel), which is no length" in notes(image)[0]
+    assert "hard to believe" in notes(image)[0]
 
 
 @pytest.mark.parametrize("size", ["1 nm", "2 px"])

@@ -245,11 +245,8 @@ def test_the_signals_of_prismatic_are_listed() -> None:
 REFUSED = [
     ("imaging/graphene_si_aicr/G-Si-2nm-coord.npy", "pickled Python objects"),
     ("imaging/mos2_scilink/nanoparticles.json", "it is JSON text"),
-    ("imaging/si_moving_movies/moving-Si-1.mp4", "it is a video"),
     ("imaging/trackpy_examples/bulk_water/bulk_water_000.png", "it is a color picture"),
-    ("imaging/formats/ibw/PTO_LAST0003.ibw", "does not read Igor files"),
     ("spectral/raman_witec_map/nofilename (Header).txt", "git lfs pull"),
-    ("spectral/readers/Merlin_navigation4x2_ROI.zip", "zip archive of .*Unpack it first"),
     ("imaging/atomap/tests/datasets/test_atom_lattice.hdf5", "'image_data0', image, 100 x 100"),
     ("spectral/trcl_ingan/GaAsSb_streak_image.hspy", "spectra, 269 x 672"),
     ("imaging/formats/pytemlib/AL-DFoffset0.00.dm3", "spectra, 2048 float32"),

@@ -34,6 +34,11 @@ def _image() -> xr.DataArray:
     return image.astype(float)
 
 
+def _movie() -> xr.DataArray:
+    frames = [_image(), _image() * 0.0, _image() + 0.25]
+    return xr.concat(frames, dim="frame").rename("height")
+
+
 def _regions() -> xr.DataArray:
     regions = xr.ones_like(_simulation().image, dtype=bool)
     regions[:20, :20] = False
@@ -43,6 +48,14 @@ def _regions() -> xr.DataArray:
 
 def _sites() -> xr.Dataset:
     return _simulation().truth.copy(deep=True)
+
+
+def _sublattices() -> xr.Dataset:
+    return _sites().assign(sublattice=_site_classes()["label"])
+
+
+def _site_classes() -> xr.Dataset:
+    return xr.Dataset({"label": ("site", np.arange(_sites().sizes["site"]) % 2)})
 
 
 @cache
@@ -68,6 +81,10 @@ def _features() -> xr.DataArray:
         },
         attrs={"units": "1"},
     )
+
+
+def _heights() -> xr.DataArray:
+    return _features()[:, :1]
 
 
 @cache
@@ -107,8 +124,13 @@ EXAMPLES: Mapping[str, Callable[[], Example]] = {
     "simulation.simulate_image": lambda: Example(
         (_sites(),), {"shape": (64, 64), "pixel_size": "0.02 nm"}
     ),
+    "correction.choose_frames": lambda: Example((_movie(),)),
+    "correction.correct_lines": lambda: Example((_movie(),)),
     "localization.find_atoms": lambda: Example((_image(), _regions())),
     "localization.find_lattice_regions": lambda: Example((_image(),)),
+    "localization.find_lattice_sites": lambda: Example(
+        (_image(), _sites(), _regions()), {"n_columns": 1}
+    ),
     "localization.refine_sites": lambda: Example((_image(), _sites())),
     "localization.find_unit_cell": lambda: Example((_image(),)),
     "localization.find_motifs": lambda: Example((_image(), _cell())),
@@ -129,6 +151,10 @@ EXAMPLES: Mapping[str, Callable[[], Example]] = {
     "clustering.cluster_gaussian_mixture": lambda: Example((_features(), _CHOICE)),
     "clustering.class_means": lambda: Example((_features(), _classes())),
     "clustering.choose_n_classes": lambda: Example((_features(),), {"max_classes": 3}),
+    "descriptors.sites_from_classes": lambda: Example((_sites(), _site_classes()), {"label": 1}),
+    "descriptors.sites_from_sublattice": lambda: Example((_sublattices(),), {"sublattice": 1}),
+    "clustering.find_outliers": lambda: Example((_heights(),)),
+    "clustering.estimate_shares": lambda: Example((_classes(), _heights())),
     "clustering.compare_classes": lambda: Example((_classes(), _expert())),
 }
 

@@ -7,6 +7,8 @@
 `fit_kmeans`              the k-means model alone
 `fit_gaussian_mixture`    the mixture model alone
 `assign_classes`          classes of any features by a fitted model
+`find_outliers`           the few that differ from the many
+`estimate_shares`         the share of every class, with an interval
 `class_means`             mean features of every class
 `compare_classes`         classes against a label image drawn by an expert
 `KMeansModel`             what k-means learnt
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from adatom.clustering.gaussian_mixture import cluster_gaussian_mixture, fit_gaussian_mixture
     from adatom.clustering.kmeans import cluster_kmeans, fit_kmeans
     from adatom.clustering.models import Clustering, KMeansModel, MixtureModel
+    from adatom.clustering.outliers import find_outliers
+    from adatom.clustering.shares import estimate_shares
 
 __all__ = [
     "ClassComparison",
@@ -41,6 +45,8 @@ __all__ = [
     "cluster_gaussian_mixture",
     "cluster_kmeans",
     "compare_classes",
+    "estimate_shares",
+    "find_outliers",
     "fit_gaussian_mixture",
     "fit_kmeans",
 ]
@@ -58,6 +64,8 @@ __getattr__, __dir__ = lazy_names(
         "cluster_gaussian_mixture": "gaussian_mixture",
         "cluster_kmeans": "kmeans",
         "compare_classes": "comparing",
+        "estimate_shares": "shares",
+        "find_outliers": "outliers",
         "fit_gaussian_mixture": "gaussian_mixture",
         "fit_kmeans": "kmeans",
     },

@@ -6,6 +6,8 @@
 ``features_from_sites``  what was measured of sites -> features
 ``site_patches``         the image around each site, cut at its sub-pixel center
 ``window_spectra``       Fourier magnitudes of windows that slide over an image
+``sites_from_sublattice``  the sites of one sublattice
+``sites_from_classes``   the sites of one class
 =======================  ===========================================================
 """
 
@@ -18,10 +20,18 @@ from adatom._lazy import lazy_names
 if TYPE_CHECKING:
     from adatom.descriptors.neighbors import neighbor_vectors
     from adatom.descriptors.patches import site_patches
+    from adatom.descriptors.selection import sites_from_classes, sites_from_sublattice
     from adatom.descriptors.site_features import features_from_sites
     from adatom.descriptors.windows import window_spectra
 
-__all__ = ["features_from_sites", "neighbor_vectors", "site_patches", "window_spectra"]
+__all__ = [
+    "features_from_sites",
+    "neighbor_vectors",
+    "site_patches",
+    "sites_from_classes",
+    "sites_from_sublattice",
+    "window_spectra",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -29,6 +39,8 @@ __getattr__, __dir__ = lazy_names(
         "features_from_sites": "site_features",
         "neighbor_vectors": "neighbors",
         "site_patches": "patches",
+        "sites_from_classes": "selection",
+        "sites_from_sublattice": "selection",
         "window_spectra": "windows",
     },
 )

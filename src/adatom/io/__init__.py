@@ -14,6 +14,7 @@
 `read_data`            whatever a file holds, as the kind that it is
 `read_contents`        what a file holds, without reading its arrays
 `list_formats`         which files are read, and by what
+`write_file`           data of any kind -> netCDF, zarr, hspy, tif, CSV ...
 ====================== ==================================================
 
 Modules: `reading`, `reading_spectra`, `reading_tables` and `contents` hold
@@ -27,7 +28,8 @@ x, frame and channel; `kinds`, `spectra_kinds`, `curves`, `tables` and `labels`
 make kinds of data, with `calibration` for axes, `values` for numbers and
 `draft` for what they share. `guard` turns whatever goes wrong into one
 `ReadError`; `companions` lists the files that a reading depends on; `store`
-keeps results.
+keeps results. `writing` writes files by the functions of `write_formats`;
+`written` and `written_tables` read them back as they were.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     )
     from adatom.io.reading_spectra import read_force_curves, read_spectra
     from adatom.io.reading_tables import read_sites, read_structure, read_table
+    from adatom.io.writing import write_file
 
 __all__ = [
     "Format",
@@ -65,6 +68,7 @@ __all__ = [
     "read_spectral_map",
     "read_structure",
     "read_table",
+    "write_file",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -84,5 +88,6 @@ __getattr__, __dir__ = lazy_names(
         "read_spectral_map": "reading",
         "read_structure": "reading_tables",
         "read_table": "reading_tables",
+        "write_file": "writing",
     },
 )

@@ -104,5 +104,7 @@ def _kind(part: RawPart) -> str:
 
 
 def _richest_kind(raw: RawFile) -> str:
-    kinds = {_kind(part) for part in raw.parts}
+    """Name the richest kind; a color picture shows where the rest was measured."""
+    measured = {kind_of_part(part) for part in raw.parts}
+    kinds = measured & _READERS.keys() or {_kind(part) for part in raw.parts}
     return next((kind for kind in _READERS if kind in kinds), "")

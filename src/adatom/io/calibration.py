@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _STEP_TOLERANCE: Final = 1e-3
 # A pixel smaller than 0.1 pm or larger than 1 m is a mistake of the file.
 _PLAUSIBLE_NM: Final = (1e-4, 1e9)
+# Profilers write mm throughout; of steps below a micrometer nm are easier to read.
+_SMALL_MM: Final = 1e-3
+# A pixel of a diffraction pattern is hardly smaller or larger, in 1/nm.
+_PLAUSIBLE_RECIPROCAL: Final = (1e-6, 1e3)
 # Decays last less than 1 ms and are told in ns, everything slower in s.
 _LONGEST_DECAY: Final = 1e-3
 
@@ -33,7 +37,7 @@ def space_coordinates(
     sizes = (shape[first], shape[first + 1])
     for name, axis in zip(("y", "x"), axes):
         _require_uniform(draft, name, axis)
-    steps = [space_steps(axis) for axis in axes]
+    steps = list(pair_of_steps(*axes))
     units = [unit for _, unit in steps]
     attrs: dict[str, Any] = {}
     if pixel_size is not None:
@@ -65,7 +69,24 @@ def space_steps(axis: RawAxis, /) -> tuple[float, str]:
     step = axis.scale if steps is None or not steps.size else float(steps.mean())
     if unit not in {"nm", "mm"} or not np.isfinite(step) or step == 0:
         return 1.0, ""
+    if unit == "mm" and abs(step) < _SMALL_MM:
+        return step * 1e6, "nm"
     return step * factor, unit
+
+
+def factor_to_unit(axis: RawAxis, unit: str, /) -> float:
+    """Give the factor of a space axis to nm or mm."""
+    own, factor = axis_unit(axis)
+    return factor * 1e6 if (own, unit) == ("mm", "nm") else factor
+
+
+def pair_of_steps(y: RawAxis, x: RawAxis, /) -> tuple[tuple[float, str], tuple[float, str]]:
+    """Give the steps of y and x, both in nm if one of them is."""
+    pair = space_steps(y), space_steps(x)
+    if {unit for _, unit in pair} == {"nm", "mm"}:
+        first, second = ((step * 1e6 if unit == "mm" else step, "nm") for step, unit in pair)
+        return first, second
+    return pair
 
 
 def _require_uniform(draft: Draft, name: str, axis: RawAxis) -> None:
@@ -117,6 +138,10 @@ def _note_missing_scale(draft: Draft, axes: tuple[RawAxis, RawAxis]) -> None:
             f"the axes are in {texts[0]!r} ({scale:.6g} a pixel), which is no length: "
             "positions are in px"
         )
+        reciprocal, factor = axis_unit(axes[0])
+        low, high = _PLAUSIBLE_RECIPROCAL
+        if reciprocal == "1/nm" and not low <= abs(scale * factor) <= high:
+            note += ", and the scale is hard to believe: check it"
     elif scale != 1.0 and np.isfinite(scale) and scale > 0:
         note = (
             f"the file gives {scale:.6g} a pixel without a unit: if nm are meant, read it "
@@ -131,16 +156,15 @@ def _origin(axes: tuple[RawAxis, RawAxis], unit: str) -> dict[str, Any]:
     """Keep where the first pixel lay in the frame of the instrument."""
     origin = []
     for axis in axes:
-        _, factor = axis_unit(axis)
         start = axis.offset if axis.values is None else float(axis.values[0])
-        origin.append(start * factor)
+        origin.append(start * factor_to_unit(axis, unit))
     if not all(np.isfinite(origin)) or not any(origin):
         return {}
     return {"instrument_origin": origin, "instrument_origin_unit": unit}
 
 
 def axis_values(
-    draft: Draft, axis: RawAxis, size: int, *, sweep: bool = False
+    draft: Draft, axis: RawAxis, size: int, *, sweep: bool = False, ties: bool = False
 ) -> NDArray[np.float64]:
     """Give the values of an axis; only a sweep may turn back, as in a hysteresis loop."""
     values = axis.values if axis.values is not None else axis.offset + np.arange(size) * axis.scale
@@ -149,6 +173,12 @@ def axis_values(
     if sweep and not one_way and np.isfinite(values).all():
         draft.notes.append(
             f"{axis.name or 'the sweep'} turns back: channels are in their own order"
+        )
+    elif ties and not one_way and steps.any() and ((steps >= 0).all() or (steps <= 0).all()):
+        # Spectrometers join ranges, and numbers are rounded when they are written.
+        count = int(np.count_nonzero(steps == 0))
+        draft.notes.append(
+            f"{count} channels have the same {axis.name or 'value'} as the one before"
         )
     elif not one_way or not np.isfinite(values).all():
         reason = f"its axis {axis.name or 'of channels'!r} neither rises nor falls throughout"
@@ -159,7 +189,7 @@ def axis_values(
 def channel_axis(draft: Draft, size: int, *, position: int) -> tuple[Any, str]:
     """Give the values of the measured axis in the unit of the house."""
     axis = draft.axis(position)
-    values = axis_values(draft, axis, size, sweep=draft.layout.channel == "bias")
+    values = axis_values(draft, axis, size, sweep=draft.layout.channel == "bias", ties=True)
     text = axis.unit.strip()
     if not text:
         draft.notes.append(f"the axis {draft.layout.channel!r} has no unit in the file")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from adatom.errors import ReadError
-from adatom.io.calibration import space_steps
+from adatom.io.calibration import pair_of_steps
 from adatom.io.guard import check_plain, read_error
 from adatom.io.layout import Layout, layout_of_signal, spectra_layout
 from adatom.io.signals import (
@@ -28,6 +28,9 @@ EITHER: Final = "movie or spectral map"
 
 def natural_layout(signal: RawSignal, /) -> Layout:
     """Find what a dataset is when nothing in particular is asked for."""
+    if signal.original is not None:
+        # What adatom wrote is what it was: a movie of one frame stays a movie.
+        return layout_of_signal(signal, ndim=signal.original.ndim)
     layout = layout_of_signal(signal, ndim=2)
     return layout if layout.kind != "not understood" else layout_of_signal(signal, ndim=3)
 
@@ -224,9 +227,8 @@ def _pixel_size(signal: RawSignal, layout: Layout) -> str:
     first = {"image": 0, "movie": 1, "spectral map": 0, "diffraction map": 0}.get(layout.kind)
     if first is None:
         return ""
-    (y, y_unit), (x, x_unit) = (
-        space_steps(signal.axes[i]) for i in layout.order[first : first + 2]
-    )
+    pair = (signal.axes[i] for i in layout.order[first : first + 2])
+    (y, y_unit), (x, x_unit) = pair_of_steps(*pair)
     if not y_unit or y_unit != x_unit:
         return "px"
     y, x = abs(y), abs(x)

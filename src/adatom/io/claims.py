@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import lzma
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +14,8 @@ from typing import Final, Literal
 
 HEAD_BYTES: Final = 2048
 _MAX_MEMBERS: Final = 200_000
+# What marks a file stands near its beginning.
+_MAX_OBJECTS: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,19 @@ def high_speed_afm(beginning: Beginning) -> bool:
     return version in {0, 1, 2} and beginning.head[at : at + 2] in {b"TP", b"ER", b"PH"}
 
 
+def zipped_nanonis(beginning: Beginning) -> bool:
+    """Claim zip archives of Nanonis' texts."""
+    texts = [
+        name
+        for name in beginning.members
+        if name.lower().endswith(".dat") and not name.startswith("__MACOSX")
+    ]
+    if not texts:
+        return False
+    with zipfile.ZipFile(beginning.path) as archive, archive.open(texts[0]) as file:
+        return file.read(11) == b"Experiment\t"
+
+
 def igor_force_curve(beginning: Beginning) -> bool:
     """Claim Igor waves of a few columns, one of which is named as a deflection is."""
     if beginning.head[:2] not in {b"\x05\x00", b"\x00\x05"}:
@@ -131,6 +149,24 @@ def igor_force_curve(beginning: Beginning) -> bool:
         return b"Defl\0" in file.read()
 
 
+def r_data(beginning: Beginning) -> bool:
+    """Claim what R saves, whichever way it is packed."""
+    head = beginning.head
+    try:
+        if head.startswith(b"BZh"):
+            # A block of bzip2 is only unpacked as a whole.
+            with beginning.path.open("rb") as file:
+                head = bz2.BZ2Decompressor().decompress(file.read(2**20), 16)
+        elif head.startswith(b"\x1f\x8b"):
+            head = zlib.decompressobj(31).decompress(head, 16)
+        elif head.startswith(b"\xfd7zXZ"):
+            head = lzma.LZMADecompressor(memlimit=2**27).decompress(head, 16)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+        return False
+    marks = (b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n")
+    return head.startswith((*marks, b"X\n\0\0\0\2", b"X\n\0\0\0\3", b"A\n2\n", b"A\n3\n"))
+
+
 def hdf5_with(*paths: str) -> Claim:
     """Claim HDF5 files in which all of these groups, datasets or "@attributes" of the root are."""
 
@@ -143,6 +179,32 @@ def hdf5_with(*paths: str) -> Claim:
             return all(
                 path[1:] in file.attrs if path.startswith("@") else path in file for path in paths
             )
+
+    return claim
+
+
+def hdf5_holding(*attributes: str) -> Claim:
+    """Claim HDF5 files in which a group or dataset has all of these attributes."""
+
+    def claim(beginning: Beginning) -> bool:
+        if not beginning.is_hdf5:
+            return False
+        import h5py
+
+        seen = 0
+
+        def visit(name: str, item: object) -> bool | None:
+            nonlocal seen
+            del name
+            seen += 1
+            if isinstance(item, h5py.Group | h5py.Dataset) and all(
+                attribute in item.attrs for attribute in attributes
+            ):
+                return True
+            return False if seen > _MAX_OBJECTS else None
+
+        with h5py.File(beginning.path, "r") as file:
+            return bool(file.visititems(visit))
 
     return claim
 
@@ -166,3 +228,39 @@ def never(beginning: Beginning) -> bool:
     """Claim nothing by content."""
     del beginning
     return False
+
+
+def vasp_positions(beginning: Beginning) -> bool:
+    """Claim POSCAR and CONTCAR: a title, a scale, and a cell of three lines of three numbers."""
+    lines = beginning.text.splitlines()[1:7]
+    if len(lines) < 6:
+        return False
+    counts = [len(_numbers(line)) for line in lines]
+    return counts[0] in {1, 3} and counts[1:4] == [3, 3, 3]
+
+
+def xyz_atoms(beginning: Beginning) -> bool:
+    """Claim xyz: a number of atoms, a comment, then a symbol and three numbers a line."""
+    lines = beginning.text.splitlines()[:3]
+    if len(lines) < 3 or not lines[0].strip().isdecimal():
+        return False
+    symbol, *place = lines[2].split()[:4] or [""]
+    return symbol.isalpha() and len(symbol) <= 2 and len(_numbers(" ".join(place))) == 3
+
+
+def _numbers(line: str) -> list[float]:
+    """Give the numbers of a line that holds nothing else."""
+    try:
+        return [float(part) for part in line.split()]
+    except ValueError:
+        return []
+
+
+def written_zarr(beginning: Beginning) -> bool:
+    """Claim zarr folders that adatom wrote."""
+    place = beginning.path / "zarr.json"
+    if not beginning.path.is_dir() or not place.is_file():
+        return False
+    # Keys of JSON are quoted, whatever the order of the attributes.
+    with place.open("rb") as file:
+        return b'"adatom":' in file.read(2**22)

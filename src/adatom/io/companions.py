@@ -9,6 +9,13 @@ from adatom.io.sidecar import sidecar_of_file
 
 # TIA splits a measurement: the header is in the .emi, the numbers are in .ser files.
 _TIA = (".emi", ".ser")
+# Other formats that keep what belongs together in files of one stem.
+_OF_ONE_STEM = {
+    ".mib": (".hdr",),
+    ".rpl": (".raw",),
+    ".spd": (".spc", ".ipr"),
+    ".lsd": (".spc", ".csv"),
+}
 # Direct Electron's cameras write one acquisition to several files.
 _DIRECT_ELECTRON = re.compile(r"(?P<acquisition>\d{8}_\d+)_(.+_)?movie\.mrc")
 
@@ -42,6 +49,7 @@ def companion_files(path: str | Path, /) -> list[Path]:
     movie = _DIRECT_ELECTRON.fullmatch(place.name)
     if movie is not None:
         files.update(place.parent.glob(f"{movie['acquisition']}_*"))
+    files.update(_of_one_stem(place))
     if place.suffix.lower() in _TIA:
         stem = place.stem.rpartition("_")[0] if place.suffix.lower() == ".ser" else place.stem
         files.update(
@@ -50,3 +58,18 @@ def companion_files(path: str | Path, /) -> list[Path]:
             if other.suffix.lower() in _TIA and stem and other.stem.startswith(stem)
         )
     return sorted(files)
+
+
+def _of_one_stem(place: Path) -> list[Path]:
+    """List what belongs to a header by its name."""
+    ending = place.suffix.lower()
+    if ending == ".tvips":
+        return sorted(place.parent.glob(f"{place.stem[:-3]}[0-9][0-9][0-9]{place.suffix}"))
+    if place.name.lower().endswith("_master.h5"):
+        return sorted(place.parent.glob(f"{place.name[:-9]}*.h5"))
+    if ending == ".xml":
+        # EMPAD names its file of numbers in the header, always a .raw.
+        return sorted(place.parent.glob("*.raw"))
+    others = _OF_ONE_STEM.get(ending, ())
+    found = [place.with_suffix(case(other)) for other in others for case in (str.lower, str.upper)]
+    return [file for file in found if file.is_file()]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adatom.io.companions import companion_files
 from adatom.io.guard import check_size, read_error
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from adatom.io.layout import Layout
     from adatom.io.signals import RawAxis, RawFile, RawSignal
+    from adatom.schema import Kind
 
 
 @dataclass
@@ -42,9 +44,15 @@ def require_possible(draft: Draft) -> None:
         reason = f"its dataset {draft.signal.name!r} of shape {draft.signal.shape} is empty"
         raise read_error(draft.path, reason, "Check that the measurement was saved")
     if draft.path.is_file():
-        stored = draft.path.stat().st_size
+        stored = sum(file.stat().st_size for file in companion_files(draft.path))
         values = draft.signal.values
         check_size(draft.path, values.shape, values.dtype.itemsize, stored=stored)
+
+
+def as_written(draft: Draft, kind: Kind, *settings: object) -> bool:
+    """Tell whether adatom wrote the dataset as this kind, and no setting asks for another form."""
+    original = draft.signal.original
+    return original is not None and kind.fits(original) and all(one is None for one in settings)
 
 
 def loaded(values: Any) -> Any:  # noqa: ANN401 -- numpy or dask

@@ -7,20 +7,27 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Literal
 
+from adatom.io.archives import holds_measurements
 from adatom.io.claims import (
     Beginning,
     Claim,
     both,
     either,
     ending,
+    hdf5_holding,
     hdf5_with,
     high_speed_afm,
     holds_at,
     igor_force_curve,
     member,
     never,
+    r_data,
     says,
     starts_with,
+    vasp_positions,
+    written_zarr,
+    xyz_atoms,
+    zipped_nanonis,
     zipped_text,
 )
 
@@ -29,8 +36,8 @@ if TYPE_CHECKING:
 
     from adatom.io.signals import RawFile
 
-Proof = Literal["real files", "written files"]
-"""What the tests of a reader read: files of instruments, or only files that the tests write."""
+Proof = Literal["real files", "written files", "no files"]
+"""What the tests of a reader read: files of instruments, files that the tests write, or none."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,14 @@ class Format:
         Tells by its content whether a file is of this format.
     by_ending : bool
         Whether a file whose content nobody claims is tried by its ending.
-    proof : {"real files", "written files"}
+    proof : {"real files", "written files", "no files"}
         What it is tested on.
     general : bool
         Whether it is asked after all others, as plain HDF5 is, since files
         of other formats look like it.
+    last : bool
+        Whether it is asked only if no other claims the file, as archives of
+        files are.
     """
 
     name: str
@@ -70,12 +80,29 @@ class Format:
     by_ending: bool = False
     proof: Proof = "written files"
     general: bool = False
+    last: bool = False
 
 
 _ALL: Final = "image, movie, spectral map"
 _RSCIIO: Final = "RosettaSciIO"
 
 FORMATS: Final[dict[str, Format]] = {
+    # What adatom writes.
+    "adatom-netcdf": Format(
+        "adatom netCDF", ".nc .h5", "everything but structures", "adatom, h5py", "written",
+        hdf5_with("@adatom"),
+    ),
+    "adatom-zarr": Format(
+        "adatom zarr", ".zarr", "everything but structures", "adatom, zarr", "written",
+        written_zarr,
+    ),
+    "adatom-csv": Format(
+        "adatom CSV", ".csv .tsv", "sites, table", "adatom, pandas", "written_tables",
+        starts_with(b"# adatom {"),
+    ),
+    "parquet": Format(
+        "Parquet", ".parquet", "sites, table", "pyarrow", "written_tables", starts_with(b"PAR1"),
+    ),
     # Electron microscopy, most of it by RosettaSciIO.
     "dm": Format(
         "DigitalMicrograph", ".dm3 .dm4", f"{_ALL}, spectra", _RSCIIO, "rosetta",
@@ -109,6 +136,117 @@ FORMATS: Final[dict[str, Format]] = {
         either(starts_with(b"II\x97\x01"), starts_with(b"JL")), by_ending=True,
         proof="real files",
     ),
+    "blo": Format(
+        "NanoMegas blockfile", ".blo", "diffraction map", _RSCIIO, "rosetta",
+        starts_with(b"IMGBLO"), by_ending=True, proof="real files",
+    ),
+    "bruker": Format(
+        "Bruker composite and spectrum", ".bcf .spx", "spectral map, image, spectra", _RSCIIO,
+        "rosetta", either(starts_with(b"AAMVHFSS"), says("TRTSpectrum")), proof="real files",
+    ),
+    "delmic": Format(
+        "Delmic (Odemis)", ".h5", "spectral map, image, spectra", _RSCIIO, "rosetta",
+        hdf5_with("Acquisition0/ImageData/Image", "Acquisition0/SVIData"), proof="real files",
+    ),
+    "edax": Format(
+        "EDAX", ".spd .spc .lsd", "spectral map, spectra", _RSCIIO, "rosetta",
+        starts_with(b"MAPSPECTRA_DATA"), by_ending=True,
+    ),
+    "empad": Format(
+        "EMPAD", ".xml", "diffraction map, movie", _RSCIIO, "rosetta",
+        both(ending(".xml"), says("<raw_file")),
+    ),
+    "jeol": Format(
+        "JEOL Analysis Station", ".asw .pts .img .map .eds", "image, spectral map, spectra",
+        _RSCIIO, "rosetta",
+        either(
+            both(starts_with(b"\x34\0\0\0"), ending(".img .map")),
+            both(starts_with(b"\x30\x01\0\0"), ending(".pts")),
+            both(starts_with(b"\0\0\0\0"), ending(".asw")),
+        ),
+        by_ending=True, proof="no files",
+    ),
+    "mib": Format(
+        "Quantum Detectors Merlin", ".mib", "diffraction map, movie", _RSCIIO, "rosetta",
+        starts_with(b"MQ1,"), proof="real files",
+    ),
+    "mrcz": Format(
+        "MRCZ", ".mrcz", "image, movie", _RSCIIO, "rosetta", by_ending=True,
+    ),
+    "phenom": Format(
+        "Phenom Element Identification", ".elid", "image, spectra", _RSCIIO, "rosetta",
+        by_ending=True, proof="no files",
+    ),
+    "prz": Format(
+        "CEOS PantaRhei", ".prz", f"{_ALL}, spectra", _RSCIIO, "rosetta",
+        both(ending(".prz"), member("data.npy")),
+    ),
+    "ripple": Format(
+        "Ripple (Lispix)", ".rpl", f"{_ALL}, spectra", _RSCIIO, "rosetta",
+        says("width", "height", "depth", "data-length"),
+    ),
+    "semper": Format(
+        "Semper", ".unf", "image, movie", _RSCIIO, "rosetta", by_ending=True,
+    ),
+    "topspin": Format(
+        "NanoMegas Topspin", ".app5", "diffraction map, image", _RSCIIO, "rosetta",
+        both(lambda file: file.is_hdf5, ending(".app5")),
+    ),
+    "tvips": Format(
+        "TVIPS", ".tvips", "movie", _RSCIIO, "rosetta", by_ending=True,
+    ),
+    # Spectra, light and X-rays.
+    "hamamatsu": Format(
+        "Hamamatsu streak image", ".img", "spectra", _RSCIIO, "rosetta",
+        both(starts_with(b"IM"), says("[Application]")), proof="real files",
+    ),
+    "jobinyvon": Format(
+        "Horiba LabSpec XML", ".xml", "spectral map, spectra", _RSCIIO, "rosetta",
+        says("<LSX_"),
+    ),
+    "msa": Format(
+        "EMSA/MAS spectrum", ".msa .emsa .ems .mas", "spectra", _RSCIIO, "rosetta",
+        says("#FORMAT", "EMSA"),
+    ),
+    "quadstar": Format(
+        "Quadstar", ".sac .sbc", "spectra", _RSCIIO, "rosetta", by_ending=True,
+    ),
+    "sur": Format(
+        "Digital Surf MountainsMap", ".sur .pro", "image, spectral map, spectra", _RSCIIO,
+        "rosetta", starts_with(b"DIGITAL SURF", b"DSCOMPRESSED"), proof="real files",
+    ),
+    "trivista": Format(
+        "TriVista", ".tvf", "spectra, spectral map", _RSCIIO, "rosetta",
+        says("<XmlMain"), proof="no files",
+    ),
+    "wdf": Format(
+        "Renishaw WiRE", ".wdf", "spectral map, image, spectra", _RSCIIO, "rosetta",
+        starts_with(b"WDF1"), proof="real files",
+    ),
+    "netcdf": Format(
+        "Classic netCDF (EELSLab and others)", ".nc", f"{_ALL}, spectra", "adatom, scipy",
+        "netcdf", starts_with(b"CDF\x01", b"CDF\x02"),
+    ),
+    "arina": Format(
+        "Dectris Arina", "_master.h5", "diffraction map, movie", "adatom, h5py", "arina",
+        both(ending("_master.h5"), hdf5_with("entry/data")),
+    ),
+    # Logs of holders that heat, bias or flow.
+    "dens": Format(
+        "DENSsolutions heater log", ".dens", "table", _RSCIIO, "rosetta", says("Digiheater"),
+    ),
+    "impulse": Format(
+        "DENSsolutions Impulse log", ".csv", "table", _RSCIIO, "rosetta",
+        says("Experiment time", "TimeStamp"),
+    ),
+    "protochips": Format(
+        "Protochips log", ".csv", "table", _RSCIIO, "rosetta",
+        says("Time", "Notes", "Date (yyyy.mm.dd)"),
+    ),
+    "nexus": Format(
+        "NeXus", ".nxs", f"{_ALL}, spectra", _RSCIIO, "rosetta",
+        both(lambda file: file.is_hdf5, ending(".nxs")),
+    ),
     # Force curves.
     "jpk": Format(
         "JPK force curves, maps and QI", ".jpk-force .jpk-force-map .jpk-qi-data .jpk-qi-series",
@@ -132,6 +270,40 @@ FORMATS: Final[dict[str, Format]] = {
     "asd": Format(
         "HS-AFM", ".asd", "movie", "adatom", "asd", high_speed_afm, proof="real files",
     ),
+    "wsxm": Format(
+        "WSxM", ".top .stp .cur", "image", "adatom", "wsxm",
+        says("WSxM file copyright", "SxM Image file"), proof="real files",
+    ),
+    "nanonis-dat": Format(
+        "Nanonis point spectroscopy", ".dat", "spectra", "adatom", "nanonis_points",
+        starts_with(b"Experiment\t"), proof="real files",
+    ),
+    "nanonis-zip": Format(
+        "Archive of Nanonis point spectroscopy", ".zip", "spectra", "adatom", "nanonis_points",
+        zipped_nanonis, proof="real files",
+    ),
+    "3ds": Format(
+        "Nanonis grid", ".3ds", "spectral map, image", "adatom", "nanonis_grid",
+        starts_with(b"Grid dim="), proof="real files",
+    ),
+    "sxm": Format(
+        "Nanonis scan", ".sxm", "image", "adatom", "nanonis",
+        starts_with(b":NANONIS_VERSION:"), proof="real files",
+    ),
+    # Raman spectra as text.
+    "witec-text": Format(
+        "WITec table of spectra", ".txt", "spectral map, spectra", "adatom", "witec",
+        lambda file: file.text.startswith("X-Axis\t"), proof="real files",
+    ),
+    # Of pycroscopy.
+    "nsid": Format(
+        "NSID of sidpy", ".h5 .hdf5", f"{_ALL}, spectra", "adatom, h5py", "nsid",
+        hdf5_holding("main_data_name", "data_type"), proof="real files",
+    ),
+    "usid": Format(
+        "USID of pycroscopy", ".h5 .hdf5", f"{_ALL}, spectra", "adatom, h5py", "nsid",
+        hdf5_holding("Position_Indices", "Spectroscopic_Indices"),
+    ),
     # Of everyone.
     "npy": Format(
         "NumPy array", ".npy", f"{_ALL}, spectra", "adatom", "numpy_files",
@@ -142,9 +314,51 @@ FORMATS: Final[dict[str, Format]] = {
         lambda file: bool(file.members) and all(n.endswith(".npy") for n in file.members),
         proof="real files",
     ),
+    "r": Format(
+        "R: hyperSpec, data frames, matrices", ".rda .RData .rds", "spectra, table, image",
+        "rdata", "r_data", r_data, proof="real files",
+    ),
+    "mat": Format(
+        "MATLAB up to version 7", ".mat", f"{_ALL}, spectra, table", "SciPy, adatom", "mat",
+        holds_at(124, b"\x00\x01IM", b"\x01\x00MI"), by_ending=True, proof="real files",
+    ),
+    "mat73": Format(
+        "MATLAB 7.3", ".mat", f"{_ALL}, spectra, table", "adatom, h5py", "mat",
+        both(lambda file: file.is_hdf5, starts_with(b"MATLAB 7.3")),
+    ),
     "picture": Format(
         "Picture", ".png .jpg", "image", "Pillow", "pictures",
         starts_with(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"), proof="real files",
+    ),
+    # Tables of sites, and structures.
+    "trackmate": Format(
+        "TrackMate session", ".xml", "sites", "adatom", "trackmate", says("<trackmate"),
+    ),
+    "trackmate-tracks": Format(
+        "TrackMate tracks", ".xml", "sites", "adatom", "trackmate", says("<tracks", "<particle"),
+    ),
+    "boxes": Format(
+        "VGG image annotator", ".json", "sites", "adatom", "boxes",
+        both(starts_with(b"{"), either(says('"regions"', '"filename"'), says('"_via_'))),
+        proof="real files",
+    ),
+    "cif": Format(
+        "CIF", ".cif", "structure", "ASE", "structures",
+        both(says("data_"), either(says("_cell_length_a"), ending(".cif"))), proof="real files",
+    ),
+    "poscar": Format(
+        "POSCAR and CONTCAR of VASP", "POSCAR CONTCAR .poscar .vasp", "structure", "ASE",
+        "structures", vasp_positions, proof="real files",
+    ),
+    "xyz": Format("XYZ and extended XYZ", ".xyz .extxyz", "structure", "ASE", "structures",
+        xyz_atoms,
+    ),
+    "xsf": Format("XCrySDen", ".xsf", "structure", "ASE", "structures", by_ending=True),
+    "cube": Format("Gaussian cube", ".cube", "structure", "ASE", "structures", by_ending=True),
+    "pdb": Format("PDB", ".pdb", "structure", "ASE", "structures", by_ending=True),
+    "csv": Format(
+        "Table of text", ".csv .tsv .tab .txt .dat", "sites, table", "adatom, pandas",
+        "csv_tables", by_ending=True, proof="real files",
     ),
     "tif": Format(
         "TIFF", ".tif .tiff", "image, movie", "RosettaSciIO, tifffile", "tif",
@@ -159,6 +373,10 @@ FORMATS: Final[dict[str, Format]] = {
         "HDF5", ".h5 .hdf5", f"{_ALL}, spectra", "adatom, h5py", "hdf5",
         lambda file: file.is_hdf5, proof="real files", general=True,
     ),
+    "zip": Format(
+        "Zip archive of measurements", ".zip", "as its files", "adatom", "archives",
+        holds_measurements, proof="real files", last=True,
+    ),
 }  # fmt: skip
 """Formats by key; earlier ones are asked first."""
 
@@ -171,7 +389,7 @@ def claimants(beginning: Beginning, /) -> list[str]:
     file is no claim.
     """
     known = all_formats()
-    by_content = [key for key, one in known.items() if _claims(one, beginning)]
+    by_content = [key for key, one in known.items() if not one.last and _claims(one, beginning)]
     by_ending = [
         key
         for key, one in known.items()
@@ -179,7 +397,8 @@ def claimants(beginning: Beginning, /) -> list[str]:
     ]
     particular = [key for key in by_content if not known[key].general]
     general = [key for key in by_content if known[key].general]
-    return [*particular, *general, *by_ending]
+    found = [*particular, *general, *by_ending]
+    return found or [key for key, one in known.items() if one.last and _claims(one, beginning)]
 
 
 def _claims(one: Format, beginning: Beginning) -> bool:

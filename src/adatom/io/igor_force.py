@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from adatom.io.guard import check_size, read_error
-from adatom.io.metadata import iso_date
+from adatom.io.metadata import iso_date, raw_metadata
 from adatom.io.signals import RawCurves, RawFile
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def read_parts(path: Path, key: str, /) -> RawFile:
         channels,
         partial(_read_curve, wave, tuple(columns), tuple(ends), constant),
         name=path.stem,
-        metadata=_metadata(wave.note, constant),
+        metadata=_metadata(wave.note, constant) | {"raw": raw_metadata(wave.note)},
         notes=tuple(notes),
     )
     return RawFile(path, key, [part])

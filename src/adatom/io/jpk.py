@@ -12,7 +12,7 @@ import numpy as np
 
 from adatom.io.guard import check_size, read_error
 from adatom.io.jpk_scaling import Channel, Properties, channel_of_segment, parse_properties
-from adatom.io.metadata import iso_date
+from adatom.io.metadata import iso_date, raw_metadata
 from adatom.io.signals import Places, RawCurves, RawFile
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def read_parts(path: Path, key: str, /) -> RawFile:
         path, archive.curves, shared, tuple((n, c, s) for n, (c, s, _) in names.items())
     )
     lengths = _lengths(archive, segments, channels, sizes)
-    metadata = _metadata(general, channels)
+    metadata = _metadata(general, channels) | {"raw": raw_metadata(general)}
     notes = _notes(metadata, len(curves), places)
     units = {name: unit for name, (_, _, unit) in names.items()} | {"time": "s"}
     part = RawCurves(

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from adatom.io.calibration import axis_values, channel_axis, space_coordinates
-from adatom.io.draft import Draft, attributes, lazy, loaded, ordered, require_possible
+from adatom.io.draft import Draft, as_written, attributes, lazy, loaded, ordered, require_possible
 from adatom.io.layout import Layout, axis_unit
 from adatom.io.values import in_house_unit, one_color, real_numbers
 from adatom.schema import (
@@ -29,6 +29,8 @@ def image_from_draft(
 ) -> Image:
     """Make an image of a dataset, in memory."""
     require_possible(draft)
+    if as_written(draft, IMAGE, channel, frame, pixel_size):
+        return draft.signal.original.compute()  # type: ignore[no-any-return]
     pixels = ordered(draft, loaded(draft.signal.values[_index(draft, frame)]))
     if len(draft.layout.order) == 3:
         draft.layout = Layout("image", draft.layout.order[1:])
@@ -50,6 +52,8 @@ def image_from_draft(
 def movie_from_draft(draft: Draft, /, *, channel: str | None, pixel_size: Length | None) -> Movie:
     """Make a movie of a dataset, lazily."""
     require_possible(draft)
+    if as_written(draft, MOVIE, channel, pixel_size):
+        return draft.signal.original  # type: ignore[no-any-return]
     _note_assumed_order(draft, "(frame, y, x)")
     pixels = ordered(draft, lazy(draft.signal.values, draft.layout.order[:1]))
     values = real_numbers(draft, one_color(draft, pixels, channel), channel)
@@ -85,13 +89,15 @@ def map_from_draft(
 ) -> SpectralMap:
     """Make a spectral map of a dataset, lazily."""
     require_possible(draft)
+    if as_written(draft, SPECTRAL_MAP, channel, pixel_size):
+        return draft.signal.original  # type: ignore[no-any-return]
     _note_assumed_order(draft, "(y, x, channel)")
     pixels = ordered(draft, lazy(draft.signal.values, draft.layout.order[:2]))
     values = real_numbers(draft, pixels, channel)
     coords, attrs = space_coordinates(draft, 0, values.shape, pixel_size)
     dim = draft.layout.channel
     along, unit = channel_axis(draft, values.shape[2], position=2)
-    if along.size > 1 and (np.diff(along) < 0).all():
+    if along.size > 1 and (np.diff(along) <= 0).all():
         values, along = values[..., ::-1], along[::-1]
         draft.notes.append(f"{dim} ran downwards in the file and was turned around")
     coords[dim] = (dim, along, {"units": unit})
@@ -112,6 +118,8 @@ def diffraction_map_from_draft(
 ) -> DiffractionMap:
     """Make a map of diffraction patterns of a dataset, lazily."""
     require_possible(draft)
+    if as_written(draft, DIFFRACTION_MAP, channel, pixel_size):
+        return draft.signal.original  # type: ignore[no-any-return]
     pixels = ordered(draft, lazy(draft.signal.values, draft.layout.order[:2]))
     values = real_numbers(draft, pixels, channel)
     coords, attrs = space_coordinates(draft, 0, values.shape, pixel_size)

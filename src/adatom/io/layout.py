@@ -38,6 +38,7 @@ _MEASURED_BY_NAME: Final = {
     "mass": "mass_to_charge",
     "frequency": "frequency",
     "angle": "angle",
+    "distance": "distance",
     "channel": "channel",
 }
 _MEASURED_BY_UNIT: Final = {
@@ -102,7 +103,8 @@ def role_of_axis(axis: RawAxis, /) -> str:
     if name == "c":
         return "channel"
     for part, dim in _MEASURED_BY_NAME.items():
-        if part in name:
+        # The distance along a line scan says where; that of a tip from the sample is measured.
+        if part in name and not (dim == "distance" and axis.stored == "stack"):
             return dim
     if name == "time" or unit in {"s", "ns"}:
         return "time" if axis.stored == "signal" else "stack"
@@ -189,7 +191,15 @@ def _layout_of_four(signal: RawSignal, kept: list[int], roles: list[str]) -> Lay
         return Layout("not understood", tuple(kept))
     scan = [i for i in kept if signal.axes[i].stored == "stack"]
     pattern = [i for i in kept if signal.axes[i].stored == "signal"]
-    order = (*_y_before_x(scan, roles), *_y_before_x(pattern, roles))
+    units = [axis_unit(signal.axes[i])[0] for i in (*scan, *pattern)]
+    # A scan has one unit; images at every angle or depth are no patterns.
+    if units[0] != units[1] or (units[2] in {"nm", "mm"} and units[0] not in {"nm", "mm"}):
+        return Layout("not understood", tuple(kept))
+    if {roles[i] for i in pattern} & (_MEASURED - {"angle", "channel"}):
+        # A streak image at every pixel, or angles against wavelengths.
+        return Layout("not understood", tuple(kept))
+    letters = [axis.name.strip().lower()[-1:] for axis in signal.axes]
+    order = (*_y_before_x(scan, roles), *_y_before_x(pattern, letters))
     return Layout("diffraction map", order)
 
 

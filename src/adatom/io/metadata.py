@@ -15,6 +15,16 @@ _TITLE: Final = "General.title"
 _DATE: Final = ("General.date", "General.time")
 _BRANCHES: Final = ("Acquisition_instrument.TEM", "Acquisition_instrument.SEM")
 _INSTRUMENT: Final = ("microscope", "beam_energy")
+_LASER: Final = "Acquisition_instrument.Laser.wavelength"
+_SAMPLE: Final = ("Sample.name", "Sample.description")
+# Of light and, below the microscope, of X-rays and of electrons.
+_DETECTORS: Final = (
+    "Acquisition_instrument.Detector.model",
+    "Acquisition_instrument.Detector.detector_type",
+    *(f"{branch}.Detector.EDS.detector_type" for branch in _BRANCHES),
+    *(f"{branch}.Detector.EELS.spectrometer" for branch in _BRANCHES),
+    *(f"{branch}.Detector.Camera.name" for branch in _BRANCHES),
+)
 _QUANTITY: Final = "Signal.quantity"
 # RosettaSciIO's word for "no title".
 _NO_TITLE: Final = "__unnamed__"
@@ -81,10 +91,34 @@ def _short(value: object) -> str:
 
 
 def facts_from_dictionary(entry: Mapping[str, Any], /) -> tuple[dict[str, Any], list[str]]:
-    """Pick title, date, instrument, beam energy (eV) and quantity, and tell what failed.
+    """Pick the facts that are kept by name, and tell what failed.
 
     RosettaSciIO gives some of them as metadata, others as rules by which
     HyperSpy finds them among the tags of the vendor.
+
+    Parameters
+    ----------
+    entry : mapping
+        A dictionary of RosettaSciIO.
+
+    Returns
+    -------
+    facts : dict
+        Those that the file has, of these:
+
+        =================== ============================================
+        ``title``           name of the measurement
+        ``date``            and time of the instrument, ISO 8601
+        ``instrument``      name of the microscope
+        ``beam_energy``     of electrons, in eV
+        ``sample``          name of the sample
+        ``detector``        model or type of the detector
+        ``laser_wavelength`` of Raman and photoluminescence, in nm
+        ``quantity``        what was measured, with its unit in parentheses
+        =================== ============================================
+
+    notes : list of str
+        What could not be understood.
     """
     found, notes = _found_by_rules(entry)
     metadata = entry.get("metadata", {})
@@ -93,31 +127,47 @@ def facts_from_dictionary(entry: Mapping[str, Any], /) -> tuple[dict[str, Any], 
         value = _at(metadata, path)
         return found.get(path) if value is None else value
 
-    facts: dict[str, Any] = {}
-    title = fact(_TITLE)
-    if isinstance(title, str) and title not in {"", _NO_TITLE}:
-        facts["title"] = title
-    date = [part for part in map(fact, _DATE) if isinstance(part, str) and part]
-    if date:
-        facts["date"] = "T".join(date)
+    def first_text(*paths: str) -> str:
+        texts = (value.strip() for value in map(fact, paths) if isinstance(value, str))
+        return next((text for text in texts if text), "")
+
+    named = {
+        "title": first_text(_TITLE).replace(_NO_TITLE, ""),
+        "date": _date(*(first_text(path) for path in _DATE)),
+        "sample": first_text(*_SAMPLE),
+        "detector": first_text(*_DETECTORS),
+        "quantity": first_text(_QUANTITY),
+    }
+    facts: dict[str, Any] = {name: text for name, text in named.items() if text}
     for branch in _BRANCHES:
         _add_instrument(facts, fact(f"{branch}.microscope"), fact(f"{branch}.beam_energy"))
-    quantity = fact(_QUANTITY)
-    if isinstance(quantity, str):
-        facts["quantity"] = quantity
+    laser = fact(_LASER)
+    if _is_positive(laser):
+        # HyperSpy keeps nm.
+        facts["laser_wavelength"] = float(laser)
     return facts, notes
+
+
+def _date(day: str, time: str) -> str:
+    # RosettaSciIO writes ISO 8601 now; files of older programs have the order of Europe.
+    day = iso_date(day, "%d.%m.%Y").partition("T")[0]
+    return f"{day}T{time}" if day and time else day
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, (int, float, np.number)) and bool(np.isfinite(value) and value > 0)
 
 
 def _add_instrument(facts: dict[str, Any], microscope: object, energy: object) -> None:
     if isinstance(microscope, str) and microscope.strip():
         facts.setdefault("instrument", microscope.strip())
-    if isinstance(energy, (int, float, np.number)) and np.isfinite(energy) and energy > 0:
+    if _is_positive(energy):
         # HyperSpy keeps keV.
-        facts.setdefault("beam_energy", float(energy) * house_unit("keV")[1])
+        facts.setdefault("beam_energy", float(energy) * house_unit("keV")[1])  # type: ignore[arg-type]
 
 
 def _found_by_rules(entry: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    wanted = {_TITLE, *_DATE, _QUANTITY}
+    wanted = {_TITLE, *_DATE, _QUANTITY, _LASER, *_SAMPLE, *_DETECTORS}
     wanted.update(f"{branch}.{name}" for branch in _BRANCHES for name in _INSTRUMENT)
     found: dict[str, Any] = {}
     notes = []

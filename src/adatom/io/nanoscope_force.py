@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from adatom.io.guard import check_size, read_error
-from adatom.io.metadata import iso_date
+from adatom.io.metadata import iso_date, raw_metadata
 from adatom.io.signals import RawCurves, RawFile
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def read_parts(path: Path, key: str, /) -> RawFile:
         units,
         partial(_read_curve, path, tuple(channels), counts, constant, step),
         name=path.stem,
-        metadata=_metadata(settings, constant),
+        metadata=_metadata(settings, constant) | {"raw": raw_metadata(settings)},
         notes=tuple(notes),
     )
     return RawFile(path, key, [part])
@@ -97,13 +97,14 @@ def _sections(path: Path) -> list[tuple[str, Section]]:
 
 def _counts(path: Path, image: Section, settings: Section) -> tuple[int, int]:
     """Give the number of samples of approach and retract."""
-    numbers = [int(text) for text in image.get("Samps/line", "").split()]
+    numbers = [int(text) for text in image.get("Samps/line", "").split() if text.isdigit()]
     if len(numbers) == 1:
         numbers *= 2
     retract = settings.get("Samps/line, retrace", "")
-    if len(numbers) == 2 and numbers[0] != numbers[1] and retract.isdigit():
+    if len(numbers) == 2 and numbers[0] != numbers[1]:
         # Which of the two is which is told apart.
-        numbers = [sum(numbers) - int(retract), int(retract)]
+        known = retract.isdigit() and int(retract) in numbers
+        numbers = [sum(numbers) - int(retract), int(retract)] if known else []
     if len(numbers) != 2 or min(numbers) < 1:
         reason = f"its curves have {image.get('Samps/line')!r} samples"
         raise read_error(path, reason, "Export it as text in the software")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import io
 import traceback
+from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,50 +14,85 @@ import h5py
 import numpy as np
 import tifffile
 
-from adatom.io.guard import collected_chatter, read_error
+from adatom.io.companions import companion_files
+from adatom.io.guard import check_size, collected_chatter, read_error
 from adatom.io.metadata import facts_from_dictionary, raw_metadata
-from adatom.io.signals import COLORS, RawAxis, RawFile, RawSignal
+from adatom.io.rosetta_plugins import PLUGINS
+from adatom.io.signals import COLORS, RawAxis, RawFile, RawSignal, RawTable
+from adatom.io.written import with_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-_MODULES: Final = {
-    "dm": "digitalmicrograph",
-    "hspy": "hspy",
-    "zspy": "zspy",
-    "emd": "emd",
-    "mrc": "mrc",
-    "ser": "tia",
-    "tif": "tiff",
-}
+# Of no use to who reads a file.
+_CHATTER: Final = ("Cannot find package lumispy", "Cannot find package exspy")
 
 
 def read_parts(path: Path, key: str, /) -> RawFile:
     """Read all datasets of a file, lazily where the format allows."""
     entries, notes = read_dictionaries(path, key, lazy=True)
     signals = [signal_from_dictionary(entry, notes) for entry in entries]
-    return RawFile(path, key, signals)
+    plugin = PLUGINS[key]
+    if plugin.plain:
+        for signal in signals:
+            _check_plain_size(path, signal)
+    return RawFile(path, key, [_table(path, signals)] if plugin.table else signals)
 
 
 def read_dictionaries(
     path: Path, key: str, /, *, lazy: bool
 ) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     """Read the dictionaries of RosettaSciIO, and what it had to tell."""
+    plugin = PLUGINS[key]
+    if plugin.check is not None:
+        plugin.check(path)
     # On its first import RosettaSciIO sets up its logger, which is diverted only after that.
     with collected_chatter():
-        module = import_module(f"rsciio.{_MODULES[key]}")
+        module = import_module(f"rsciio.{plugin.module}")
+    read = partial(module.file_reader, **plugin.settings)
+    entries, lines = _entries(read, path, lazy=lazy and plugin.lazy)
+    if not entries:
+        raise read_error(path, "it holds no dataset", "Check that the measurement was saved")
+    return entries, tuple(line for line in lines if not line.startswith(_CHATTER))
+
+
+def _entries(
+    read: Callable[..., Sequence[dict[str, Any]]], path: Path, *, lazy: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
     # asyncio tells of tasks of zarr that failed together with the reading.
     with collected_chatter(("rsciio", "asyncio")) as lines:
         try:
-            entries = _entries(module.file_reader, path, lazy=lazy)
+            return list(read(str(path), lazy=lazy)), lines
         except Exception as error:
             _close_files(error)
             gc.collect()
-            raise
-    if not entries:
-        raise read_error(path, "it holds no dataset", "Check that the measurement was saved")
-    return entries, tuple(lines)
+            # Colors of DigitalMicrograph and zipped zspy can be read in one go only.
+            if not (lazy and isinstance(error, ValueError)):
+                raise
+    return _entries(read, path, lazy=False)
+
+
+def _check_plain_size(path: Path, signal: RawSignal) -> None:
+    """Refuse an array that is larger than the file, or the file beside it, that it lies in."""
+    stored = max(file.stat().st_size for file in companion_files(path))
+    values = signal.values
+    check_size(path, values.shape, values.dtype.itemsize, stored=stored, packed=False)
+
+
+def _table(path: Path, signals: list[RawSignal]) -> RawTable:
+    """Make one table of quantities that were logged together."""
+    time = signals[0].axes[0]
+    rows = signals[0].shape[0]
+    columns = {"time": time.offset + np.arange(rows) * time.scale}
+    units = {"time": "s"}
+    for number, signal in enumerate(signals):
+        name, _, unit = (signal.name or f"column {number}").partition(" (")
+        columns[name] = np.asarray(signal.values)
+        units[name] = signal.unit or unit.rstrip(")")
+    notes = dict.fromkeys(note for signal in signals for note in signal.notes)
+    notes["times are evenly spaced: RosettaSciIO gives their mean step"] = None
+    return RawTable(columns, units, path.stem, signals[0].metadata, tuple(notes))
 
 
 def _close_files(error: BaseException) -> None:
@@ -67,32 +104,23 @@ def _close_files(error: BaseException) -> None:
                     value.close()
 
 
-def _entries(
-    file_reader: Callable[..., list[dict[str, Any]]], path: Path, *, lazy: bool
-) -> list[dict[str, Any]]:
-    if not lazy:
-        return file_reader(str(path), lazy=False)
-    try:
-        return file_reader(str(path), lazy=True)
-    except ValueError:
-        # Colors of DigitalMicrograph and zipped zspy can be read in one go only.
-        return file_reader(str(path), lazy=False)
-
-
 def signal_from_dictionary(entry: Mapping[str, Any], notes: tuple[str, ...], /) -> RawSignal:
     """Turn a dictionary of RosettaSciIO into the common form."""
     values, colors = _without_colors(entry["data"])
     facts, odd = facts_from_dictionary(entry)
     quantity = facts.pop("quantity", "")
-    return RawSignal(
+    header = entry.get("original_metadata") or {}
+    signal = RawSignal(
         values=values,
         axes=tuple(_axis(axis) for axis in entry["axes"]),
         name=facts.get("title", ""),
         colors=colors,
         unit=_unit_in_parentheses(quantity),
-        metadata={**facts, "raw": raw_metadata(entry.get("original_metadata") or {})},
+        metadata={**facts, "raw": raw_metadata(header)},
         notes=(*notes, *odd),
     )
+    written = header.get("adatom") if isinstance(header, Mapping) else None
+    return signal if written is None else with_attributes(signal, written)
 
 
 def _axis(axis: Mapping[str, Any]) -> RawAxis:

@@ -99,6 +99,8 @@ class RawSignal:
     preferred : str
         Why this one is read where several of its kind are in the file, as
         a sentence for the notes; empty for all others.
+    original : xarray object, optional
+        The data as they were, of files that adatom wrote.
     """
 
     values: Any
@@ -110,6 +112,7 @@ class RawSignal:
     notes: tuple[str, ...] = ()
     places: Places | None = None
     preferred: str = ""
+    original: Any = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -174,6 +177,8 @@ class RawCurves:
         segment; picklable.
     places : Places, optional
         Where the curves were measured.
+    original : xarray object, optional
+        The data as they were, of files that adatom wrote.
     """
 
     lengths: NDArray[np.int64]
@@ -185,6 +190,7 @@ class RawCurves:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     preferred: str = ""
+    original: Any = None
 
 
 @dataclass(frozen=True)
@@ -199,6 +205,8 @@ class RawTable:
         conventions.
     units : mapping of str to str
         Units of columns, as in the file.
+    original : xarray object, optional
+        The data as they were, of files that adatom wrote.
     """
 
     columns: Mapping[str, NDArray[Any]]
@@ -207,6 +215,7 @@ class RawTable:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     preferred: str = ""
+    original: Any = None
 
 
 @dataclass(frozen=True)

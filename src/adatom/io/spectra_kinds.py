@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from adatom.io.calibration import axis_values, channel_axis, space_steps
-from adatom.io.draft import Draft, attributes, lazy, require_possible
+from adatom.io.calibration import axis_values, channel_axis, factor_to_unit, space_steps
+from adatom.io.draft import Draft, as_written, attributes, lazy, require_possible
 from adatom.io.guard import read_error
 from adatom.io.layout import axis_unit
 from adatom.io.signals import Places, RawAxis
@@ -19,13 +19,15 @@ from adatom.schema import SPECTRA, Spectra
 def spectra_from_draft(draft: Draft, /, *, channel: str | None) -> Spectra:
     """Make spectra of a dataset, lazily."""
     require_possible(draft)
+    if as_written(draft, SPECTRA, channel):
+        return draft.signal.original  # type: ignore[no-any-return]
     outer = draft.layout.order[:-1]
     values = real_numbers(draft, _rows(draft, lazy(draft.signal.values, outer)), channel)
     dim = draft.layout.channel
     coords = _places(draft, values.shape[0])
     last = len(draft.layout.order) - 1
     along, unit = channel_axis(draft, values.shape[1], position=last)
-    if along.size > 1 and (np.diff(along) < 0).all():
+    if along.size > 1 and (np.diff(along) <= 0).all():
         values, along = values[:, ::-1], along[::-1]
         draft.notes.append(f"{dim} ran downwards in the file and was turned around")
     coords[dim] = (dim, along, {"units": unit})
@@ -77,7 +79,7 @@ def _line_places(draft: Draft, axis: RawAxis, n_spectra: int) -> dict[str, Any]:
     if axis.values is None:
         along = np.arange(n_spectra) * abs(step)
     else:
-        along = np.asarray(axis.values, float) * axis_unit(axis)[1]
+        along = np.asarray(axis.values, float) * factor_to_unit(axis, unit)
     draft.notes.append("spectra lie along a line, of which the file gives distances: y is zero")
     attrs = {"units": unit}
     return {"y": ("site", np.zeros(n_spectra), attrs), "x": ("site", along, attrs)}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +15,8 @@ import tifffile
 from adatom.io.guard import check_size, collected_chatter, read_error
 from adatom.io.lazy import rows_array
 from adatom.io.rosetta import read_dictionaries, signal_from_dictionary
-from adatom.io.signals import COLORS, RawFile, RawSignal
+from adatom.io.signals import COLORS, RawAxis, RawFile, RawSignal
+from adatom.io.written import with_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +42,7 @@ class _Series:
 
     palette: NDArray[np.uint16] | None
     imagej_unit: str
+    imagej: Mapping[str, Any]
     by_page: bool
     offset: int | None
     stored_dtype: np.dtype[Any]
@@ -84,11 +88,13 @@ def _checked_series(path: Path) -> list[_Series]:
             raise read_error(path, "it holds no picture", "The file may be damaged: copy it again")
         for series in file.series:
             check_size(path, series.shape, series.dtype.itemsize, stored=stored)
-        unit = str((file.imagej_metadata or {}).get("unit", "")) if file.is_imagej else ""
+        imagej = (file.imagej_metadata or {}) if file.is_imagej else {}
+        unit = str(imagej.get("unit", ""))
         return [
             _Series(
                 # ImageJ's palette is how it shows numbers, not what they are.
                 palette=None if file.is_imagej else series.keyframe.colormap,
+                imagej=imagej,
                 imagej_unit=unit.replace(_IMAGEJ_MICRO, "\u00b5"),
                 by_page=series.ndim == 3 and len(series.pages) == series.shape[0],
                 offset=series.dataoffset,
@@ -107,6 +113,7 @@ def _completed(
         signal = _in_unit(signal, series.imagej_unit)
     else:
         signal = _with_warning_of_oblong_pixels(signal)
+    signal = _with_imagej_notes(_with_times(signal, series.imagej), series.imagej)
     return _with_palette(signal, series.palette)
 
 
@@ -129,6 +136,29 @@ def _in_unit(signal: RawSignal, unit: str) -> RawSignal:
         return replace(signal, axes=tuple(axes), notes=(*signal.notes, note))
     axes = [replace(a, unit=unit) if a.name in _SPACE else a for a in signal.axes]
     return replace(signal, axes=tuple(axes))
+
+
+def _with_times(signal: RawSignal, imagej: Mapping[str, Any]) -> RawSignal:
+    """Give the frames of a stack the times of ImageJ."""
+    interval = imagej.get("finterval")
+    stacks = [i for i, axis in enumerate(signal.axes) if axis.name not in _SPACE]
+    if not isinstance(interval, int | float) or not interval > 0 or len(stacks) != 1:
+        return signal
+    unit = str(imagej.get("tunit", "s"))
+    axes = list(signal.axes)
+    axes[stacks[0]] = RawAxis("time", unit, float(interval), stored="stack")
+    return replace(signal, axes=tuple(axes))
+
+
+def _with_imagej_notes(signal: RawSignal, imagej: Mapping[str, Any]) -> RawSignal:
+    """Take what adatom wrote among the notes of ImageJ."""
+    text = str(imagej.get("Info", ""))
+    if not text.startswith('{"adatom":'):
+        return signal
+    try:
+        return with_attributes(signal, json.dumps(json.loads(text)["adatom"]))
+    except ValueError:
+        return signal
 
 
 def _with_warning_of_oblong_pixels(signal: RawSignal) -> RawSignal:

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import numpy as np
 
 from adatom.io.guard import check_size, read_error
-from adatom.io.metadata import iso_date
+from adatom.io.metadata import iso_date, raw_metadata
 from adatom.io.signals import Places, RawCurves, RawFile
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def read_parts(path: Path, key: str, /) -> RawFile:
         partial(_read_curve, path, tuple(curves), segments, factor),
         places,
         name=path.stem,
-        metadata=_metadata(curves[0].header),
+        metadata=_metadata(curves[0].header) | {"raw": raw_metadata(curves[0].header)},
         notes=("the sensor counts towards the sample: its negative is the height", *notes),
     )
     return RawFile(path, key, [part])

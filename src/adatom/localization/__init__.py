@@ -3,6 +3,7 @@
 ==========================  =================================================
 ``find_atoms``              positions of atoms, with nothing told but the image
 ``find_lattice_regions``    where there is a lattice to analyse
+``find_lattice_sites``      every place of a crystal, atom or no atom, and its intensity
 ``refine_sites``            all positions refined by one fit, with covariance
 ``find_unit_cell``          the cell under whose shifts a picture repeats
 ``find_motifs``             where the content of the cell comes again
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from adatom.localization.cells import find_unit_cell
     from adatom.localization.comparing import SiteComparison, compare_sites
     from adatom.localization.finding import find_atoms
+    from adatom.localization.lattice_sites import find_lattice_sites
     from adatom.localization.motifs import estimate_motif, find_motifs
     from adatom.localization.refinement import refine_sites
     from adatom.localization.regions import find_lattice_regions
@@ -32,6 +34,7 @@ __all__ = [
     "estimate_motif",
     "find_atoms",
     "find_lattice_regions",
+    "find_lattice_sites",
     "find_motifs",
     "find_unit_cell",
     "refine_sites",
@@ -45,6 +48,7 @@ __getattr__, __dir__ = lazy_names(
         "estimate_motif": "motifs",
         "find_atoms": "finding",
         "find_lattice_regions": "regions",
+        "find_lattice_sites": "lattice_sites",
         "find_motifs": "motifs",
         "find_unit_cell": "cells",
         "refine_sites": "refinement",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import scipy.fft
@@ -53,6 +53,8 @@ FEWEST_NEIGHBORS = 2
 ASIDE = 0.25
 # Of the places where copies with shifted rows are like the motif, so many in a hundred are less so.
 BEYOND_CHANCE = 99.0
+# A motif cut by the edge is compared where so much of it is seen.
+LEAST_WITHIN = 0.7
 # Shorter vectors per width of the filter that turns a motif into one blob.
 BLOB = 0.25
 
@@ -64,7 +66,14 @@ class _Motif(NamedTuple):
     inside: NDArray[np.bool_]
 
 
-def find_motifs(picture: Image | Movie, cells: Table, /, *, seed: int = 0) -> Sites:
+def find_motifs(
+    picture: Image | Movie,
+    cells: Table,
+    /,
+    *,
+    contrast: Literal["bright", "dark"] = "bright",
+    seed: int = 0,
+) -> Sites:
     """Find the places where the content of the unit cell comes again.
 
     The motif is the mean of neighboring cells. Where the picture is like it
@@ -80,14 +89,17 @@ def find_motifs(picture: Image | Movie, cells: Table, /, *, seed: int = 0) -> Si
     cells : Table
         From `find_unit_cell` of this picture; frames without a cell are left
         out.
+    contrast : {"bright", "dark"}
+        Seen from afar, a motif is a bright or a dark blob: its middle is taken
+        for the place. It changes no more than the places within the cell.
     seed : int
         Of the shifts of rows by which chance is measured.
 
     Returns
     -------
     Sites
-        The middles of the motifs, each at the blob that a motif is when seen
-        from afar. ``score``: correlation with the mean motif of the frame.
+        The middles of the motifs, also of those that lie mostly within the
+        picture. ``score``: correlation with the mean motif of the frame.
         A site is taken where it is more like the motif than 99 % of the best
         places of a copy with randomly shifted rows, and has two others at
         shifts of the lattice or more. ``attrs["spacing"]`` is the
@@ -106,17 +118,19 @@ def find_motifs(picture: Image | Movie, cells: Table, /, *, seed: int = 0) -> Si
     >>> y, x = np.mgrid[:96, :96] * (2 * np.pi / 12)
     >>> image = image_from_array(np.cos(y) + np.cos(x), pixel_size="0.01 nm")
     >>> motifs = find_motifs(image, find_unit_cell(image))
-    >>> motifs.sizes["site"]
-    49
+    >>> motifs.sizes["site"] >= 64  # and those at the edges
+    True
     """
     vectors = _checked(picture, cells)
+    sign = 1.0 if contrast == "bright" else -1.0
     pixel = np.array(pixel_size(picture))
     is_movie = "frame" in picture.dims
     numbers = frame_numbers(picture) if is_movie else np.zeros(1, dtype=np.int64)
     found: list[tuple[Grid, Grid, int]] = []
     for number, frame, pair in zip(numbers, frames_of(picture), vectors, strict=True):
         if np.isfinite(pair).all():
-            place, score = _places(without_background(frame), pair / pixel, seed)
+            values = sign * without_background(frame)
+            place, score = _places(values, pair / pixel, seed)
             found.append((place, score, int(number)))
     place = np.concatenate([one[0] for one in found]) * pixel
     frame_of_site = np.concatenate([np.full(len(one[0]), one[2]) for one in found])
@@ -149,8 +163,8 @@ def estimate_motif(picture: Image | Movie, sites: Sites, cells: Table, /) -> Ima
     Returns
     -------
     Image
-        The mean of all sites that lie deep enough in the picture, of all
-        frames alike; background is taken off before.
+        The mean over all sites, of all frames alike, as far as the picture
+        goes around each; background is taken off before.
 
     Examples
     --------
@@ -174,19 +188,19 @@ def estimate_motif(picture: Image | Movie, sites: Sites, cells: Table, /) -> Ima
     score = sites["score"].values
     number = sites["frame"].values if "frame" in sites.coords else np.zeros(len(place), dtype=int)
     numbers = frame_numbers(picture) if "frame" in picture.dims else np.zeros(1, dtype=int)
-    total, count = np.zeros(2 * half + 1), 0
+    total, count = np.zeros(2 * half + 1), np.zeros(2 * half + 1)
     for one, frame in zip(numbers, frames_of(picture), strict=True):
         if one not in number:
             continue
         here = (number == one) & (score >= np.median(score[number == one]))
-        cut = _cut(without_background(frame), place[here], half)
-        total, count = total + cut.sum(axis=0), count + len(cut)
-    if not count:
-        msg = f"no site lies {half[0]} x {half[1]} pixels or more from the edges: none is averaged"
-        raise NoLatticeError(msg)
+        cut = _cut(without_background(frame), place[here], half, whole=False)
+        known = np.isfinite(cut)
+        total += np.where(known, cut, 0.0).sum(axis=0)
+        count += known.sum(axis=0)
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
     unit, step = space_unit(picture), float(np.sqrt(pixel.prod()))
     motif = image_from_array(
-        (total / count).astype(np.result_type(picture.dtype, np.float32)),
+        mean.astype(np.result_type(picture.dtype, np.float32)),
         pixel_size=f"{step!r} {unit}",
         name="intensity" if picture.name is None else str(picture.name),
         units=str(picture.attrs.get("units", "1")),
@@ -194,7 +208,7 @@ def estimate_motif(picture: Image | Movie, sites: Sites, cells: Table, /) -> Ima
     for axis, dim in enumerate(("y", "x")):
         along = (np.arange(2 * half[axis] + 1) - half[axis]) * pixel[axis]
         motif = motif.assign_coords({dim: (dim, along, {"units": unit})})
-    add_note(motif, f"Mean of {count} places.")
+    add_note(motif, f"Mean of {int(count.max())} places, of {int(count.min())} or more everywhere.")
     return motif
 
 
@@ -313,40 +327,53 @@ def _centered(
     return _Motif(moved.mean(axis=0) if len(moved) else mean, inside)
 
 
-def _cut(values: Grid, places: Grid, half: NDArray[np.intp]) -> Grid:
-    """Cut windows about places, those that lie within the picture."""
-    room = np.array(values.shape) - 1 - half
-    whole = ((places >= half) & (places <= room)).all(axis=1)
+def _cut(values: Grid, places: Grid, half: NDArray[np.intp], *, whole: bool = True) -> Grid:
+    """Cut windows about places: those within the picture, or all, NaN beyond it."""
+    if whole:
+        room = np.array(values.shape) - 1 - half
+        places = places[((places >= half) & (places <= room)).all(axis=1)]
     y, x = np.mgrid[-half[0] : half[0] + 1, -half[1] : half[1] + 1]
-    rows = places[whole, 0][:, None, None] + y
-    columns = places[whole, 1][:, None, None] + x
+    rows = places[:, 0][:, None, None] + y
+    columns = places[:, 1][:, None, None] + x
     return np.asarray(
-        scipy.ndimage.map_coordinates(values, [rows, columns], order=1, mode="nearest")
+        scipy.ndimage.map_coordinates(
+            values, [rows, columns], order=1, mode="constant", cval=np.nan
+        )
     )
 
 
 def _likeness(values: Grid, motif: _Motif) -> Grid:
-    """Give the correlation coefficient with the motif at every pixel; 0 too near to the edges."""
-    inside = motif.inside.astype(float)
-    n_pixels = inside.sum()
-    template = np.where(motif.inside, motif.pixels - motif.pixels[motif.inside].mean(), 0.0)
+    """Give the correlation coefficient with the motif at every pixel, as far as the picture goes.
+
+    Where too little of the motif lies within the picture it is 0.
+    """
+    half = np.array(motif.pixels.shape) // 2
     shape = [
-        scipy.fft.next_fast_len(size + part, real=True)
-        for size, part in zip(values.shape, inside.shape, strict=True)
+        scipy.fft.next_fast_len(size + 2 * int(h), real=True)
+        for size, h in zip(values.shape, half, strict=True)
     ]
-    spectrum = scipy.fft.rfft2(values, shape)
-    squares = scipy.fft.rfft2(values**2, shape)
-    mask = np.conj(scipy.fft.rfft2(inside, shape))
-    product = scipy.fft.irfft2(spectrum * np.conj(scipy.fft.rfft2(template, shape)), shape)
-    total = scipy.fft.irfft2(spectrum * mask, shape)
-    power = scipy.fft.irfft2(squares * mask, shape) - total**2 / n_pixels
-    half = np.array(inside.shape) // 2
-    rows, columns = (s - 2 * h for s, h in zip(values.shape, half, strict=True))
+    at = tuple(slice(0, size) for size in values.shape)
+
+    def summed(image: Grid, kernel: Grid) -> Grid:
+        # The kernel's middle at the origin, so that sums stand at their own pixel.
+        centered = np.roll(_padded(kernel, shape), -half, axis=(0, 1))
+        product = scipy.fft.rfft2(image, shape) * np.conj(scipy.fft.rfft2(centered))
+        return np.asarray(scipy.fft.irfft2(product, shape)[at])
+
+    inside = motif.inside.astype(float)
+    template = np.where(motif.inside, motif.pixels - motif.pixels[motif.inside].mean(), 0.0)
+    known = np.ones_like(values)
+    count = np.maximum(summed(known, inside), 1.0)
+    total, of_template = summed(values, inside), summed(known, template)
+    power = summed(values**2, inside) - total**2 / count
+    power_of_template = summed(known, template**2) - of_template**2 / count
+    covariance = summed(values, template) - total * of_template / count
+    norm = np.sqrt(np.maximum(power, 0.0) * np.maximum(power_of_template, 0.0))
+    whole = (count >= LEAST_WITHIN * inside.sum()) & (norm > 1e-9 * float(norm.max(initial=0.0)))
     likeness = np.zeros_like(values)
-    if min(rows, columns) < 1:
-        return likeness
-    norm = np.sqrt(np.maximum(power, 0.0) * float((template**2).sum()))[:rows, :columns]
-    inner = likeness[half[0] : half[0] + rows, half[1] : half[1] + columns]
-    floor = 1e-9 * float(norm.max(initial=0.0))
-    np.divide(product[:rows, :columns], norm, out=inner, where=norm > floor)
+    np.divide(covariance, norm, out=likeness, where=whole)
     return likeness
+
+
+def _padded(kernel: Grid, shape: list[int]) -> Grid:
+    return np.pad(kernel, [(0, s - k) for s, k in zip(shape, kernel.shape, strict=True)])

@@ -15,6 +15,7 @@
 ``plot_classes``           where each class is
 ``plot_class_means``       the mean of each class
 ``plot_members``           typical and doubtful members of each class
+``plot_unit_cells``        the unit cell of every frame of a movie
 ``plot_class_choice``      indices against the number of classes
 ``plot_comparison``        hits, misses and false sites against the truth
 ``plot_features``          the mean row of features
@@ -34,6 +35,7 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.plotting.cells import plot_unit_cells
     from adatom.plotting.choice import plot_class_choice
     from adatom.plotting.classes import plot_class_means, plot_classes, plot_members
     from adatom.plotting.comparison import plot_comparison
@@ -62,6 +64,7 @@ __all__ = [
     "plot_spectra",
     "plot_spectral_map",
     "plot_table",
+    "plot_unit_cells",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -85,5 +88,6 @@ __getattr__, __dir__ = lazy_names(
         "plot_spectra": "spectra",
         "plot_spectral_map": "tables",
         "plot_table": "tables",
+        "plot_unit_cells": "cells",
     },
 )

@@ -78,8 +78,9 @@ def class_style(label: int, classes: xr.Dataset | None = None, /) -> ClassStyle:
     label : int
         Of the class; -1: not classified.
     classes : Classes, optional
-        Whose ``attrs["outlier_class"]`` is shown as outliers; those with
-        ``expert`` tell where classes agree with an expert's.
+        Whose ``attrs["outlier_class"]`` is shown as outliers, and whose
+        ``attrs["class_names"]`` are told; those with ``expert`` tell where
+        classes agree with an expert's.
 
     Examples
     --------
@@ -94,9 +95,9 @@ def class_style(label: int, classes: xr.Dataset | None = None, /) -> ClassStyle:
         # What fits no class may matter most: white stands out from every other.
         return ClassStyle("#FFFFFF", "D", f"class {label} (outliers)")
     turn, place = divmod(label, len(OKABE_ITO))
-    return ClassStyle(
-        _turned(OKABE_ITO[place], turn), MARKERS[turn % len(MARKERS)], f"class {label}"
-    )
+    names = [] if classes is None else classes.attrs.get("class_names", [])
+    name = f"class {label} ({names[label]})" if label < len(names) else f"class {label}"
+    return ClassStyle(_turned(OKABE_ITO[place], turn), MARKERS[turn % len(MARKERS)], name)
 
 
 def _turned(color: str, turn: int) -> str:

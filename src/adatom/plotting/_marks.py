@@ -145,4 +145,8 @@ def image_of_frame(image: xr.DataArray | None, frame: int | None, /) -> xr.DataA
     """Take the frame of a movie that belongs to the sites drawn; an image stays as it is."""
     if image is None or "frame" not in image.dims:
         return image
-    return image.isel(frame=frame or 0)
+    if "frame" not in image.coords:
+        return image.isel(frame=frame or 0)
+    # Of a movie with frames left out, numbers are those of the whole movie.
+    numbers = image.coords["frame"].values.tolist()
+    return image.isel(frame=numbers.index(frame)) if frame in numbers else None

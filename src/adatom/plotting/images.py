@@ -100,7 +100,9 @@ def plot_movie(movie: Movie, /, *, n_frames: int = 6) -> Figure:
             size,
             height,
         )
-        _draw_frame(axes, movie.isel(frame=int(number)), f"frame {number} of {total}")
+        shown = movie.isel(frame=int(number))
+        name = f"{int(shown['frame'])}" if "frame" in movie.coords else f"{number} of {total}"
+        _draw_frame(axes, shown, f"frame {name}")
     return figure
 
 

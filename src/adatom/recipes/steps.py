@@ -14,7 +14,9 @@ from typing import Any, Final
 
 from adatom.errors import RecipeError
 
-STAGES: Final = ("io", "simulation", "localization", "descriptors", "clustering", "report")
+STAGES: Final = (
+    "io", "simulation", "correction", "localization", "descriptors", "clustering", "report",
+)  # fmt: skip
 """Rooms of adatom whose public functions are steps."""
 
 ENTRY_POINTS: Final = "adatom.steps"

@@ -25,7 +25,9 @@ from adatom.plotting import (
     plot_site_statistics,
     plot_sites,
     plot_spectral_map,
+    plot_unit_cells,
 )
+from adatom.plotting.cells import has_cells
 from adatom.report.files import file_stem
 from adatom.schema import (
     CLASSES,
@@ -179,7 +181,8 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
         draw = partial(plot_neighbor_vectors, sites, classes.value if classes else None)
         return [Picture(f"{name}-neighbors", caption, draw)]
     ground = _ground(lineage, result.step)
-    caption = f"{result.name}: every site{', over the image' if ground is not None else ''}."
+    over = ", over the image" if ground is not None else ""
+    caption = f"{result.name}: every site{_of_frame(sites)}{over}."
     draw = partial(plot_sites, sites, ground)
     if result.step.step.startswith("simulation."):
         return [Picture(name, caption, draw, _SMALLER)]
@@ -189,6 +192,13 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
         draw = partial(plot_site_statistics, sites)
         pictures.append(Picture(f"{name}-statistics", caption, draw))
     return pictures
+
+
+def _of_frame(sites: xr.Dataset) -> str:
+    """Name the frame that a picture of sites shows: the first that has any."""
+    if "frame" not in sites.coords or not sites.sizes["site"]:
+        return ""
+    return f" of frame {int(sites.coords['frame'].values.min())}"
 
 
 def _classes_of_sites(lineage: Lineage, sites: Result, neighbors: Result) -> Result | None:
@@ -316,6 +326,9 @@ def _whole_vectors(sites: xr.Dataset) -> xr.DataArray:
 
 def _table(_: Lineage, result: Result) -> list[Picture]:
     table = result.value
+    if has_cells(table) and table.sizes["row"] > 1:
+        caption = f"{result.name}: the cell of every frame; bars are one standard error."
+        return [Picture(file_stem(result.name), caption, partial(plot_unit_cells, table))]
     if "n_classes" not in table or "n_classes" not in table.attrs:
         return []
     caption = f"{result.name}: every index against the number of classes."

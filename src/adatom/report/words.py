@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from adatom.plotting.cells import has_cells
 from adatom.schema import (
     CLASSES,
     IMAGE,
@@ -173,6 +174,12 @@ def summary_sentences(lineage: Lineage, /) -> list[str]:
         for mask in lineage.of_kind(MASK)
         if not mask.step.step.startswith("simulation.")
     ]
+    sentences += [
+        _frames_sentence(table.value)
+        for table in lineage.of_kind(TABLE)
+        if {"frame", "used", "reason"} <= set(table.value)
+    ]
+    sentences += [_cell_sentence(table.value) for table in cell_tables(lineage)]
     sentences += _named_sentences(choices(lineage), _choice_sentence)
     sentences += _named_sentences(clusterings(lineage), _class_sentence)
     return sentences + _score_sentences(lineage)
@@ -196,11 +203,61 @@ def choices(lineage: Lineage, /) -> list[Result]:
     return [table for table in lineage.of_kind(TABLE) if "n_classes" in table.value.attrs]
 
 
+def _frames_sentence(frames: xr.Dataset) -> str:
+    used = frames["used"].values.astype(bool)
+    if used.all():
+        return f"All {used.size} frames were used."
+    left_out = list_text(frames["frame"].values[~used].tolist()[:_MAX_COUNTS])
+    more = " and others" if (~used).sum() > _MAX_COUNTS else ""
+    return f"{used.sum()} of {used.size} frames were used; left out: {left_out}{more}."
+
+
+def cell_tables(lineage: Lineage, /) -> list[Result]:
+    """Give the tables of unit cells."""
+    return [table for table in lineage.of_kind(TABLE) if has_cells(table.value)]
+
+
+def _cell_sentence(cells: xr.Dataset) -> str:
+    """Tell the unit cell, or the usual one of a movie and how much it varies."""
+    found = np.isfinite(cells["a"].values)
+    if not found.any():
+        return "No unit cell stands out of chance."
+    unit = cells["a"].attrs.get("units", "1")
+    parts = []
+    for name, text, of in (("a", "a =", unit), ("b", "b =", unit), ("angle", "angle", "deg")):
+        values = cells[name].values[found]
+        error = float(values.std(ddof=1)) if len(values) > 1 else cells[f"{name}_error"].values[0]
+        parts.append(f"{text} {_with_error(float(np.median(values)), float(error))} {of}")
+    if cells.sizes["row"] == 1:
+        return f"Unit cell: {', '.join(parts)}."
+    return (
+        f"Unit cell in {found.sum()} of {len(found)} frames (median, and the standard deviation "
+        f"from frame to frame): {', '.join(parts)}."
+    )
+
+
+def _with_error(value: float, error: float) -> str:
+    """Write a number as far as its error allows: "17.8 ± 0.1".
+
+    Examples
+    --------
+    >>> _with_error(17.8063, 0.1166), _with_error(141.697, 0.038)
+    ('17.81 ± 0.12', '141.697 ± 0.038')
+    """
+    if not (math.isfinite(error) and error > 0):
+        return number_text(value)
+    digits = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
 def _sites_sentences(lineage: Lineage, sites: Result) -> list[str]:
     noun = sites_noun(sites.step)
     count = count_text(sites.value.sizes["site"], noun)
     image = lineage.origin(sites.step, IMAGE, MOVIE)
     place = f" in {field_text(image.value)}" if image is not None else ""
+    if "frame" in sites.value.coords:
+        n_frames = len(np.unique(sites.value["frame"].values))
+        place = f" in {count_text(n_frames, 'frame')} of {place[4:]}" if place else place
     spacing = sites.value.attrs.get("spacing")
     apart = (
         f", nearest-neighbor distance {number_text(float(spacing), digits=3)} "

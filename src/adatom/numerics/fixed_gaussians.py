@@ -1,0 +1,164 @@
+"""Heights of Gaussians that stand at known places, all in one linear fit."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import linalg
+
+# Beyond this many standard deviations a Gaussian is nothing.
+_REACH: Final = 3.5
+# Pixels per standard deviation that are enough; finer ones are averaged first.
+_PER_WIDTH: Final = 2.5
+# Errors of more unknowns than this are inferred from some of them.
+_MOST_EXACT: Final = 2500
+_SAMPLED: Final = 400
+
+
+class Heights(NamedTuple):
+    """Heights at places, their standard errors, what lies under them, and how well they fit.
+
+    `quality` is the mean squared residual around a place, relative to its
+    median over all of them.
+    """
+
+    height: NDArray[np.float64]
+    error: NDArray[np.float64]
+    background: NDArray[np.float64]
+    quality: NDArray[np.float64]
+
+
+def fit_heights(
+    image: NDArray[np.float64],
+    usable: NDArray[np.bool_],
+    places: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+    /,
+    *,
+    knots: float,
+) -> Heights:
+    """Fit heights at fixed places (site, 2), over a background that bends between knots.
+
+    As the model is linear, a column that is missing has the height 0 within
+    its error: nothing has to be found first. `covariance` is the common shape,
+    `knots` the distance of the background's knots, all in pixels.
+    """
+    widths = np.sqrt(np.linalg.eigvalsh(covariance))
+    factor = max(1, int(widths[0] / _PER_WIDTH))
+    values, weight = _binned(image, usable, factor)
+    centers = (places - 0.5 * (factor - 1)) / factor
+    shape = covariance / factor**2
+    gaussians = _gaussian_columns(values.shape, centers, shape, float(widths[1] / factor))
+    hats = sparse.kron(*(_hats(n, max(knots / factor, 2.0)) for n in values.shape), format="csr")
+    keep = weight.ravel() > 0
+    model = sparse.hstack([gaussians, hats], format="csr")[keep]
+    weights = weight.ravel()[keep]
+    weighted = sparse.diags_array(weights) @ model
+    normal = (model.T @ weighted).tocsc()
+    # Knots and places without pixels stay at zero.
+    normal += sparse.diags_array(np.full(normal.shape[0], 1e-9 * float(normal.diagonal().max())))
+    target = values.ravel()[keep]
+    factors = linalg.splu(normal)
+    found = factors.solve(weighted.T @ target)
+    rest = np.full(values.size, np.nan)
+    rest[keep] = target - model @ found
+    n = len(places)
+    around = _around(gaussians)
+    local = _mean_square(around, rest)
+    # Each unknown takes up one pixel's worth of noise.
+    noise = local * len(target) / max(len(target) - len(found), 1)
+    variance = _inverse_diagonal(factors, normal, n)
+    background = _mean(around, np.where(keep, hats @ found[n:], np.nan))
+    middle = np.nanmedian(local) if np.isfinite(local).any() else 1.0
+    return Heights(
+        found[:n], np.sqrt(variance * noise), background, local / (middle if middle > 0 else 1.0)
+    )
+
+
+def _binned(
+    image: NDArray[np.float64], usable: NDArray[np.bool_], factor: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Average usable pixels in squares; give the means and the share of pixels in each."""
+    rows, columns = (n // factor for n in image.shape)
+    cut = slice(rows * factor), slice(columns * factor)
+    good = usable[cut] & np.isfinite(image[cut])
+    blocks = (rows, factor, columns, factor)
+    count = good.reshape(blocks).sum(axis=(1, 3))
+    total = np.where(good, image[cut], 0.0).reshape(blocks).sum(axis=(1, 3))
+    return total / np.maximum(count, 1), count / factor**2
+
+
+def _gaussian_columns(
+    shape: tuple[int, ...],
+    centers: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+    width: float,
+) -> sparse.csr_array[Any]:
+    """Give a matrix (pixel, site) of unit Gaussians."""
+    half = int(np.ceil(_REACH * width))
+    steps = np.arange(-half, half + 1)
+    offsets = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
+    pixels = np.rint(centers).astype(np.int64)[:, None] + offsets
+    away = pixels - centers[:, None]
+    inverse = np.linalg.inv(covariance)
+    values = np.exp(-0.5 * np.einsum("spa,ab,spb->sp", away, inverse, away))
+    inside = ((pixels >= 0) & (pixels < np.array(shape))).all(axis=2)
+    inside &= values > np.exp(-0.5 * _REACH**2)
+    site, _ = np.nonzero(inside)
+    flat = pixels[inside] @ np.array([shape[1], 1])
+    size = int(np.prod(shape)), len(centers)
+    return sparse.csr_array((values[inside], (flat, site)), shape=size)
+
+
+def _hats(n: int, distance: float) -> sparse.csr_array[Any]:
+    """Give a matrix (pixel, knot) of straight lines between knots."""
+    n_knots = max(2, int(np.ceil((n - 1) / distance)) + 1)
+    at = np.arange(n) * (n_knots - 1) / max(n - 1, 1)
+    first = np.minimum(at.astype(np.int64), n_knots - 2)
+    part = at - first
+    pixel = np.arange(n)
+    return sparse.csr_array(
+        (
+            np.concatenate([1 - part, part]),
+            (np.concatenate([pixel, pixel]), np.concatenate([first, first + 1])),
+        ),
+        shape=(n, n_knots),
+    )
+
+
+def _around(gaussians: sparse.csr_array[Any]) -> sparse.csr_array[Any]:
+    """Give the weights (site, pixel) of the pixels of each place."""
+    return gaussians.T.tocsr()
+
+
+def _mean(around: sparse.csr_array[Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    known = np.isfinite(values)
+    total = around @ np.where(known, values, 0.0)
+    count = around @ known.astype(float)
+    mean: NDArray[np.float64] = np.where(count > 0, total / np.where(count > 0, count, 1), np.nan)
+    return mean
+
+
+def _mean_square(around: sparse.csr_array[Any], rest: NDArray[np.float64]) -> NDArray[np.float64]:
+    return _mean(around, rest**2)
+
+
+def _inverse_diagonal(
+    factors: linalg.SuperLU, normal: sparse.csc_array[Any], n: int
+) -> NDArray[np.float64]:
+    """Give the first n entries of the inverse's diagonal; of many, by some that were solved."""
+    plain = 1 / normal.diagonal()[:n]
+    chosen = np.arange(n) if n <= _MOST_EXACT else np.linspace(0, n - 1, _SAMPLED).astype(int)
+    exact = np.empty(len(chosen))
+    for start in range(0, len(chosen), 128):
+        columns = chosen[start : start + 128]
+        unit = np.zeros((normal.shape[0], len(columns)))
+        unit[columns, np.arange(len(columns))] = 1.0
+        exact[start : start + 128] = factors.solve(unit)[columns, np.arange(len(columns))]
+    if len(chosen) == n:
+        return exact
+    inferred: NDArray[np.float64] = plain * float(np.median(exact / plain[chosen]))
+    return inferred

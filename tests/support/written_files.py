@@ -1,0 +1,15 @@
+"""One small valid file of every format, written to its published layout, not by its reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from written_curves import CURVES
+from written_spectra import SPECTRA
+
+WRITERS: dict[str, Callable[[Path], Path]] = {
+    **CURVES,
+    **SPECTRA,
+}
+"""Key of the format -> writes a file into a folder and gives its path."""
