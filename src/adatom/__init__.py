@@ -6,6 +6,7 @@
 ``correction``     pictures as recorded -> pictures to analyse
 ``localization``   image -> sites
 ``descriptors``    maps and sites -> features
+``decomposition``  features -> components: principal, purest, non-negative
 ``clustering``     features -> classes
 ``plotting``       any kind of data -> figure
 ``report``         a run -> one HTML file
@@ -26,6 +27,7 @@ __version__ = "0.1.0.dev0"
 _ROOMS = (
     "clustering",
     "correction",
+    "decomposition",
     "descriptors",
     "errors",
     "io",

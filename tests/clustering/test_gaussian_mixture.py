@@ -15,9 +15,9 @@ from adatom.clustering import (
     fit_gaussian_mixture,
 )
 from adatom.clustering.models import Covariance, model_from_dataset
-from adatom.numerics.noise_rank import n_components_above_noise
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.executors import SerialExecutor, ThreadExecutor, use_executor
+from adatom.numerics.noise_rank import n_components_above_noise
 from adatom.numerics.scores import adjusted_rand_index
 from adatom.schema import CLASSES, notes
 

@@ -22,7 +22,15 @@ from adatom.errors import AdatomError, KindError
 from adatom.schema import Kind, kind_of_annotation
 from adatom.units import QuantityRule
 
-STAGES = ("io", "simulation", "correction", "localization", "descriptors", "clustering")
+STAGES = (
+    "io",
+    "simulation",
+    "correction",
+    "localization",
+    "descriptors",
+    "decomposition",
+    "clustering",
+)
 VERBS = frozenset(
     {"read", "write", "correct", "predict", "locate", "find", "refine", "link", "fit", "assign"}
     | {"apply", "decompose", "cluster", "choose", "compare", "estimate", "count", "simulate"}

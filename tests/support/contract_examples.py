@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from adatom import clustering, descriptors, localization, simulation
+from adatom import clustering, decomposition, descriptors, localization, simulation
 from adatom.schema import table_from_columns
 
 
@@ -88,6 +88,15 @@ def _heights() -> xr.DataArray:
 
 
 @cache
+def _pca() -> decomposition.PCAModel:
+    return decomposition.fit_pca(_features(), n_components=2)
+
+
+def _components() -> xr.DataArray:
+    return xr.DataArray(np.eye(3)[:2], dims=("component", "feature"), attrs={"units": "1"})
+
+
+@cache
 def _model() -> clustering.KMeansModel:
     return clustering.fit_kmeans(_features(), n_classes=2)
 
@@ -144,6 +153,12 @@ EXAMPLES: Mapping[str, Callable[[], Example]] = {
         (_sites(), None, _regions()), {"n_neighbors": 4}
     ),
     "descriptors.features_from_sites": lambda: Example((_neighbors(),)),
+    "decomposition.fit_pca": lambda: Example((_features(),)),
+    "decomposition.apply_pca": lambda: Example((_features(), _pca())),
+    "decomposition.decompose_pca": lambda: Example((_features(),), {"n_components": 2}),
+    "decomposition.decompose_nmf": lambda: Example((abs(_features()),), {"n_components": 2}),
+    "decomposition.find_endmembers": lambda: Example((_features(), _CHOICE)),
+    "decomposition.estimate_abundances": lambda: Example((_features(), _components())),
     "clustering.fit_kmeans": lambda: Example((_features(),), {"n_classes": 2}),
     "clustering.fit_gaussian_mixture": lambda: Example((_features(),), {"n_classes": 2}),
     "clustering.assign_classes": lambda: Example((_features(), _model())),

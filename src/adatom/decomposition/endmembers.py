@@ -182,7 +182,7 @@ def _spectra(features: xr.DataArray, spectra: NDArray[np.float64]) -> xr.DataArr
     along = {name: coord for name, coord in features.coords.items() if coord.dims == (last,)}
     attrs = {key: features.attrs[key] for key in ("units", "source") if key in features.attrs}
     return xr.DataArray(
-        spectra,
+        spectra.astype(blocks(features).dtype),
         dims=("endmember", last),
         coords={**along, "endmember": np.arange(len(spectra))},
         name=features.name,

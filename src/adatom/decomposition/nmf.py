@@ -164,9 +164,9 @@ def _start(
     """Start from the purest spectra, raised above zero, where updates could not leave it."""
     floor = 1e-3 * np.maximum(mean, mean.max() * 1e-3) + _TINY
     if number == 1:
-        return np.maximum(mean, floor)[None]
+        return np.asarray(np.maximum(mean, floor)[None])
     found = find_endmembers(features, n_endmembers=number, seed=seed).spectra.values
-    return np.maximum(found, floor)
+    return np.asarray(np.maximum(found, floor), dtype=np.float64)
 
 
 def _fitted(cut: Blocks, start: NDArray[np.float64], loss: Loss, max_rounds: int) -> _Fit:
@@ -296,7 +296,7 @@ def _with_sum_one(
 def _result(features: xr.DataArray, fit: _Fit, loss: Loss) -> Factorization:
     totals = np.nansum(fit.scores, axis=0)
     order = np.argsort(-totals, kind="stable")
-    scores = rows_like(features, fit.scores[:, order].astype(_dtype(features)))
+    scores = rows_like(features, fit.scores[:, order].astype(blocks(features).dtype))
     components = components_like(features, fit.components[order])
     share = totals[order] / totals.sum() if totals.sum() > 0 else totals[order]
     summary = table_from_columns({"component": np.arange(len(order)), "share": share})
@@ -306,7 +306,3 @@ def _result(features: xr.DataArray, fit: _Fit, loss: Loss) -> Factorization:
     if not fit.converged:
         add_note(scores, f"components still moved after {fit.n_rounds} rounds: raise max_rounds")
     return Factorization(scores, components, summary)
-
-
-def _dtype(features: xr.DataArray) -> Any:  # noqa: ANN401 -- numpy type
-    return features.dtype if features.dtype.kind == "f" else np.float32

@@ -270,7 +270,7 @@ def components_like(features: xr.DataArray, components: NDArray[np.float64], /) 
     last = features.dims[-1]
     along = {name: coord for name, coord in features.coords.items() if coord.dims == (last,)}
     return xr.DataArray(
-        components,
+        components.astype(blocks(features).dtype),
         dims=("component", last),
         coords={**along, "component": np.arange(len(components))},
         name="component",

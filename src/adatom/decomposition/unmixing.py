@@ -90,7 +90,7 @@ def estimate_abundances(
     spectra = _matrix(features, components)
     cut = blocks(features)
     n_components = len(spectra)
-    outputs = [np.full((cut.n_rows, n), np.nan) for n in (n_components, n_components, 1)]
+    outputs = [np.full((cut.n_rows, n), np.nan, cut.dtype) for n in (n_components, n_components, 1)]
 
     def work(rows: NDArray[Any]) -> list[NDArray[np.float64]]:
         values, errors, residual = solve_rows(rows.astype(np.float64), spectra, constraint)
@@ -275,7 +275,7 @@ def _ratio_unit(features: xr.DataArray, components: xr.DataArray) -> str:
 
 def _map_like(
     features: xr.DataArray,
-    values: NDArray[np.float64],
+    values: NDArray[Any],
     dim: str,
     name: str,
     unit: str,

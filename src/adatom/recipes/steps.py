@@ -15,7 +15,8 @@ from typing import Any, Final
 from adatom.errors import RecipeError
 
 STAGES: Final = (
-    "io", "simulation", "correction", "localization", "descriptors", "clustering", "report",
+    "io", "simulation", "correction", "localization", "descriptors",
+    "decomposition", "clustering", "report",
 )  # fmt: skip
 """Rooms of adatom whose public functions are steps."""
 

@@ -1,0 +1,120 @@
+"""Principal components against the singular value decomposition of numpy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adatom.decomposition import apply_pca, decompose_pca, fit_pca
+from adatom.errors import KindError, SettingError, TooFewSitesError
+from adatom.schema import notes
+
+Array = np.ndarray[Any, Any]
+
+
+def spectra(values: Array) -> xr.DataArray:
+    dims = ("y", "x", "energy")[-values.ndim :]
+    coords = {"energy": ("energy", 2.0 * np.arange(values.shape[-1]), {"units": "eV"})}
+    for name in dims[:-1]:
+        size = values.shape[dims.index(name)]
+        coords[name] = (name, 0.5 * np.arange(size), {"units": "nm"})
+    return xr.DataArray(values, dims=dims, coords=coords, attrs={"units": "1"})
+
+
+@pytest.fixture
+def mixed() -> Array:
+    rng = np.random.default_rng(1)
+    pure = rng.gamma(1.0, 1.0, (3, 40))
+    return rng.dirichlet(np.ones(3), (20, 15)) @ pure * 50
+
+
+def test_components_variances_and_scores_are_those_of_the_singular_values(mixed: Array) -> None:
+    found = decompose_pca(spectra(mixed), n_components=2)
+    rows = mixed.reshape(-1, 40)
+    centered = rows - rows.mean(axis=0)
+    left, singular, right = np.linalg.svd(centered, full_matrices=False)
+    signs = np.sign((found.components.values * right[:2]).sum(axis=1))
+    np.testing.assert_allclose(found.components.values, signs[:, None] * right[:2], atol=1e-9)
+    np.testing.assert_allclose(found.model.variances[:2], singular[:2] ** 2 / 299, rtol=1e-9)
+    expected = signs * (left * singular)[:, :2]
+    np.testing.assert_allclose(found.scores.values.reshape(-1, 2), expected, atol=1e-8)
+    share = singular**2 / (singular**2).sum()
+    np.testing.assert_allclose(found.summary["share"].values, share[:2], atol=1e-12)
+
+
+def test_scores_lie_where_their_spectra_were(mixed: Array) -> None:
+    found = decompose_pca(spectra(mixed), n_components=2)
+    assert found.scores.dims == ("y", "x", "component")
+    assert found.scores.x.values[1] == 0.5
+    assert found.scores.x.units == "nm"
+    assert found.components.energy.units == "eV"
+
+
+@pytest.mark.parametrize("n_sources", [1, 2, 4])
+def test_as_many_components_rise_above_noise_as_there_are(n_sources: int) -> None:
+    rng = np.random.default_rng(n_sources)
+    sources = rng.normal(size=(n_sources, 60))
+    for _ in range(10):
+        clean = 0.8 * rng.normal(size=(2000, n_sources)) @ sources
+        found = fit_pca(spectra(clean + rng.normal(size=clean.shape)))
+        assert found.n_above_noise == found.n_components == n_sources
+
+
+def test_counts_of_a_bright_and_a_dark_feature_are_noise_alone_if_weighted() -> None:
+    rng = np.random.default_rng(4)
+    mean = np.geomspace(1.0, 1000.0, 50) * np.ones((3000, 1))
+    counts = spectra(rng.poisson(mean).astype(np.float32))
+    # Without weights the noise of bright features passes for signal.
+    assert fit_pca(counts).n_above_noise > 5
+    weighted = decompose_pca(counts, weighting="poisson")
+    assert weighted.model.n_above_noise == 1
+    modeled = weighted.scores.values @ weighted.components.values
+    np.testing.assert_allclose(modeled.mean(axis=0), mean[0], rtol=0.06)
+
+
+def test_rows_that_are_not_measured_have_no_scores_and_do_not_count(mixed: Array) -> None:
+    whole = fit_pca(spectra(mixed[1:]), n_components=2)
+    mixed[0, :, 7] = np.nan
+    found = decompose_pca(spectra(mixed), n_components=2)
+    np.testing.assert_allclose(found.model.basis, whole.basis, atol=1e-12)
+    assert np.isnan(found.scores.values[0]).all()
+    assert np.isfinite(found.scores.values[1:]).all()
+    assert notes(found.scores) == ["15 rows are not measured throughout and have no scores"]
+
+
+@given(chunk=st.tuples(*[st.integers(1, 40)] * 3), wide=st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_chunks_do_not_change_a_bit(chunk: tuple[int, int, int], wide: bool) -> None:
+    values = np.random.default_rng(5).normal(size=(9, 8, 12))
+    whole = spectra(values if wide else values.astype(np.float32))
+    one = decompose_pca(whole, n_components=3)
+    other = decompose_pca(whole.chunk(dict(zip(whole.dims, chunk))), n_components=3)
+    np.testing.assert_array_equal(one.scores.values, other.scores.values)
+    np.testing.assert_array_equal(one.components.values, other.components.values)
+
+
+def test_other_spectra_go_on_fitted_components(mixed: Array) -> None:
+    model = fit_pca(spectra(mixed), n_components=2)
+    scores = apply_pca(spectra(mixed[:3]), model)
+    np.testing.assert_allclose(
+        scores.values, decompose_pca(spectra(mixed)).scores.values[:3, :, :2]
+    )
+    with pytest.raises(KindError, match="have 39 values along 'energy', the components 40"):
+        apply_pca(spectra(mixed[..., 1:]), model)
+
+
+def test_what_cannot_be_decomposed_says_why(mixed: Array) -> None:
+    with pytest.raises(SettingError, match="n_components=41 must lie between 1 and the 40"):
+        fit_pca(spectra(mixed), n_components=41)
+    with pytest.raises(SettingError, match=r'the mean of feature \d+ is -.*weighting="none"'):
+        fit_pca(spectra(mixed - 1000), weighting="poisson")
+    with pytest.raises(TooFewSitesError, match="1 of 1 rows are measured"):
+        fit_pca(spectra(mixed[0, :1]))
+    flat = decompose_pca(spectra(np.ones((5, 4, 6))))
+    assert flat.model.n_above_noise == 0
+    assert np.abs(flat.scores.values).max() < 1e-12
