@@ -19,6 +19,7 @@ from adatom.io.claims import (
     high_speed_afm,
     holds_at,
     igor_force_curve,
+    igor_wave,
     member,
     never,
     r_data,
@@ -127,6 +128,10 @@ FORMATS: Final[dict[str, Format]] = {
         ),
         proof="real files",
     ),
+    "mrcz": Format(
+        "MRCZ", ".mrcz", "image, movie", _RSCIIO, "rosetta",
+        both(ending(".mrcz"), holds_at(208, b"MAP")),
+    ),
     "mrc": Format(
         "MRC", ".mrc", "image, movie", _RSCIIO, "rosetta",
         holds_at(208, b"MAP ", b"MAP\x00"), by_ending=True, proof="real files",
@@ -169,9 +174,6 @@ FORMATS: Final[dict[str, Format]] = {
     "mib": Format(
         "Quantum Detectors Merlin", ".mib", "diffraction map, movie", _RSCIIO, "rosetta",
         starts_with(b"MQ1,"), proof="real files",
-    ),
-    "mrcz": Format(
-        "MRCZ", ".mrcz", "image, movie", _RSCIIO, "rosetta", by_ending=True,
     ),
     "phenom": Format(
         "Phenom Element Identification", ".elid", "image, spectra", _RSCIIO, "rosetta",
@@ -269,6 +271,10 @@ FORMATS: Final[dict[str, Format]] = {
     # Scanning probes.
     "asd": Format(
         "HS-AFM", ".asd", "movie", "adatom", "asd", high_speed_afm, proof="real files",
+    ),
+    "ibw": Format(
+        "Igor binary wave", ".ibw", "image, movie, spectra", "adatom", "igor_images",
+        igor_wave, by_ending=True, proof="real files",
     ),
     "wsxm": Format(
         "WSxM", ".top .stp .cur", "image", "adatom", "wsxm",
