@@ -272,6 +272,10 @@ FORMATS: Final[dict[str, Format]] = {
     "asd": Format(
         "HS-AFM", ".asd", "movie", "adatom", "asd", high_speed_afm, proof="real files",
     ),
+    "gwy": Format(
+        "Gwyddion", ".gwy", "image", "adatom", "gwyddion",
+        starts_with(b"GWYPGwyContainer", b"GWYOGwyContainer"), proof="real files",
+    ),
     "ibw": Format(
         "Igor binary wave", ".ibw", "image, movie, spectra", "adatom", "igor_images",
         igor_wave, by_ending=True, proof="real files",
@@ -335,6 +339,12 @@ FORMATS: Final[dict[str, Format]] = {
     "picture": Format(
         "Picture", ".png .jpg", "image", "Pillow", "pictures",
         starts_with(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"), proof="real files",
+    ),
+    # Masses.
+    "imzml": Format(
+        "imzML", ".imzML .ibd", "spectral map, peak lists", "adatom", "imzml",
+        both(says("<mzml"), either(says('"ims"'), says("imagingms"), ending(".imzml"))),
+        by_ending=True, proof="real files",
     ),
     # Tables of sites, and structures.
     "trackmate": Format(
