@@ -208,7 +208,7 @@ FORMATS: Final[dict[str, Format]] = {
     ),
     "msa": Format(
         "EMSA/MAS spectrum", ".msa .emsa .ems .mas", "spectra", _RSCIIO, "rosetta",
-        says("#FORMAT", "EMSA"),
+        both(starts_with(b"#FORMAT"), says("EMSA")),
     ),
     "quadstar": Format(
         "Quadstar", ".sac .sbc", "spectra", _RSCIIO, "rosetta", by_ending=True,
