@@ -143,6 +143,15 @@ def igor_wave(beginning: Beginning) -> bool:
     return sum(words) % 2**16 == 0
 
 
+def anasys_document(beginning: Beginning) -> bool:
+    """Claim documents of Anasys, which are XML, mostly packed by gzip."""
+    head = beginning.head
+    if head.startswith(b"\x1f\x8b"):
+        head = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
+    # In UTF-16 every other byte is 0.
+    return b"www.anasysinstruments.com" in head.replace(b"\0", b"")
+
+
 def igor_force_curve(beginning: Beginning) -> bool:
     """Claim Igor waves of a few columns, one of which is named as a deflection is."""
     if beginning.head[:2] not in {b"\x05\x00", b"\x00\x05"}:

@@ -11,6 +11,7 @@ from adatom.io.archives import holds_measurements
 from adatom.io.claims import (
     Beginning,
     Claim,
+    anasys_document,
     both,
     either,
     ending,
@@ -271,6 +272,18 @@ FORMATS: Final[dict[str, Format]] = {
     # Scanning probes.
     "asd": Format(
         "HS-AFM", ".asd", "movie", "adatom", "asd", high_speed_afm, proof="real files",
+    ),
+    "nanoscope": Format(
+        "NanoScope image", ".spm .001", "image", "adatom", "nanoscope",
+        starts_with(b"\\*File list"),
+    ),
+    "anasys": Format(
+        "Anasys document", ".axz .axd", "image, spectra", "adatom", "anasys",
+        anasys_document, proof="real files",
+    ),
+    "h5-jpk": Format(
+        "JPK movie", ".h5-jpk", "movie", "adatom, h5py", "jpk_movie",
+        hdf5_with("Measurement_000"),
     ),
     "gwy": Format(
         "Gwyddion", ".gwy", "image", "adatom", "gwyddion",

@@ -38,7 +38,7 @@ class _Array(NamedTuple):
     """Where an array lies."""
 
     offset: int
-    count: int
+    size: int
     letter: str
 
 
@@ -178,9 +178,9 @@ def _image(path: Path, tree: _Object, number: int, one: _Object, others: list[st
         or not isinstance(columns, int)
         or not isinstance(rows, int)
         or min(rows, columns) < 1
-        or rows * columns != array.count
+        or rows * columns != array.size
     ):
-        count = array.count if isinstance(array, _Array) else "no"
+        count = array.size if isinstance(array, _Array) else "no"
         reason = f"channel {number} has {count} values for {columns} x {rows} pixels"
         raise read_error(path, reason, "The file is damaged: save it anew in Gwyddion")
     notes = list(others)
