@@ -143,6 +143,7 @@ EXAMPLES: Mapping[str, Callable[[], Example]] = {
     "localization.refine_sites": lambda: Example((_image(), _sites())),
     "localization.find_unit_cell": lambda: Example((_image(),)),
     "localization.find_motifs": lambda: Example((_image(), _cell())),
+    "localization.estimate_columns": lambda: Example((_sites(), _cell())),
     "localization.estimate_motif": lambda: Example(
         (_image(), localization.find_motifs(_image(), _cell()), _cell())
     ),

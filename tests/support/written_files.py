@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from written_curves import CURVES
+from written_rosetta import ROSETTA_WRITERS
 from written_spectra import SPECTRA
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
     **CURVES,
     **SPECTRA,
+    **ROSETTA_WRITERS,
 }
 """Key of the format -> writes a file into a folder and gives its path."""

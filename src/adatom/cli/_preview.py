@@ -65,7 +65,7 @@ def _density(sites: xr.Dataset) -> NDArray[Any]:
     y, x = sites.coords["y"].values, sites.coords["x"].values
     known = np.isfinite(y) & np.isfinite(x)
     counts, _, _ = np.histogram2d(y[known], x[known], bins=(_HEIGHT // 2, _WIDTH // 2))
-    return counts
+    return np.asarray(counts)
 
 
 def _shaded(picture: NDArray[Any]) -> list[str]:

@@ -38,7 +38,13 @@ class _HalfPlane(NamedTuple):
 
 
 def window_spectra(
-    image: Image, /, *, size: Length, step: Length | None = None, log1p: bool = False
+    image: Image,
+    /,
+    *,
+    size: Length,
+    step: Length | None = None,
+    shortest_period: Length | None = None,
+    log1p: bool = False,
 ) -> Features:
     """Transform windows that slide over an image, and keep their magnitudes.
 
@@ -58,6 +64,10 @@ def window_spectra(
     step : length, optional
         Distance of windows. By default a quarter of `size`: apodized windows
         then overlap enough that every pixel counts nearly alike.
+    shortest_period : length, optional
+        Waves shorter than this are left out: beyond the finest reflection of
+        the lattice there is only noise, in most of the features. By default
+        all are kept, down to two pixels.
     log1p : bool
         Give log(1 + magnitude), which lifts weak reflections against strong
         ones. It depends on the scale of the image: bring the image to a noise
@@ -78,8 +88,8 @@ def window_spectra(
     Raises
     ------
     SettingError
-        If a window has less than four pixels or is larger than the image, or
-        if `step` leaves gaps between windows.
+        If a window has less than four pixels or is larger than the image, if
+        `step` leaves gaps between windows, or `shortest_period` no wave.
 
     Examples
     --------
@@ -100,6 +110,8 @@ def window_spectra(
         for dim, pixel in zip(("y", "x"), pixels)
     ]
     half_plane = _half_plane((grids[0].length, grids[1].length), pixels)
+    if shortest_period is not None:
+        half_plane = _longer_waves(half_plane, shortest_period, pixels, unit)
     values = _spectra(image, grids[0], grids[1], half_plane, log1p=log1p)
     frequency = {"units": f"1/{unit}"}
     return xr.DataArray(
@@ -170,6 +182,24 @@ def _half_plane(shape: tuple[int, int], pixels: tuple[float, float]) -> _HalfPla
     return _HalfPlane(
         rows[independent], columns[independent], frequency_y[independent], frequency_x[independent]
     )
+
+
+def _longer_waves(
+    half_plane: _HalfPlane, shortest: Length, pixels: tuple[float, float], unit: str
+) -> _HalfPlane:
+    period = length_from_setting(
+        shortest, unit=unit, pixel_size=float(np.sqrt(np.prod(pixels))), name="shortest_period"
+    )
+    frequency = np.hypot(half_plane.frequency_y, half_plane.frequency_x)
+    kept = frequency * period <= 1 + 1e-9
+    if not kept.any():
+        msg = (
+            f"shortest_period={shortest!r} leaves no wave: the longest in a window is "
+            f"{1 / frequency.min():.4g} {unit}"
+        )
+        raise SettingError(msg)
+    row, column, frequency_y, frequency_x = half_plane
+    return _HalfPlane(row[kept], column[kept], frequency_y[kept], frequency_x[kept])
 
 
 def _spectra(

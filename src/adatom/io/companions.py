@@ -16,6 +16,8 @@ _OF_ONE_STEM = {
     ".spd": (".spc", ".ipr"),
     ".lsd": (".spc", ".csv"),
 }
+# Mass spectra: the XML says what the numbers in the .ibd are.
+_IMZML = (".imzml", ".ibd")
 # Direct Electron's cameras write one acquisition to several files.
 _DIRECT_ELECTRON = re.compile(r"(?P<acquisition>\d{8}_\d+)_(.+_)?movie\.mrc")
 
@@ -46,6 +48,12 @@ def companion_files(path: str | Path, /) -> list[Path]:
     sidecar = sidecar_of_file(place)
     if sidecar is not None:
         files.add(sidecar)
+    if place.suffix.lower() in _IMZML and place.parent.is_dir():
+        files.update(
+            other
+            for other in place.parent.iterdir()
+            if other.suffix.lower() in _IMZML and other.stem == place.stem
+        )
     movie = _DIRECT_ELECTRON.fullmatch(place.name)
     if movie is not None:
         files.update(place.parent.glob(f"{movie['acquisition']}_*"))

@@ -11,6 +11,7 @@ from adatom.io.archives import holds_measurements
 from adatom.io.claims import (
     Beginning,
     Claim,
+    anasys_document,
     both,
     either,
     ending,
@@ -19,6 +20,7 @@ from adatom.io.claims import (
     high_speed_afm,
     holds_at,
     igor_force_curve,
+    igor_wave,
     member,
     never,
     r_data,
@@ -127,6 +129,10 @@ FORMATS: Final[dict[str, Format]] = {
         ),
         proof="real files",
     ),
+    "mrcz": Format(
+        "MRCZ", ".mrcz", "image, movie", _RSCIIO, "rosetta",
+        both(ending(".mrcz"), holds_at(208, b"MAP")),
+    ),
     "mrc": Format(
         "MRC", ".mrc", "image, movie", _RSCIIO, "rosetta",
         holds_at(208, b"MAP ", b"MAP\x00"), by_ending=True, proof="real files",
@@ -170,9 +176,6 @@ FORMATS: Final[dict[str, Format]] = {
         "Quantum Detectors Merlin", ".mib", "diffraction map, movie", _RSCIIO, "rosetta",
         starts_with(b"MQ1,"), proof="real files",
     ),
-    "mrcz": Format(
-        "MRCZ", ".mrcz", "image, movie", _RSCIIO, "rosetta", by_ending=True,
-    ),
     "phenom": Format(
         "Phenom Element Identification", ".elid", "image, spectra", _RSCIIO, "rosetta",
         by_ending=True, proof="no files",
@@ -206,7 +209,7 @@ FORMATS: Final[dict[str, Format]] = {
     ),
     "msa": Format(
         "EMSA/MAS spectrum", ".msa .emsa .ems .mas", "spectra", _RSCIIO, "rosetta",
-        says("#FORMAT", "EMSA"),
+        both(starts_with(b"#FORMAT"), says("EMSA")),
     ),
     "quadstar": Format(
         "Quadstar", ".sac .sbc", "spectra", _RSCIIO, "rosetta", by_ending=True,
@@ -270,6 +273,26 @@ FORMATS: Final[dict[str, Format]] = {
     "asd": Format(
         "HS-AFM", ".asd", "movie", "adatom", "asd", high_speed_afm, proof="real files",
     ),
+    "nanoscope": Format(
+        "NanoScope image", ".spm .001", "image", "adatom", "nanoscope",
+        starts_with(b"\\*File list"),
+    ),
+    "anasys": Format(
+        "Anasys document", ".axz .axd", "image, spectra", "adatom", "anasys",
+        anasys_document, proof="real files",
+    ),
+    "h5-jpk": Format(
+        "JPK movie", ".h5-jpk", "movie", "adatom, h5py", "jpk_movie",
+        hdf5_with("Measurement_000"),
+    ),
+    "gwy": Format(
+        "Gwyddion", ".gwy", "image", "adatom", "gwyddion",
+        starts_with(b"GWYPGwyContainer", b"GWYOGwyContainer"), proof="real files",
+    ),
+    "ibw": Format(
+        "Igor binary wave", ".ibw", "image, movie, spectra", "adatom", "igor_images",
+        igor_wave, by_ending=True, proof="real files",
+    ),
     "wsxm": Format(
         "WSxM", ".top .stp .cur", "image", "adatom", "wsxm",
         says("WSxM file copyright", "SxM Image file"), proof="real files",
@@ -329,6 +352,12 @@ FORMATS: Final[dict[str, Format]] = {
     "picture": Format(
         "Picture", ".png .jpg", "image", "Pillow", "pictures",
         starts_with(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"), proof="real files",
+    ),
+    # Masses.
+    "imzml": Format(
+        "imzML", ".imzML .ibd", "spectral map, peak lists", "adatom", "imzml",
+        both(says("<mzml"), either(says('"ims"'), says("imagingms"), ending(".imzml"))),
+        by_ending=True, proof="real files",
     ),
     # Tables of sites, and structures.
     "trackmate": Format(

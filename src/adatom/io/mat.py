@@ -114,8 +114,11 @@ def _loaded(path: Path, names: list[str] | None) -> dict[str, Any]:
     if names is not None and not names:
         return {}
     # Numbers come as MATLAB had them: sizes stored as bytes would overflow when multiplied.
-    with collected_chatter():
+    with collected_chatter() as lines:
         found = loadmat(str(path), variable_names=names, mat_dtype=True)
+    if any("imaginary" in line for line in lines):
+        # With types of MATLAB SciPy loses what is imaginary.
+        found = loadmat(str(path), variable_names=names)
     return {name: value for name, value in found.items() if not name.startswith("__")}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adatom.io.choosing import EITHER, chosen_signal
+from adatom.errors import SettingError
+from adatom.io.choosing import EITHER, chosen_part, chosen_signal
 from adatom.io.draft import Draft
 from adatom.io.guard import read_error, reading
 from adatom.io.kinds import (
@@ -17,6 +18,8 @@ from adatom.io.kinds import (
 from adatom.io.labels import labels_from_draft
 from adatom.io.layout import Layout, layout_of_signal
 from adatom.io.opening import open_file
+from adatom.io.peaks import map_from_peaks
+from adatom.io.signals import RawPeaks
 from adatom.schema import DiffractionMap, Image, Movie, SpectralMap
 from adatom.units import Length
 
@@ -145,6 +148,7 @@ def read_spectral_map(
     *,
     dataset: str | None = None,
     channel: str | None = None,
+    mass_tolerance: str | None = None,
     pixel_size: Length | None = None,
 ) -> SpectralMap:
     """Read a map with a spectrum, a curve or a decay at every pixel, without loading it.
@@ -158,6 +162,11 @@ def read_spectral_map(
         maps; `read_contents` lists them.
     channel : str, optional
         Of complex numbers: "real", "imaginary", "magnitude" or "phase".
+    mass_tolerance : str, optional
+        Of lists of peaks, as of mass spectra: the width of the bins in which
+        peaks of like mass are summed, "0.1 Da" or "10 ppm" of the mass.
+        Needed there, since masses of every pixel are its own; a few times
+        the accuracy of the instrument is right.
     pixel_size : length, optional
         Such as "0.02 nm"; takes the place of the scale in the file, which a
         note then tells. Without either, positions are in px.
@@ -188,6 +197,13 @@ def read_spectral_map(
     place = Path(path)
     with reading(place):
         raw = open_file(place)
+        part = chosen_part(raw, dataset, ("spectral map", EITHER))
+        if isinstance(part, RawPeaks):
+            _refuse_channel(channel)
+            return map_from_peaks(raw, part, mass_tolerance=mass_tolerance, pixel_size=pixel_size)
+        if mass_tolerance is not None:
+            msg = f"{mass_tolerance=} is for lists of peaks; {place.name!r} has one axis for all"
+            raise SettingError(msg)
         signal = chosen_signal(raw, dataset, ("spectral map", EITHER))
         layout = layout_of_signal(signal, ndim=3)
         return map_from_draft(Draft(raw, signal, layout), channel=channel, pixel_size=pixel_size)
@@ -291,6 +307,12 @@ def read_label_image(
         signal = chosen_signal(raw, dataset, ("image",))
         draft = Draft(raw, signal, layout_of_signal(signal))
         return labels_from_draft(draft, pixel_size=pixel_size)
+
+
+def _refuse_channel(channel: str | None) -> None:
+    if channel is not None:
+        msg = f"{channel=} is of complex numbers, but the file holds lists of peaks: leave it out"
+        raise SettingError(msg)
 
 
 def _image_layout(raw: RawFile, signal: RawSignal, frame: int | None) -> Layout:

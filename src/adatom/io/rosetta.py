@@ -6,6 +6,7 @@ import gc
 import io
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +19,8 @@ from adatom.io.companions import companion_files
 from adatom.io.guard import check_size, collected_chatter, read_error
 from adatom.io.metadata import facts_from_dictionary, raw_metadata
 from adatom.io.rosetta_plugins import PLUGINS
-from adatom.io.signals import COLORS, RawAxis, RawFile, RawSignal, RawTable
+from adatom.io.rosetta_tables import table_from_dictionaries
+from adatom.io.signals import COLORS, RawAxis, RawFile, RawSignal
 from adatom.io.written import with_attributes
 
 if TYPE_CHECKING:
@@ -32,12 +34,16 @@ _CHATTER: Final = ("Cannot find package lumispy", "Cannot find package exspy")
 def read_parts(path: Path, key: str, /) -> RawFile:
     """Read all datasets of a file, lazily where the format allows."""
     entries, notes = read_dictionaries(path, key, lazy=True)
-    signals = [signal_from_dictionary(entry, notes) for entry in entries]
     plugin = PLUGINS[key]
+    if plugin.table:
+        return RawFile(path, key, [table_from_dictionaries(path, entries, notes)])
+    signals = [signal_from_dictionary(entry, notes) for entry in entries]
+    if plugin.turned:
+        signals = [replace(signal, axes=signal.axes[::-1]) for signal in signals]
     if plugin.plain:
         for signal in signals:
             _check_plain_size(path, signal)
-    return RawFile(path, key, [_table(path, signals)] if plugin.table else signals)
+    return RawFile(path, key, signals)
 
 
 def read_dictionaries(
@@ -54,7 +60,8 @@ def read_dictionaries(
     entries, lines = _entries(read, path, lazy=lazy and plugin.lazy)
     if not entries:
         raise read_error(path, "it holds no dataset", "Check that the measurement was saved")
-    return entries, tuple(line for line in lines if not line.startswith(_CHATTER))
+    told = (" ".join(line.split()) for line in lines)
+    return entries, tuple(line for line in told if not line.startswith(_CHATTER))
 
 
 def _entries(
@@ -78,21 +85,6 @@ def _check_plain_size(path: Path, signal: RawSignal) -> None:
     stored = max(file.stat().st_size for file in companion_files(path))
     values = signal.values
     check_size(path, values.shape, values.dtype.itemsize, stored=stored, packed=False)
-
-
-def _table(path: Path, signals: list[RawSignal]) -> RawTable:
-    """Make one table of quantities that were logged together."""
-    time = signals[0].axes[0]
-    rows = signals[0].shape[0]
-    columns = {"time": time.offset + np.arange(rows) * time.scale}
-    units = {"time": "s"}
-    for number, signal in enumerate(signals):
-        name, _, unit = (signal.name or f"column {number}").partition(" (")
-        columns[name] = np.asarray(signal.values)
-        units[name] = signal.unit or unit.rstrip(")")
-    notes = dict.fromkeys(note for signal in signals for note in signal.notes)
-    notes["times are evenly spaced: RosettaSciIO gives their mean step"] = None
-    return RawTable(columns, units, path.stem, signals[0].metadata, tuple(notes))
 
 
 def _close_files(error: BaseException) -> None:

@@ -41,6 +41,8 @@ class Plugin:
         larger than it.
     table : bool
         Whether its signals are columns of one table: logs of heating holders.
+    turned : bool
+        Whether it gives the axes in the opposite order of the array.
     """
 
     module: str
@@ -49,6 +51,7 @@ class Plugin:
     check: Callable[[Path], None] | None = None
     plain: bool = False
     table: bool = False
+    turned: bool = False
 
 
 PLUGINS: Final[Mapping[str, Plugin]] = {
@@ -73,7 +76,7 @@ PLUGINS: Final[Mapping[str, Plugin]] = {
     "jobinyvon": Plugin("jobinyvon", lazy=False, check=check_markup),
     "mrcz": Plugin("mrcz", lazy=False, check=check_mrc),
     "msa": Plugin("msa", lazy=False),
-    "nexus": Plugin("nexus", check=check_hdf5),
+    "nexus": Plugin("nexus", settings={"nxdata_only": True}, check=check_hdf5),
     # Packed arrays are not where it looks for lazy ones.
     "prz": Plugin("pantarhei", lazy=False, check=check_members),
     "phenom": Plugin("phenom", lazy=False),
@@ -82,7 +85,7 @@ PLUGINS: Final[Mapping[str, Plugin]] = {
     "mib": Plugin("quantumdetector", plain=True),
     "wdf": Plugin("renishaw", lazy=False),
     "ripple": Plugin("ripple", check=check_ripple),
-    "semper": Plugin("semper", plain=True),
+    "semper": Plugin("semper", plain=True, turned=True),
     "topspin": Plugin("topspin", lazy=False, settings={"show_progressbar": False},
                       check=check_hdf5),
     "trivista": Plugin("trivista", lazy=False, check=check_markup),

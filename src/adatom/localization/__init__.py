@@ -7,9 +7,12 @@
 ``refine_sites``            all positions refined by one fit, with covariance
 ``find_unit_cell``          the cell under whose shifts a picture repeats
 ``find_motifs``             where the content of the cell comes again
+``estimate_columns``        sites folded into one unit cell: its columns
 ``estimate_motif``          what the cell holds, as a mean image
 ``compare_sites``           precision, recall, errors against known positions
 ``SiteComparison``          what ``compare_sites`` gives
+``compare_scale``           whether the stated scale fits a known lattice
+``ScaleComparison``         what ``compare_scale`` gives
 ==========================  =================================================
 """
 
@@ -21,16 +24,21 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.localization.cells import find_unit_cell
+    from adatom.localization.columns import estimate_columns
     from adatom.localization.comparing import SiteComparison, compare_sites
     from adatom.localization.finding import find_atoms
     from adatom.localization.lattice_sites import find_lattice_sites
     from adatom.localization.motifs import estimate_motif, find_motifs
     from adatom.localization.refinement import refine_sites
     from adatom.localization.regions import find_lattice_regions
+    from adatom.localization.scale import ScaleComparison, compare_scale
 
 __all__ = [
+    "ScaleComparison",
     "SiteComparison",
+    "compare_scale",
     "compare_sites",
+    "estimate_columns",
     "estimate_motif",
     "find_atoms",
     "find_lattice_regions",
@@ -43,8 +51,11 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "ScaleComparison": "scale",
         "SiteComparison": "comparing",
+        "compare_scale": "scale",
         "compare_sites": "comparing",
+        "estimate_columns": "columns",
         "estimate_motif": "motifs",
         "find_atoms": "finding",
         "find_lattice_regions": "regions",

@@ -252,7 +252,8 @@ def _described(
     sites["measured"] = ("site", _measured(walk, placed, columns, vectors))
     whole = _is_whole(placed.place, columns.covariance, (image.shape[0], image.shape[1]))
     clean = _is_clean(heights.quality)
-    sites["fit_ok"] = ("site", whole & clean)
+    at_fault = {"false_means": "sites at the edge or under dirt"}
+    sites["fit_ok"] = ("site", whole & clean, at_fault)
     reference = _median_around(place, heights.height, (sublattice == 0) & whole & clean)
     for name, values in (
         ("relative_intensity", heights.height),

@@ -45,10 +45,18 @@ def alternating_sublattices(
     if not 0 < bright.sum() < len(points) or not known.any():
         return None
     alternating = float((bright[near] != bright[:, None])[known].mean())
-    apart = float(brighter[bright].mean() - brighter[~bright].mean())
-    spread = float(np.hypot(brighter[bright].std(), brighter[~bright].std()))
+    social = known.any(axis=1)
+    groups = [bright & social, ~bright & social]
+    if not all(group.any() for group in groups):
+        return None
+    first, second = (brighter[group] for group in groups)
+    apart = float(first.mean() - second.mean())
+    spread = float(np.hypot(first.std(), second.std()))
     if alternating < ALTERNATING or np.sqrt(2) * apart < CLEARLY_APART * spread:
         return None
+    # A site without neighbors, as where the dimmer ones are not seen, is told by its height alone.
+    between = np.mean([np.median(logs[group]) for group in groups])
+    bright = np.where(social, bright, logs > between)
     return np.where(bright, 0, 1).astype(np.int64)
 
 

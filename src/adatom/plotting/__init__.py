@@ -19,6 +19,7 @@
 ``plot_class_choice``      indices against the number of classes
 ``plot_comparison``        hits, misses and false sites against the truth
 ``plot_features``          the mean row of features
+``plot_feature_histogram``  how features of one number spread, class by class
 ``plot_table``             how each column of a table spreads
 =========================  ==================================================
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from adatom.plotting.classes import plot_class_means, plot_classes, plot_members
     from adatom.plotting.comparison import plot_comparison
     from adatom.plotting.dispatch import plot
+    from adatom.plotting.histograms import plot_feature_histogram
     from adatom.plotting.images import plot_image, plot_movie, plot_regions
     from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
     from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
@@ -52,6 +54,7 @@ __all__ = [
     "plot_classes",
     "plot_comparison",
     "plot_diffraction_map",
+    "plot_feature_histogram",
     "plot_features",
     "plot_force_curves",
     "plot_image",
@@ -76,6 +79,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_classes": "classes",
         "plot_comparison": "comparison",
         "plot_diffraction_map": "spectra",
+        "plot_feature_histogram": "histograms",
         "plot_features": "tables",
         "plot_force_curves": "spectra",
         "plot_image": "images",

@@ -45,6 +45,9 @@ class Glyph:
     label: str
     width: float = 0.0
     unit: str = ""
+    mirrored: tuple[int, int] | None = None
+    """Rows and columns of the picture of a spectrum, where each frequency stands for its opposite
+    too."""
 
 
 def glyph_of(features: xr.DataArray, /) -> Glyph:
@@ -77,8 +80,17 @@ def _picture_by_coordinates(features: xr.DataArray, names: tuple[str, str]) -> G
     y, rows = np.unique(_rounded(places[0].values), return_inverse=True)
     x, columns = np.unique(_rounded(places[1].values), return_inverse=True)
     step = float(x[-1] - x[0]) / max(1, len(x) - 1)
-    colors = "gray" if names[0] == "patch_y" else "viridis"
     unit = str(places[1].attrs.get("units", ""))
+    if names[0] == "frequency_y" and step > 0 and x[0] == 0 and len(y) > 1:
+        # Zero in the middle, as people know diffraction patterns.
+        row = np.rint(places[0].values / float(np.diff(y).min())).astype(int)
+        half = int(np.abs(row).max())
+        shape = (2 * half + 1, 2 * len(x) - 1)
+        rows, columns, width = row + half, columns + len(x) - 1, step * shape[1]
+        return Glyph(
+            "picture", "viridis", rows, columns, y.astype(float), "", width, unit, mirrored=shape
+        )
+    colors = "gray" if names[0] == "patch_y" else "viridis"
     return Glyph(
         "picture", colors, rows, columns, y.astype(float), "", width=step * len(x), unit=unit
     )
@@ -103,8 +115,7 @@ def draw_glyph(
     """Draw a row of features; `limits` are shared by all glyphs that are compared."""
     hide_axes(axes, frame=True)
     if glyph.form == "picture":
-        values = np.full((int(glyph.rows.max()) + 1, int(glyph.columns.max()) + 1), np.nan)
-        values[glyph.rows, glyph.columns] = row
+        values = _pixels(glyph, row)
         axes.imshow(
             values,
             cmap=glyph.colors,
@@ -121,6 +132,15 @@ def draw_glyph(
             axes.plot(glyph.abscissa, reference, color="#b8bcc2", linewidth=0.8)
         axes.plot(glyph.abscissa, row, color=color, linewidth=1.2)
         axes.set_ylim(*_widened(limits))
+
+
+def _pixels(glyph: Glyph, row: NDArray[np.floating]) -> NDArray[np.floating]:
+    shape = glyph.mirrored or (int(glyph.rows.max()) + 1, int(glyph.columns.max()) + 1)
+    values = np.full(shape, np.nan)
+    if glyph.mirrored:
+        values[values.shape[0] - 1 - glyph.rows, values.shape[1] - 1 - glyph.columns] = row
+    values[glyph.rows, glyph.columns] = row
+    return values
 
 
 def _draw_arrows(

@@ -10,6 +10,7 @@ from adatom.errors import KindError
 from adatom.plotting.cells import has_cells, plot_unit_cells
 from adatom.plotting.choice import plot_class_choice
 from adatom.plotting.classes import plot_class_means, plot_classes
+from adatom.plotting.histograms import plot_feature_histogram
 from adatom.plotting.images import plot_image, plot_movie, plot_regions
 from adatom.plotting.sites import plot_sites
 from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
@@ -85,7 +86,9 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
         if kind is DIFFRACTION_MAP:
             return plot_diffraction_map(data)
         if kind is FEATURES:
-            return plot_class_means(data) if data.dims[0] == "class" else plot_features(data)
+            if data.dims[0] == "class":
+                return plot_class_means(data)
+            return plot_feature_histogram(data) if data.shape[-1] == 1 else plot_features(data)
     names = ", ".join(known.name for known in KINDS if known.name != "Structure")
     msg = f"{type(data).__name__} has no picture: give one of {names}"
     raise KindError(msg)

@@ -97,7 +97,8 @@ def _site_groups(sites: xr.Dataset) -> list[tuple[str, str, str, NDArray[np.bool
     else:
         groups.append(("sites", SITE, "o", good))
     if not good.all():
-        groups.append(("sites whose fit failed", FALSE, "x", ~good))
+        bad = str(sites["fit_ok"].attrs.get("false_means", "sites whose fit failed"))
+        groups.append((bad, FALSE, "x", ~good))
     return groups
 
 
@@ -119,7 +120,11 @@ def plot_site_statistics(sites: Sites, /) -> Figure:
     SITES.check(sites)
     quantities = [("nearest neighbor", space_unit(sites), nearest_distances(sites))]
     good = sites["fit_ok"].values.astype(bool) if "fit_ok" in sites else slice(None)
-    for name, text in (("width", "width (sigma)"), ("amplitude", "amplitude")):
+    for name, text in (
+        ("width", "width (sigma)"),
+        ("amplitude", "amplitude"),
+        ("relative_intensity", "relative intensity"),
+    ):
         if name in sites and sites[name].dims == ("site",):
             unit = str(sites[name].attrs.get("units", "1"))
             quantities.append((text, unit, sites[name].values[good]))

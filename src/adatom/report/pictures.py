@@ -16,6 +16,7 @@ from adatom.plotting import (
     plot_class_means,
     plot_classes,
     plot_comparison,
+    plot_feature_histogram,
     plot_features,
     plot_image,
     plot_members,
@@ -234,6 +235,9 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
     if vectors:
         # The vectors themselves are shown with their sites; their mean deviation is zero.
         return []
+    if features.shape[-1] == 1:
+        caption = f"{result.name}: how the values of all rows spread."
+        return [Picture(name, caption, partial(plot_feature_histogram, features))]
     caption = f"{result.name}: the mean of all rows."
     return [Picture(name, caption, partial(plot_features, features))]
 
@@ -260,6 +264,10 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
     if "expert" in classes:
         return pictures
     features = _features_of(lineage, result)
+    if features is not None and features.shape[-1] == 1:
+        caption = f"{result.name}: how the values spread, class by class."
+        draw = partial(plot_feature_histogram, features, classes)
+        return [*pictures, Picture(f"{name}-histogram", caption, draw)]
     with_neighbors = sites is not None and "neighbor_vector" in sites.value
     if features is not None and with_neighbors and "neighbor" in features.coords:
         # Deviations from the slots of a star say little to the eye: whole vectors are shown.
