@@ -200,6 +200,27 @@ def house_unit(text: str, /) -> tuple[str, float]:
     raise UnitError(msg)
 
 
+def quantity_from_text(text: str, /, *, name: str = "setting") -> Quantity:
+    """Give number and house unit of text such as "0.7 keV"; a number alone has the unit "1".
+
+    Raises
+    ------
+    UnitError
+        If it is no number with a known unit.
+
+    Examples
+    --------
+    >>> quantity_from_text("0.7 keV")
+    Quantity(value=700.0, unit='eV')
+    """
+    match = _NUMBER_AND_UNIT.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        msg = f'{name}={text!r} is no number with a unit, such as "520 eV"'
+        raise UnitError(msg)
+    unit, factor = house_unit(match["unit"] or "")
+    return Quantity(float(match["number"]) * factor, unit)
+
+
 def length_from_setting(
     setting: Length,
     /,

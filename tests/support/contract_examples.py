@@ -87,6 +87,18 @@ def _heights() -> xr.DataArray:
     return _features()[:, :1]
 
 
+def _spectral_map() -> xr.DataArray:
+    energy = np.arange(10.0, 26.0, 2.0)
+    place = {name: (name, np.arange(9.0), {"units": "nm"}) for name in ("y", "x")}
+    rng = np.random.default_rng(6)
+    return xr.DataArray(
+        rng.poisson(1e4 * energy**-1.5 * np.ones((9, 9, 1))).astype(float),
+        dims=("y", "x", "energy"),
+        coords={**place, "energy": ("energy", energy, {"units": "eV"})},
+        attrs={"units": "1"},
+    )
+
+
 @cache
 def _pca() -> decomposition.PCAModel:
     return decomposition.fit_pca(_features(), n_components=2)
@@ -154,6 +166,14 @@ EXAMPLES: Mapping[str, Callable[[], Example]] = {
         (_sites(), None, _regions()), {"n_neighbors": 4}
     ),
     "descriptors.features_from_sites": lambda: Example((_neighbors(),)),
+    "correction.correct_spikes": lambda: Example((_features(),)),
+    "correction.correct_intensity": lambda: Example((_features(),)),
+    "correction.correct_power_law": lambda: Example(
+        (_spectral_map(),), {"fit_range": ("10 eV", "18 eV")}
+    ),
+    "correction.image_from_window": lambda: Example(
+        (_spectral_map(),), {"window": ("20 eV", "24 eV")}
+    ),
     "decomposition.fit_pca": lambda: Example((_features(),)),
     "decomposition.apply_pca": lambda: Example((_features(), _pca())),
     "decomposition.decompose_pca": lambda: Example((_features(),), {"n_components": 2}),

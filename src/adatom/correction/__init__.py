@@ -1,8 +1,12 @@
-"""Pictures as recorded -> pictures to analyse.
+"""Pictures and spectra as recorded -> ready to analyse.
 
 ==========================  =================================================
 ``choose_frames``           leave out the frames of a movie that cannot be used
 ``correct_lines``           level the lines and the tilt of a scan
+``correct_spikes``          replace channels struck by cosmic rays
+``correct_power_law``       take off the background below an edge of EELS
+``correct_intensity``       bring all spectra to one intensity
+``image_from_window``       the map of an element, a band or a mass
 ``FrameChoice``             what ``choose_frames`` gives
 ==========================  =================================================
 """
@@ -14,16 +18,32 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.correction.background import correct_power_law
     from adatom.correction.frames import FrameChoice, choose_frames
+    from adatom.correction.intensity import correct_intensity
     from adatom.correction.lines import correct_lines
+    from adatom.correction.spikes import correct_spikes
+    from adatom.correction.windows import image_from_window
 
-__all__ = ["FrameChoice", "choose_frames", "correct_lines"]
+__all__ = [
+    "FrameChoice",
+    "choose_frames",
+    "correct_intensity",
+    "correct_lines",
+    "correct_power_law",
+    "correct_spikes",
+    "image_from_window",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "FrameChoice": "frames",
         "choose_frames": "frames",
+        "correct_intensity": "intensity",
         "correct_lines": "lines",
+        "correct_power_law": "background",
+        "correct_spikes": "spikes",
+        "image_from_window": "windows",
     },
 )

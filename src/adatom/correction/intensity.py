@@ -1,0 +1,62 @@
+"""Rows of features brought to one intensity."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adatom.numerics.channels import by_rows
+from adatom.schema import FEATURES, Features, add_note
+
+Measure = Literal["norm", "sum", "max"]
+
+_WORDS: Final = {"norm": "Euclidean length", "sum": "sum", "max": "maximum"}
+
+
+def correct_intensity(features: Features, /, *, to: Measure = "norm") -> Features:
+    """Bring all rows to one intensity, so that only their shape is left.
+
+    Thickness, illumination and topography scale a whole spectrum; without
+    this step classes are classes of brightness.
+
+    Parameters
+    ----------
+    features : Features
+        Numpy gives numpy; dask gives dask.
+    to : {"norm", "sum", "max"}
+        What becomes one: the Euclidean length, after which distances between
+        rows are those of the spectral angle; the sum, after which counts are
+        shares; or the maximum.
+
+    Returns
+    -------
+    Features
+        Without unit. Rows that are zero throughout become NaN, since they
+        have no shape.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> rows = xr.DataArray([[3.0, 4.0], [0.3, 0.4]], dims=("site", "feature"))
+    >>> correct_intensity(rows).values
+    array([[0.6, 0.8],
+           [0.6, 0.8]])
+    """
+    FEATURES.check(features)
+
+    def work(rows: NDArray[Any]) -> NDArray[Any]:
+        wide = rows.astype(np.float64)
+        size = {
+            "norm": lambda: np.sqrt(np.einsum("ij,ij->i", wide, wide)),
+            "sum": lambda: wide.sum(axis=1),
+            "max": lambda: wide.max(axis=1),
+        }[to]()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(size > 0, 1 / size, np.nan)[:, None] * wide
+
+    result = by_rows(features, work)
+    result.attrs["units"] = "1"
+    add_note(result, f"Every row was divided by its {_WORDS[to]}.")
+    return result
