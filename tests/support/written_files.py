@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from written_common import COMMON
 from written_curves import CURVES
 from written_rosetta import ROSETTA_WRITERS
 from written_spectra import SPECTRA
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
+    **COMMON,
     **CURVES,
     **SPECTRA,
     **ROSETTA_WRITERS,
