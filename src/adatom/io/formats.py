@@ -23,6 +23,7 @@ from adatom.io.claims import (
     igor_wave,
     member,
     never,
+    picture_folder,
     r_data,
     says,
     starts_with,
