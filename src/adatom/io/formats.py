@@ -354,6 +354,14 @@ FORMATS: Final[dict[str, Format]] = {
         "Picture", ".png .jpg", "image", "Pillow", "pictures",
         starts_with(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"), proof="real files",
     ),
+    # Fluorescence lifetimes.
+    "ptu": Format(
+        "PicoQuant PTU", ".ptu", "spectral map", "ptufile", "flim", starts_with(b"PQTTTR"),
+    ),
+    "sdt": Format(
+        "Becker & Hickl SDT", ".sdt", "spectral map, spectra", "sdtfile", "flim",
+        both(holds_at(32, b"UU"), says("*IDENTIFICATION")),
+    ),
     # Masses.
     "imzml": Format(
         "imzML", ".imzML .ibd", "spectral map, peak lists", "adatom", "imzml",

@@ -47,7 +47,7 @@ class Bins:
         multiples = self.first + np.arange(self.count)
         if self.relative:
             return np.asarray(np.exp(multiples * np.log1p(self.width)), float)
-        return multiples * self.width
+        return np.asarray(multiples * self.width, float)
 
 
 def _multiples(masses: NDArray[Any], width: float, relative: bool) -> NDArray[np.int64]:
@@ -204,10 +204,9 @@ def table_from_peaks(raw: RawFile, part: RawPeaks, /) -> Table:
         reason = f"it holds {total} peaks"
         raise read_error(raw.path, reason, 'Read it as a map: mass_tolerance="0.1 Da"')
     masses, intensities = np.empty(total), np.empty(total)
-    start, length = 0, 0
-    for number, length in enumerate(part.lengths.tolist()):
-        masses[start : start + length], intensities[start : start + length] = part.read(number)
-        start += length
+    ends = np.cumsum(part.lengths).tolist()
+    for number, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        masses[start:end], intensities[start:end] = part.read(number)
     columns: dict[str, Any]
     if part.grid is not None and part.index is not None:
         rows, pixels = np.divmod(np.repeat(part.index, part.lengths), part.grid[1])
