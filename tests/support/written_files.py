@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from written_common import COMMON
 from written_curves import CURVES
+from written_probes import PROBES
 from written_rosetta import ROSETTA_WRITERS
 from written_spectra import SPECTRA
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
+    **COMMON,
     **CURVES,
+    **PROBES,
     **SPECTRA,
     **ROSETTA_WRITERS,
 }

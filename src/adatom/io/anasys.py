@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAX_TEXT: Final = 2**28
+_MAX_GAPS: Final = 10
 _SPACE: Final = "{www.anasysinstruments.com}"
 _PREFIXES: Final = {"n", "u", "µ", "m", "p", ""}
 
@@ -43,6 +44,14 @@ class _Spectrum(NamedTuple):
     x: float
     values: NDArray[np.float32]
     date: str
+
+
+class _Grid(NamedTuple):
+    """Wavenumbers in equal steps."""
+
+    start: float
+    step: float
+    n_points: int
 
 
 def read_parts(path: Path, key: str, /) -> RawFile:
@@ -173,42 +182,66 @@ def _spectrum(path: Path, element: Element) -> list[_Spectrum]:
 
 
 def _sets_of_spectra(spectra: Sequence[_Spectrum]) -> list[RawSignal]:
-    """Put spectra together that have channel and axis in common."""
-    groups: dict[tuple[Any, ...], list[_Spectrum]] = {}
-    for one in spectra:
-        groups.setdefault((one.channel, one.start, one.stop, one.values.size), []).append(one)
-    axes = {key[1:] for key in groups}
-    sets = [_set_of_spectra(group, alone=len(axes) == 1) for group in groups.values()]
+    """Put the spectra of each channel together: on one axis where they share its grid."""
+    sets = []
+    for channel in dict.fromkeys(one.channel for one in spectra):
+        group = [one for one in spectra if one.channel == channel]
+        grid = _common_grid(group)
+        if grid is not None:
+            sets.append(_set_of_spectra(channel, group, grid))
+            continue
+        sets += [_set_of_spectra(f"{channel}, {one.label}", [one], _own_grid(one)) for one in group]
     if len(sets) > 1:
-        sizes = [len(group) for group in groups.values()]
-        chosen = sizes.index(max(sizes))
-        total = sum(one.channel == spectra[0].channel for one in spectra)
-        why = f"{sets[chosen].name} was read, {sizes[chosen]} of {total} spectra on one axis"
-        sets[chosen] = replace(sets[chosen], preferred=why)
+        sets[0] = replace(sets[0], preferred=f"{sets[0].name} was read, as the first channel")
     return sets
 
 
-def _set_of_spectra(group: Sequence[_Spectrum], *, alone: bool) -> RawSignal:
-    first = group[0]
-    count = first.values.size
-    step = (first.stop - first.start) / max(count - 1, 1)
-    span = f"{first.start:g} to {first.stop:g} 1/cm"
+def _own_grid(one: _Spectrum) -> _Grid:
+    count = one.values.size
+    return _Grid(one.start, (one.stop - one.start) / max(count - 1, 1), count)
+
+
+def _common_grid(group: Sequence[_Spectrum]) -> _Grid | None:
+    """Find the grid on which all spectra lie, if their points fall together."""
+    grids = [_own_grid(one) for one in group]
+    step = grids[0].step
+    start = min(grid.start for grid in grids)
+    stop = max(one.stop for one in group)
+    if not (step > 0 and all(abs(grid.step - step) <= 1e-6 * step for grid in grids)):
+        return None
+    shifts = [(grid.start - start) / step for grid in grids]
+    if any(abs(shift - round(shift)) > 1e-3 for shift in shifts):
+        return None
+    count = round((stop - start) / step) + 1
+    # Ranges far apart are sets of their own rather than mostly gaps.
+    return (
+        _Grid(start, step, count) if count <= _MAX_GAPS * max(g.n_points for g in grids) else None
+    )
+
+
+def _set_of_spectra(name: str, group: Sequence[_Spectrum], grid: _Grid) -> RawSignal:
+    values = np.full((len(group), grid.n_points), np.nan, np.float32)
+    for row, one in zip(values, group, strict=True):
+        first = round((one.start - grid.start) / grid.step) if grid.step else 0
+        row[first : first + one.values.size] = one.values
     places = np.array([(one.y, one.x) for one in group])
-    missing = sum(int(np.isnan(one.values).sum()) for one in group)
     notes = ["y points down: it is the negative of the instrument's Y"]
+    if any(one.values.size < grid.n_points for one in group):
+        notes.append("spectra do not all range over the whole axis: NaN where one was not measured")
+    missing = sum(int(np.isnan(one.values).sum()) for one in group)
     if missing:
         notes.append(f"{missing} values of these spectra are NaN in the file")
     return RawSignal(
-        np.stack([one.values for one in group]),
+        values,
         (
             RawAxis("point", stored="stack"),
-            RawAxis("wavenumber", "1/cm", step, first.start, stored="signal"),
+            RawAxis("wavenumber", "1/cm", grid.step, grid.start, stored="signal"),
         ),
-        name=first.channel if alone else f"{first.channel}, {span}",
+        name=name,
         metadata={
-            "channel": first.channel,
+            "channel": group[0].channel,
             "title": ", ".join(one.label for one in group)[:300],
-            "date": first.date,
+            "date": group[0].date,
         },
         notes=tuple(notes),
         places=Places(places[:, 0], places[:, 1], "um"),

@@ -9,10 +9,12 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
 
 HEAD_BYTES: Final = 2048
+PICTURES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 _MAX_MEMBERS: Final = 200_000
 # What marks a file stands near its beginning.
 _MAX_OBJECTS: Final = 2000
@@ -282,3 +284,12 @@ def written_zarr(beginning: Beginning) -> bool:
     # Keys of JSON are quoted, whatever the order of the attributes.
     with place.open("rb") as file:
         return b'"adatom":' in file.read(2**22)
+
+
+def picture_folder(beginning: Beginning) -> bool:
+    """Claim folders in which pictures lie."""
+    path = beginning.path
+    return path.is_dir() and any(
+        file.suffix.lower() in PICTURES and not file.name.startswith(".")
+        for file in islice(path.iterdir(), _MAX_MEMBERS)
+    )

@@ -74,7 +74,10 @@ def _of_one_stem(place: Path) -> list[Path]:
     if ending == ".tvips":
         return sorted(place.parent.glob(f"{place.stem[:-3]}[0-9][0-9][0-9]{place.suffix}"))
     if place.name.lower().endswith("_master.h5"):
-        return sorted(place.parent.glob(f"{place.name[:-9]}*.h5"))
+        stem = place.name[: -len("_master.h5")]
+        beside = place.with_name(f"{stem}.h5")
+        frames = sorted(place.parent.glob(f"{stem}_*.h5"))
+        return [beside, *frames] if beside.is_file() else frames
     if ending == ".xml":
         # EMPAD names its file of numbers in the header, always a .raw.
         return sorted(place.parent.glob("*.raw"))

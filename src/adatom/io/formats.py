@@ -23,6 +23,7 @@ from adatom.io.claims import (
     igor_wave,
     member,
     never,
+    picture_folder,
     r_data,
     says,
     starts_with,
@@ -269,6 +270,15 @@ FORMATS: Final[dict[str, Format]] = {
         "NanoScope force curve", ".001 .spm", "force curves", "adatom", "nanoscope_force",
         starts_with(b"\\*Force file list"), proof="real files",
     ),
+    # Of pycroscopy, whose groups have names that movies of JPK have too.
+    "nsid": Format(
+        "NSID of sidpy", ".h5 .hdf5", f"{_ALL}, spectra", "adatom, h5py", "nsid",
+        hdf5_holding("main_data_name", "data_type"), proof="real files",
+    ),
+    "usid": Format(
+        "USID of pycroscopy", ".h5 .hdf5", f"{_ALL}, spectra", "adatom, h5py", "nsid",
+        hdf5_holding("Position_Indices", "Spectroscopic_Indices"),
+    ),
     # Scanning probes.
     "asd": Format(
         "HS-AFM", ".asd", "movie", "adatom", "asd", high_speed_afm, proof="real files",
@@ -318,15 +328,6 @@ FORMATS: Final[dict[str, Format]] = {
         "WITec table of spectra", ".txt", "spectral map, spectra", "adatom", "witec",
         lambda file: file.text.startswith("X-Axis\t"), proof="real files",
     ),
-    # Of pycroscopy.
-    "nsid": Format(
-        "NSID of sidpy", ".h5 .hdf5", f"{_ALL}, spectra", "adatom, h5py", "nsid",
-        hdf5_holding("main_data_name", "data_type"), proof="real files",
-    ),
-    "usid": Format(
-        "USID of pycroscopy", ".h5 .hdf5", f"{_ALL}, spectra", "adatom, h5py", "nsid",
-        hdf5_holding("Position_Indices", "Spectroscopic_Indices"),
-    ),
     # Of everyone.
     "npy": Format(
         "NumPy array", ".npy", f"{_ALL}, spectra", "adatom", "numpy_files",
@@ -352,6 +353,14 @@ FORMATS: Final[dict[str, Format]] = {
     "picture": Format(
         "Picture", ".png .jpg", "image", "Pillow", "pictures",
         starts_with(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"), proof="real files",
+    ),
+    # Fluorescence lifetimes.
+    "ptu": Format(
+        "PicoQuant PTU", ".ptu", "spectral map", "ptufile", "flim", starts_with(b"PQTTTR"),
+    ),
+    "sdt": Format(
+        "Becker & Hickl SDT", ".sdt", "spectral map, spectra", "sdtfile", "flim",
+        both(holds_at(32, b"UU"), says("*IDENTIFICATION")),
     ),
     # Masses.
     "imzml": Format(
@@ -388,6 +397,22 @@ FORMATS: Final[dict[str, Format]] = {
     "csv": Format(
         "Table of text", ".csv .tsv .tab .txt .dat", "sites, table", "adatom, pandas",
         "csv_tables", by_ending=True, proof="real files",
+    ),
+    "mp4": Format(
+        "MP4 and QuickTime video", ".mp4 .mov .m4v", "movie", "PyAV", "videos",
+        holds_at(4, b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"), proof="real files",
+    ),
+    "avi": Format(
+        "AVI video", ".avi", "movie", "PyAV", "videos",
+        both(starts_with(b"RIFF"), holds_at(8, b"AVI ")),
+    ),
+    "mkv": Format(
+        "Matroska and WebM video", ".mkv .webm", "movie", "PyAV", "videos",
+        starts_with(b"\x1aE\xdf\xa3"),
+    ),
+    "sequence": Format(
+        "Folder of pictures", "", "movie", "adatom", "sequences", picture_folder,
+        proof="real files", general=True,
     ),
     "tif": Format(
         "TIFF", ".tif .tiff", "image, movie", "RosettaSciIO, tifffile", "tif",

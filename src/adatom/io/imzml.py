@@ -228,7 +228,7 @@ def _add_array(path: Path, header: _Header, params: Mapping[str, Mapping[str, st
     dtype = next((_TYPES[one] for one in params if one in _TYPES), "")
     packings = {one for one in params if "compression" in params[one].get("name", "")}
     if not dtype or packings - _PACKINGS:
-        found = "of an unknown type" if not dtype else f"packed as {sorted(packings)[0]}"
+        found = "of an unknown type" if not dtype else f"packed as {min(packings)}"
         raise read_error(path, f"its arrays are {found}", "Export it without compression")
     numbers = [_number(params, one) for one in (_OFFSET, _LENGTH, _ENCODED)]
     offset, length, encoded = (-1 if one is None else int(one) for one in numbers)
@@ -307,7 +307,7 @@ def _space(header: _Header) -> tuple[tuple[RawAxis, RawAxis], list[str]]:
         name: header.settings.get(accession, {}).get("unitName", "")
         for name, accession in _PIXEL.items()
     }
-    notes = []
+    notes: list[str] = []
     if sizes["x"] is None:
         return (RawAxis("y", stored="stack"), RawAxis("x", stored="stack")), notes
     if sizes["y"] is None:

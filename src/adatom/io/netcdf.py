@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ from adatom.io.metadata import raw_metadata
 from adatom.io.signals import RawAxis, RawFile, RawSignal, axis_from_values
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -27,7 +29,7 @@ def read_parts(path: Path, key: str, /) -> RawFile:
 
     RosettaSciIO reads cubes of EELSLab too, but runs text of the file as code.
     """
-    with collected_chatter(), _opened(path) as file:
+    with _opened(path) as file:
         header = raw_metadata({name: _plain(value) for name, value in file._attributes.items()})
         names = [name for name in file.variables if name not in file.dimensions]
         signals = [_signal(path, file, name, header) for name in names]
@@ -36,10 +38,13 @@ def read_parts(path: Path, key: str, /) -> RawFile:
     return RawFile(path, key, signals)
 
 
-def _opened(path: Path) -> Any:  # noqa: ANN401 -- scipy has no types
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a file that scipy would leave open if it is damaged."""
     from scipy.io import netcdf_file
 
-    return netcdf_file(path, "r", mmap=True)
+    with collected_chatter(), path.open("rb") as stream:
+        yield netcdf_file(stream, "r", mmap=True)
 
 
 def _signal(path: Path, file: Any, name: str, header: dict[str, str]) -> RawSignal:  # noqa: ANN401
@@ -61,7 +66,7 @@ def _signal(path: Path, file: Any, name: str, header: dict[str, str]) -> RawSign
 
 
 def _read_variable(path: Path, name: str, turned: bool, index: Any) -> NDArray[Any]:  # noqa: ANN401
-    with collected_chatter(), _opened(path) as file:
+    with _opened(path) as file:
         values = file.variables[name].data
         return np.array((values.T if turned else values)[index])
 

@@ -45,7 +45,9 @@ class Bins:
     def centers(self) -> NDArray[np.float64]:
         """Give the mass in the middle of every bin."""
         multiples = self.first + np.arange(self.count)
-        return np.exp(multiples * np.log1p(self.width)) if self.relative else multiples * self.width
+        if self.relative:
+            return np.asarray(np.exp(multiples * np.log1p(self.width)), float)
+        return np.asarray(multiples * self.width, float)
 
 
 def _multiples(masses: NDArray[Any], width: float, relative: bool) -> NDArray[np.int64]:
@@ -107,7 +109,7 @@ def map_from_peaks(
 
 def _tolerance(text: str) -> tuple[float, bool]:
     """Give the width of bins, and whether it is relative to the mass."""
-    match = _TOLERANCE.fullmatch(text) if isinstance(text, str) else None
+    match = _TOLERANCE.fullmatch(str(text))
     number, unit = (float(match["number"]), match["unit"]) if match else (0.0, "")
     if number > 0 and unit == "ppm":
         return number * 1e-6, True
@@ -149,7 +151,7 @@ def _binned(
 
 def _binned_spectra(
     read: Callable[[int], tuple[NDArray[Any], NDArray[Any]]], bins: Bins, wanted: NDArray[np.int64]
-) -> Iterator[NDArray[np.float64]]:
+) -> Iterator[NDArray[Any]]:
     for number in wanted.tolist():
         masses, intensities = read(number)
         yield np.bincount(bins.numbers(masses), intensities.astype(float), minlength=bins.count)
@@ -202,11 +204,10 @@ def table_from_peaks(raw: RawFile, part: RawPeaks, /) -> Table:
         reason = f"it holds {total} peaks"
         raise read_error(raw.path, reason, 'Read it as a map: mass_tolerance="0.1 Da"')
     masses, intensities = np.empty(total), np.empty(total)
-    start = 0
-    for number, length in enumerate(part.lengths.tolist()):
-        masses[start : start + length], intensities[start : start + length] = part.read(number)
-        start += length
-    columns: dict[str, Any] = {}
+    ends = np.cumsum(part.lengths).tolist()
+    for number, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        masses[start:end], intensities[start:end] = part.read(number)
+    columns: dict[str, Any]
     if part.grid is not None and part.index is not None:
         rows, pixels = np.divmod(np.repeat(part.index, part.lengths), part.grid[1])
         columns = {"row": rows, "column": pixels}

@@ -51,8 +51,7 @@ def read_dictionaries(
 ) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     """Read the dictionaries of RosettaSciIO, and what it had to tell."""
     plugin = PLUGINS[key]
-    if plugin.check is not None:
-        plugin.check(path)
+    found = plugin.check(path) if plugin.check is not None else None
     # On its first import RosettaSciIO sets up its logger, which is diverted only after that.
     with collected_chatter():
         module = import_module(f"rsciio.{plugin.module}")
@@ -60,7 +59,7 @@ def read_dictionaries(
     entries, lines = _entries(read, path, lazy=lazy and plugin.lazy)
     if not entries:
         raise read_error(path, "it holds no dataset", "Check that the measurement was saved")
-    told = (" ".join(line.split()) for line in lines)
+    told = (" ".join(line.split()) for line in ([found, *lines] if found else lines))
     return entries, tuple(line for line in told if not line.startswith(_CHATTER))
 
 

@@ -17,6 +17,7 @@ from adatom.io.guard import check_size, read_error
 _DAMAGED: Final = "The file is cut off or damaged: copy it again"
 _MAX_TEXT: Final = 2**16
 _MRC_BYTES: Final = {0: 1, 1: 2, 2: 4, 3: 4, 4: 8, 6: 2, 12: 2}
+_MERLIN_BYTES: Final = {"U08": 1, "U16": 2, "U32": 4}
 # A frame of EMPAD: 128 rows of 128 numbers, and two rows of its own.
 _EMPAD_FRAME: Final = 130 * 128 * 4
 
@@ -42,6 +43,16 @@ def check_mrc(path: Path, /) -> None:
     compressed, mode = divmod(mode, 1000)
     stored = path.stat().st_size - 1024 - extended
     check_size(path, shape, _MRC_BYTES.get(mode, 1), stored=stored, packed=bool(compressed))
+
+
+def check_merlin(path: Path, /) -> str:
+    """Tell of a last frame of Merlin that was not written to its end."""
+    with path.open("rb") as file:
+        fields = file.read(384).decode("ascii", "replace").split(",")
+    head, columns, rows = (int(fields[i]) for i in (2, 4, 5))
+    frame = head + rows * columns * _MERLIN_BYTES.get(fields[6], 1)
+    left = path.stat().st_size % frame
+    return f"{left} bytes at the end are no whole frame and were not read" if left else ""
 
 
 def check_spectra_of_edax(path: Path, /) -> None:

@@ -12,6 +12,7 @@ from adatom.io.rosetta_checks import (
     check_hdf5,
     check_markup,
     check_members,
+    check_merlin,
     check_mrc,
     check_ripple,
     check_spectra_of_edax,
@@ -35,7 +36,7 @@ class Plugin:
         Of its ``file_reader``: everything in the file, nothing converted.
     check : callable, optional
         Compares what a header promises with the size of the file, before the
-        plugin takes memory for it.
+        plugin takes memory for it; gives what is to be told.
     plain : bool
         Whether numbers lie in the file as they are, so that no array can be
         larger than it.
@@ -48,7 +49,7 @@ class Plugin:
     module: str
     lazy: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
-    check: Callable[[Path], None] | None = None
+    check: Callable[[Path], str | None] | None = None
     plain: bool = False
     table: bool = False
     turned: bool = False
@@ -82,10 +83,10 @@ PLUGINS: Final[Mapping[str, Plugin]] = {
     "phenom": Plugin("phenom", lazy=False),
     "protochips": Plugin("protochips", lazy=False, table=True),
     "quadstar": Plugin("quadstar", lazy=False),
-    "mib": Plugin("quantumdetector", plain=True),
+    "mib": Plugin("quantumdetector", check=check_merlin, plain=True),
     "wdf": Plugin("renishaw", lazy=False),
     "ripple": Plugin("ripple", check=check_ripple),
-    "semper": Plugin("semper", plain=True, turned=True),
+    "semper": Plugin("semper", lazy=False, turned=True),
     "topspin": Plugin("topspin", lazy=False, settings={"show_progressbar": False},
                       check=check_hdf5),
     "trivista": Plugin("trivista", lazy=False, check=check_markup),

@@ -76,7 +76,7 @@ def _csv_columns(path: Path, described: Mapping[str, Any]) -> dict[str, NDArray[
 
 def _typed(texts: NDArray[np.str_], dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind == "b":
-        return texts == "True"
+        return np.asarray(texts == "True")
     typed: NDArray[Any] = texts.astype(dtype)
     return typed
 

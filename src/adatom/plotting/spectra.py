@@ -75,15 +75,25 @@ def plot_spectra(spectra: Spectra, /) -> Figure:
         if total > 1:
             _legend(axes)
     else:
-        low, high = np.nanpercentile(values, (5, 95), axis=0)
+        low, mean, high = _mean_and_band(values)
         axes.fill_between(along, low, high, color="#9db7cf", alpha=0.6, linewidth=0)
-        axes.plot(along, np.nanmean(values, axis=0), color=INK, linewidth=1.1)
+        axes.plot(along, mean, color=INK, linewidth=1.1)
         which = (
             f"{total} spectra" if total == len(numbers) else f"{len(numbers)} of {total} spectra"
         )
         title = f"mean of {which}; nine in ten lie in the shaded band"
     _finish(axes, _axis_label(spectra, 1), value_label(spectra), title)
     return figure
+
+
+def _mean_and_band(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Give the 5th percentile, the mean and the 95th; NaN in channels without a number."""
+    found = np.full((3, values.shape[1]), np.nan)
+    measured = np.isfinite(values).any(axis=0)
+    if measured.any():
+        found[::2, measured] = np.nanpercentile(values[:, measured], (5, 95), axis=0)
+        found[1, measured] = np.nanmean(values[:, measured], axis=0)
+    return found
 
 
 def plot_force_curves(curves: ForceCurves, /) -> Figure:
@@ -152,12 +162,13 @@ def plot_diffraction_map(patterns: DiffractionMap, /) -> Figure:
     for number in numbers:
         pattern = patterns[int(number) // n_x, int(number) % n_x].values.astype(float)
         mean += pattern / len(numbers)
-        scan[number] = np.nanmean(pattern)
+        scan[number] = pattern.mean()
     figure = new_figure(7.6 if whole else 4.1, 3.6)
     left = place_axes(figure, 0.65, 0.55, 2.75, 2.75)
-    spread = max(float(np.nanstd(mean)) / 10, 1e-12)
-    low, high = float(np.nanmin(mean)), float(np.nanmax(mean))
-    norm = AsinhNorm(spread, low, high if high > low else low + 1)
+    low, high = contrast_limits(mean, (0, 100))
+    measured = mean[np.isfinite(mean)]
+    spread = max(float(measured.std()) / 10 if measured.size else 1.0, 1e-12)
+    norm = AsinhNorm(spread, low, high)
     _draw_picture(left, mean, patterns, ("k_y", "k_x"), norm, "gray")
     which = f"{total} patterns" if whole else f"{len(numbers)} of {total} patterns"
     left.set_title(f"mean of {which}", loc="left", pad=4, **text_style(size=8))
