@@ -8,6 +8,7 @@
 ``correct_intensity``       bring all spectra to one intensity
 ``image_from_window``       the map of an element, a band or a mass
 ``FrameChoice``             what ``choose_frames`` gives
+``SpikeCorrection``         what ``correct_spikes`` gives
 ==========================  =================================================
 """
 
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from adatom.correction.frames import FrameChoice, choose_frames
     from adatom.correction.intensity import correct_intensity
     from adatom.correction.lines import correct_lines
-    from adatom.correction.spikes import correct_spikes
+    from adatom.correction.spikes import SpikeCorrection, correct_spikes
     from adatom.correction.windows import image_from_window
 
 __all__ = [
     "FrameChoice",
+    "SpikeCorrection",
     "choose_frames",
     "correct_intensity",
     "correct_lines",
@@ -39,6 +41,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "FrameChoice": "frames",
+        "SpikeCorrection": "spikes",
         "choose_frames": "frames",
         "correct_intensity": "intensity",
         "correct_lines": "lines",

@@ -94,15 +94,16 @@ def _power_laws(
     from the power: so one parameter is left.
     """
     total = counts.sum(axis=1)
-    first = counts @ logs
+    # Sums along rows, not products of matrices, whose last bits depend on the number of rows.
+    first = (counts * logs).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         wanted = first / total
         power = np.full(len(counts), 2.0)
         for _ in range(_MOST_STEPS):
             weights = np.exp(-power[:, None] * logs)
             norm = weights.sum(axis=1)
-            mean = (weights @ logs) / norm
-            spread = (weights @ logs**2) / norm - mean**2
+            mean = (weights * logs).sum(axis=1) / norm
+            spread = (weights * logs**2).sum(axis=1) / norm - mean**2
             # Bounded, since a row of few counts may have its best power at infinity.
             power = np.clip(power + (mean - wanted) / spread, -20.0, 20.0)
         height = total / np.exp(-power[:, None] * logs).sum(axis=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import scipy.ndimage
@@ -25,7 +25,15 @@ _SAMPLE_ROWS: Final = 2048
 _MANY_ROWS, _SOME_ROWS = 200, 10
 
 
-def correct_spikes(spectra: Features, /, *, threshold: float = 8.0) -> Features:
+class SpikeCorrection(NamedTuple):
+    """Spectra without spikes, and how many each of them had."""
+
+    spectra: Features
+    n_spikes: Features
+    """(..., measure): channels that were replaced."""
+
+
+def correct_spikes(spectra: Features, /, *, threshold: float = 8.0) -> SpikeCorrection:
     """Replace channels that stand out of their neighbors as no line can.
 
     A spike is higher than the median of its seven neighbors by `threshold`
@@ -45,8 +53,8 @@ def correct_spikes(spectra: Features, /, *, threshold: float = 8.0) -> Features:
 
     Returns
     -------
-    Features
-        With a note that counts spikes, of features in memory.
+    SpikeCorrection
+        The spectra, and the number of channels replaced in each.
 
     Raises
     ------
@@ -57,7 +65,7 @@ def correct_spikes(spectra: Features, /, *, threshold: float = 8.0) -> Features:
     --------
     >>> import xarray as xr
     >>> row = np.array([[5.0, 6, 5, 4, 5, 900, 5, 6, 4, 5, 6, 5]])
-    >>> correct_spikes(xr.DataArray(row, dims=("site", "feature"))).values[0, 5]
+    >>> correct_spikes(xr.DataArray(row, dims=("site", "feature"))).spectra.values[0, 5]
     np.float64(5.0)
     """
     FEATURES.check(spectra)
@@ -67,20 +75,23 @@ def correct_spikes(spectra: Features, /, *, threshold: float = 8.0) -> Features:
 
     usual = _usual_excess(spectra)
 
-    def work(rows: NDArray[Any]) -> NDArray[Any]:
+    def mended(rows: NDArray[Any]) -> NDArray[Any]:
         wide = rows.astype(np.float64)
         around, is_spike = _spikes(wide, threshold, usual)
         return np.where(is_spike, around, wide)
 
-    result = by_rows(spectra, work)
-    if not hasattr(spectra.data, "dask"):
-        rows = np.asarray(spectra.values, np.float64).reshape(-1, spectra.shape[-1])
-        found = _spikes(rows, threshold, usual)[1]
-        where = f"{int(found.sum())} channels of {int(found.any(axis=1).sum())} spectra"
-        add_note(result, f"{where} were spikes and took the median of their neighbors.")
-    else:
-        add_note(result, "Channels that are spikes took the median of their neighbors.")
-    return result
+    def counted(rows: NDArray[Any]) -> NDArray[Any]:
+        return _spikes(rows.astype(np.float64), threshold, usual)[1].sum(axis=1, keepdims=True)
+
+    result = by_rows(spectra, mended)
+    add_note(result, f"Spikes above {threshold:g} times the noise took the median around them.")
+    return SpikeCorrection(result, _as_measure(by_rows(spectra, counted, n_columns=1)))
+
+
+def _as_measure(counts: xr.DataArray) -> xr.DataArray:
+    counts.name = "n_spikes"
+    counts.attrs = {"units": "1"}
+    return counts
 
 
 def _usual_excess(spectra: xr.DataArray) -> NDArray[np.float64]:
@@ -96,7 +107,7 @@ def _usual_excess(spectra: xr.DataArray) -> NDArray[np.float64]:
 
 
 def _medians_around(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(scipy.ndimage.median_filter(rows, size=(1, _WINDOW), mode="nearest"))
+    return np.asarray(scipy.ndimage.median_filter(rows, size=(1, _WINDOW), mode="mirror"))
 
 
 def _spikes(
@@ -107,8 +118,8 @@ def _spikes(
     steps = np.abs(np.diff(rows, axis=1))
     noise = _NORMAL * np.nanmedian(steps, axis=1, keepdims=True) / np.sqrt(2)
     counts = np.sqrt(np.maximum(around, 0)) if _are_counts(rows) else 0.0
-    span = scipy.ndimage.maximum_filter(around, (1, _WINDOW), mode="nearest")
-    span -= scipy.ndimage.minimum_filter(around, (1, _WINDOW), mode="nearest")
+    span = scipy.ndimage.maximum_filter(around, (1, _WINDOW), mode="mirror")
+    span -= scipy.ndimage.minimum_filter(around, (1, _WINDOW), mode="mirror")
     scale = np.maximum(np.maximum(noise, counts), 1e-12 * np.nanmax(np.abs(rows), initial=1e-300))
     with np.errstate(invalid="ignore"):
         return around, rows - around > threshold * scale + span + _USUAL * usual

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 
 from adatom.errors import KindError, SettingError, UnitError
 from adatom.units import quantity_from_text
 
 if TYPE_CHECKING:
-    import xarray as xr
     from numpy.typing import NDArray
 
 
@@ -68,25 +68,49 @@ def by_rows(
     work: Callable[[NDArray[Any]], NDArray[Any]],
     /,
     *,
-    dtype: np.dtype[Any] | None = None,
+    n_columns: int | None = None,
 ) -> xr.DataArray:
-    """Apply a function of rows (row, channel) that gives rows of the same length.
+    """Apply a function of rows (row, channel) that works on each row by itself.
 
-    Numpy gives numpy; dask gives dask, computed chunk by chunk with whole rows.
+    Numpy gives numpy; dask gives dask, computed chunk by chunk with whole
+    rows. float32 stays float32; integers become float32 or float64 as they
+    need.
+
+    Parameters
+    ----------
+    features : Features
+        What is worked on.
+    work : callable
+        Gives as many rows, and as many columns unless told otherwise. Its
+        result for a row must not depend on the rows beside it.
+    n_columns : int, optional
+        Columns that it gives instead, along a dim "measure".
     """
-    made = np.dtype(dtype or np.result_type(features.dtype, np.float32))
+    dtype = np.result_type(features.dtype, np.float32)
     values: Any = features.data
     if hasattr(values, "dask"):
         whole = values.rechunk({values.ndim - 1: -1})
-        return features.copy(data=whole.map_blocks(_rows, work, made, dtype=made))
-    return features.copy(data=_rows(np.asarray(values), work, made))
+        last = whole.chunks[-1] if n_columns is None else (n_columns,)
+        chunks = (*whole.chunks[:-1], last)
+        made = whole.map_blocks(_rows, work, dtype, n_columns, dtype=dtype, chunks=chunks)
+    else:
+        made = _rows(np.asarray(values), work, dtype, n_columns)
+    if n_columns is None:
+        return features.copy(data=made)
+    dim = features.dims[-1]
+    kept = {name: coord for name, coord in features.coords.items() if dim not in coord.dims}
+    return xr.DataArray(made, dims=(*features.dims[:-1], "measure"), coords=kept)
 
 
 def _rows(
-    block: NDArray[Any], work: Callable[[NDArray[Any]], NDArray[Any]], dtype: np.dtype[Any]
+    block: NDArray[Any],
+    work: Callable[[NDArray[Any]], NDArray[Any]],
+    dtype: np.dtype[Any],
+    n_columns: int | None,
 ) -> NDArray[Any]:
+    shape = (*block.shape[:-1], block.shape[-1] if n_columns is None else n_columns)
     # Empty blocks are given by dask to learn the type.
     if block.size == 0:
-        return np.empty(block.shape, dtype)
-    rows = block.reshape(-1, block.shape[-1])
-    return np.asarray(work(rows), dtype).reshape(block.shape)
+        return np.empty(shape, dtype)
+    rows = np.ascontiguousarray(block.reshape(-1, block.shape[-1]))
+    return np.asarray(work(rows), dtype).reshape(shape)
