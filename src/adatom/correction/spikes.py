@@ -81,7 +81,8 @@ def correct_spikes(spectra: Features, /, *, threshold: float = 8.0) -> SpikeCorr
         return np.where(is_spike, around, wide)
 
     def counted(rows: NDArray[Any]) -> NDArray[Any]:
-        return _spikes(rows.astype(np.float64), threshold, usual)[1].sum(axis=1, keepdims=True)
+        _, is_spike = _spikes(rows.astype(np.float64), threshold, usual)
+        return np.asarray(is_spike.sum(axis=1, keepdims=True))
 
     result = by_rows(spectra, mended)
     add_note(result, f"Spikes above {threshold:g} times the noise took the median around them.")

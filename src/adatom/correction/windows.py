@@ -41,7 +41,7 @@ def image_from_window(spectra: SpectralMap, /, *, window: tuple[str, str]) -> Im
     inside = channels_in(spectra, window, name="window")
     axis, unit = channel_axis_of(spectra)
     dtype = None if spectra.dtype.kind == "f" else "float64"
-    image = spectra[..., inside].sum(dim, skipna=False, dtype=dtype, keep_attrs=True)
+    image = spectra[..., inside].sum(str(dim), skipna=False, dtype=dtype, keep_attrs=True)
     ends = f"{axis[inside].min():.6g} to {axis[inside].max():.6g} {unit}"
     add_note(image, f"The sum of {int(inside.sum())} channels from {ends}.")
     IMAGE.check(image)
