@@ -351,8 +351,9 @@ FORMATS: Final[dict[str, Format]] = {
         both(lambda file: file.is_hdf5, starts_with(b"MATLAB 7.3")),
     ),
     "picture": Format(
-        "Picture", ".png .jpg", "image", "Pillow", "pictures",
-        starts_with(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"), proof="real files",
+        "Picture", ".png .jpg .bmp .gif", "image", "Pillow", "pictures",
+        starts_with(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF8"),
+        proof="real files",
     ),
     # Fluorescence lifetimes.
     "ptu": Format(

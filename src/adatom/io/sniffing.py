@@ -20,8 +20,6 @@ _FOREIGN: Final = (
     (b"\x1f\x8b", "gzip-compressed", "Unpack it first"),
     (b"\x80\x04\x95", "a Python pickle, which can run any code", "Save arrays with numpy.save"),
     (b"\x80\x05\x95", "a Python pickle, which can run any code", "Save arrays with numpy.save"),
-    (b"BM", "a bmp picture", "Save it as png or tif"),
-    (b"GIF8", "a gif picture", "Save it as png or tif"),
 )
 
 FORMATS_HINT: Final = (
