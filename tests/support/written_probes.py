@@ -208,7 +208,7 @@ def write_ibw(
 ) -> Path:
     """Write a wave of version 5: x runs fastest, then y from below, then layers."""
     count = unlabelled or len(layers)
-    stored = np.stack([PICTURE[::-1] + 1000 * k for k in range(count)]).astype(f"{order}f4")
+    stored = np.stack([PICTURE[::-1] + 1000 * k for k in range(max(count, 1))]).astype(f"{order}f4")
     labels = b"".join(name.encode().ljust(32, b"\0") for name in ("", *layers)) if layers else b""
     shape = (4, 3, count) if count else (4, 3, 0)
     text = note.encode("latin-1")
