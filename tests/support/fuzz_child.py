@@ -166,7 +166,7 @@ def _read_all(path: Path) -> None:
     import dask
 
     from adatom.errors import ReadError
-    from adatom.io import read_contents, read_data
+    from adatom.io import read_contents, read_data, read_image
 
     names = [str(name) for name in read_contents(path)["name"].values[:_MAX_DATASETS]]
     refusals = []
@@ -175,16 +175,21 @@ def _read_all(path: Path) -> None:
             try:
                 _touch(read_data(path, dataset=name))
             except ReadError as refusal:
-                refusals.append(refusal)
+                if "it is a color picture" in str(refusal):
+                    _touch(read_image(path, dataset=name, channel="luminance"))
+                else:
+                    refusals.append(refusal)
     # Shortage of memory must not hide behind a dataset that was read.
-    for refusal in sorted(refusals, key=lambda one: not isinstance(one.__cause__, MemoryError)):
-        raise refusal
+    refusals.sort(key=lambda one: not isinstance(one.__cause__, MemoryError))
+    if refusals:
+        raise refusals[0]
 
 
 def _touch(data: Any) -> None:
     from adatom.schema import STRUCTURE, kind_of_data
 
     kind = kind_of_data(data)
+    assert kind is not None
     kind.check(data)
     if kind is STRUCTURE:
         data.get_positions()
