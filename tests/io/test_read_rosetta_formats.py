@@ -70,6 +70,8 @@ WRITTEN = [
           "k_x": (-1.28, 1.26, "1/nm")}, {"date": "2019-06-07T08:09:10"}),
     Holds("arina", PATTERNS.reshape(6, 4, 4)[:4].reshape(2, 2, 4, 4),
           {"y": (0, 0.5, "nm"), "x": (0, 0.5, "nm"), **_PATTERN}),
+    Holds("topspin", PATTERNS, {"y": (0, 3, "nm"), "x": (0, 6, "nm")},
+          {"sample": "gold", "date": "2020-02-03T10:11:12"}),
     Holds("edax", MAP, {**_SPACE, "energy": (1, 5, "1")}),
     Holds("ripple", MAP, {**_SPACE, "energy": (0, 40, "eV")}),
     Holds("delmic", MAP, {"y": (0, 300, "nm"), "x": (0, 400, "nm"),
