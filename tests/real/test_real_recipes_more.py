@@ -6,6 +6,7 @@ import os
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,11 +47,9 @@ def _bronze() -> Run:
 
 def _columns_by_cif() -> NDArray[np.float64]:
     """Project the heavy columns along [110]: fractions along c and along a / sqrt(2)."""
-    from ase import Atoms
     from ase.io import read
 
-    structure = read(BRONZE / "BSSN5137.cif", format="cif")
-    assert isinstance(structure, Atoms)
+    structure: Any = read(BRONZE / "BSSN5137.cif", format="cif")
     heavy = np.array(structure.get_chemical_symbols()) != "O"
     x, y, z = structure.get_scaled_positions()[heavy].T
     columns = np.unique(np.round(np.stack([z % 1, (x - y) % 1], axis=1), 2) % 1, axis=0)
