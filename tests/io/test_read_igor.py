@@ -32,12 +32,15 @@ def test_layers_of_asylum_are_images_with_their_lowest_line_at_the_bottom(
 
 def test_a_matrix_of_others_keeps_its_first_line_on_top(tmp_path: Path) -> None:
     found = read_image(write_ibw(tmp_path, layers=(), note=""))
-    np.testing.assert_array_equal(found.values, PICTURE[::-1])
+    # The unit of the wave, m, counts.
+    np.testing.assert_allclose(found.values, PICTURE[::-1] * 1e9)
 
 
 def test_layers_without_names_are_a_movie(tmp_path: Path) -> None:
     found = read_movie(write_ibw(tmp_path, layers=(), note="", unlabelled=2))
-    np.testing.assert_array_equal(found.values, np.stack([PICTURE[::-1], PICTURE[::-1] + 1000]))
+    np.testing.assert_allclose(
+        found.values, np.stack([PICTURE[::-1], PICTURE[::-1] + 1000]) * 1e9, rtol=1e-6
+    )
 
 
 def test_a_wave_is_known_by_the_sum_of_its_header(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from written_probes import PICTURE, point_text, write_3ds, write_dat, write_sxm, write_zip_of_dat
 
 from adatom.errors import ReadError
@@ -17,8 +18,8 @@ FLAT = np.zeros((3, 4))
 CHANNELS = (("Z", "m"), ("LI_X", "V"), ("Current", "A"), ("Frequency_Shift", "Hz"))
 
 
-def _told(text: str, found: object) -> bool:
-    return any(text in note for note in notes(found))  # type: ignore[arg-type]
+def _told(text: str, found: xr.DataArray) -> bool:
+    return any(text in note for note in notes(found))
 
 
 def test_a_scan_downwards_is_stored_as_on_the_screen(tmp_path: Path) -> None:
