@@ -294,6 +294,8 @@ def _distinct(names: Sequence[str]) -> list[str]:
 def _values(path: Path, column: pd.Series[Any]) -> NDArray[Any]:
     if column.dtype.kind in "biuf":
         return column.to_numpy()
+    if not len(column):
+        return np.empty(0)
     cells = ["" if cell != cell else str(cell) for cell in column.tolist()]
     # Text of numpy takes the room of its longest entry in every row.
     needed = 4 * len(cells) * max(map(len, cells), default=0)
