@@ -83,5 +83,6 @@ def test_a_movie_of_jpk_has_its_lowest_line_at_the_bottom(tmp_path: Path) -> Non
     np.testing.assert_allclose(found[1].values, (PICTURE + 100) * 2 + 1)
     assert found.time.values.tolist() == [0, 0.5]
     assert found.y.values.tolist() == [0, 2, 4]
+    np.testing.assert_allclose(found[::-1].values, found.values[::-1])
     back = read_movie(path, dataset="height retrace")
     np.testing.assert_allclose(back[0].values, (PICTURE + 1000) * 2 + 1)
