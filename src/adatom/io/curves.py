@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Curves are short: one block of several costs little and keeps graphs of large maps small.
 _BLOCK_BYTES: Final = 4 * 2**20
-_LARGEST_CURVE: Final = 2**30
+_LARGEST_CURVE: Final = 2**28
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from adatom.io.guard import check_size, read_error
+from adatom.io.guard import read_error
 from adatom.io.jpk_scaling import Channel, Properties, channel_of_segment, parse_properties
 from adatom.io.metadata import iso_date, raw_metadata
 from adatom.io.signals import Places, RawCurves, RawFile
@@ -28,6 +28,8 @@ _STYLES: Final = {"extend": "approach", "retract": "retract", "pause": "pause"}
 _SENSORS: Final = ("measuredHeight", "capacitiveSensorHeight", "strainGaugeHeight")
 _NAMES: Final = {"height": "height_piezo", "hDeflection": "lateral_deflection"}
 _LARGEST_HEADER: Final = 4 * 2**20
+# Deflate packs no more than 1032 bytes into one.
+_PACKING: Final = 1032
 # The settings stand under the name of the kind of measurement.
 _KINDS: Final = (
     "force-scan-map", "force-scan-series", "quantitative-imaging-map",
@@ -95,7 +97,9 @@ def _listed_curves(
         found = _SEGMENT.fullmatch(info.filename)
         if found is None or info.is_dir():
             continue
-        check_size(path, (info.file_size,), 1, stored=info.compress_size)
+        if info.file_size > _PACKING * info.compress_size + 64:
+            reason = f"{info.filename} cannot be {info.file_size} bytes long"
+            raise read_error(path, reason, "The file is damaged: copy it again")
         sizes[info.filename] = info.file_size
         curve = members.setdefault(int(found[2] or 0), {})
         curve.setdefault(int(found[3]), []).append(info.filename)
