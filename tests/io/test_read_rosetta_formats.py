@@ -105,7 +105,7 @@ def test_a_file_gives_its_numbers_on_its_axes_with_its_facts(tmp_path: Path, hol
     json.dumps(found.attrs)
 
 
-LAZY = ("hspy", "emd", "mrc", "nexus", "tvips", "blo", "mib", "empad", "edax", "ripple")
+LAZY = ("hspy", "emd", "mrc", "nexus", "blo", "mib", "empad", "edax", "ripple")
 
 
 @pytest.mark.parametrize("key", LAZY)
@@ -265,6 +265,20 @@ def test_arina_never_follows_a_link_to_another_folder(tmp_path: Path) -> None:
         file["entry/data/data_000003"] = h5py.ExternalLink("/etc/secret.h5", "/data")
     with pytest.raises(ReadError, match=r"it points to '/etc/secret\.h5'"):
         read_contents(path)
+
+
+def test_a_stream_of_tvips_goes_on_in_its_other_parts(tmp_path: Path) -> None:
+    path = ROSETTA_WRITERS["tvips"](tmp_path)
+    content = path.read_bytes()
+    record = 60 + STACK[0].size * 2
+    (tmp_path / "small_001.tvips").write_bytes(content[256:] + content[-record:])
+    movie = read_movie(path)
+    assert isinstance(movie.data, dask.array.Array)
+    np.testing.assert_array_equal(movie.values, STACK[[0, 1, 0, 1, 1]])
+    assert movie.attrs["date"] == "2020-09-13T12:26:40"
+    assert companion_files(path)[1].name == "small_001.tvips"
+    with pytest.raises(ReadError, match=r"Give the first part, small_000\.tvips"):
+        read_movie(tmp_path / "small_001.tvips")
 
 
 def test_a_last_frame_that_is_no_whole_one_is_told(tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ FORMATS: Final[dict[str, Format]] = {
         both(lambda file: file.is_hdf5, ending(".app5")),
     ),
     "tvips": Format(
-        "TVIPS", ".tvips", "movie", _RSCIIO, "rosetta", by_ending=True,
+        "TVIPS stream", ".tvips", "movie", "adatom", "tvips", by_ending=True,
     ),
     # Spectra, light and X-rays.
     "hamamatsu": Format(

@@ -90,6 +90,5 @@ PLUGINS: Final[Mapping[str, Plugin]] = {
     "topspin": Plugin("topspin", lazy=False, settings={"show_progressbar": False},
                       check=check_hdf5),
     "trivista": Plugin("trivista", lazy=False, check=check_markup),
-    "tvips": Plugin("tvips"),
 }  # fmt: skip
 """Plugins by the key of their format."""
