@@ -138,6 +138,7 @@ EXAMPLES: Mapping[str, Callable[[], Example]] = {
     "localization.estimate_motif": lambda: Example(
         (_image(), localization.find_motifs(_image(), _cell()), _cell())
     ),
+    "localization.compare_scale": lambda: Example((_image(),), {"lattice": "square 0.24 nm"}),
     "localization.compare_sites": lambda: Example((_sites(), _sites())),
     "descriptors.site_patches": lambda: Example((_image(), _sites()), {"size": "1 d"}),
     "descriptors.window_spectra": lambda: Example((_image(),), {"size": "20 px", "step": "9 px"}),

@@ -26,7 +26,6 @@ class Draft:
     signal: RawSignal
     layout: Layout
     notes: list[str] = field(default_factory=list)
-    affine: tuple[float, float, float, float] | None = None
 
     @property
     def path(self) -> Path:
