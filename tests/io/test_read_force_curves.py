@@ -121,7 +121,7 @@ def test_an_archive_that_unpacks_to_far_more_is_refused(tmp_path: Path) -> None:
     # The declared size of the first member of samples, in the table of contents.
     at = stored.rindex(b"index/0/segments/0/channels/vDeflection.dat") - 46 + 24
     path.write_bytes(stored[:at] + (2**31).to_bytes(4, "little") + stored[at + 4 :])
-    with pytest.raises(ReadError, match=r"vDeflection\.dat cannot be 2147483648 bytes long"):
+    with pytest.raises(ReadError, match=r"vDeflection\.dat' cannot be 2147483648 bytes long"):
         read_force_curves(path)
 
 

@@ -14,6 +14,7 @@ from adatom.io.guard import read_error
 from adatom.io.jpk_scaling import Channel, Properties, channel_of_segment, parse_properties
 from adatom.io.metadata import iso_date, raw_metadata
 from adatom.io.signals import Places, RawCurves, RawFile
+from adatom.io.zip_members import check_member
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,8 +29,6 @@ _STYLES: Final = {"extend": "approach", "retract": "retract", "pause": "pause"}
 _SENSORS: Final = ("measuredHeight", "capacitiveSensorHeight", "strainGaugeHeight")
 _NAMES: Final = {"height": "height_piezo", "hDeflection": "lateral_deflection"}
 _LARGEST_HEADER: Final = 4 * 2**20
-# Deflate packs no more than 1032 bytes into one.
-_PACKING: Final = 1032
 # The settings stand under the name of the kind of measurement.
 _KINDS: Final = (
     "force-scan-map", "force-scan-series", "quantitative-imaging-map",
@@ -97,9 +96,7 @@ def _listed_curves(
         found = _SEGMENT.fullmatch(info.filename)
         if found is None or info.is_dir():
             continue
-        if info.file_size > _PACKING * info.compress_size + 64:
-            reason = f"{info.filename} cannot be {info.file_size} bytes long"
-            raise read_error(path, reason, "The file is damaged: copy it again")
+        check_member(path, info)
         sizes[info.filename] = info.file_size
         curve = members.setdefault(int(found[2] or 0), {})
         curve.setdefault(int(found[3]), []).append(info.filename)
@@ -130,6 +127,7 @@ def _properties(path: Path, file: zipfile.ZipFile, member: str) -> Properties:
     if info.file_size > _LARGEST_HEADER:
         reason = f"its header {member} has {info.file_size} bytes"
         raise read_error(path, reason, "The file may be damaged: copy it again")
+    check_member(path, info)
     return parse_properties(file.read(info))
 
 

@@ -12,9 +12,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from adatom.io.guard import check_size, read_error
+from adatom.io.guard import read_error
 from adatom.io.metadata import iso_date, raw_metadata
 from adatom.io.signals import Places, RawCurves, RawFile
+from adatom.io.zip_members import check_member
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,7 +81,7 @@ def _members(path: Path) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         infos = [info for info in archive.infolist() if info.filename.lower().endswith(".csv")]
     for info in infos:
-        check_size(path, (info.file_size,), 1, stored=info.compress_size)
+        check_member(path, info)
     # Numbers of curves may have any number of digits.
     return sorted((info.filename for info in infos), key=lambda name: (len(name), name))
 
