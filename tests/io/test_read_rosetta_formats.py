@@ -296,6 +296,8 @@ def test_the_scan_of_merlin_is_in_the_text_beside_it(tmp_path: Path) -> None:
     found = read_diffraction_map(path)
     np.testing.assert_array_equal(found.values, PATTERNS)
     assert path.with_suffix(".hdr") in companion_files(path)
+    with pytest.raises(ReadError, match=r"Give the \.mib file beside it"):
+        read_contents(path.with_suffix(".hdr"))
 
 
 def test_an_archive_is_read_as_the_files_in_it(tmp_path: Path) -> None:

@@ -122,9 +122,9 @@ FORMATS: Final[dict[str, Format]] = {
         by_ending=True, proof="real files",
     ),
     "emd": Format(
-        "Velox, NCEM and Prismatic EMD", ".emd", f"{_ALL}, spectra", _RSCIIO, "rosetta",
+        "Velox, NCEM and Prismatic EMD, DE5", ".emd .de5", f"{_ALL}, spectra", _RSCIIO, "rosetta",
         either(
-            both(lambda file: file.is_hdf5, ending(".emd")),
+            both(lambda file: file.is_hdf5, ending(".emd .de5")),
             hdf5_with("@version_major"),
             hdf5_with("Version", "Data"),
         ),

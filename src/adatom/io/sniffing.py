@@ -17,6 +17,7 @@ _FOREIGN: Final = (
     (b"<!DOCTYPE html", "a web page", "The download gave a page, not the file: download it again"),
     (b"<html", "a web page", "The download gave a page, not the file: download it again"),
     (b"{", "JSON text", "Give the array file; a calibration beside an array is found by itself"),
+    (b"HDR,", "the header of a Merlin measurement", "Give the .mib file beside it"),
     (b"\x1f\x8b", "gzip-compressed", "Unpack it first"),
     (b"\x80\x04\x95", "a Python pickle, which can run any code", "Save arrays with numpy.save"),
     (b"\x80\x05\x95", "a Python pickle, which can run any code", "Save arrays with numpy.save"),
