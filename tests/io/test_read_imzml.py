@@ -66,7 +66,7 @@ def test_any_block_of_a_lazy_map_is_that_of_the_whole(tmp_path: Path) -> None:
 
 def test_lists_of_peaks_need_a_tolerance(tmp_path: Path) -> None:
     path = write_imzml(tmp_path)
-    with pytest.raises(ReadError, match='mass_tolerance="0.1 Da"'):
+    with pytest.raises(ReadError, match=r'mass_tolerance="0\.1 Da"'):
         read_spectral_map(path)
     assert read_contents(path)["shape"].item() == "2 x 1 x 2 to 3 peaks"
 
@@ -94,7 +94,7 @@ def test_bins_may_be_relative_to_the_mass(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["0.1", "0 Da", "5 nm", "-1 ppm", "ten ppm"])
 def test_a_tolerance_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(UnitError, match='write "0.1 Da" or "10 ppm"'):
+    with pytest.raises(UnitError, match=r'write "0\.1 Da" or "10 ppm"'):
         read_spectral_map(write_imzml(tmp_path), mass_tolerance=text)
 
 

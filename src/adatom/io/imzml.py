@@ -162,7 +162,9 @@ def _header(path: Path) -> _Header:
         elif tag == "referenceableParamGroupRef" and opens:
             target = _target(header, group, open_array, spectrum, context)
             if target is not None:
-                target.update(header.groups.get(attributes.get("ref", ""), {}))
+                for name, one in header.groups.get(attributes.get("ref", ""), {}).items():
+                    # What an element says itself counts more than what a group says.
+                    target.setdefault(name, one)
         elif tag == "referenceableParamGroup":
             group = attributes.get("id", "") if opens else ""
             header.groups.setdefault(group, {})
@@ -177,7 +179,7 @@ def _header(path: Path) -> _Header:
         elif tag == "spectrum" and spectrum is not None:
             _add_place(path, header, spectrum)
             spectrum = None
-        elif tag == "binaryDataArray" and opens:
+        elif tag == "binaryDataArray" and opens and spectrum is not None:
             open_array = {}
         elif tag == "binaryDataArray" and open_array is not None:
             _add_array(path, header, open_array)
