@@ -202,7 +202,7 @@ def test_boxes_are_the_same_in_all_forms_of_the_annotator(tmp_path: Path) -> Non
     rows = [
         (image["filename"], json.dumps(region["shape_attributes"]), '{"kind": "x"}')
         for image in BOXES.values()
-        for region in image["regions"]  # type: ignore[attr-defined]
+        for region in image["regions"]
     ]
     quoted = [",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows]
     header = "filename,region_shape_attributes,region_attributes"

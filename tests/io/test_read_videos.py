@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def test_colored_frames_ask_for_a_channel(tmp_path: Path) -> None:
 
     path = tmp_path / "color.mp4"
     with av.open(str(path), "w") as video:
-        stream = video.add_stream("mpeg4", rate=10)
+        stream: Any = video.add_stream("mpeg4", rate=10)
         stream.height, stream.width, stream.pix_fmt = 32, 48, "yuv420p"
         frame = np.zeros((32, 48, 3), np.uint8)
         frame[..., 0] = 200

@@ -31,7 +31,7 @@ TRACKS = """<?xml version="1.0" encoding="UTF-8"?>
 <detection t="1" x="1.5" y="2.5" z="0.0" /></particle>
 <particle nSpots="1"><detection t="1" x="9.0" y="8.0" z="0.0" /></particle></Tracks>
 """
-BOXES = {
+BOXES: dict[str, Any] = {
     "a.png123": {
         "filename": "a.png",
         "size": 123,
@@ -116,7 +116,7 @@ def write_video(folder: Path, name: str = "video.mp4", codec: str = "mpeg4") -> 
 
     path = folder / name
     with av.open(str(path), "w") as video:
-        stream = video.add_stream(codec, rate=5)
+        stream: Any = video.add_stream(codec, rate=5)
         stream.height, stream.width, stream.pix_fmt = 32, 48, "yuv420p"
         stream.codec_context.gop_size = 3
         stream.bit_rate = 2_000_000

@@ -193,8 +193,8 @@ def block_of_index(
     measured = flat >= 0
     if not measured.all():
         block[~measured] = np.nan
-    for place, spectrum in zip(np.flatnonzero(measured), read(flat[measured]), strict=True):
-        block[place] = spectrum[entries[2]]
+    for row, spectrum in zip(np.flatnonzero(measured), read(flat[measured]), strict=True):
+        block[row] = spectrum[entries[2]]
     return block.reshape(np.shape(numbers) + np.shape(channels))
 
 
