@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from adatom.io.companions import companion_files
 from adatom.io.guard import check_size, read_error
+from adatom.io.lazy import LazyArray
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from adatom.io.layout import Layout
     from adatom.io.signals import RawAxis, RawFile, RawSignal
@@ -65,8 +69,15 @@ def lazy(values: Any, outer: tuple[int, ...]) -> Any:  # noqa: ANN401 -- dask
 
     if isinstance(values, da.Array):
         return values
+    if isinstance(values, np.ndarray):
+        # Dask would copy the whole array, and so load all of a mapped file.
+        values = LazyArray(values.shape, values.dtype, partial(_copied, values))
     chunks = {i: ("auto" if i in outer else -1) for i in range(values.ndim)}
     return da.from_array(values, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
+
+
+def _copied(values: NDArray[Any], index: Any) -> NDArray[Any]:  # noqa: ANN401 -- any index of numpy
+    return np.array(values[index])
 
 
 def ordered(draft: Draft, values: Any) -> Any:  # noqa: ANN401 -- numpy or dask
