@@ -292,8 +292,8 @@ def _described(
         sites[name] = ("site", relative, number)
     deviation = _deviation(place, sites["relative_intensity"].values, sublattice)
     sites["sublattice_deviation"] = ("site", deviation, number)
-    sites.attrs["cell_vectors"] = (vectors * step).tolist()
-    _tell(sites, whole, clean, walk, step, unit)
+    sites.attrs["cell_vectors"] = (_mean_vectors(walk) * step).tolist()
+    _tell(sites, whole, clean, unit)
     return sites
 
 
@@ -370,18 +370,16 @@ def _deviation(
     return deviation
 
 
-def _tell(
-    sites: Sites,
-    whole: NDArray[np.bool_],
-    clean: NDArray[np.bool_],
-    walk: Walk,
-    step: NDArray[np.float64],
-    unit: str,
-) -> None:
-    first, second = (np.diff(walk.place * step, axis=axis).reshape(-1, 2) for axis in (0, 1))
-    lengths = [float(np.nanmedian(np.linalg.norm(one, axis=1))) for one in (first, second)]
-    mean = [np.nanmean(one, axis=0) for one in (first, second)]
-    cosine = float(mean[0] @ mean[1] / (np.linalg.norm(mean[0]) * np.linalg.norm(mean[1])))
+def _mean_vectors(walk: Walk) -> NDArray[np.float64]:
+    """Average the steps between neighboring corners where atoms were found."""
+    place = np.where(walk.measured[..., None], walk.place, np.nan)
+    return np.stack([np.nanmean(np.diff(place, axis=k).reshape(-1, 2), axis=0) for k in (0, 1)])
+
+
+def _tell(sites: Sites, whole: NDArray[np.bool_], clean: NDArray[np.bool_], unit: str) -> None:
+    first, second = np.array(sites.attrs["cell_vectors"])
+    lengths = np.linalg.norm([first, second], axis=1)
+    cosine = float(first @ second / lengths.prod())
     add_note(
         sites,
         f"The lattice repeats itself after {lengths[0]:.4g} and {lengths[1]:.4g} {unit}, "
@@ -389,11 +387,11 @@ def _tell(
     )
     counts = np.bincount(sites["sublattice"].values)
     listed = ", ".join(f"{count} of sublattice {k}" for k, count in enumerate(counts))
-    n_filled = int((~walk.measured & np.isfinite(walk.place[..., 0])).sum())
+    n_inferred = int((~sites["measured"].values).sum())
     add_note(
         sites,
-        f"Sites: {listed}. At {n_filled} corners of cells no atom was found; where these are "
-        "follows from their neighbors.",
+        f"Sites: {listed}. The places of {n_inferred} follow from cells around them, as an atom "
+        "at a corner of their own cell was not found.",
     )
     if not clean.all():
         add_note(
