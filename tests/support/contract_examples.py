@@ -145,6 +145,7 @@ EXAMPLES: Mapping[str, Callable[[], Example]] = {
     "descriptors.neighbor_vectors": lambda: Example(
         (_sites(), None, _regions()), {"n_neighbors": 4}
     ),
+    "descriptors.estimate_bond_order": lambda: Example((_sites(),), {"n_fold": 4}),
     "descriptors.features_from_sites": lambda: Example((_neighbors(),)),
     "clustering.fit_kmeans": lambda: Example((_features(),), {"n_classes": 2}),
     "clustering.fit_gaussian_mixture": lambda: Example((_features(),), {"n_classes": 2}),
