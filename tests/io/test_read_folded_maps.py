@@ -33,5 +33,5 @@ def test_a_grid_that_does_not_fit_says_what_would(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match='such as "95 x 80 column-major"'):
         read_spectral_map(tmp_path / "a.npy", grid="4 x 5")
     np.save(tmp_path / "b.npy", np.zeros((20, 20)))
-    with pytest.raises(ReadError, match="both axes .* have 20 entries: which counts the pixels"):
+    with pytest.raises(ReadError, match=r"both axes .* have 20 entries: which counts the pixels"):
         read_spectral_map(tmp_path / "b.npy", grid="4 x 5 row-major")
