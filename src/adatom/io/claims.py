@@ -169,6 +169,24 @@ def igor_force_curve(beginning: Beginning) -> bool:
         return b"Defl\0" in file.read()
 
 
+def tif_with_tag(code: int) -> Claim:
+    """Claim TIFF files whose first page has a tag."""
+
+    def claim(beginning: Beginning) -> bool:
+        head = beginning.head
+        if not head.startswith((b"II*\x00", b"MM\x00*")):
+            return False
+        order: Literal["little", "big"] = "little" if head[:1] == b"I" else "big"
+        with beginning.path.open("rb") as file:
+            file.seek(int.from_bytes(head[4:8], order))
+            entries = file.read(12 * int.from_bytes(file.read(2), order))
+        return any(
+            int.from_bytes(entries[at : at + 2], order) == code for at in range(0, len(entries), 12)
+        )
+
+    return claim
+
+
 def r_data(beginning: Beginning) -> bool:
     """Claim what R saves, whichever way it is packed."""
     head = beginning.head

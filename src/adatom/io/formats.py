@@ -26,6 +26,7 @@ from adatom.io.claims import (
     r_data,
     says,
     starts_with,
+    tif_with_tag,
     vasp_positions,
     written_zarr,
     xyz_atoms,
@@ -256,6 +257,10 @@ FORMATS: Final[dict[str, Format]] = {
         "JPK force curves, maps and QI", ".jpk-force .jpk-force-map .jpk-qi-data .jpk-qi-series",
         "force curves", "adatom", "jpk", member("segment-header.properties"),
         proof="real files",
+    ),
+    "jpk-image": Format(
+        "JPK image", ".jpk .jpk-qi-image .force", "image", "adatom, tifffile", "jpk_image",
+        tif_with_tag(0x8046), proof="real files",
     ),
     "workshop": Format(
         "AFMWorkshop force curves", ".zip .csv", "force curves", "adatom", "workshop",
