@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import numpy as np
 import pytest
-from written_sites import PEAKS, imzml_spectrum, imzml_text, write_imzml
+from written_sites import MASSES, PEAKS, write_continuous, write_imzml
 
 from adatom.errors import ReadError, SettingError, UnitError
 from adatom.io import read_contents, read_spectral_map, read_table
 from adatom.io.companions import companion_files
 from adatom.schema import notes
 
-MASSES = np.array([100.0, 150.0, 200.0])
-PIXEL = (
-    '<cvParam accession="IMS:1000042" name="max count of pixels x" value="3"/>'
-    '<cvParam accession="IMS:1000046" name="pixel size x" value="20" unitName="micrometer"/>'
-    '<cvParam accession="IMS:1000047" name="pixel size y" value="30" unitName="micrometer"/>'
-)
-
-
-def _continuous(folder: Path) -> Path:
-    """Write four of six pixels, column by column, all on one axis."""
-    identity = uuid.UUID(int=5)
-    numbers = bytearray(identity.bytes) + MASSES.astype("<f8").tobytes()
-    spectra = []
-    for number, place in enumerate([(1, 1), (2, 1), (1, 3), (2, 3)]):
-        spectra.append(imzml_spectrum(number, place, 3, 16, len(numbers)))
-        numbers += (np.array([1, 2, 3], "<f4") + 10 * number).tobytes()
-    (folder / "map.ibd").write_bytes(numbers)
-    text = imzml_text(spectra, mode="continuous", identity=identity.hex, pixel=PIXEL)
-    (folder / "map.imzML").write_text(text)
-    return folder / "map.imzML"
-
 
 def test_spectra_on_one_axis_are_a_map_as_it_is(tmp_path: Path) -> None:
-    found = read_spectral_map(_continuous(tmp_path))
+    found = read_spectral_map(write_continuous(tmp_path))
     assert found.dims == ("y", "x", "mass_to_charge")
     assert found.sizes == {"y": 2, "x": 3, "mass_to_charge": 3}
     assert found.mass_to_charge.values.tolist() == MASSES.tolist()
@@ -51,7 +29,7 @@ def test_spectra_on_one_axis_are_a_map_as_it_is(tmp_path: Path) -> None:
 
 
 def test_any_block_of_a_lazy_map_is_that_of_the_whole(tmp_path: Path) -> None:
-    found = read_spectral_map(_continuous(tmp_path))
+    found = read_spectral_map(write_continuous(tmp_path))
     assert found.chunks is not None
     whole = found.values
     for index in (
@@ -100,7 +78,7 @@ def test_a_tolerance_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
 
 def test_a_tolerance_is_refused_where_it_has_no_meaning(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="one axis for all"):
-        read_spectral_map(_continuous(tmp_path), mass_tolerance="0.1 Da")
+        read_spectral_map(write_continuous(tmp_path), mass_tolerance="0.1 Da")
 
 
 def test_every_peak_is_a_row_of_the_table(tmp_path: Path) -> None:
@@ -112,7 +90,7 @@ def test_every_peak_is_a_row_of_the_table(tmp_path: Path) -> None:
 
 
 def test_either_file_of_the_pair_opens_both(tmp_path: Path) -> None:
-    path = _continuous(tmp_path)
+    path = write_continuous(tmp_path)
     one, other = read_spectral_map(path), read_spectral_map(path.with_suffix(".ibd"))
     assert np.array_equal(one.values, other.values, equal_nan=True)
     pair = [path.with_suffix(".ibd"), path]
@@ -120,14 +98,14 @@ def test_either_file_of_the_pair_opens_both(tmp_path: Path) -> None:
 
 
 def test_a_missing_half_is_named(tmp_path: Path) -> None:
-    path = _continuous(tmp_path)
+    path = write_continuous(tmp_path)
     path.with_suffix(".ibd").unlink()
     with pytest.raises(ReadError, match=r"the \.ibd file that belongs to it is not beside it"):
         read_spectral_map(path)
 
 
 def test_numbers_of_another_measurement_are_refused(tmp_path: Path) -> None:
-    path = _continuous(tmp_path)
+    path = write_continuous(tmp_path)
     numbers = path.with_suffix(".ibd")
     numbers.write_bytes(b"\1" * 16 + numbers.read_bytes()[16:])
     with pytest.raises(ReadError, match="of another measurement"):
@@ -135,7 +113,7 @@ def test_numbers_of_another_measurement_are_refused(tmp_path: Path) -> None:
 
 
 def test_arrays_beyond_the_end_are_refused_before_memory_is_taken(tmp_path: Path) -> None:
-    path = _continuous(tmp_path)
+    path = write_continuous(tmp_path)
     numbers = path.with_suffix(".ibd")
     numbers.write_bytes(numbers.read_bytes()[:-4])
     with pytest.raises(ReadError, match="beyond the"):

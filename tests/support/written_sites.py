@@ -100,6 +100,13 @@ DECAYS: np.ndarray[Any, np.dtype[np.uint16]] = (
 PEAKS = (([100.0, 200.02], [1.0, 2.0]), ([100.01, 300.0, 300.04], [3.0, 4.0, 5.0]))
 """m/z and intensities of two pixels, (y=1, x=1) and (y=2, x=1)."""
 
+MASSES = np.array([100.0, 150.0, 200.0])
+PIXEL = (
+    '<cvParam accession="IMS:1000042" name="max count of pixels x" value="3"/>'
+    '<cvParam accession="IMS:1000046" name="pixel size x" value="20" unitName="micrometer"/>'
+    '<cvParam accession="IMS:1000047" name="pixel size y" value="30" unitName="micrometer"/>'
+)
+
 
 def _text(name: str, text: str) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
@@ -205,6 +212,20 @@ def write_imzml(folder: Path, places: Sequence[tuple[int, int]] = ((1, 1), (2, 1
     return path
 
 
+def write_continuous(folder: Path) -> Path:
+    """Write four of six pixels, column by column, all on one axis."""
+    identity = uuid.UUID(int=5)
+    numbers = bytearray(identity.bytes) + MASSES.astype("<f8").tobytes()
+    spectra = []
+    for number, place in enumerate([(1, 1), (2, 1), (1, 3), (2, 3)]):
+        spectra.append(imzml_spectrum(number, place, 3, 16, len(numbers)))
+        numbers += (np.array([1, 2, 3], "<f4") + 10 * number).tobytes()
+    (folder / "map.ibd").write_bytes(numbers)
+    text = imzml_text(spectra, mode="continuous", identity=identity.hex, pixel=PIXEL)
+    (folder / "map.imzML").write_text(text)
+    return folder / "map.imzML"
+
+
 def write_ptu(folder: Path) -> Path:
     """Write photons sorted by pixels, 0.2 ns a bin, pixels of 0.5 micrometer."""
     import ptufile
@@ -280,7 +301,7 @@ SITES: dict[str, Callable[[Path], Path]] = {
     "avi": lambda folder: write_video(folder, "video.avi"),
     "mkv": lambda folder: write_video(folder, "video.mkv"),
     "sequence": write_sequence,
-    "imzml": write_imzml,
+    "imzml": write_continuous,
     "ptu": write_ptu,
     "sdt": write_sdt,
 }
