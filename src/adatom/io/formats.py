@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Literal
 
+from adatom.io.archives import holds_measurements
 from adatom.io.claims import (
     Beginning,
     Claim,
@@ -33,7 +34,6 @@ from adatom.io.claims import (
     zipped_nanonis,
     zipped_text,
 )
-from adatom.io.zip_files import holds_measurements
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -434,7 +434,7 @@ FORMATS: Final[dict[str, Format]] = {
         lambda file: file.is_hdf5, proof="real files", general=True,
     ),
     "zip": Format(
-        "Zip archive of measurements", ".zip", "as its files", "adatom", "zip_files",
+        "Zip archive of measurements", ".zip", "as its files", "adatom", "archives",
         holds_measurements, proof="real files", last=True,
     ),
 }  # fmt: skip
