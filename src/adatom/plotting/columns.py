@@ -67,8 +67,9 @@ def plot_cell_columns(table: Table, /) -> Figure:
     axes.set_ylim(high[0], low[0])
     hide_axes(axes, frame=True)
     axes.plot(corners[:, 1], corners[:, 0], color=FAINT, linewidth=0.9)
-    for letter, vector in zip("ab", vectors, strict=True):
-        y, x = vector / 2
+    for letter, vector, other in zip("ab", vectors, vectors[::-1], strict=True):
+        # Beside the cell, where columns do not hide it.
+        y, x = vector / 2 - 0.8 * margin * other / float(np.hypot(*other))
         axes.text(x, y, letter, ha="center", va="center", **_letter())
     share = np.stack([table["along_a"].values, table["along_b"].values], axis=1)
     for row, size in enumerate(_sizes(table)):
@@ -76,7 +77,7 @@ def plot_cell_columns(table: Table, /) -> Figure:
         place = _in_and_around(share[row]) @ vectors
         marks: dict[str, Any] = {"s": size**2, "linewidths": 0.7, "edgecolors": INK}
         axes.scatter(place[:, 1], place[:, 0], c=style[0], marker=style[1], **marks)
-        for y, x in place[_is_inside(_in_and_around(share[row]))]:
+        for y, x in place:
             axes.text(x, y, str(row), ha="center", va="center", **text_style(size=7, bold=True))
         bottom = 0.1 + total - 0.22 * (row + 1)
         figure.text(
@@ -113,7 +114,3 @@ def _in_and_around(share: NDArray[np.float64]) -> NDArray[np.float64]:
     steps = np.stack(np.meshgrid([0, -1, 1], [0, -1, 1], indexing="ij"), axis=-1).reshape(-1, 2)
     copies = share + steps
     return np.asarray(copies[((copies > -_BEYOND) & (copies < 1 + _BEYOND)).all(axis=1)])
-
-
-def _is_inside(share: NDArray[np.float64]) -> NDArray[np.bool_]:
-    return np.asarray(((share >= 0) & (share < 1)).all(axis=1))
