@@ -63,6 +63,14 @@ def test_an_unknown_range_is_refused(tmp_path: Path) -> None:
         read_movie(write_asd(tmp_path, voltage_range=0x99))
 
 
+def test_a_gain_that_no_scanner_has_is_refused(tmp_path: Path) -> None:
+    path = write_asd(tmp_path)
+    # The gain of z is the last number before the name.
+    path.write_bytes(path.read_bytes().replace(b"\0\0\xa0\x40Some", b"\0\0\xa0\x7eSome"))
+    with pytest.raises(ReadError, match="gives a gain of"):
+        read_movie(path)
+
+
 def test_a_movie_that_is_cut_off_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
     path = write_asd(tmp_path)
     path.write_bytes(path.read_bytes()[:-1])
