@@ -408,6 +408,39 @@ def test_what_a_format_cannot_hold_is_refused_with_those_that_can(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("ending", [".hspy", ".tif"])
+def test_positions_that_would_move_are_refused(tmp_path: Path, ending: str) -> None:
+    image = image_from_array(np.eye(6, dtype=np.float32))
+    frames = xr.concat([image] * 3, "frame").assign_coords(frame=[4, 5, 6])
+    frames.attrs = {"units": "1"}
+    for data in (image[::2, ::2], frames):
+        with pytest.raises(WriteError, match=r"does not keep|other numbers"):
+            write_file(data, tmp_path / f"data{ending}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hyperspy_files_tell_where_a_cut_image_began(tmp_path: Path) -> None:
+    image = image_from_array(np.eye(6), pixel_size="0.5 nm")[2:, 4:]
+    back = read_image(write_file(image, tmp_path / "cut.hspy"))
+    assert back.attrs["instrument_origin"] == [1.0, 2.0]
+    assert back.x.values.tolist() == [0.0, 0.5]
+
+
+def test_a_streak_image_keeps_its_times(tmp_path: Path) -> None:
+    streak = xr.DataArray(
+        np.ones((3, 2)),
+        dims=("time", "wavelength"),
+        coords={
+            "time": ("time", [0.0, 0.5, 1.0], {"units": "ns"}),
+            "wavelength": ("wavelength", [400.0, 410.0], {"units": "nm"}),
+        },
+        attrs={"units": "1"},
+    )
+    for ending in (".hspy", ".nc", ".zarr"):
+        back = read_data(write_file(streak, tmp_path / f"streak{ending}"))
+        xr.testing.assert_allclose(streak, back.compute())  # type: ignore[union-attr,arg-type]
+
+
 def test_attributes_that_are_not_plain_are_refused(tmp_path: Path) -> None:
     image = image_from_array(np.eye(3), attrs={"when": np.float32(1)})
     with pytest.raises(WriteError, match=r"attrs\['when'\] of values is float32"):
