@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Literal
 
-from adatom.io.archives import holds_measurements
 from adatom.io.claims import (
     Beginning,
     Claim,
     anasys_document,
+    archive_of,
     both,
     either,
     ending,
@@ -435,7 +435,7 @@ FORMATS: Final[dict[str, Format]] = {
     ),
     "zip": Format(
         "Zip archive of measurements", ".zip", "as its files", "adatom", "archives",
-        holds_measurements, proof="real files", last=True,
+        archive_of(lambda file: bool(claimants(file))), proof="real files", last=True,
     ),
 }  # fmt: skip
 """Formats by key; earlier ones are asked first."""
