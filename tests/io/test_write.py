@@ -437,8 +437,8 @@ def test_a_streak_image_keeps_its_times(tmp_path: Path) -> None:
         attrs={"units": "1"},
     )
     for ending in (".hspy", ".nc", ".zarr"):
-        back = read_data(write_file(streak, tmp_path / f"streak{ending}"))
-        xr.testing.assert_allclose(streak, back.compute())  # type: ignore[union-attr,arg-type]
+        back = _read(write_file(streak, tmp_path / f"streak{ending}"))
+        xr.testing.assert_allclose(streak, back.compute())
 
 
 def test_attributes_that_are_not_plain_are_refused(tmp_path: Path) -> None:
