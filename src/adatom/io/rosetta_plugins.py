@@ -14,6 +14,7 @@ from adatom.io.rosetta_checks import (
     check_members,
     check_merlin,
     check_mrc,
+    check_renishaw,
     check_ripple,
     check_spectra_of_edax,
 )
@@ -84,7 +85,7 @@ PLUGINS: Final[Mapping[str, Plugin]] = {
     "protochips": Plugin("protochips", lazy=False, table=True),
     "quadstar": Plugin("quadstar", lazy=False),
     "mib": Plugin("quantumdetector", check=check_merlin, plain=True),
-    "wdf": Plugin("renishaw", lazy=False),
+    "wdf": Plugin("renishaw", lazy=False, check=check_renishaw),
     "ripple": Plugin("ripple", check=check_ripple),
     "semper": Plugin("semper", lazy=False, turned=True),
     "topspin": Plugin("topspin", lazy=False, settings={"show_progressbar": False},
