@@ -7,6 +7,7 @@ from pathlib import Path
 
 from written_common import COMMON
 from written_curves import CURVES
+from written_dm import MICROGRAPHS
 from written_probes import PROBES
 from written_rosetta import ROSETTA_WRITERS
 from written_sites import SITES
@@ -15,6 +16,7 @@ from written_spectra import SPECTRA
 WRITERS: dict[str, Callable[[Path], Path]] = {
     **COMMON,
     **CURVES,
+    **MICROGRAPHS,
     **PROBES,
     **SPECTRA,
     **SITES,

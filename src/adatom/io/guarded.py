@@ -40,14 +40,33 @@ def _call(path: Path, function: Callable[..., Any], *args: Any, **kwargs: Any) -
 
 def _guarded_dask(path: Path, array: Any) -> Any:  # noqa: ANN401 -- dask
     import dask.array as da
-    from dask._task_spec import convert_legacy_graph
-    from dask.utils import ensure_dict
+    from dask.highlevelgraph import HighLevelGraph
 
-    graph = convert_legacy_graph(ensure_dict(array.__dask_graph__()))
-    nodes = {key: _guarded_node(path, node) for key, node in graph.items()}
+    graph = array.__dask_graph__()
+    layers = {name: _guarded_layer(path, graph, name) for name in graph.layers}
     return da.Array(  # type: ignore[no-untyped-call]
-        nodes, array.name, array.chunks, dtype=array.dtype, meta=array._meta
+        HighLevelGraph(layers, graph.dependencies),
+        array.name,
+        array.chunks,
+        dtype=array.dtype,
+        meta=array._meta,
     )
+
+
+def _guarded_layer(path: Path, graph: Any, name: str) -> Any:  # noqa: ANN401 -- of dask
+    """Guard a layer of a graph; the many slices of one source are left to be made when needed."""
+    from dask._task_spec import convert_legacy_graph
+    from dask.array.optimization import GETTERS
+    from dask.blockwise import Blockwise
+    from dask.highlevelgraph import MaterializedLayer
+
+    layer = graph.layers[name]
+    if isinstance(layer, Blockwise) and layer.task.func in GETTERS:
+        return layer
+    known = set(layer.get_output_keys())
+    known.update(*(graph.layers[one].get_output_keys() for one in graph.dependencies[name]))
+    nodes = convert_legacy_graph(dict(layer), known)
+    return MaterializedLayer({key: _guarded_node(path, node) for key, node in nodes.items()})
 
 
 def _guarded_node(path: Path, node: Any) -> Any:  # noqa: ANN401 -- of dask
