@@ -474,3 +474,21 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(WriteError, match="there is no folder"):
         write_file(image_from_array(np.eye(3)), tmp_path / "none" / "image.nc")
+
+
+@pytest.mark.parametrize("ending", [".hspy", ".tif"])
+def test_an_image_that_knows_its_place_in_the_instrument_is_written_and_keeps_it(
+    ending: str, tmp_path: Path
+) -> None:
+    image = image_from_array(np.eye(5, dtype=np.float32), pixel_size="0.5 nm")
+    image.attrs |= {"instrument_origin": [-40.25, 7.5], "instrument_origin_unit": "nm"}
+    back = read_image(write_file(image, tmp_path / f"placed{ending}"))
+    assert back.attrs["instrument_origin"] == [-40.25, 7.5]
+    assert back["y"].values.tolist() == [0.0, 0.5, 1.0, 1.5, 2.0]
+
+
+def test_writing_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    image = image_from_array(np.eye(5, dtype=np.float32), pixel_size="0.5 nm").chunk()
+    for ending in (".hspy", ".tif", ".nc", ".zarr"):
+        write_file(image, tmp_path / f"quiet{ending}")
+    assert capfd.readouterr() == ("", "")

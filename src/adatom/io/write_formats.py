@@ -53,7 +53,7 @@ def write_hspy(data: xr.DataArray, kind: str, place: Path, /) -> None:
 
         signal = _hspy_signal(data, kind)
     with collected_chatter(("rsciio",)):
-        file_writer(str(place), signal, close_file=True)
+        file_writer(str(place), signal, close_file=True, show_progressbar=False)
     _require_kept_axes(data, place)
 
 
@@ -114,21 +114,29 @@ def _require_kept_axes(data: xr.DataArray, place: Path) -> None:
     from adatom.io.any_file import read_data
 
     back: Any = read_data(place)
-    lost = [str(name) for name, along in data.coords.items() if not _is_kept(along, back)]
+    # Axes of images start at zero; where they began in the file just written is told beside them.
+    shift = _origin(back) - _origin(data)
+    starts = dict(zip(("y", "x"), shift.tolist(), strict=True))
+    lost = [
+        str(name)
+        for name, along in data.coords.items()
+        if not _is_kept(along, back, starts.get(str(name), 0.0))
+    ]
     if back.dims != data.dims or lost:
         what = f"the positions along {', '.join(lost)}" if lost else f"the axes {data.dims}"
         msg = f"{place.suffix} does not keep {what}: {_EXACT}"
         raise WriteError(msg)
 
 
-def _is_kept(along: xr.DataArray, back: xr.DataArray) -> bool:
+def _origin(data: xr.DataArray) -> np.ndarray[Any, Any]:
+    return np.asarray(data.attrs.get("instrument_origin", (0.0, 0.0)), float)
+
+
+def _is_kept(along: xr.DataArray, back: xr.DataArray, start: float) -> bool:
     name = str(along.name)
     if name not in back.coords or back[name].shape != along.shape:
         return False
-    found = np.asarray(back[name].values, float)
-    if name in {"y", "x"} and "instrument_origin" in back.attrs:
-        # Axes of images start at zero; where they began is told beside them.
-        found = found + back.attrs["instrument_origin"][0 if name == "y" else 1]
+    found = np.asarray(back[name].values, float) + start
     wanted = np.asarray(along.values, float)
     scale = float(np.abs(wanted).max(initial=0.0))
     same_unit = along.attrs.get("units") == back[name].attrs.get("units")
