@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
-from large_files import LARGE, STREAMED, measured_cost
+from hollow_files import LARGE, STREAMED, measured_cost
 from written_files import WRITERS
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from large_files import LARGE, STREAMED, measured_cost
+from hollow_files import LARGE, STREAMED, measured_cost
 from written_files import WRITERS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is told by Linux")
