@@ -190,3 +190,14 @@ def test_what_zarr_could_not_do_at_first_is_no_note() -> None:
 def test_dates_of_older_programs_are_iso_too() -> None:
     found = read_spectra(READERS / "EDS_TEM_FePt_nanoparticles.hspy")
     assert found.attrs["date"] == "2014-10-14"
+
+
+def test_a_map_of_tia_starts_where_its_header_says_in_meters() -> None:
+    path = READERS / "16x16-spectrum_image_5x5x4000-not_square_1.ser"
+    content = path.read_bytes()
+    # Of x and y, in meters: 46 bytes for each dimension, whose texts are "Position" and "meters".
+    (x,), (y,) = (struct.unpack_from("<d", content, place) for place in (38, 84))
+    found = read_spectral_map(path)
+    assert found.attrs["instrument_origin_unit"] == "nm"
+    np.testing.assert_allclose(found.attrs["instrument_origin"], [y * 1e9, x * 1e9], rtol=1e-12)
+    assert y * 1e9 == pytest.approx(-12.16, abs=0.01)

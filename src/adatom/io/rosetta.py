@@ -42,6 +42,8 @@ def read_parts(path: Path, key: str, /) -> RawFile:
     if plugin.table:
         return RawFile(path, key, [table_from_dictionaries(path, entries, notes)])
     signals = [signal_from_dictionary(entry, notes) for entry in entries]
+    if plugin.starts:
+        signals = [_with_starts(signal, plugin.starts) for signal in signals]
     if plugin.turned:
         signals = [replace(signal, axes=signal.axes[::-1]) for signal in signals]
     if plugin.plain:
@@ -138,6 +140,11 @@ def _axis(axis: Mapping[str, Any]) -> RawAxis:
         values=None if table is None else np.asarray(table, dtype=float),
         stored="" if navigate is None else "stack" if navigate else "signal",
     )
+
+
+def _with_starts(signal: RawSignal, factors: Mapping[str, float]) -> RawSignal:
+    axes = (replace(a, offset=a.offset * factors.get(a.unit, 1.0)) for a in signal.axes)
+    return replace(signal, axes=tuple(axes))
 
 
 def _text(value: object) -> str:

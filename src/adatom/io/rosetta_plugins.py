@@ -45,6 +45,8 @@ class Plugin:
         Whether its signals are columns of one table: logs of heating holders.
     turned : bool
         Whether it gives the axes in the opposite order of the array.
+    starts : mapping
+        Factors to offsets that it leaves in other units than the steps.
     """
 
     module: str
@@ -54,6 +56,7 @@ class Plugin:
     plain: bool = False
     table: bool = False
     turned: bool = False
+    starts: Mapping[str, float] = field(default_factory=dict)
 
 
 PLUGINS: Final[Mapping[str, Plugin]] = {
@@ -62,7 +65,8 @@ PLUGINS: Final[Mapping[str, Plugin]] = {
     "zspy": Plugin("zspy"),
     "emd": Plugin("emd"),
     "mrc": Plugin("mrc", check=check_mrc),
-    "ser": Plugin("tia"),
+    # It turns steps from m and 1/m to nm and 1/nm, but not where the axes start.
+    "ser": Plugin("tia", starts={"nm": 1e9, "1 / nm": 1e-9}),
     "tif": Plugin("tiff"),
     "blo": Plugin("blockfile", check=check_blockfile, plain=True),
     "bruker": Plugin("bruker"),
