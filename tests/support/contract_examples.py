@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -116,6 +119,10 @@ _CHOICE = table_from_columns({"n_classes": [1, 2]}).assign_attrs(n_classes=2, re
 
 EXAMPLES: Mapping[str, Callable[[], Example]] = {
     "io.list_formats": Example,
+    "io.write_file": lambda: Example(
+        (_image(), Path(tempfile.gettempdir()) / f"adatom-contract-{os.getpid()}.nc"),
+        {"overwrite": True},
+    ),
     "simulation.build_grain_boundary": lambda: Example((), {"field": (2.0, 2.0), "margin": 0.0}),
     "simulation.build_graphene": lambda: Example((), {"field": (2.0, 2.0)}),
     "simulation.build_lattice": lambda: Example((), {"field": (60.0, 60.0)}),
