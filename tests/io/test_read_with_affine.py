@@ -18,11 +18,11 @@ def test_a_stretch_changes_the_pixels_of_every_kind_of_map(tmp_path: Path) -> No
     np.save(tmp_path / "b.npy", np.zeros((3, 4, 6)))
     np.save(tmp_path / "c.npy", np.zeros((4, 6, 9)))
     for file, read in (("a", read_image), ("b", read_movie), ("c", read_spectral_map)):
-        found = read(tmp_path / f"{file}.npy", pixel_size="0.5 nm", affine=STRETCH)  # type: ignore[operator]
+        found = read(tmp_path / f"{file}.npy", pixel_size="0.5 nm", affine=STRETCH)
         assert found.y.values[1] == pytest.approx(0.55)
         assert found.x.values[1] == pytest.approx(0.45)
         assert found.attrs["affine"] == list(STRETCH)
-        plain = read(tmp_path / f"{file}.npy", pixel_size="0.5 nm")  # type: ignore[operator]
+        plain = read(tmp_path / f"{file}.npy", pixel_size="0.5 nm")
         assert "affine" not in plain.attrs
         assert plain.y.values[1] == 0.5
 

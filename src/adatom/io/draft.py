@@ -80,7 +80,8 @@ def lazy(values: Any, outer: tuple[int, ...]) -> Any:  # noqa: ANN401 -- dask
 
 def _reader(values: NDArray[Any]) -> Callable[[Any], NDArray[Any]]:
     """Give what reads a part; a whole map is opened anew each time, and so lets its pages go."""
-    if not isinstance(values, np.memmap) or not isinstance(values.base, mmap):
+    base: Any = values.base
+    if not isinstance(values, np.memmap) or not isinstance(base, mmap):
         return partial(_copied, values)
     order = "C" if values.flags.c_contiguous else "F"
     return partial(

@@ -246,7 +246,7 @@ def write_csv(data: Sites | Table, kind: str, place: Path, /) -> None:
 def write_parquet(data: Sites | Table, kind: str, place: Path, /) -> None:
     """Write parquet; units stand with every column."""
     parquet = require_pyarrow("writing")
-    import pyarrow as pa  # type: ignore[import-not-found,unused-ignore]
+    import pyarrow as pa
 
     table, described = _described_table(data, kind)
     arrays, fields = [], []
