@@ -18,7 +18,14 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from adatom.errors import ReadError
-from adatom.io import list_formats, read_contents, read_image, read_movie, read_spectral_map
+from adatom.io import (
+    list_formats,
+    read_contents,
+    read_data,
+    read_image,
+    read_movie,
+    read_spectral_map,
+)
 from adatom.io.companions import companion_files
 from adatom.schema import TABLE
 
@@ -211,3 +218,13 @@ def test_cut_files_give_an_image_or_a_read_error(tmp_path: Path, kind: str, shar
 @damage
 def test_noise_is_refused(tmp_path: Path, content: bytes, head: bytes) -> None:
     _read_or_refuse(tmp_path / "noise", head + content)
+
+
+def test_a_channel_is_chosen_where_the_error_names_it(tmp_path: Path) -> None:
+    np.save(tmp_path / "wave.npy", np.full((3, 4), 3 + 4j))
+    with pytest.raises(ReadError, match=r'complex\. Choose one of .*channel="magnitude"'):
+        read_data(tmp_path / "wave.npy")
+    assert float(read_data(tmp_path / "wave.npy", channel="magnitude").max()) == 5.0
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ReadError, match=r"it holds table\. Leave channel out"):
+        read_data(tmp_path / "table.csv", channel="red")
