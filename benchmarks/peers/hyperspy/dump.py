@@ -1,7 +1,7 @@
 """Read every file of a folder with HyperSpy: one JSON line a file.
 
 Run by the Python of an environment with ``requirements.txt`` beside this file:
-``python dump.py FOLDER > hyperspy.jsonl``. Each file is read in a process of
+``python dump.py DATA > hyperspy.jsonl``. Each file is read in a process of
 its own, which may take two minutes.
 """
 
@@ -74,7 +74,8 @@ def main() -> None:
     context = multiprocessing.get_context("fork")
     import hyperspy.api  # noqa: F401 -- once for all children
 
-    for file in sorted(one for one in folder.rglob("*") if one.is_file()):
+    found = (one for place in ("imaging", "spectral") for one in (folder / place).rglob("*"))
+    for file in sorted(one for one in found if one.is_file()):
         answers = context.Queue()
         child = context.Process(target=read, args=(str(file), answers))
         child.start()
