@@ -246,3 +246,12 @@ def test_an_empty_table_has_no_rows(tmp_path: Path) -> None:
     sites = read_sites(_file(tmp_path, "y [nm],x [nm]\n"))
     assert SITES_KIND.fits(sites)
     assert sites.sizes["site"] == 0
+
+
+@pytest.mark.parametrize("text", ["hello world\n", "see my\nlab book\n"])
+def test_notes_of_a_user_are_no_table_even_where_lines_have_as_many_words(
+    tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "note.txt").write_text(text)
+    with pytest.raises(ReadError, match=r"a text without a number in its first \d lines\. Give"):
+        read_table(tmp_path / "note.txt")
