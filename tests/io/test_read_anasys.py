@@ -74,3 +74,10 @@ def test_a_map_of_too_few_numbers_is_refused(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(text.encode("utf-16")))
     with pytest.raises(ReadError, match="64 letters of base64 for 16 values"):
         read_image(path)
+
+
+def test_a_document_that_is_cut_off_is_not_called_too_large(tmp_path: Path) -> None:
+    path = write_axz(tmp_path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(ReadError, match=r"it ends before all is unpacked\. It is cut off"):
+        read_image(path)
