@@ -19,12 +19,15 @@ from adatom import schema
 from adatom.errors import AdatomError, KindError, UnitError
 from adatom.schema import (
     CLASSES,
+    DIFFRACTION_MAP,
     FEATURES,
+    FORCE_CURVES,
     IMAGE,
     KINDS,
     MASK,
     MOVIE,
     SITES,
+    SPECTRA,
     SPECTRAL_MAP,
     STRUCTURE,
     TABLE,
@@ -49,6 +52,23 @@ def spectral_map() -> xr.DataArray:
     return stack.assign_coords(energy=("energy", [1.0, 2.0, 3.0], {"units": "eV"}))
 
 
+def spectra() -> xr.DataArray:
+    axis = {"energy": ("energy", [1.0, 2.0, 3.0], {"units": "eV"})}
+    return xr.DataArray(np.zeros((2, 3)), dims=("site", "energy"), coords=axis)
+
+
+def diffraction_map() -> xr.DataArray:
+    patterns = image().expand_dims(k_y=2, k_x=3).transpose("y", "x", "k_y", "k_x")
+    return patterns.assign_coords(
+        k_y=("k_y", [0.0, 1.0], {"units": "px"}), k_x=("k_x", [0.0, 1.0, 2.0], {"units": "px"})
+    )
+
+
+def force_curves() -> xr.Dataset:
+    force = (("site", "segment", "sample"), np.zeros((2, 2, 5)), {"units": "nN"})
+    return xr.Dataset({"force": force}, coords={"segment": ["approach", "retract"]})
+
+
 def sites() -> xr.Dataset:
     return schema.sites_from_positions([0.0, 1.0], [2.0, 3.0], unit="nm")
 
@@ -69,6 +89,9 @@ EXAMPLES: dict[Kind, Any] = {
     IMAGE: image(),
     MOVIE: movie(),
     SPECTRAL_MAP: spectral_map(),
+    SPECTRA: spectra(),
+    DIFFRACTION_MAP: diffraction_map(),
+    FORCE_CURVES: force_curves(),
     MASK: image().astype(bool),
     SITES: sites(),
     FEATURES: features(),
@@ -261,3 +284,22 @@ def test_a_table_has_one_row_a_site_and_a_pandas_column_a_column(made: xr.Datase
 
 def test_positions_are_in_the_order_y_x() -> None:
     np.testing.assert_array_equal(schema.positions(sites()), [[0.0, 2.0], [1.0, 3.0]])
+
+
+def test_spectra_along_time_are_spectra_and_features_without_an_axis_are_not() -> None:
+    streak = spectra().rename(site="time").assign_coords(time=("time", [0.0, 1.0], {"units": "ns"}))
+    assert schema.kind_of_data(streak) is SPECTRA
+    assert FEATURES.accepts(SPECTRA)
+    with pytest.raises(KindError, match="coordinate 'time' is missing or has no unit"):
+        SPECTRA.check(spectra().rename(site="time"))
+    with pytest.raises(KindError, match="coordinate 'feature' is missing or has no unit"):
+        SPECTRA.check(features())
+
+
+def test_force_curves_need_units_and_names_of_segments() -> None:
+    curves = force_curves()
+    with pytest.raises(KindError, match="no coordinate 'segment' with the names"):
+        FORCE_CURVES.check(curves.drop_vars("segment"))
+    del curves["force"].attrs["units"]
+    with pytest.raises(KindError, match="'force' has no unit"):
+        FORCE_CURVES.check(curves)

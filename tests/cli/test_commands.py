@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from adatom.cli import COMMANDS, main
 from adatom.recipes import check_recipe, list_recipes, read_recipe
@@ -238,6 +239,23 @@ def test_show_tells_axes_units_facts_and_draws_the_file(tmp_path: Path, capsys: 
     assert drawn[0].startswith("@")
     assert set(drawn[-1]) == {" "}
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_show_of_colors_and_complex_numbers_shows_how_bright_they_are(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    colors = np.zeros((20, 20, 3), np.uint8)
+    colors[:10, :, 1] = 200
+    Image.fromarray(colors).save(tmp_path / "green.png")
+    np.save(tmp_path / "waves.npy", np.full((20, 20), 3 + 4j))
+    np.savez(tmp_path / "both.npz", left=np.full((20, 20), 3 + 4j), right=np.eye(20))
+    assert main(["show", str(tmp_path / "green.png")]) == 0
+    assert "note: the luminance was computed from a color picture" in capsys.readouterr().out
+    assert main(["show", str(tmp_path / "waves.npy")]) == 0
+    assert "Image y 20, x 20" in capsys.readouterr().out
+    assert main(["show", str(tmp_path / "both.npz"), "--dataset", "left"]) == 0
+    assert "Image y 20, x 20" in capsys.readouterr().out
+    assert main(["show", str(tmp_path / "both.npz"), "--dataset", "7"]) == 2
 
 
 def test_show_of_several_datasets_shows_the_first_or_the_one_asked_for(

@@ -18,9 +18,7 @@ from adatom.io.formats import FORMATS
 from adatom.io.opening import open_file
 
 DATA = os.environ.get("ADATOM_DATA", "")
-_RSCIIO = "imaging/formats/rsciio/rsciio/tests/data"
 REAL = {
-    "dm": f"{_RSCIIO}/digitalmicrograph/2D/test-1.dm4",
     "ser": "spectral/readers/16x16-spectrum_image_5x5x4000-not_square_1.ser",
     "bruker": "spectral/eds_bcf_50x50/bcf_v2_50x50px.bcf",
     "wdf": "spectral/readers/renishaw_test_linescan.wdf",

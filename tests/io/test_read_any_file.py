@@ -13,12 +13,20 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from adatom.errors import ReadError
-from adatom.io import list_formats, read_contents, read_image, read_movie, read_spectral_map
+from adatom.io import (
+    list_formats,
+    read_contents,
+    read_data,
+    read_image,
+    read_movie,
+    read_spectral_map,
+)
 from adatom.io.companions import companion_files
 from adatom.schema import TABLE
 
@@ -73,8 +81,6 @@ def test_a_missing_file_names_its_likeness(tmp_path: Path) -> None:
         read_image(tmp_path / "Image.tiff")
     with pytest.raises(ReadError, match=r"no such file\. There is no folder"):
         read_image(tmp_path / "elsewhere" / "image.tif")
-    with pytest.raises(ReadError, match="it is a folder"):
-        read_image(tmp_path)
 
 
 def test_the_error_of_the_library_is_the_cause(tmp_path: Path) -> None:
@@ -211,3 +217,42 @@ def test_cut_files_give_an_image_or_a_read_error(tmp_path: Path, kind: str, shar
 @damage
 def test_noise_is_refused(tmp_path: Path, content: bytes, head: bytes) -> None:
     _read_or_refuse(tmp_path / "noise", head + content)
+
+
+def test_a_channel_is_chosen_where_the_error_names_it(tmp_path: Path) -> None:
+    np.save(tmp_path / "wave.npy", np.full((3, 4), 3 + 4j))
+    with pytest.raises(ReadError, match=r'complex\. Choose one of .*channel="magnitude"'):
+        read_data(tmp_path / "wave.npy")
+    magnitude = read_image(tmp_path / "wave.npy", channel="magnitude")
+    xr.testing.assert_identical(read_data(tmp_path / "wave.npy", channel="magnitude"), magnitude)
+    assert float(magnitude.max()) == 5.0
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ReadError, match=r"it holds table\. Leave channel out"):
+        read_data(tmp_path / "table.csv", channel="red")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("https://example.org/scan.sxm", r"it is an address\. Download the file"),
+        ("file:///scan.sxm", r"it is an address\. Download the file"),
+        ("~/no such folder/scan.sxm", r"'~' is understood by shells only\. Write '/"),
+        ("pictures/*.png", r"no such file\. Give one file, or a folder of pictures"),
+    ],
+)
+def test_paths_that_other_programs_understand_are_explained(path: str, message: str) -> None:
+    with pytest.raises(ReadError, match=message):
+        read_image(path)
+
+
+def test_links_to_nothing_and_empty_folders_are_told(tmp_path: Path) -> None:
+    (tmp_path / "link.sxm").symlink_to("gone.sxm")
+    with pytest.raises(ReadError, match=r"a link to 'gone\.sxm', where there is nothing"):
+        read_image(tmp_path / "link.sxm")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ReadError, match="it is an empty folder"):
+        read_image(tmp_path / "folder")
+    (tmp_path / "folder/scan.sxm").write_bytes(b"x")
+    (tmp_path / "folder/notes").mkdir()
+    with pytest.raises(ReadError, match=r"it is a folder\. Give a file in it, such as "):
+        read_image(tmp_path / "folder")

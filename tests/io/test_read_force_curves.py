@@ -19,13 +19,14 @@ from written_curves import (
     workshop_text,
     write_igor_force,
     write_jpk,
+    write_jpk_image,
     write_nanoscope_force,
     write_workshop,
 )
 
 from adatom.errors import ReadError
-from adatom.io import read_contents, read_data, read_force_curves
-from adatom.schema import FORCE_CURVES, notes
+from adatom.io import read_contents, read_data, read_force_curves, read_image
+from adatom.schema import FORCE_CURVES, notes, pixel_size
 
 
 def _require_truth(curves: xr.Dataset, channel: str, truth: tuple[np.ndarray, ...]) -> None:
@@ -121,7 +122,7 @@ def test_an_archive_that_unpacks_to_far_more_is_refused(tmp_path: Path) -> None:
     # The declared size of the first member of samples, in the table of contents.
     at = stored.rindex(b"index/0/segments/0/channels/vDeflection.dat") - 46 + 24
     path.write_bytes(stored[:at] + (2**31).to_bytes(4, "little") + stored[at + 4 :])
-    with pytest.raises(ReadError, match=r"cannot be packed into"):
+    with pytest.raises(ReadError, match=r"vDeflection\.dat' cannot be 2147483648 bytes long"):
         read_force_curves(path)
 
 
@@ -224,3 +225,26 @@ def test_a_nanoscope_header_that_does_not_fit_is_refused(
 
 def test_read_data_takes_force_curves_for_what_they_are(tmp_path: Path) -> None:
     assert FORCE_CURVES.fits(read_data(write_igor_force(tmp_path)))
+
+
+def test_images_of_jpk_have_their_lowest_row_first_in_the_file(tmp_path: Path) -> None:
+    image = read_image(write_jpk_image(tmp_path))
+    truth = 2.0 * np.arange(15).reshape(3, 5) + 10
+    truth[0, 0] = np.nan
+    np.testing.assert_allclose(image.values, truth[::-1])
+    assert image.attrs["units"] == "nm"
+    assert pixel_size(image) == pytest.approx((2000, 1000))
+    assert image.attrs["date"] == "2020-01-02T03:04:05"
+    assert "Height trace was read" in notes(image)[0]
+
+
+def test_other_channels_of_a_jpk_image_have_their_own_scale(tmp_path: Path) -> None:
+    image = read_image(write_jpk_image(tmp_path), dataset="Vertical Deflection trace")
+    np.testing.assert_allclose(image.values[0], np.arange(10, 15) + 10.0)
+    assert image.attrs["units"] == "nN"
+
+
+def test_an_image_of_jpk_is_no_plain_tif(tmp_path: Path) -> None:
+    table = read_contents(write_jpk_image(tmp_path))
+    assert table.attrs["format"] == "JPK image"
+    assert table["name"].values.tolist() == ["Vertical Deflection trace", "Height trace"]

@@ -203,7 +203,9 @@ def test_a_frame_of_an_image_is_refused(tmp_path: Path, pattern: Array) -> None:
 
 def test_a_lone_spectrum_is_no_image(tmp_path: Path) -> None:
     np.save(tmp_path / "line.npy", np.zeros(100))
-    with pytest.raises(ReadError, match=r"'line', spectra, 100 float64(.|\n)*not read yet"):
+    with pytest.raises(
+        ReadError, match=r"'line', spectra, 100 float64(.|\n)*Read it with read_spectra"
+    ):
         read_image(tmp_path / "line.npy")
 
 
@@ -257,3 +259,11 @@ def test_bytes_after_the_array_are_told(tmp_path: Path, pattern: Array) -> None:
     np.save(buffer, pattern)
     (tmp_path / "long.npy").write_bytes(buffer.getvalue() + b"abc")
     assert "3 bytes follow the array in long.npy" in notes(read_image(tmp_path / "long.npy"))[0]
+
+
+def test_of_several_pictures_beside_coordinates_a_picture_is_suggested(
+    tmp_path: Path, pattern: Array
+) -> None:
+    np.savez(tmp_path / "three.npz", atoms=np.zeros((40, 2)), first=pattern, second=pattern)
+    with pytest.raises(ReadError, match=r"Choose one, such as dataset='first'"):
+        read_image(tmp_path / "three.npz")

@@ -1,4 +1,4 @@
-"""png and jpg."""
+"""png, jpg, bmp and gif."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ def test_grey_of_8_and_16_bits_comes_back(tmp_path: Path, grey: Array) -> None:
     image = read_image(_save(tmp_path / "b.png", deep))
     assert image.dtype == np.uint16
     np.testing.assert_array_equal(image.values, deep)
+
+
+@pytest.mark.parametrize("name", ["a.bmp", "a.gif"])
+def test_grey_of_8_bits_comes_back_from_bmp_and_gif(tmp_path: Path, grey: Array, name: str) -> None:
+    np.testing.assert_array_equal(read_image(_save(tmp_path / name, grey)).values, grey)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "LA", "1"])

@@ -62,6 +62,14 @@ def test_an_axis_may_be_given_value_by_value(tmp_path: Path) -> None:
     assert "wavenumber ran downwards in the file and was turned around" in notes(found)
 
 
+def test_frames_that_follow_something_else_than_time_tell_of_it(tmp_path: Path) -> None:
+    axes = [{"name": "depth", "scale": 2.5, "unit": "nm"}, {"name": "y"}, {"name": "x"}]
+    movie = read_movie(_write(tmp_path, np.zeros((3, 4, 5)), {"axes": axes}))
+    assert "time" not in movie.coords
+    told = "frames follow depth in steps of 2.5 nm, not time: they are numbered"
+    assert told in notes(movie)
+
+
 def test_a_movie_gets_its_times(tmp_path: Path) -> None:
     axes = [
         {"name": "time", "scale": 40, "unit": "ms"},

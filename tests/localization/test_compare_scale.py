@@ -265,6 +265,15 @@ def test_the_interval_holds_the_truth(lattice: str, spacing: str, true: float) -
     assert np.median(width) < 0.03
 
 
+def test_a_large_image_is_measured_to_its_own_fine_bins() -> None:
+    # Reflections are sought in windows of 512 pixels, whose bins are eight times as wide.
+    image = picture(cell_of(20.0, 20.0, 120.0), FIRST_RING, shape=(4096, 300))
+    result = compare_scale(image)
+    assert result.a == pytest.approx(20.0, rel=3e-4)
+    tall = picture(cell_of(20.9, 20.9, 120.0, 0.0), FIRST_RING, shape=(900, 4096), noise=0.2)
+    assert compare_scale(tall).a == pytest.approx(20.9, rel=1e-4)
+
+
 def test_another_lattice_is_refused_with_what_was_seen() -> None:
     square = picture(cell_of(20.0, 20.0, 90.0), {(1, 0): 1.0, (0, 1): 1.0, (1, 1): 0.7})
     with pytest.raises(

@@ -15,7 +15,7 @@ from catalogue_truth import EXPECTED, Opens, Refused
 
 from adatom.errors import ReadError
 from adatom.io import read_contents, read_data
-from adatom.schema import STRUCTURE, kind_of_data
+from adatom.schema import STRUCTURE, kind_of_data, notes
 
 DATA = Path(os.environ.get("ADATOM_DATA", ""))
 
@@ -73,3 +73,15 @@ def _check_axes(data: Any, expected: Opens) -> None:
         # Figures of the catalogue have three digits.
         tolerance = 6e-3 * max(abs(first), abs(last), 1e-3)
         assert axis.values[[0, -1]] == pytest.approx([first, last], abs=tolerance), dim
+
+
+def test_of_64_point_measurements_those_with_values_are_read_and_the_others_named() -> None:
+    path = DATA / "spectral/omicron_stm/OmicronPerseiReader.zip"
+    table = read_contents(path)
+    rows = zip(table["name"].values, table["shape"].values, strict=True)
+    current = [str(shape) for name, shape in rows if str(name).startswith("Current, ")]
+    # Eleven of the 64 files end with the names of their columns.
+    assert sum(int(shape.partition(" x ")[0]) for shape in current) == 64 - 11
+    (left_out,) = (note for note in notes(read_data(path)) if "without a value" in note)
+    assert left_out.startswith("11 measurements without a value were left out: ")
+    assert "Z-Spectroscopy047" in left_out

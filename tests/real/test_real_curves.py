@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adatom.io import read_force_curves
+from adatom.io import read_contents, read_force_curves, read_image
 from adatom.plotting import plot
-from adatom.schema import notes
+from adatom.schema import notes, pixel_size
 
 SPECTRAL = Path(os.environ.get("ADATOM_DATA", "")) / "spectral"
 MAPS = SPECTRAL / "fd_jpk_maps"
@@ -135,3 +135,19 @@ def test_the_workshop_map_is_complete_and_has_no_force() -> None:
     assert len(grid) == 16
     bend = curves.deflection.values[:, 0]
     assert (bend[:, -1] - bend[:, 0] > 0.3).all()
+
+
+def test_the_image_in_a_map_shows_the_heights_of_its_curves(tmp_path: Path) -> None:
+    """The first eight of 25 x 25 curves were recorded, from the lowest row on."""
+    path = MAPS / "fmt-jpk-fd_map1d_2016-11-07.jpk-force-map"
+    with zipfile.ZipFile(path) as archive:
+        (tmp_path / "map.jpk").write_bytes(archive.read("data-image.force"))
+    assert read_contents(tmp_path / "map.jpk").attrs["format"] == "JPK image"
+    image = read_image(tmp_path / "map.jpk")
+    assert pixel_size(image) == pytest.approx((12000, 12000))
+    measured = np.argwhere(np.isfinite(image.values)).tolist()
+    assert measured == [[24, column] for column in range(8)]
+    curves = read_force_curves(path)
+    lowest = curves.height.min(["segment", "sample"]).values
+    # Within what the tip is pressed in, less than half a micrometer.
+    np.testing.assert_allclose(image.values[24, :8], lowest, atol=400)

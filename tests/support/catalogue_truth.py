@@ -179,7 +179,7 @@ EXPECTED: tuple[Opens | Refused, ...] = (
     image("imaging/stem_misc_aistem/LLTO.jpg", 512, 512, None, "uint8"),
     # Movies and trajectories.
     movie("imaging/si_moving_movies/moving-Si-1.mp4", 30, 256, 256, channel="red"),
-    movie("imaging/trackpy_tests/water/bulk-water.mov", 480, 424, 640),
+    movie("imaging/trackpy_tests/water/bulk-water.mov", 480, 424, 640, channel="red"),
     image("imaging/trackpy_tests/video/image_sequence/*.png", 424, 640, None, "uint8"),
     image("imaging/trackpy_tests/wire/*.npy", 256, 256, None, "uint8"),
     sites("imaging/trackpy_tests/data/*.npz", 366, dataset="arr_2", columns="y, x"),
@@ -205,7 +205,8 @@ EXPECTED: tuple[Opens | Refused, ...] = (
     image("imaging/afm_pfm_dtmicroscope/data/AFM/PMN28Pt0001.h5", 256, 256, 2000 / 256,
           dataset="0"),
     image("imaging/formats/ibw/PTO_LAST0003.ibw", 256, 256, 2000 / 256),
-    image("imaging/formats/pycroscopy/data/SingFreqPFM_0003.gwy", 128, 128, dataset="0"),
+    Opens("imaging/formats/pycroscopy/data/SingFreqPFM_0003.gwy", IMAGE, {"y": 128, "x": 128}, {},
+          {"dataset": "0"}),
     # Formats of electron microscopes.
     Opens(_RSCIIO + "digitalmicrograph/2D/test-3.dm?", IMAGE, {"y": 2, "x": 2}, {},
           {"channel": "phase"}, io.read_image),
@@ -294,13 +295,14 @@ EXPECTED: tuple[Opens | Refused, ...] = (
     curves("spectral/fd_jpk_maps/fmt-jpk-fd_2020.02.07-16.29.05.036.jpk-qi-data", 4),
     curves("spectral/fd_jpk_maps/fmt-jpk-fd_qi-data-2021.04.13.jpk-qi-series", 1),
     curves("spectral/fd_jpk_maps/fmt-afm-workshop-fd_mapping_16_2018-08-01_13.07.zip", 16),
-    spectra("spectral/omicron_stm/OmicronPerseiReader.zip", {"site": 64}, dataset="0"),
+    # 64 files of different sweeps: a test of their own counts them.
+    spectra("spectral/omicron_stm/OmicronPerseiReader.zip", {"bias": 200}, dataset="0"),
     # Masses.
     spectral_map("spectral/msi_imzml_example/Example_*.i*", 3, 3, 8399,
                  {"mass_to_charge": (100.08, 799.92, "Da")}, 100e3),
     spectral_map("spectral/msi_metaspace_tiny/*.i*", 4, 2, 24811,
                  {"mass_to_charge": (156.5, 2637.5, "Da")}, mass_tolerance="0.1 Da"),
-    spectral_map("spectral/msi_matrixtests/*.i*", 1, 4, 19501,
+    spectral_map("spectral/msi_matrixtests/*.i*", 4, 1, 19501,
                  {"mass_to_charge": (50, 2000, "Da")}, mass_tolerance="0.1 Da"),
     # Composition spreads, diffraction.
     spectra("spectral/combi_alfelio/alfeli.npy", {"site": 231, "channel": 650}),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -137,6 +140,10 @@ _CHOICE = table_from_columns({"n_classes": [1, 2]}).assign_attrs(n_classes=2, re
 
 EXAMPLES: Mapping[str, Callable[[], Example]] = {
     "io.list_formats": Example,
+    "io.write_file": lambda: Example(
+        (_image(), Path(tempfile.gettempdir()) / f"adatom-contract-{os.getpid()}.nc"),
+        {"overwrite": True},
+    ),
     "simulation.build_grain_boundary": lambda: Example((), {"field": (2.0, 2.0), "margin": 0.0}),
     "simulation.build_graphene": lambda: Example((), {"field": (2.0, 2.0)}),
     "simulation.build_lattice": lambda: Example((), {"field": (60.0, 60.0)}),
@@ -159,12 +166,14 @@ EXAMPLES: Mapping[str, Callable[[], Example]] = {
     "localization.estimate_motif": lambda: Example(
         (_image(), localization.find_motifs(_image(), _cell()), _cell())
     ),
+    "localization.compare_scale": lambda: Example((_image(),), {"lattice": "square 0.24 nm"}),
     "localization.compare_sites": lambda: Example((_sites(), _sites())),
     "descriptors.site_patches": lambda: Example((_image(), _sites()), {"size": "1 d"}),
     "descriptors.window_spectra": lambda: Example((_image(),), {"size": "20 px", "step": "9 px"}),
     "descriptors.neighbor_vectors": lambda: Example(
         (_sites(), None, _regions()), {"n_neighbors": 4}
     ),
+    "descriptors.estimate_bond_order": lambda: Example((_sites(),), {"n_fold": 4}),
     "descriptors.features_from_sites": lambda: Example((_neighbors(),)),
     "correction.correct_spikes": lambda: Example((_features(),)),
     "correction.correct_intensity": lambda: Example((_features(),)),

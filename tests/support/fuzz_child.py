@@ -22,6 +22,7 @@ CPU_SECONDS: Final = 10
 # Other work on the machine may slow a case; only one that sleeps forever takes this long.
 _WALL_SECONDS: Final = 90
 _MAX_DATASETS: Final = 4
+_READS_OF_A_CHILD: Final = 400
 _MAX_TOUCHED: Final = 2**26
 
 
@@ -45,9 +46,14 @@ class FuzzChild:
         self._folder = folder
         self._warm = warm
         self._process: subprocess.Popen[bytes] | None = None
+        self._reads = 0
 
     def read(self, path: Path) -> Outcome:
         """Read all of a file in the child."""
+        # What libraries leave behind of damaged files must not be laid to the charge of others.
+        self._reads += 1
+        if self._reads % _READS_OF_A_CHILD == 0:
+            self.close()
         return self._ask(self._running(), path)
 
     def close(self) -> None:
@@ -64,7 +70,14 @@ class FuzzChild:
         if self._process is None:
             command = [sys.executable, __file__, *map(str, self._warm)]
             # What is unpacked, and left behind by a child that died, goes with the tests' folder.
-            surroundings = {**os.environ, "TMPDIR": str(self._folder), "OMP_NUM_THREADS": "1"}
+            surroundings = {
+                **os.environ,
+                "TMPDIR": str(self._folder),
+                "OMP_NUM_THREADS": "1",
+                # Memory is limited by its addresses: no library may reserve some for later.
+                "ARROW_DEFAULT_MEMORY_POOL": "system",
+                "MALLOC_ARENA_MAX": "2",
+            }
             with (self._folder / "complaints").open("wb") as complaints:
                 self._process = subprocess.Popen(
                     command,
@@ -100,7 +113,7 @@ class FuzzChild:
         return json.loads(line) if line else None
 
     def _complaints(self) -> str:
-        return (self._folder / "complaints").read_text("utf-8", "replace")[-2000:]
+        return (self._folder / "complaints").read_text("utf-8", "replace")[:2000]
 
 
 def main() -> None:
@@ -166,7 +179,7 @@ def _read_all(path: Path) -> None:
     import dask
 
     from adatom.errors import ReadError
-    from adatom.io import read_contents, read_data
+    from adatom.io import read_contents, read_data, read_image
 
     names = [str(name) for name in read_contents(path)["name"].values[:_MAX_DATASETS]]
     refusals = []
@@ -175,16 +188,21 @@ def _read_all(path: Path) -> None:
             try:
                 _touch(read_data(path, dataset=name))
             except ReadError as refusal:
-                refusals.append(refusal)
+                if "it is a color picture" in str(refusal):
+                    _touch(read_image(path, dataset=name, channel="luminance"))
+                else:
+                    refusals.append(refusal)
     # Shortage of memory must not hide behind a dataset that was read.
-    for refusal in sorted(refusals, key=lambda one: not isinstance(one.__cause__, MemoryError)):
-        raise refusal
+    refusals.sort(key=lambda one: not isinstance(one.__cause__, MemoryError))
+    if refusals:
+        raise refusals[0]
 
 
 def _touch(data: Any) -> None:
     from adatom.schema import STRUCTURE, kind_of_data
 
     kind = kind_of_data(data)
+    assert kind is not None
     kind.check(data)
     if kind is STRUCTURE:
         data.get_positions()

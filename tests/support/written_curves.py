@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import tifffile
 
 # What every written curve holds: 6 samples towards the sample, 4 back.
 DEFLECTION_V = (np.array([0, 0, 0, 0, 1, 2]) / 10, np.array([2, 1, -1, 0]) / 10)
@@ -230,8 +231,35 @@ def write_nanoscope_force(
     return path
 
 
+def write_jpk_image(folder: Path) -> Path:
+    """Write a small picture and two channels; stored rows run upwards."""
+    stored = np.arange(15, dtype=np.int32).reshape(3, 5)
+    stored[0, 0] = 2**31 - 1
+    path = folder / "scan.jpk"
+    with tifffile.TiffWriter(path) as file:
+        grid = [(0x8042, "d", 1, 5e-6, True), (0x8043, "d", 1, 6e-6, True),
+                (0x8003, "s", 0, "2020-01-02 03:04:05.000 CET", True),
+                (0x8046, "I", 1, 5, True), (0x8047, "I", 1, 3, True)]  # fmt: skip
+        file.write(np.zeros((4, 4), np.uint8), extratags=grid, metadata=None)
+        for number, (short, name, unit) in enumerate(
+            (("vDeflection", "Vertical Deflection", "N"), ("measuredHeight", "Height", "m"))
+        ):
+            slots = [
+                (0x8050, "s", 0, short, True), (0x8051, "I", 1, 0, True),
+                (0x8052, "s", 0, name, True), (0x8080, "I", 1, 2, True),
+                (0x8081, "s", 0, "nominal", True), (0x8090, "s", 0, "raw", True),
+                (0x80A3, "s", 0, "NullScaling", True), (0x80C0, "s", 0, "nominal", True),
+                (0x80D2, "s", 0, unit, True), (0x80D3, "s", 0, "LinearScaling", True),
+                (0x80D4, "d", 1, 1e-9 * (number + 1), True), (0x80D5, "d", 1, 1e-8, True),
+                (0x80DA, "d", 1, 2.0**31 - 1, True),
+            ]  # fmt: skip
+            file.write(stored, extratags=slots, metadata=None)
+    return path
+
+
 CURVES: dict[str, Callable[[Path], Path]] = {
     "jpk": write_jpk,
+    "jpk-image": write_jpk_image,
     "workshop": write_workshop,
     "igor-force": write_igor_force,
     "nanoscope-force": write_nanoscope_force,

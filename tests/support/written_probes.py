@@ -164,7 +164,7 @@ def write_dat(folder: Path, **settings: Any) -> Path:
 def write_zip_of_dat(folder: Path) -> Path:
     """Write what macOS makes of a session: three sweeps of two axes, one empty, and litter."""
     path = folder / "session.zip"
-    z = {"experiment": "Z spectroscopy", "sweep": "Z rel (m)"}
+    z: dict[str, Any] = {"experiment": "Z spectroscopy", "sweep": "Z rel (m)"}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("day/Z001.dat", point_text(**z, place=("1E-9", "2E-9")))
         archive.writestr("day/Z002.dat", point_text(**z, start=3.0))
@@ -208,7 +208,7 @@ def write_ibw(
 ) -> Path:
     """Write a wave of version 5: x runs fastest, then y from below, then layers."""
     count = unlabelled or len(layers)
-    stored = np.stack([PICTURE[::-1] + 1000 * k for k in range(count)]).astype(f"{order}f4")
+    stored = np.stack([PICTURE[::-1] + 1000 * k for k in range(max(count, 1))]).astype(f"{order}f4")
     labels = b"".join(name.encode().ljust(32, b"\0") for name in ("", *layers)) if layers else b""
     shape = (4, 3, count) if count else (4, 3, 0)
     text = note.encode("latin-1")
@@ -216,7 +216,7 @@ def write_ibw(
     wave += b"image".ljust(32, b"\0") + bytes(8)
     wave += struct.pack(f"{order}4i", *shape, 0)
     wave += struct.pack(f"{order}4d", 2e-9, 2e-9, 1, 1) + bytes(32)
-    wave += bytes(4) + b"m\0\0\0m\0\0\0" + bytes(8)
+    wave += b"m\0\0\0" * 3 + bytes(8)
     wave = wave.ljust(320, b"\0")
     sizes = (stored.nbytes + 320, 0, len(text), 0, 0, 0, 0, 0, 0, 0, len(labels), 0)
     head = struct.pack(f"{order}hh12i", 5, 0, *sizes).ljust(64, b"\0") + wave

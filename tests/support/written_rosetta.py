@@ -397,6 +397,40 @@ def write_arina(folder: Path) -> Path:
     return path
 
 
+_IMAGE_ID = "39a4bbcd-2551-4912-9093-0eaed678dcff"
+_SCAN_ID = "a0dba950-15bf-4a74-a81c-9cea8560c2c8"
+
+
+def write_topspin(folder: Path) -> Path:
+    """Write a scan of patterns and a picture; places in m, pixels of 3 nm, patterns in mrad."""
+    calibration = "".join(
+        f"<{name}><Offset>0</Offset><Scale>3e-9</Scale></{name}>" for name in ("X", "Y")
+    )
+    about = (
+        "<ExperimentData><Id>written</Id><Specimen>gold</Specimen>"
+        "<CreatedDateTime>02/03/2020 10:11:12</CreatedDateTime><ProcedureData><Item>"
+        '<Name Serializer="String">Image</Name><Value Serializer="ImageDataSerializer">'
+        f"<Id>{_IMAGE_ID}</Id><Calibration>{calibration}</Calibration></Value></Item>"
+        "</ProcedureData></ExperimentData>"
+    )
+    axis = "<Offset>-1</Offset><Scale>0.5</Scale><Unit><Name/><Symbol>mrad</Symbol></Unit>"
+    path = folder / "small.app5"
+    with h5py.File(path, "w") as file:
+        file["Metadata"] = about.encode()
+        file[_IMAGE_ID] = STACK[0].astype(float)
+        scan = file.create_group(_SCAN_ID)
+        for number, pattern in enumerate(PATTERNS.reshape(6, 4, 4)):
+            row, column = divmod(number, 3)
+            place = f"<X>{3e-9 * column}</X><Y>{3e-9 * row}</Y>"
+            frame = scan.create_group(str(number))
+            frame["Data"] = pattern
+            frame["Metadata"] = (
+                f"<Frame><Calibration><X>{axis}</X><Y>{axis}</Y></Calibration>"
+                f"<Scan><Position><Index/><Place>{place}</Place></Position></Scan></Frame>"
+            ).encode()
+    return path
+
+
 def write_delmic(folder: Path) -> Path:
     """Write a map of Odemis: dims C, T, Z, Y, X; y points up, so the first row is the highest."""
     path = folder / "small.h5"
@@ -455,5 +489,6 @@ ROSETTA_WRITERS: dict[str, Callable[[Path], Path]] = {
     "nexus": write_nexus,
     "netcdf": write_netcdf,
     "arina": write_arina,
+    "topspin": write_topspin,
     "zip": write_zip,
 }

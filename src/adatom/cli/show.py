@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adatom.recipes.opened import ItemResults, Run
+    from adatom.schema import Table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +41,7 @@ def _show_file(path: Path, dataset: str | None, picture: str | None) -> None:
     print(f"{path}: {contents.attrs['format']}")
     told = [name for name in contents.variables if any(contents[name].values.tolist())]
     print_table(contents[told])
-    data, name = _data_to_show(path, dataset)
+    data, name = _data_to_show(path, contents, dataset)
     if data is None:
         print(name)
         return
@@ -53,7 +54,7 @@ def _show_file(path: Path, dataset: str | None, picture: str | None) -> None:
         _save_picture(data, picture)
 
 
-def _data_to_show(path: Path, dataset: str | None) -> tuple[Any, str]:
+def _data_to_show(path: Path, contents: Table, dataset: str | None) -> tuple[Any, str]:
     """Read what is asked for, or what a file is mainly about; else say why there is nothing."""
     from adatom.errors import ReadError
     from adatom.io import read_data
@@ -61,14 +62,34 @@ def _data_to_show(path: Path, dataset: str | None) -> tuple[Any, str]:
     try:
         return read_data(path, dataset=dataset), dataset or ""
     except ReadError as error:
-        # Several of a kind: the first of them will do for a look.
-        if dataset is not None:
-            raise
         failure = error
+    # Several of a kind, or colors: the first of them, or their brightness, will do for a look.
+    told = "the first of several (--dataset shows another)" if contents.sizes["row"] > 1 else ""
+    number = _number_to_show(contents, dataset)
+    if number is None:
+        raise failure
     try:
-        return read_data(path, dataset="0"), "the first of several (--dataset shows another)"
+        shown = read_data(path, dataset=str(number), channel=_channel_to_show(contents, number))
     except ReadError:
+        if dataset is not None:
+            raise failure from None
         return None, f"\nnot shown: {failure}"
+    return shown, dataset or told
+
+
+def _number_to_show(contents: Table, dataset: str | None) -> int | None:
+    names = contents["name"].values.tolist()
+    if dataset is not None:
+        numbers = {str(number): number for number in range(len(names))}
+        return names.index(dataset) if dataset in names else numbers.get(dataset.strip())
+    kinds = contents["kind"].values.tolist()
+    return next((n for n, kind in enumerate(kinds) if not kind.startswith("not ")), 0)
+
+
+def _channel_to_show(contents: Table, number: int) -> str | None:
+    if contents["kind"].values[number].startswith("color "):
+        return "luminance"
+    return "magnitude" if contents["dtype"].values[number].startswith("complex") else None
 
 
 def _facts(data: Any) -> list[str]:  # noqa: ANN401 -- any kind
@@ -82,7 +103,9 @@ def _facts(data: Any) -> list[str]:  # noqa: ANN401 -- any kind
             lines.append(f"{name}: {ends} {'' if unit == '1' else unit} ({along.size})")
     attrs = getattr(data, "attrs", {})
     known = {key: value for key, value in attrs.items() if isinstance(value, str | int | float)}
-    lines += [f"{key}: {value}" for key, value in known.items() if value != ""]
+    lines += [
+        f"{key}: {' '.join(str(value).split())}" for key, value in known.items() if value != ""
+    ]
     return [*lines, *(f"note: {note}" for note in attrs.get("notes", []))]
 
 

@@ -69,11 +69,10 @@ def _leveled(block: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _leveled_frame(frame: NDArray[np.float64]) -> NDArray[np.float64]:
-    level = _medians(frame, axis=1)
-    flat = frame - level[:, None]
-    slope = _slope(_medians(flat, axis=0))
-    x = np.arange(frame.shape[1])
-    return np.asarray(flat - slope * (x - (frame.shape[1] - 1) / 2))
+    flat = frame - _medians(frame, axis=1)[:, None]
+    flat = flat - _slope(_medians(flat, axis=0)) * np.arange(frame.shape[1])
+    # Without the tilt, which of the pixels of a line is in the middle is another one.
+    return np.asarray(flat - _medians(flat, axis=1)[:, None])
 
 
 def _medians(frame: NDArray[np.float64], *, axis: int) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@
 ``features_from_sites``  what was measured of sites -> features
 ``site_patches``         the image around each site, cut at its sub-pixel center
 ``window_spectra``       Fourier magnitudes of windows that slide over an image
+``estimate_bond_order``  how well sites keep to a lattice
 ``sites_from_sublattice``  the sites of one sublattice
 ``sites_from_classes``   the sites of one class
 =======================  ===========================================================
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.descriptors.bond_order import estimate_bond_order
     from adatom.descriptors.neighbors import neighbor_vectors
     from adatom.descriptors.patches import site_patches
     from adatom.descriptors.selection import sites_from_classes, sites_from_sublattice
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from adatom.descriptors.windows import window_spectra
 
 __all__ = [
+    "estimate_bond_order",
     "features_from_sites",
     "neighbor_vectors",
     "site_patches",
@@ -36,6 +39,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "estimate_bond_order": "bond_order",
         "features_from_sites": "site_features",
         "neighbor_vectors": "neighbors",
         "site_patches": "patches",

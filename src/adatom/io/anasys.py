@@ -78,9 +78,10 @@ def _document(path: Path) -> Element:
     if content.startswith(b"\x1f\x8b"):
         unpacking = zlib.decompressobj(wbits=31)
         content = unpacking.decompress(content, _MAX_TEXT)
+        if not unpacking.eof and len(content) < _MAX_TEXT:
+            raise read_error(path, "it ends before all is unpacked", "It is cut off: copy it again")
         if not unpacking.eof:
-            reason = "it unpacks to more than 256 MB, or is cut off"
-            raise read_error(path, reason, "Copy it again, or save it in parts")
+            raise read_error(path, "it unpacks to more than 256 MB", "Save its maps in parts")
     if not content:
         raise read_error(path, "it is larger than 256 MB", "Save its maps in parts")
     wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))

@@ -46,9 +46,11 @@ _READERS: Final[dict[str, Callable[..., Any]]] = {
 }
 """Readers by kind; of a file that holds several kinds the first of these is read."""
 
+_WITHOUT_CHANNEL: Final = ("force curves", "structure", "sites", "table")
+
 
 def read_data(
-    path: str | Path, /, *, dataset: str | None = None
+    path: str | Path, /, *, dataset: str | None = None, channel: str | None = None
 ) -> (
     Image | Movie | SpectralMap | DiffractionMap | Spectra | ForceCurves | Sites | Table | Structure
 ):
@@ -65,6 +67,10 @@ def read_data(
         Name or number of the dataset, needed where the file holds several
         of the same kind; `read_contents` lists them. Of several kinds the
         richest is read: a map rather than the picture that comes with it.
+    channel : str, optional
+        Of a color picture whose colors differ: "red", "green", "blue",
+        "alpha" or "luminance"; of complex numbers "real", "imaginary",
+        "magnitude" or "phase".
 
     Returns
     -------
@@ -96,7 +102,12 @@ def read_data(
         if kind not in _READERS:
             reason = f"what its axes stand for is not told:\n{listed(raw, raw.parts)}\n"
             raise read_error(place, reason, f"Name its axes in {place.name}.json beside it")
-    return _READERS[kind](place, dataset=dataset)  # type: ignore[no-any-return]
+        if channel is None:
+            return _READERS[kind](place, dataset=dataset)  # type: ignore[no-any-return]
+        if kind in _WITHOUT_CHANNEL:
+            reason = f"{channel=} was asked for, but it holds {kind}"
+            raise read_error(place, reason, "Leave channel out")
+    return _READERS[kind](place, dataset=dataset, channel=channel)  # type: ignore[no-any-return]
 
 
 def _kind(part: RawPart) -> str:

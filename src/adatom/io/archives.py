@@ -12,30 +12,25 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from adatom.errors import ReadError
-from adatom.io.claims import HEAD_BYTES, Beginning
+from adatom.io.claims import MAX_FILES, files_of_archive, known_members
+from adatom.io.formats import claimants
 from adatom.io.guard import check_size, read_error
+from adatom.io.opening import open_file
 from adatom.io.signals import RawFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from adatom.io.signals import RawPart
 
-_MAX_MEMBERS: Final = 2000
 _MAX_UNPACKED: Final = 4 * 2**30
 _COPIED_AT_ONCE: Final = 2**20
-_ENCRYPTED: Final = 1
-_ZIP: Final = b"PK\x03\x04"
 
 
 def read_parts(path: Path, key: str, /) -> RawFile:
     """Read all measurements of an archive; arrays are read from the unpacked files."""
-    from adatom.io.opening import open_file
-
     parts: list[RawPart] = []
     failures = []
     folder = unpacked_archive(path)
-    for name in _measurements(path):
+    for name in known_members(path, claimants):
         try:
             found = open_file(folder / name)
         except ReadError as failure:
@@ -53,42 +48,6 @@ def read_parts(path: Path, key: str, /) -> RawFile:
 def _of_member(part: RawPart, name: str) -> RawPart:
     place = PurePosixPath(name).name
     return replace(part, name=place if part.name == "unnamed" else f"{place}: {part.name}")
-
-
-def holds_measurements(beginning: Beginning, /) -> bool:
-    """Claim archives in which a file is of a known format, but no documents of an office."""
-    if not beginning.members or "[Content_Types].xml" in beginning.members:
-        return False
-    return next(_measurements(beginning.path), None) is not None
-
-
-def _measurements(path: Path) -> Iterator[str]:
-    """Name the members that a format claims, by their first bytes or their ending."""
-    from adatom.io.formats import claimants
-
-    with zipfile.ZipFile(path) as archive:
-        for info in sorted(_files(archive), key=lambda info: info.filename)[:_MAX_MEMBERS]:
-            with archive.open(info) as file:
-                head = file.read(HEAD_BYTES)
-            # An archive in an archive could hold itself.
-            if not head or head.startswith(_ZIP):
-                continue
-            # There is no such file: whoever needs more than its beginning makes no claim.
-            if claimants(Beginning(Path(info.filename), head)):
-                yield info.filename
-
-
-def _files(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """List members that are files and can be read, below their folder, but none of macOS."""
-    return [
-        info
-        for info in archive.infolist()
-        if not info.is_dir()
-        and not info.flag_bits & _ENCRYPTED
-        and not info.filename.startswith(("/", "\\", "__MACOSX/"))
-        and ".." not in PurePosixPath(info.filename.replace("\\", "/")).parts
-        and ":" not in info.filename
-    ]
 
 
 def unpacked_archive(path: Path, /) -> Path:
@@ -113,10 +72,11 @@ def unpacked_archive(path: Path, /) -> Path:
 def _unpacked(path: Path, changed: int, size: int) -> Path:
     del changed  # Only tells one state of a file from the next.
     with zipfile.ZipFile(path) as archive:
-        members = _files(archive)
+        members = files_of_archive(archive)
         total = sum(info.file_size for info in members)
-        if len(members) > _MAX_MEMBERS or total > _MAX_UNPACKED:
-            reason = f"it is an archive of {len(members)} files, {total} bytes when unpacked"
+        if len(members) > MAX_FILES or total > _MAX_UNPACKED:
+            more = " or more" if len(members) > MAX_FILES else ""
+            reason = f"it is an archive of {len(members)} files{more}, {total} bytes when unpacked"
             raise read_error(path, reason, "Unpack it first")
         check_size(path, (total,), 1, stored=size)
         folder = Path(tempfile.mkdtemp(prefix="adatom-"))

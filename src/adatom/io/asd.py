@@ -54,6 +54,8 @@ _VOLTAGES: Final = {
     0x800000: (-80.0, 80.0),
 }
 _UNPUBLISHED_RANGE: Final = 0x3
+# In nm/V or deg/V; what is larger comes from damage.
+_LARGEST_GAIN: Final = 1e12
 
 
 class _Channel(NamedTuple):
@@ -175,6 +177,9 @@ def _conversion(path: Path, code: str, header: Mapping[str, Any]) -> tuple[float
         "ER": -header["scanner_sensitivity"],
         "PH": -header["phase_sensitivity"],
     }
+    if not abs(factors[code]) < _LARGEST_GAIN:
+        reason = f"its header gives a gain of {factors[code]:g} for channel {code}"
+        raise read_error(path, reason, "The file is damaged: copy it again")
     return -(high - low) / 2**bits * factors[code], -low * factors[code]
 
 
@@ -195,7 +200,7 @@ def _signal(header: Mapping[str, Any], code: str, frames: _Frames, *, alone: boo
         name=channel.name,
         unit=channel.unit,
         metadata=_metadata(header, channel.name),
-        notes=tuple(_notes(header)),
+        notes=tuple(_notes(header, frames)),
         preferred="topography was read of two channels" if wanted else "",
     )
 
@@ -213,13 +218,15 @@ def _metadata(header: Mapping[str, Any], channel: str) -> dict[str, Any]:
     return facts
 
 
-def _notes(header: Mapping[str, Any]) -> list[str]:
+def _notes(header: Mapping[str, Any], frames: _Frames) -> list[str]:
     notes = []
     if header["voltage_range"] == _UNPUBLISHED_RANGE:
         notes.append(
             "the converter's range has code 3, which no description of the format lists: taken as "
             "0 to 9.99 V, as AFMReader does; all heights are in proportion to it"
         )
+    if not frames.scale:
+        notes.append("the header gives this channel a gain of 0, so that all its values are 0")
     return notes
 
 

@@ -64,7 +64,7 @@ def _read_block(
     add: float,
     index: Any,  # noqa: ANN401 -- any index of numpy
 ) -> NDArray[Any]:
-    count = int(np.prod(shape, dtype=np.int64))
-    values: NDArray[Any] = np.fromfile(path, dtype, count, offset=offset).reshape(shape)
-    values = np.flip(values, flipped)[index]
+    # Mapped, so that rows that are not asked for are not read.
+    stored = np.memmap(path, dtype, mode="r", offset=offset, shape=shape)
+    values: NDArray[Any] = np.array(np.flip(stored, flipped)[index])
     return values if scale is None else values * scale + add

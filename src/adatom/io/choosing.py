@@ -97,7 +97,8 @@ def _only_one(raw: RawFile, fitting: Sequence[RawPart]) -> RawPart:
         return replace(pictures[0], notes=(*pictures[0].notes, note))
     same = " of this kind" if len({kind_of_part(part) for part in fitting}) == 1 else ""
     reason = f"it holds {len(fitting)} datasets{same}:\n{listed(raw, fitting)}\n"
-    raise read_error(raw.path, reason, f"Choose one, such as dataset={fitting[0].name!r}")
+    likely = (pictures or fitting)[0].name
+    raise read_error(raw.path, reason, f"Choose one, such as dataset={likely!r}")
 
 
 def _names(raw: RawFile, chosen: RawPart) -> str:

@@ -6,16 +6,19 @@ import bz2
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
 HEAD_BYTES: Final = 2048
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+MAX_FILES: Final = 2000
 _MAX_MEMBERS: Final = 200_000
+_ENCRYPTED: Final = 1
+_ZIP: Final = b"PK\x03\x04"
 # What marks a file stands near its beginning.
 _MAX_OBJECTS: Final = 2000
 
@@ -154,6 +157,44 @@ def anasys_document(beginning: Beginning) -> bool:
     return b"www.anasysinstruments.com" in head.replace(b"\0", b"")
 
 
+def archive_of(known: Callable[[Beginning], object], /) -> Claim:
+    """Claim zip archives with a known file in them, but no documents of an office."""
+
+    def claim(beginning: Beginning) -> bool:
+        if not beginning.members or "[Content_Types].xml" in beginning.members:
+            return False
+        return next(known_members(beginning.path, known), None) is not None
+
+    return claim
+
+
+def known_members(path: Path, known: Callable[[Beginning], object], /) -> Iterator[str]:
+    """Name the members of a zip archive that are known by their first bytes or their ending."""
+    with zipfile.ZipFile(path) as archive:
+        for info in sorted(files_of_archive(archive), key=lambda info: info.filename):
+            with archive.open(info) as file:
+                head = file.read(HEAD_BYTES)
+            # An archive in an archive could hold itself. There is no such file: whoever
+            # needs more than its beginning makes no claim.
+            is_archive = head.startswith(_ZIP)
+            if head and not is_archive and known(Beginning(Path(info.filename), head)):
+                yield info.filename
+
+
+def files_of_archive(archive: zipfile.ZipFile, /) -> list[zipfile.ZipInfo]:
+    """List the first 2001 members that can be read and stay below their folder."""
+    found = (
+        info
+        for info in archive.infolist()
+        if not info.is_dir()
+        and not info.flag_bits & _ENCRYPTED
+        and not info.filename.startswith(("/", "\\", "__MACOSX/"))
+        and ".." not in PurePosixPath(info.filename.replace("\\", "/")).parts
+        and ":" not in info.filename
+    )
+    return list(islice(found, MAX_FILES + 1))
+
+
 def igor_force_curve(beginning: Beginning) -> bool:
     """Claim Igor waves of a few columns, one of which is named as a deflection is."""
     if beginning.head[:2] not in {b"\x05\x00", b"\x00\x05"}:
@@ -167,6 +208,24 @@ def igor_force_curve(beginning: Beginning) -> bool:
     with beginning.path.open("rb") as file:
         file.seek(-min(2**16, beginning.path.stat().st_size), 2)
         return b"Defl\0" in file.read()
+
+
+def tif_with_tag(code: int) -> Claim:
+    """Claim TIFF files whose first page has a tag."""
+
+    def claim(beginning: Beginning) -> bool:
+        head = beginning.head
+        if not head.startswith((b"II*\x00", b"MM\x00*")):
+            return False
+        order: Literal["little", "big"] = "little" if head[:1] == b"I" else "big"
+        with beginning.path.open("rb") as file:
+            file.seek(int.from_bytes(head[4:8], order))
+            entries = file.read(12 * int.from_bytes(file.read(2), order))
+        return any(
+            int.from_bytes(entries[at : at + 2], order) == code for at in range(0, len(entries), 12)
+        )
+
+    return claim
 
 
 def r_data(beginning: Beginning) -> bool:

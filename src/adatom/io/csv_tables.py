@@ -106,10 +106,15 @@ def read_parts(path: Path, key: str, /) -> RawFile:
 
 def _require_table(path: Path, text: _Text) -> None:
     """Refuse reports and headers of instruments, whose lines only look like columns."""
+    if path.suffix.lower() not in {".txt", ".dat"}:
+        return
     low, high = text.fields
-    if low != high and path.suffix.lower() in {".txt", ".dat"}:
+    if low != high:
         reason = f"it is a text whose lines have {low} to {high} fields, which is no table"
         raise read_error(path, reason, "Cut it down to the table, or save it as csv")
+    if not any(_is_number(field, text.decimal) for row in text.first for field in row):
+        reason = f"it is a text without a number in its first {len(text.first)} lines"
+        raise read_error(path, reason, "Give the file of the measurement, or save it as csv")
 
 
 def _surveyed(path: Path) -> _Text:
@@ -294,6 +299,8 @@ def _distinct(names: Sequence[str]) -> list[str]:
 def _values(path: Path, column: pd.Series[Any]) -> NDArray[Any]:
     if column.dtype.kind in "biuf":
         return column.to_numpy()
+    if not len(column):
+        return np.empty(0)
     cells = ["" if cell != cell else str(cell) for cell in column.tolist()]
     # Text of numpy takes the room of its longest entry in every row.
     needed = 4 * len(cells) * max(map(len, cells), default=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 import numpy as np
 import xarray as xr
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 # Curves are short: one block of several costs little and keeps graphs of large maps small.
 _BLOCK_BYTES: Final = 4 * 2**20
-_LARGEST_CURVE: Final = 2**30
+_LARGEST_CURVE: Final = 2**28
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ def _lazy_values(curves: _Curves, n_curves: int) -> Any:  # noqa: ANN401 -- dask
     numbers = da.arange(n_curves, chunks=together)
     return numbers.map_blocks(
         partial(_read_block, curves),
+        # A name of its own spares dask to look through the places of all curves.
+        name=f"force-curves-{uuid4().hex}",
         new_axis=[1, 2, 3],
         chunks=(numbers.chunks[0], *inner),
         dtype=np.float64,

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
+from mmap import mmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from adatom.io.companions import companion_files
 from adatom.io.guard import check_size, read_error
+from adatom.io.lazy import LazyArray
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from adatom.io.layout import Layout
     from adatom.io.signals import RawAxis, RawFile, RawSignal
@@ -26,7 +32,6 @@ class Draft:
     signal: RawSignal
     layout: Layout
     notes: list[str] = field(default_factory=list)
-    affine: tuple[float, float, float, float] | None = None
 
     @property
     def path(self) -> Path:
@@ -66,8 +71,38 @@ def lazy(values: Any, outer: tuple[int, ...]) -> Any:  # noqa: ANN401 -- dask
 
     if isinstance(values, da.Array):
         return values
+    if isinstance(values, np.ndarray):
+        # Dask would copy the whole array, and so load all of a mapped file.
+        values = LazyArray(values.shape, values.dtype, _reader(values))
     chunks = {i: ("auto" if i in outer else -1) for i in range(values.ndim)}
     return da.from_array(values, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
+
+
+def _reader(values: NDArray[Any]) -> Callable[[Any], NDArray[Any]]:
+    """Give what reads a part; a whole map is opened anew each time, and so lets its pages go."""
+    base: Any = values.base
+    if not isinstance(values, np.memmap) or not isinstance(base, mmap):
+        return partial(_copied, values)
+    order = "C" if values.flags.c_contiguous else "F"
+    return partial(
+        _read_map, str(values.filename), values.dtype, values.offset, values.shape, order
+    )
+
+
+def _read_map(
+    name: str,
+    dtype: np.dtype[Any],
+    offset: int,
+    shape: tuple[int, ...],
+    order: Any,  # noqa: ANN401 -- "C" or "F"
+    index: Any,  # noqa: ANN401 -- any index of numpy
+) -> NDArray[Any]:
+    mapped: NDArray[Any] = np.memmap(name, dtype, "r", offset, shape, order)
+    return np.array(mapped[index])
+
+
+def _copied(values: NDArray[Any], index: Any) -> NDArray[Any]:  # noqa: ANN401 -- any index of numpy
+    return np.array(values[index])
 
 
 def ordered(draft: Draft, values: Any) -> Any:  # noqa: ANN401 -- numpy or dask

@@ -14,12 +14,13 @@ from adatom.io.metadata import raw_metadata
 from adatom.io.signals import RawAxis, RawFile, RawSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 _DAMAGED: Final = "The file is cut off or damaged: copy it again"
+_MAX_MARKER: Final = 32
 # An incomplete last frame, and channels that counted nothing, are left out.
 _TRIMMED: Final = "TC"
 
@@ -35,6 +36,7 @@ def _ptu_signals(path: Path) -> list[RawSignal]:
     import ptufile
 
     with ptufile.PtuFile(path, trimdims=_TRIMMED) as file:
+        _check_markers(path, file.tags)
         if not (file.is_t3 and file.is_image):
             reason = f"it is a {file.measurement_mode.name} {file.measurement_submode.name} record"
             raise read_error(path, reason, "Only images of time-tagged photons (T3) are read")
@@ -62,6 +64,14 @@ def _ptu_signals(path: Path) -> list[RawSignal]:
         )
         for channel in range(int(channels))
     ]
+
+
+def _check_markers(path: Path, tags: Mapping[str, Any]) -> None:
+    """Refuse numbers of markers that ptufile would take powers of two of, without end."""
+    for name in ("ImgHdr_LineStart", "ImgHdr_LineStop", "ImgHdr_Frame"):
+        marker = tags.get(name) or 0
+        if not isinstance(marker, int) or not 0 <= marker <= _MAX_MARKER:
+            raise read_error(path, f"its {name} is marker {marker!r}", _DAMAGED)
 
 
 def _pixels(size: object) -> tuple[RawAxis, RawAxis]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Literal
 
-from adatom.io.archives import holds_measurements
 from adatom.io.claims import (
     Beginning,
     Claim,
     anasys_document,
+    archive_of,
     both,
     either,
     ending,
@@ -27,6 +27,7 @@ from adatom.io.claims import (
     r_data,
     says,
     starts_with,
+    tif_with_tag,
     vasp_positions,
     written_zarr,
     xyz_atoms,
@@ -122,9 +123,9 @@ FORMATS: Final[dict[str, Format]] = {
         by_ending=True, proof="real files",
     ),
     "emd": Format(
-        "Velox, NCEM and Prismatic EMD", ".emd", f"{_ALL}, spectra", _RSCIIO, "rosetta",
+        "Velox, NCEM and Prismatic EMD, DE5", ".emd .de5", f"{_ALL}, spectra", _RSCIIO, "rosetta",
         either(
-            both(lambda file: file.is_hdf5, ending(".emd")),
+            both(lambda file: file.is_hdf5, ending(".emd .de5")),
             hdf5_with("@version_major"),
             hdf5_with("Version", "Data"),
         ),
@@ -197,7 +198,7 @@ FORMATS: Final[dict[str, Format]] = {
         both(lambda file: file.is_hdf5, ending(".app5")),
     ),
     "tvips": Format(
-        "TVIPS", ".tvips", "movie", _RSCIIO, "rosetta", by_ending=True,
+        "TVIPS stream", ".tvips", "movie", "adatom", "tvips", by_ending=True,
     ),
     # Spectra, light and X-rays.
     "hamamatsu": Format(
@@ -256,6 +257,10 @@ FORMATS: Final[dict[str, Format]] = {
         "JPK force curves, maps and QI", ".jpk-force .jpk-force-map .jpk-qi-data .jpk-qi-series",
         "force curves", "adatom", "jpk", member("segment-header.properties"),
         proof="real files",
+    ),
+    "jpk-image": Format(
+        "JPK image", ".jpk .jpk-qi-image .force", "image", "adatom, tifffile", "jpk_image",
+        tif_with_tag(0x8046), proof="real files",
     ),
     "workshop": Format(
         "AFMWorkshop force curves", ".zip .csv", "force curves", "adatom", "workshop",
@@ -351,8 +356,9 @@ FORMATS: Final[dict[str, Format]] = {
         both(lambda file: file.is_hdf5, starts_with(b"MATLAB 7.3")),
     ),
     "picture": Format(
-        "Picture", ".png .jpg", "image", "Pillow", "pictures",
-        starts_with(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"), proof="real files",
+        "Picture", ".png .jpg .bmp .gif", "image", "Pillow", "pictures",
+        starts_with(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF8"),
+        proof="real files",
     ),
     # Fluorescence lifetimes.
     "ptu": Format(
@@ -429,7 +435,7 @@ FORMATS: Final[dict[str, Format]] = {
     ),
     "zip": Format(
         "Zip archive of measurements", ".zip", "as its files", "adatom", "archives",
-        holds_measurements, proof="real files", last=True,
+        archive_of(lambda file: bool(claimants(file))), proof="real files", last=True,
     ),
 }  # fmt: skip
 """Formats by key; earlier ones are asked first."""

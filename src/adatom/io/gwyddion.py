@@ -61,7 +61,10 @@ class _Reader:
         found = _Object(self.word(end))
         (size,) = struct.unpack("<I", self.take(4, end))
         stop = self.at + size
-        if stop > end or depth > _MAX_DEPTH:
+        if depth > _MAX_DEPTH:
+            reason = f"objects in it stand more than {_MAX_DEPTH} deep in one another"
+            raise read_error(self.path, reason, "The file is damaged: save it anew in Gwyddion")
+        if stop > end:
             reason = f"an object {found.kind} of {size} bytes reaches past the end"
             raise read_error(self.path, reason, "The file is cut off: copy it again")
         # Only containers had types of GLib in the old layout.

@@ -25,7 +25,7 @@ _LABEL: Final = 32
 _COMPLEX: Final = 1
 _UNSIGNED: Final = 64
 _TYPES: Final = {2: "f4", 4: "f8", 8: "i1", 16: "i2", 32: "i4"}
-# Beginnings of Asylum's channels -> unit; waves have one unit for all layers, left empty.
+# Beginnings of Asylum's channels -> unit; the wave says "m" whatever its layers hold.
 _UNITS: Final = {
     "height": "m",
     "zsensor": "m",
@@ -189,7 +189,7 @@ def _layers(wave: _Wave) -> list[RawSignal]:
 
 
 def _unit(wave: _Wave, name: str) -> str:
-    if wave.unit or not wave.of_asylum:
+    if not wave.of_asylum:
         return wave.unit
     lowered = name.lower()
     return next((unit for start, unit in _UNITS.items() if lowered.startswith(start)), "")

@@ -6,51 +6,35 @@ The format is described by A. Roempp et al., Methods Mol. Biol. 696, 205 (2011).
 from __future__ import annotations
 
 import zlib
-from array import array
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from adatom.io.guard import check_size, read_error
+from adatom.io.imzml_header import (
+    CENTROID,
+    COUNTS,
+    IDENTITY,
+    INTENSITY,
+    MZ,
+    PIXEL_SIZES,
+    PROFILE,
+    Arrays,
+    Header,
+    header_of_file,
+    number_of,
+)
 from adatom.io.lazy import LazyArray
 from adatom.io.peaks import block_of_index
 from adatom.io.signals import RawAxis, RawFile, RawPeaks, RawSignal
-from adatom.io.xml_events import xml_events
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-# Accession numbers of the vocabularies of mzML and imzML.
-_TYPES: Final = {
-    "MS:1000521": "<f4",
-    "MS:1000523": "<f8",
-    "MS:1000519": "<i4",
-    "MS:1000522": "<i8",
-    "IMS:1000141": "<i4",
-    "IMS:1000142": "<i8",
-    "IMS:1100000": "<i1",
-    "IMS:1100001": "<i2",
-}
-_MZ: Final = "MS:1000514"
-_INTENSITY: Final = "MS:1000515"
-_ZLIB: Final = "MS:1000574"
-_PACKINGS: Final = {"MS:1000576", _ZLIB}
-_LENGTH: Final = "IMS:1000103"
-_OFFSET: Final = "IMS:1000102"
-_ENCODED: Final = "IMS:1000104"
-_PLACE: Final = {"x": "IMS:1000050", "y": "IMS:1000051", "z": "IMS:1000052"}
-_PIXEL: Final = {"x": "IMS:1000046", "y": "IMS:1000047"}
-_COUNT: Final = {"x": "IMS:1000042", "y": "IMS:1000043"}
-_UUID: Final = "IMS:1000080"
-_PROFILE: Final = "MS:1000128"
-_CENTROID: Final = "MS:1000127"
-
-_MAX_SPECTRA: Final = 20_000_000
 # So much is read to find out whether all spectra share one axis.
 _MAX_COMPARED: Final = 2**28
 
@@ -66,36 +50,12 @@ class Stored:
     packed: bool
 
 
-@dataclass
-class _Arrays:
-    offsets: array[int] = field(default_factory=lambda: array("q"))
-    lengths: array[int] = field(default_factory=lambda: array("q"))
-    encoded: array[int] = field(default_factory=lambda: array("q"))
-    forms: set[tuple[str, bool]] = field(default_factory=set)
-
-
-@dataclass
-class _Header:
-    """What the XML says."""
-
-    arrays: dict[str, _Arrays] = field(
-        default_factory=lambda: {_MZ: _Arrays(), _INTENSITY: _Arrays()}
-    )
-    places: dict[str, array[int]] = field(
-        default_factory=lambda: {name: array("q") for name in _PLACE}
-    )
-    groups: dict[str, dict[str, Mapping[str, str]]] = field(default_factory=dict)
-    settings: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    date: str = ""
-    instrument: str = ""
-
-
 def read_parts(path: Path, key: str, /) -> RawFile:
     """Read the XML; spectra stay in the .ibd file until they are needed."""
     text, numbers = _pair(path)
-    header = _header(text)
+    header = header_of_file(text)
     _check_pair(text, numbers, header)
-    mz, intensity = (_stored(text, numbers, header.arrays[sort]) for sort in (_MZ, _INTENSITY))
+    mz, intensity = (_stored(text, numbers, header.arrays[sort]) for sort in (MZ, INTENSITY))
     if (mz.lengths != intensity.lengths).any():
         raise read_error(text, "m/z and intensities differ in number", "Export it again")
     shape, index = _grid(text, header)
@@ -148,102 +108,9 @@ def _pair(path: Path) -> tuple[Path, Path]:
     return beside["xml"], beside["numbers"]  # type: ignore[return-value]
 
 
-def _header(path: Path) -> _Header:
-    header = _Header()
-    group = ""
-    open_array: dict[str, Mapping[str, str]] | None = None
-    spectrum: dict[str, Mapping[str, str]] | None = None
-    context = ""
-    for opens, tag, attributes in xml_events(path):
-        if tag == "cvParam" and opens:
-            target = _target(header, group, open_array, spectrum, context)
-            if target is not None:
-                target[attributes.get("accession", "")] = attributes
-        elif tag == "referenceableParamGroupRef" and opens:
-            target = _target(header, group, open_array, spectrum, context)
-            if target is not None:
-                target.update(header.groups.get(attributes.get("ref", ""), {}))
-        elif tag == "referenceableParamGroup":
-            group = attributes.get("id", "") if opens else ""
-            header.groups.setdefault(group, {})
-        elif tag in {"fileContent", "scanSettings", "instrumentConfiguration"}:
-            context = tag if opens else ""
-        elif tag in {"source", "analyzer", "detector"}:
-            context = ""
-        elif tag == "run" and opens:
-            header.date = attributes.get("startTimeStamp", "")
-        elif tag == "spectrum" and opens:
-            spectrum = {}
-        elif tag == "spectrum" and spectrum is not None:
-            _add_place(path, header, spectrum)
-            spectrum = None
-        elif tag == "binaryDataArray" and opens:
-            open_array = {}
-        elif tag == "binaryDataArray" and open_array is not None:
-            _add_array(path, header, open_array)
-            open_array = None
-    return header
-
-
-def _target(
-    header: _Header,
-    group: str,
-    open_array: dict[str, Mapping[str, str]] | None,
-    spectrum: dict[str, Mapping[str, str]] | None,
-    context: str,
-) -> dict[str, Mapping[str, str]] | None:
-    """Tell where a parameter belongs: to the innermost element that is open."""
-    if group:
-        return header.groups[group]
-    if open_array is not None:
-        return open_array
-    if spectrum is not None:
-        return spectrum
-    return header.settings if context else None
-
-
-def _number(params: Mapping[str, Mapping[str, str]], accession: str) -> float | None:
-    text = params.get(accession, {}).get("value", "")
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _add_place(path: Path, header: _Header, params: Mapping[str, Mapping[str, str]]) -> None:
-    if len(header.places["x"]) >= _MAX_SPECTRA:
-        raise read_error(path, f"it holds more than {_MAX_SPECTRA} spectra", "Split it")
-    for name, accession in _PLACE.items():
-        value = _number(params, accession)
-        if value is None and name != "z":
-            reason = f"spectrum {len(header.places['x'])} has no position {name}"
-            raise read_error(path, reason, "Export it again with positions")
-        header.places[name].append(1 if value is None else int(value))
-
-
-def _add_array(path: Path, header: _Header, params: Mapping[str, Mapping[str, str]]) -> None:
-    sort = _MZ if _MZ in params else _INTENSITY if _INTENSITY in params else ""
-    if not sort:
-        return
-    dtype = next((_TYPES[one] for one in params if one in _TYPES), "")
-    packings = {one for one in params if "compression" in params[one].get("name", "")}
-    if not dtype or packings - _PACKINGS:
-        found = "of an unknown type" if not dtype else f"packed as {min(packings)}"
-        raise read_error(path, f"its arrays are {found}", "Export it without compression")
-    numbers = [_number(params, one) for one in (_OFFSET, _LENGTH, _ENCODED)]
-    offset, length, encoded = (-1 if one is None else int(one) for one in numbers)
-    if offset < 0 or length < 0:
-        raise read_error(path, "an array has no place in the .ibd file", "Export it again")
-    arrays = header.arrays[sort]
-    arrays.forms.add((dtype, _ZLIB in params))
-    arrays.offsets.append(offset)
-    arrays.lengths.append(length)
-    arrays.encoded.append(encoded)
-
-
-def _check_pair(text: Path, numbers: Path, header: _Header) -> None:
+def _check_pair(text: Path, numbers: Path, header: Header) -> None:
     """Make sure that the numbers are those of this XML."""
-    said = header.settings.get(_UUID, {}).get("value", "")
+    said = header.settings.get(IDENTITY, {}).get("value", "")
     plain = said.strip("{}").replace("-", "").lower()
     with numbers.open("rb") as file:
         found = file.read(16).hex()
@@ -259,7 +126,7 @@ def _check_pair(text: Path, numbers: Path, header: _Header) -> None:
         raise read_error(text, "it holds no spectra", "Check that the measurement was saved")
 
 
-def _stored(text: Path, numbers: Path, arrays: _Arrays) -> Stored:
+def _stored(text: Path, numbers: Path, arrays: Arrays) -> Stored:
     if len(arrays.forms) != 1:
         raise read_error(text, "its arrays are of several types", "Export it with one type")
     ((dtype, packed),) = arrays.forms
@@ -280,12 +147,12 @@ def _stored(text: Path, numbers: Path, arrays: _Arrays) -> Stored:
     return Stored(offsets, lengths, encoded, dtype, packed)
 
 
-def _grid(text: Path, header: _Header) -> tuple[tuple[int, int], NDArray[np.int64]]:
+def _grid(text: Path, header: Header) -> tuple[tuple[int, int], NDArray[np.int64]]:
     """Give rows and columns of the map, and the place of each spectrum in it."""
     z, y, x = (np.array(header.places[name], np.int64) for name in ("z", "y", "x"))
     if (z != z[0]).any():
         raise read_error(text, "it has several slices (z)", "Export one slice a file")
-    counts = {name: _number(header.settings, accession) for name, accession in _COUNT.items()}
+    counts = {name: number_of(header.settings, accession) for name, accession in COUNTS.items()}
     # Indices count from 1; files that count from 0 are met as well.
     first = min(1, int(y.min()), int(x.min()))
     y, x = y - first, x - first
@@ -301,11 +168,11 @@ def _grid(text: Path, header: _Header) -> tuple[tuple[int, int], NDArray[np.int6
     return (rows, columns), index
 
 
-def _space(header: _Header) -> tuple[tuple[RawAxis, RawAxis], list[str]]:
-    sizes = {name: _number(header.settings, accession) for name, accession in _PIXEL.items()}
+def _space(header: Header) -> tuple[tuple[RawAxis, RawAxis], list[str]]:
+    sizes = {name: number_of(header.settings, accession) for name, accession in PIXEL_SIZES.items()}
     units = {
         name: header.settings.get(accession, {}).get("unitName", "")
-        for name, accession in _PIXEL.items()
+        for name, accession in PIXEL_SIZES.items()
     }
     notes: list[str] = []
     if sizes["x"] is None:
@@ -322,14 +189,14 @@ def _space(header: _Header) -> tuple[tuple[RawAxis, RawAxis], list[str]]:
     return (axes[0], axes[1]), notes
 
 
-def _facts(header: _Header) -> dict[str, Any]:
+def _facts(header: Header) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if header.date:
         facts["date"] = header.date
     groups = [header.settings, *header.groups.values()]
-    if any(_CENTROID in one for one in groups):
+    if any(CENTROID in one for one in groups):
         facts["spectra"] = "centroids"
-    elif any(_PROFILE in one for one in groups):
+    elif any(PROFILE in one for one in groups):
         facts["spectra"] = "profiles"
     return facts
 

@@ -6,14 +6,15 @@ import re
 import zipfile
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from adatom.io.guard import check_size, read_error
+from adatom.io.guard import read_error
 from adatom.io.jpk_scaling import Channel, Properties, channel_of_segment, parse_properties
 from adatom.io.metadata import iso_date, raw_metadata
 from adatom.io.signals import Places, RawCurves, RawFile
+from adatom.io.zip_members import Member, member_of_info, read_member
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _SEGMENT: Final = re.compile(r"((?:index/(\d+)/)?segments/(\d+)/)(.*)")
 _HEADER: Final = "segment-header.properties"
+_POSITION: Final = re.compile(rb"\.header\.position\.([xy])\s*[=:]\s*([-+.\deE]+)")
 _STYLES: Final = {"extend": "approach", "retract": "retract", "pause": "pause"}
 # Sensors of the height of the cantilever; all of them measure the same.
 _SENSORS: Final = ("measuredHeight", "capacitiveSensorHeight", "strainGaugeHeight")
@@ -40,7 +42,8 @@ class _Segment:
     """A folder of the archive with the samples of one segment."""
 
     folder: str
-    members: tuple[str, ...]
+    members: Mapping[str, Member]
+    """By their names below the folder."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +59,25 @@ class _Archive:
 
 def read_parts(path: Path, key: str, /) -> RawFile:
     """Read the headers of the first curve, the places of all, and how long each is."""
-    with zipfile.ZipFile(path) as file:
-        curves, sizes = _listed_curves(path, file)
-        shared = _properties(path, file, "shared-data/header.properties")
+    with zipfile.ZipFile(path) as listed:
+        infos = listed.infolist()
+    stored = path.stat().st_size
+    members = {info.filename: member_of_info(path, info, stored=stored) for info in infos}
+    curves = _listed_curves(path, members)
+    with path.open("rb") as file:
+        shared = _properties(path, file, members.get("shared-data/header.properties"))
         archive = _Archive(path, tuple(curves[number] for number in sorted(curves)), shared)
         segments, channels = _first_headers(file, archive)
         names = _channel_names(path, channels)
-        general = _properties(path, file, "header.properties")
-        folders = [_curve_folder(curve) for curve in archive.curves]
-        places = _places(path, file, folders, general)
+        general = _properties(path, file, members.get("header.properties"))
+        headers = [
+            members.get(f"{_curve_folder(curve)}header.properties") for curve in archive.curves
+        ]
+        places = _places(path, file, headers)
     archive = _Archive(
         path, archive.curves, shared, tuple((n, c, s) for n, (c, s, _) in names.items())
     )
-    lengths = _lengths(archive, segments, channels, sizes)
+    lengths = _lengths(archive, segments, channels)
     metadata = _metadata(general, channels) | {"raw": raw_metadata(general)}
     notes = _notes(metadata, len(curves), places)
     units = {name: unit for name, (_, _, unit) in names.items()} | {"time": "s"}
@@ -85,52 +94,44 @@ def read_parts(path: Path, key: str, /) -> RawFile:
     return RawFile(path, key, [part])
 
 
-def _listed_curves(
-    path: Path, file: zipfile.ZipFile
-) -> tuple[dict[int, dict[int, _Segment]], dict[str, int]]:
-    """Find curves and segments in the table of contents, and the size of every member."""
-    members: dict[int, dict[int, list[str]]] = {}
-    sizes = {}
-    for info in file.infolist():
-        found = _SEGMENT.fullmatch(info.filename)
-        if found is None or info.is_dir():
-            continue
-        check_size(path, (info.file_size,), 1, stored=info.compress_size)
-        sizes[info.filename] = info.file_size
-        curve = members.setdefault(int(found[2] or 0), {})
-        curve.setdefault(int(found[3]), []).append(info.filename)
-    curves = {
-        number: {
-            place: _Segment(
-                names[0][: names[0].index("segments/")] + f"segments/{place}/", tuple(names)
-            )
-            for place, names in sorted(segments.items())
-        }
-        for number, segments in members.items()
-    }
+def _listed_curves(path: Path, members: Mapping[str, Member]) -> dict[int, dict[int, _Segment]]:
+    """Find curves and segments by the names of the members."""
+    curves: dict[int, dict[int, dict[str, Member]]] = {}
+    folders: dict[tuple[int, int], str] = {}
+    for name, member in members.items():
+        found = _SEGMENT.fullmatch(name)
+        if found is not None and found[4]:
+            number, place = int(found[2] or 0), int(found[3])
+            curves.setdefault(number, {}).setdefault(place, {})[found[4]] = member
+            folders[number, place] = found[1]
     if not curves:
         raise read_error(path, "it holds no segment of a force curve", "Save the curves again")
-    return curves, sizes
+    return {
+        number: {
+            place: _Segment(folders[number, place], segments[place]) for place in sorted(segments)
+        }
+        for number, segments in curves.items()
+    }
 
 
 def _curve_folder(curve: Mapping[int, _Segment]) -> str:
     return next(iter(curve.values())).folder.partition("segments/")[0]
 
 
-def _properties(path: Path, file: zipfile.ZipFile, member: str) -> Properties:
+def _properties(path: Path, file: IO[bytes], member: Member | None) -> Properties:
     """Read a member of settings; what is not there has none."""
-    try:
-        info = file.getinfo(member)
-    except KeyError:
-        return {}
-    if info.file_size > _LARGEST_HEADER:
-        reason = f"its header {member} has {info.file_size} bytes"
+    return {} if member is None else parse_properties(_header_text(path, file, member))
+
+
+def _header_text(path: Path, file: IO[bytes], member: Member) -> bytes:
+    if member.size > _LARGEST_HEADER:
+        reason = f"its header {member.name} has {member.size} bytes"
         raise read_error(path, reason, "The file may be damaged: copy it again")
-    return parse_properties(file.read(info))
+    return read_member(path, file, member)
 
 
 def _first_headers(
-    file: zipfile.ZipFile, archive: _Archive
+    file: IO[bytes], archive: _Archive
 ) -> tuple[dict[int, str], dict[int, dict[str, Channel]]]:
     """Read name and channels of each segment, from the first curve that has it."""
     styles: dict[int, str] = {}
@@ -138,7 +139,7 @@ def _first_headers(
     for curve in archive.curves:
         for number, segment in curve.items():
             if number not in styles:
-                header = _properties(archive.path, file, segment.folder + _HEADER)
+                header = _properties(archive.path, file, segment.members.get(_HEADER))
                 styles[number] = _style(header, archive.shared)
                 channels[number] = _channels(archive.path, header, archive.shared)
     return styles, channels
@@ -205,7 +206,6 @@ def _lengths(
     archive: _Archive,
     segments: Mapping[int, str],
     channels: Mapping[int, Mapping[str, Channel]],
-    sizes: Mapping[str, int],
 ) -> NDArray[np.int64]:
     """Count samples by the sizes of the members, so that no header has to be opened."""
     order = sorted(segments)
@@ -216,8 +216,9 @@ def _lengths(
             if segment is None:
                 continue
             for channel in channels[number].values():
-                size = sizes.get(segment.folder + channel.member, 0)
-                lengths[row, column] = max(lengths[row, column], size // channel.dtype.itemsize)
+                member = segment.members.get(channel.member)
+                count = 0 if member is None else member.size // channel.dtype.itemsize
+                lengths[row, column] = max(lengths[row, column], count)
     return lengths
 
 
@@ -230,14 +231,14 @@ def _read_curve(
     found: dict[str, list[NDArray[Any]]] = {name: [] for name, _, _ in archive.wanted}
     found["time"] = []
     start = 0.0
-    with zipfile.ZipFile(archive.path) as file:
+    with archive.path.open("rb") as file:
         for place in segments:
             segment = curve.get(place)
             if segment is None:
                 for rows in found.values():
                     rows.append(none)
                 continue
-            header = _properties(archive.path, file, segment.folder + _HEADER)
+            header = _properties(archive.path, file, segment.members.get(_HEADER))
             channels = _channels(archive.path, header, archive.shared)
             count = 0
             for name, member, slot in archive.wanted:
@@ -252,33 +253,32 @@ def _read_curve(
 
 def _samples(
     archive: _Archive,
-    file: zipfile.ZipFile,
+    file: IO[bytes],
     segment: _Segment,
     channel: Channel | None,
     slot: str,
 ) -> NDArray[Any]:
-    if channel is None or segment.folder + channel.member not in segment.members:
+    member = None if channel is None else segment.members.get(channel.member)
+    if channel is None or member is None:
         return np.empty(0)
-    stored = file.read(segment.folder + channel.member)
+    stored = read_member(archive.path, file, member)
     whole = len(stored) // channel.dtype.itemsize * channel.dtype.itemsize
     if whole != len(stored):
-        reason = f"{segment.folder + channel.member} ends within a number"
+        reason = f"{member.name} ends within a number"
         raise read_error(archive.path, reason, "The file is damaged: copy it again")
     return channel.calibrated(np.frombuffer(stored, channel.dtype), slot)
 
 
-def _places(
-    path: Path, file: zipfile.ZipFile, folders: Sequence[str], general: Properties
-) -> Places | None:
+def _places(path: Path, file: IO[bytes], headers: Sequence[Member | None]) -> Places | None:
     """Read where each curve was measured; JPK counts y upwards."""
     found = []
-    for folder in folders:
-        header = _properties(path, file, f"{folder}header.properties") if folder else general
-        found.append([_setting(header, f"header.position.{name}") for name in "yx"])
-    if any(value is None for pair in found for value in pair):
-        return None
+    for member in headers:
+        # Of thousands of headers only these two lines are wanted.
+        text = b"" if member is None else _header_text(path, file, member)
+        pair = dict(_POSITION.findall(text))
+        found.append([float(pair.get(name, b"nan")) for name in (b"y", b"x")])
     y, x = np.array(found, dtype=float).T
-    return Places(-y, x, "m")
+    return Places(-y, x, "m") if np.isfinite([y, x]).all() else None
 
 
 def _setting(properties: Properties, name: str) -> str | None:

@@ -33,6 +33,7 @@ _UNITS: Final = {
     "vdeflection": "V",
     "hdeflection": "V",
 }
+_FRAMES_AT_ONCE: Final = 16
 _GRID: Final = "position-pattern.grid."
 
 
@@ -149,6 +150,18 @@ def _read(
     """Read frames, each a column of the table; the lowest line comes first."""
     with h5py.File(path, "r") as file:
         table = file[name]
-        for number in numbers:
-            frame = table[:, number].reshape(shape)
-            yield frame[::-1] * scale + offset
+        for first, last in _runs(numbers):
+            # Columns side by side are read at once, since each alone reads every row.
+            columns = table[:, first : last + 1]
+            for column in columns.T:
+                yield column.reshape(shape)[::-1] * scale + offset
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Part numbers into runs that follow one another, as first and last."""
+    start = 0
+    for place in range(1, len(numbers) + 1):
+        ends = place == len(numbers) or numbers[place] != numbers[place - 1] + 1
+        if ends or place - start == _FRAMES_AT_ONCE:
+            yield numbers[start], numbers[place - 1]
+            start = place

@@ -10,6 +10,7 @@ import xarray as xr
 from adatom.io.calibration import axis_values, channel_axis, space_coordinates
 from adatom.io.draft import Draft, as_written, attributes, lazy, loaded, ordered, require_possible
 from adatom.io.layout import Layout, axis_unit
+from adatom.io.signals import RawAxis
 from adatom.io.values import in_house_unit, one_color, real_numbers
 from adatom.schema import (
     DIFFRACTION_MAP,
@@ -77,11 +78,18 @@ def _times(draft: Draft, frames: int) -> dict[str, Any]:
     axis = draft.axis(0)
     unit, factor = axis_unit(axis)
     if unit not in {"s", "ns"}:
+        if axis.unit.strip():
+            draft.notes.append(_what_frames_follow(axis))
         return {}
     if axis.values is None and not axis.scale > 0:
         draft.notes.append(f"the file gives {axis.scale:.6g} {axis.unit} a frame, which is no time")
         return {}
     return {"time": ("frame", axis_values(draft, axis, frames) * factor, {"units": unit})}
+
+
+def _what_frames_follow(axis: RawAxis) -> str:
+    step = f"in steps of {axis.scale:.6g}" if axis.values is None else "in uneven steps"
+    return f"frames follow {axis.name or 'an axis'} {step} {axis.unit}, not time: they are numbered"
 
 
 def map_from_draft(

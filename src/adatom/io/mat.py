@@ -56,7 +56,8 @@ def read_parts(path: Path, key: str, /) -> RawFile:
         return RawFile(path, key, _required(path, parts_of_tree(read_tree(path))))
     with path.open("rb") as file:
         head = file.read(128)
-    is_five = head[124:128] in {b"\x00\x01IM", b"\x01\x00MI"}
+    # SciPy tells version 4 by a zero among the first four bytes.
+    is_five = head[124:128] in {b"\x00\x01IM", b"\x01\x00MI"} and b"\0" not in head[:4]
     tree = _tree_of_five(path) if is_five else _tree_of_four(path)
     objects, rest = dataset_objects(tree)
     return RawFile(path, key, _required(path, [*objects, *parts_of_tree(rest)]))
@@ -87,14 +88,31 @@ def _tree_of_five(path: Path) -> Tree:
 
 def _tree_of_four(path: Path) -> Tree:
     """Read a file of version 4, in which matrices follow one another unpacked."""
-    from scipy.io import whosmat
-
-    for _, shape, _ in whosmat(str(path)):
-        check_size(path, shape, 1, stored=path.stat().st_size, packed=False)
+    _check_four(path)
     tree = Tree()
     for name, value in _loaded(path, None).items():
         _add(tree, name, value, 0)
     return tree
+
+
+def _check_four(path: Path) -> None:
+    """Refuse a file whose headers promise more than follows, from one to the next."""
+    stored = path.stat().st_size
+    with path.open("rb") as file:
+        while head := file.read(20):
+            if len(head) < 20:
+                raise read_error(path, "it ends within a header", "Copy it again")
+            kind, rows, columns, is_complex, length = struct.unpack("<5i", head)
+            if not 0 <= kind < 5000:
+                kind, rows, columns, is_complex, length = struct.unpack(">5i", head)
+            # The tens of the type tell how numbers are stored; names are short.
+            size = {0: 8, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1}.get(kind // 10 % 10)
+            odd = not 0 <= kind < 5000 or kind // 100 % 10 or is_complex not in {0, 1}
+            if odd or size is None or min(rows, columns) < 0 or not 0 < length <= 256:
+                raise read_error(path, "it is no MATLAB file", "Save it anew in MATLAB")
+            shape = (rows, columns, 1 + is_complex)
+            check_size(path, shape, size, stored=stored - file.tell() - length, packed=False)
+            file.seek(length + rows * columns * (1 + is_complex) * size, 1)
 
 
 def _dtype(variable: _Variable) -> np.dtype[Any] | None:

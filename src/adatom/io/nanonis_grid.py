@@ -264,7 +264,8 @@ def _unfinished(grid: _Grid) -> list[str]:
     done, total = stored // (4 * grid.width), grid.rows * grid.columns
     if done >= total:
         return []
-    return [f"the grid was stopped: {done} of {total} spectra were recorded, the others are NaN"]
+    why = "the grid was stopped or the file is cut off"
+    return [f"{why}: {done} of {total} spectra are in it, the others are NaN"]
 
 
 def _facts(header: Mapping[str, str]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ Section = dict[str, str]
 
 def read_parts(path: Path, key: str, /) -> RawFile:
     """Read the header of a file of images."""
-    sections = _sections(path)
+    sections = header_sections(path)
     images = [section for name, section in sections if name == "Ciao image list"]
     if not images:
         names = ", ".join(dict.fromkeys(name for name, _ in sections))
@@ -55,7 +55,7 @@ def read_parts(path: Path, key: str, /) -> RawFile:
     return RawFile(path, key, signals)
 
 
-def _sections(path: Path) -> list[tuple[str, Section]]:
+def header_sections(path: Path, /) -> list[tuple[str, Section]]:
     """Read the header: lists, each with its settings."""
     with path.open("rb") as file:
         text, end, _ = file.read(_MAX_HEADER).partition(b"\x1a")

@@ -11,6 +11,7 @@ import numpy as np
 
 from adatom.io.guard import check_size, read_error
 from adatom.io.metadata import iso_date, raw_metadata
+from adatom.io.nanoscope import Section, header_sections
 from adatom.io.signals import RawCurves, RawFile
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_MAX_HEADER: Final = 2**20
 _NAMES: Final = {"Height Sensor": "height", "Deflection Error": "deflection"}
 # V [Sens. DeflSens] (0.000375 V/LSB) 2.5 V: sensitivity, hard scale, value.
 _SCALED: Final = re.compile(
@@ -27,8 +27,6 @@ _SCALED: Final = re.compile(
     r"(?P<value>\S+) ?(?P<unit>.*)"
 )
 _TITLE: Final = re.compile(r'S \[.*?\] "(.*)"')
-
-Section = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class _Channel:
 
 def read_parts(path: Path, key: str, /) -> RawFile:
     """Read the header of a force curve."""
-    sections = _sections(path)
+    sections = header_sections(path)
     images = [section for name, section in sections if name == "Ciao force image list"]
     # Of lists of the same name the first counts.
     settings = dict(reversed(sections))
@@ -76,23 +74,6 @@ def read_parts(path: Path, key: str, /) -> RawFile:
         notes=tuple(notes),
     )
     return RawFile(path, key, [part])
-
-
-def _sections(path: Path) -> list[tuple[str, Section]]:
-    """Read the header: lists, each with its settings."""
-    with path.open("rb") as file:
-        text, end, _ = file.read(_MAX_HEADER).partition(b"\x1a")
-    if not end:
-        raise read_error(path, "its header does not end", "The file may be cut off: copy it again")
-    found: list[tuple[str, Section]] = []
-    for line in text.decode("latin-1").splitlines():
-        if line.startswith("\\*"):
-            found.append((line[2:].strip(), {}))
-        elif line.startswith("\\") and found:
-            # The names of scales hold a colon after a digit: "@4:Z scale: V ...".
-            name, _, value = line[1:].partition(": ")
-            found[-1][1][re.sub(r"^@\d+:", "@", name).strip()] = value.strip()
-    return found
 
 
 def _counts(path: Path, image: Section, settings: Section) -> tuple[int, int]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,7 +17,6 @@ from adatom.io.signals import RawAxis, RawFile, RawSignal, axis_from_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -43,8 +44,18 @@ def _opened(path: Path) -> Iterator[Any]:
     """Open a file that scipy would leave open if it is damaged."""
     from scipy.io import netcdf_file
 
-    with collected_chatter(), path.open("rb") as stream:
+    with collected_chatter(), _Bounded(io.FileIO(path)) as stream:
         yield netcdf_file(stream, "r", mmap=True)
+
+
+class _Bounded(io.BufferedReader):
+    """A file that takes no memory for what a damaged header says to read beyond its end."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > Path(str(self.name)).stat().st_size:
+            msg = f"{size} bytes are to be read, more than there are"
+            raise ValueError(msg)
+        return super().read(size)
 
 
 def _signal(path: Path, file: Any, name: str, header: dict[str, str]) -> RawSignal:  # noqa: ANN401

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from adatom.errors import ReadError
 from adatom.io.formats import all_formats, claimants, read_format
 from adatom.io.guard import read_error, reading
+from adatom.io.guarded import guarded_part
 from adatom.io.sidecar import with_sidecar
 from adatom.io.signals import RawSignal
 from adatom.io.sniffing import beginning_of_file, unclaimed
@@ -52,7 +53,8 @@ def _nonempty(raw: RawFile) -> RawFile:
     empty = [isinstance(part, RawSignal) and 0 in part.shape for part in raw.parts]
     if all(empty):
         raise read_error(raw.path, "it holds no numbers", "Check that the measurement was saved")
-    return replace(raw, parts=_named_apart(raw.parts))
+    guarded = [guarded_part(raw.path, part) for part in raw.parts]
+    return replace(raw, parts=_named_apart(guarded))
 
 
 def _named_apart(parts: Sequence[RawPart]) -> list[RawPart]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -192,8 +193,8 @@ def block_of_index(
     measured = flat >= 0
     if not measured.all():
         block[~measured] = np.nan
-    for place, spectrum in zip(np.flatnonzero(measured), read(flat[measured]), strict=True):
-        block[place] = spectrum[entries[2]]
+    for row, spectrum in zip(np.flatnonzero(measured), read(flat[measured]), strict=True):
+        block[row] = spectrum[entries[2]]
     return block.reshape(np.shape(numbers) + np.shape(channels))
 
 
@@ -204,8 +205,8 @@ def table_from_peaks(raw: RawFile, part: RawPeaks, /) -> Table:
         reason = f"it holds {total} peaks"
         raise read_error(raw.path, reason, 'Read it as a map: mass_tolerance="0.1 Da"')
     masses, intensities = np.empty(total), np.empty(total)
-    ends = np.cumsum(part.lengths).tolist()
-    for number, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+    edges = [0, *np.cumsum(part.lengths).tolist()]
+    for number, (start, end) in enumerate(pairwise(edges)):
         masses[start:end], intensities[start:end] = part.read(number)
     columns: dict[str, Any]
     if part.grid is not None and part.index is not None:

@@ -1,4 +1,4 @@
-"""Pictures of everyday use: png and jpg."""
+"""Pictures of everyday use: png, jpg, bmp and gif."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Pillow's own bound against decompression bombs is twice its MAX_IMAGE_PIXELS.
 _MAX_PIXELS = 178_000_000
 
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF")
+
 _GREY = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -32,7 +34,7 @@ def read_parts(path: Path, key: str, /) -> RawFile:
 
 def _decoded(path: Path) -> tuple[NDArray[Any], tuple[str, ...], tuple[str, ...]]:
     """Give the pixels, the names of their colors, and notes."""
-    with Pillow.open(path, formats=("PNG", "JPEG")) as picture:
+    with Pillow.open(path, formats=_FORMATS) as picture:
         pixels = picture.width * picture.height
         if pixels > _MAX_PIXELS:
             reason = f"it unpacks to {picture.width} x {picture.height} pixels"

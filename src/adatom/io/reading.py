@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adatom.errors import SettingError
+from adatom.io.affine import Affine, corrected
 from adatom.io.choosing import EITHER, chosen_part, chosen_signal
 from adatom.io.draft import Draft
+from adatom.io.folding import folded_signal
 from adatom.io.guard import read_error, reading
 from adatom.io.kinds import (
     diffraction_map_from_draft,
@@ -19,12 +21,12 @@ from adatom.io.labels import labels_from_draft
 from adatom.io.layout import Layout, layout_of_signal
 from adatom.io.opening import open_file
 from adatom.io.peaks import map_from_peaks
-from adatom.io.signals import RawPeaks
+from adatom.io.signals import RawPeaks, RawSignal
 from adatom.schema import DiffractionMap, Image, Movie, SpectralMap
 from adatom.units import Length
 
 if TYPE_CHECKING:
-    from adatom.io.signals import RawFile, RawSignal
+    from adatom.io.signals import RawFile, RawPart
 
 
 def read_image(
@@ -35,6 +37,7 @@ def read_image(
     channel: str | None = None,
     frame: int | None = None,
     pixel_size: Length | None = None,
+    affine: Affine | None = None,
 ) -> Image:
     """Read an image with its scale.
 
@@ -54,6 +57,10 @@ def read_image(
     pixel_size : length, optional
         Such as "0.02 nm"; takes the place of the scale in the file, which a
         note then tells. Without either, positions are in px.
+    affine : tuple of four floats, optional
+        yy, yx, xy, xx of the matrix from positions (y, x) of the file, or of
+        `pixel_size`, to true ones; `localization.compare_scale` finds it. A
+        diagonal changes pixel sizes only, any other lays the pixels anew.
 
     Returns
     -------
@@ -86,7 +93,8 @@ def read_image(
         signal = chosen_signal(raw, dataset, ("image",) if frame is None else ("movie", EITHER))
         layout = _image_layout(raw, signal, frame)
         draft = Draft(raw, signal, layout)
-        return image_from_draft(draft, channel=channel, frame=frame, pixel_size=pixel_size)
+        image = image_from_draft(draft, channel=channel, frame=frame, pixel_size=pixel_size)
+        return corrected(image, affine)
 
 
 def read_movie(
@@ -96,6 +104,7 @@ def read_movie(
     dataset: str | None = None,
     channel: str | None = None,
     pixel_size: Length | None = None,
+    affine: Affine | None = None,
 ) -> Movie:
     """Read a movie, or any stack of images, without loading it.
 
@@ -111,6 +120,8 @@ def read_movie(
     pixel_size : length, optional
         Such as "0.02 nm"; takes the place of the scale in the file, which a
         note then tells. Without either, positions are in px.
+    affine : tuple of four floats, optional
+        As of `read_image`.
 
     Returns
     -------
@@ -139,7 +150,8 @@ def read_movie(
         raw = open_file(place)
         signal = chosen_signal(raw, dataset, ("movie", EITHER))
         layout = layout_of_signal(signal, ndim=3)
-        return movie_from_draft(Draft(raw, signal, layout), channel=channel, pixel_size=pixel_size)
+        movie = movie_from_draft(Draft(raw, signal, layout), channel=channel, pixel_size=pixel_size)
+        return corrected(movie, affine)
 
 
 def read_spectral_map(
@@ -149,7 +161,9 @@ def read_spectral_map(
     dataset: str | None = None,
     channel: str | None = None,
     mass_tolerance: str | None = None,
+    grid: str | None = None,
     pixel_size: Length | None = None,
+    affine: Affine | None = None,
 ) -> SpectralMap:
     """Read a map with a spectrum, a curve or a decay at every pixel, without loading it.
 
@@ -167,9 +181,15 @@ def read_spectral_map(
         peaks of like mass are summed, "0.1 Da" or "10 ppm" of the mass.
         Needed there, since masses of every pixel are its own; a few times
         the accuracy of the instrument is right.
+    grid : str, optional
+        How to fold a matrix that holds one spectrum a row (or a column)
+        where the file has no map: rows, columns and the order of the
+        pixels, "95 x 80 column-major" (MATLAB) or "95 x 80 row-major".
     pixel_size : length, optional
         Such as "0.02 nm"; takes the place of the scale in the file, which a
         note then tells. Without either, positions are in px.
+    affine : tuple of four floats, optional
+        As of `read_image`.
 
     Returns
     -------
@@ -197,16 +217,24 @@ def read_spectral_map(
     place = Path(path)
     with reading(place):
         raw = open_file(place)
-        part = chosen_part(raw, dataset, ("spectral map", EITHER))
+        kinds = ("spectral map", EITHER) if grid is None else ("spectra", "image")
+        part = chosen_part(raw, dataset, kinds)
         if isinstance(part, RawPeaks):
             _refuse_channel(channel)
-            return map_from_peaks(raw, part, mass_tolerance=mass_tolerance, pixel_size=pixel_size)
-        if mass_tolerance is not None:
-            msg = f"{mass_tolerance=} is for lists of peaks; {place.name!r} has one axis for all"
-            raise SettingError(msg)
-        signal = chosen_signal(raw, dataset, ("spectral map", EITHER))
-        layout = layout_of_signal(signal, ndim=3)
-        return map_from_draft(Draft(raw, signal, layout), channel=channel, pixel_size=pixel_size)
+            found = map_from_peaks(raw, part, mass_tolerance=mass_tolerance, pixel_size=pixel_size)
+        else:
+            draft = _map_draft(raw, part, mass_tolerance, grid)
+            found = map_from_draft(draft, channel=channel, pixel_size=pixel_size)
+        return corrected(found, affine)
+
+
+def _map_draft(raw: RawFile, part: RawPart, mass_tolerance: str | None, grid: str | None) -> Draft:
+    if mass_tolerance is not None:
+        msg = f"{mass_tolerance=} is for lists of peaks; {raw.path.name!r} has one axis for all"
+        raise SettingError(msg)
+    assert isinstance(part, RawSignal)  # noqa: S101 -- all else that makes maps are peaks
+    signal = part if grid is None else folded_signal(raw.path, part, grid=grid)
+    return Draft(raw, signal, layout_of_signal(signal, ndim=3))
 
 
 def read_diffraction_map(
@@ -216,6 +244,7 @@ def read_diffraction_map(
     dataset: str | None = None,
     channel: str | None = None,
     pixel_size: Length | None = None,
+    affine: Affine | None = None,
 ) -> DiffractionMap:
     """Read a map with a diffraction pattern at every pixel (4D-STEM), without loading it.
 
@@ -231,6 +260,8 @@ def read_diffraction_map(
     pixel_size : length, optional
         Of the scan, such as "2 nm"; takes the place of the scale in the
         file, which a note then tells. Without either, positions are in px.
+    affine : tuple of four floats, optional
+        As of `read_image`.
 
     Returns
     -------
@@ -252,7 +283,8 @@ def read_diffraction_map(
         raw = open_file(place)
         signal = chosen_signal(raw, dataset, ("diffraction map",))
         draft = Draft(raw, signal, layout_of_signal(signal, ndim=4))
-        return diffraction_map_from_draft(draft, channel=channel, pixel_size=pixel_size)
+        found = diffraction_map_from_draft(draft, channel=channel, pixel_size=pixel_size)
+        return corrected(found, affine)
 
 
 def read_label_image(

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 _CHATTER: Final = ("Cannot find package lumispy", "Cannot find package exspy")
 
 
+# Whatever lies in a file of this size can be read with the memory that adatom needs anyway.
+_SMALL: Final = 16 * 2**20
+
+
 def read_parts(path: Path, key: str, /) -> RawFile:
     """Read all datasets of a file, lazily where the format allows."""
     entries, notes = read_dictionaries(path, key, lazy=True)
@@ -38,6 +42,8 @@ def read_parts(path: Path, key: str, /) -> RawFile:
     if plugin.table:
         return RawFile(path, key, [table_from_dictionaries(path, entries, notes)])
     signals = [signal_from_dictionary(entry, notes) for entry in entries]
+    if plugin.starts:
+        signals = [_with_starts(signal, plugin.starts) for signal in signals]
     if plugin.turned:
         signals = [replace(signal, axes=signal.axes[::-1]) for signal in signals]
     if plugin.plain:
@@ -75,8 +81,17 @@ def _entries(
             gc.collect()
             # Colors of DigitalMicrograph and zipped zspy can be read in one go only.
             if not (lazy and isinstance(error, ValueError)):
+                _explain_memory(path, error)
                 raise
     return _entries(read, path, lazy=False)
+
+
+def _explain_memory(path: Path, error: Exception) -> None:
+    """Blame a small file, not the computer, for lengths that no memory holds."""
+    stored = sum(file.stat().st_size for file in companion_files(path))
+    if isinstance(error, MemoryError) and stored < _SMALL:
+        reason = f"its header gives lengths that cannot be in {stored} bytes"
+        raise read_error(path, reason, "The file is damaged: copy it again") from None
 
 
 def _check_plain_size(path: Path, signal: RawSignal) -> None:
@@ -125,6 +140,11 @@ def _axis(axis: Mapping[str, Any]) -> RawAxis:
         values=None if table is None else np.asarray(table, dtype=float),
         stored="" if navigate is None else "stack" if navigate else "signal",
     )
+
+
+def _with_starts(signal: RawSignal, factors: Mapping[str, float]) -> RawSignal:
+    axes = (replace(a, offset=a.offset * factors.get(a.unit, 1.0)) for a in signal.axes)
+    return replace(signal, axes=tuple(axes))
 
 
 def _text(value: object) -> str:

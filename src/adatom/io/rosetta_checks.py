@@ -55,6 +55,20 @@ def check_merlin(path: Path, /) -> str:
     return f"{left} bytes at the end are no whole frame and were not read" if left else ""
 
 
+def check_renishaw(path: Path, /) -> None:
+    """Walk along the blocks of a WiRE file, each of which gives its own size."""
+    size = path.stat().st_size
+    place = 0
+    with path.open("rb") as file:
+        while place < size:
+            file.seek(place)
+            head = file.read(16)
+            length = int.from_bytes(head[8:16], "little") if len(head) == 16 else 0
+            if length < 16 or place + length > size:
+                raise read_error(path, f"its block at byte {place} of {size} is cut off", _DAMAGED)
+            place += length
+
+
 def check_spectra_of_edax(path: Path, /) -> None:
     """Compare the spectra of an EDAX map with its size; single spectra are small."""
     if path.suffix.lower() == ".spc":

@@ -14,6 +14,7 @@ from adatom.io.rosetta_checks import (
     check_members,
     check_merlin,
     check_mrc,
+    check_renishaw,
     check_ripple,
     check_spectra_of_edax,
 )
@@ -44,6 +45,8 @@ class Plugin:
         Whether its signals are columns of one table: logs of heating holders.
     turned : bool
         Whether it gives the axes in the opposite order of the array.
+    starts : mapping
+        Factors to offsets that it leaves in other units than the steps.
     """
 
     module: str
@@ -53,6 +56,7 @@ class Plugin:
     plain: bool = False
     table: bool = False
     turned: bool = False
+    starts: Mapping[str, float] = field(default_factory=dict)
 
 
 PLUGINS: Final[Mapping[str, Plugin]] = {
@@ -61,7 +65,8 @@ PLUGINS: Final[Mapping[str, Plugin]] = {
     "zspy": Plugin("zspy"),
     "emd": Plugin("emd"),
     "mrc": Plugin("mrc", check=check_mrc),
-    "ser": Plugin("tia"),
+    # It turns steps from m and 1/m to nm and 1/nm, but not where the axes start.
+    "ser": Plugin("tia", starts={"nm": 1e9, "1 / nm": 1e-9}),
     "tif": Plugin("tiff"),
     "blo": Plugin("blockfile", check=check_blockfile, plain=True),
     "bruker": Plugin("bruker"),
@@ -84,12 +89,11 @@ PLUGINS: Final[Mapping[str, Plugin]] = {
     "protochips": Plugin("protochips", lazy=False, table=True),
     "quadstar": Plugin("quadstar", lazy=False),
     "mib": Plugin("quantumdetector", check=check_merlin, plain=True),
-    "wdf": Plugin("renishaw", lazy=False),
+    "wdf": Plugin("renishaw", lazy=False, check=check_renishaw),
     "ripple": Plugin("ripple", check=check_ripple),
     "semper": Plugin("semper", lazy=False, turned=True),
     "topspin": Plugin("topspin", lazy=False, settings={"show_progressbar": False},
                       check=check_hdf5),
     "trivista": Plugin("trivista", lazy=False, check=check_markup),
-    "tvips": Plugin("tvips"),
 }  # fmt: skip
 """Plugins by the key of their format."""

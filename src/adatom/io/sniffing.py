@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,8 @@ from adatom.errors import ReadError
 from adatom.io.claims import HEAD_BYTES, Beginning
 from adatom.io.guard import read_error
 
+# Of two letters or more, unlike the drives of Windows; a path keeps one of two slashes.
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/")
 _LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 # Kinds of files that people try, with what helps.
 _FOREIGN: Final = (
@@ -17,11 +20,10 @@ _FOREIGN: Final = (
     (b"<!DOCTYPE html", "a web page", "The download gave a page, not the file: download it again"),
     (b"<html", "a web page", "The download gave a page, not the file: download it again"),
     (b"{", "JSON text", "Give the array file; a calibration beside an array is found by itself"),
+    (b"HDR,", "the header of a Merlin measurement", "Give the .mib file beside it"),
     (b"\x1f\x8b", "gzip-compressed", "Unpack it first"),
     (b"\x80\x04\x95", "a Python pickle, which can run any code", "Save arrays with numpy.save"),
     (b"\x80\x05\x95", "a Python pickle, which can run any code", "Save arrays with numpy.save"),
-    (b"BM", "a bmp picture", "Save it as png or tif"),
-    (b"GIF8", "a gif picture", "Save it as png or tif"),
 )
 
 FORMATS_HINT: Final = (
@@ -41,7 +43,7 @@ def beginning_of_file(path: Path, /) -> Beginning:
     if path.is_dir():
         return Beginning(path, b"")
     if not path.exists():
-        raise read_error(path, "there is no such file", _neighbours(path))
+        raise _missing(path)
     head = _head(path)
     if not head:
         raise read_error(path, "the file is empty", "Copy it again from where it was measured")
@@ -64,7 +66,7 @@ def unclaimed(beginning: Beginning, /) -> ReadError:
     """Make the error for a file that no format claims."""
     path, head = beginning.path, beginning.head
     if path.is_dir():
-        return read_error(path, "it is a folder", "Give a file in it")
+        return _unclaimed_folder(path)
     if head.startswith(b"PK\x03\x04"):
         return _unclaimed_zip(beginning)
     for magic, what, remedy in _FOREIGN:
@@ -84,6 +86,29 @@ def _unclaimed_zip(beginning: Beginning) -> ReadError:
         return read_error(path, reason, "The file is cut off or damaged: copy it again")
     shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
     return read_error(path, f"it is a zip archive of {shown or 'nothing'}", "Unpack it first")
+
+
+def _unclaimed_folder(path: Path) -> ReadError:
+    inside = sorted(file.name for file in path.iterdir() if not file.name.startswith("."))
+    if not inside:
+        return read_error(path, "it is an empty folder", "Check that the measurement was saved")
+    return read_error(path, "it is a folder", f"Give a file in it, such as {inside[0]!r}")
+
+
+def _missing(path: Path) -> ReadError:
+    """Make the error for a path where there is nothing, which some mistakes explain."""
+    if path.is_symlink():
+        target = str(path.readlink())
+        reason = f"it is a link to {target!r}, where there is nothing"
+        return read_error(path, reason, "Copy the file itself, or mend the link")
+    if _ADDRESS.match(str(path)):
+        return read_error(path, "it is an address", "Download the file, then give its path")
+    if path.parts[:1] == ("~",):
+        remedy = f"Write {str(path.expanduser())!r}"
+        return read_error(path, "'~' is understood by shells only", remedy)
+    if "*" in path.name:
+        return read_error(path, "there is no such file", "Give one file, or a folder of pictures")
+    return read_error(path, "there is no such file", _neighbours(path))
 
 
 def _neighbours(path: Path) -> str:

@@ -278,7 +278,9 @@ def _sites(
         place = coords if name in _COORDINATES else variables
         place[name] = ("site", values, attrs if attrs["units"] else {})
     # A dimension and a variable of one name cannot live together.
-    variables = {f"{name}_number" if name == "site" else name: v for name, v in variables.items()}
+    if "site" in variables:
+        variables["site_number"] = variables.pop("site")
+        notes.append("the column 'site' is called site_number here")
     sites = xr.Dataset(variables, coords=coords, attrs=_attributes(raw, part, notes))
     SITES.check(sites, name=f"{raw.path.name!r}")
     return sites

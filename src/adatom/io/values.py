@@ -99,4 +99,13 @@ def in_house_unit(draft: Draft, values: Any) -> tuple[Any, str]:  # noqa: ANN401
     if factor == 1.0:
         return values, unit
     small = values.dtype == np.float32 or values.dtype.itemsize <= 2
-    return values * (np.float32(factor) if small else factor), unit
+    number = np.float32(factor) if small else factor
+    if hasattr(values, "map_blocks"):
+        return values.map_blocks(_times, number, dtype=np.result_type(values.dtype, number)), unit
+    return _times(values, number), unit
+
+
+def _times(values: Any, factor: float | np.float32) -> Any:  # noqa: ANN401
+    """Multiply; what no float32 can hold, as in damaged files, becomes infinite."""
+    with np.errstate(over="ignore"):
+        return values * factor

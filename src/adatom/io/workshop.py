@@ -12,9 +12,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from adatom.io.guard import check_size, read_error
+from adatom.io.guard import read_error
 from adatom.io.metadata import iso_date, raw_metadata
 from adatom.io.signals import Places, RawCurves, RawFile
+from adatom.io.zip_members import member_of_info
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,8 +80,9 @@ def _members(path: Path) -> list[str]:
         return [""]
     with zipfile.ZipFile(path) as archive:
         infos = [info for info in archive.infolist() if info.filename.lower().endswith(".csv")]
+    stored = path.stat().st_size
     for info in infos:
-        check_size(path, (info.file_size,), 1, stored=info.compress_size)
+        member_of_info(path, info, stored=stored)
     # Numbers of curves may have any number of digits.
     return sorted((info.filename for info in infos), key=lambda name: (len(name), name))
 

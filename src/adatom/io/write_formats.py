@@ -53,7 +53,8 @@ def write_hspy(data: xr.DataArray, kind: str, place: Path, /) -> None:
 
         signal = _hspy_signal(data, kind)
     with collected_chatter(("rsciio",)):
-        file_writer(str(place.with_suffix(".hspy")), signal, close_file=True)
+        file_writer(str(place), signal, close_file=True, show_progressbar=False)
+    _require_kept_axes(data, place)
 
 
 def _hspy_signal(data: xr.DataArray, kind: str) -> dict[str, Any]:
@@ -108,6 +109,40 @@ def _hspy_axis(data: xr.DataArray, number: int, navigate: bool) -> dict[str, Any
     return axis | {"_type": "DataAxis", "axis": values}
 
 
+def _require_kept_axes(data: xr.DataArray, place: Path) -> None:
+    """Refuse a format that would move or rename what it is to hold, by reading it back."""
+    from adatom.io.any_file import read_data
+
+    back: Any = read_data(place)
+    # Axes of images start at zero; where they began in the file just written is told beside them.
+    shift = _origin(back) - _origin(data)
+    starts = dict(zip(("y", "x"), shift.tolist(), strict=True))
+    lost = [
+        str(name)
+        for name, along in data.coords.items()
+        if not _is_kept(along, back, starts.get(str(name), 0.0))
+    ]
+    if back.dims != data.dims or lost:
+        what = f"the positions along {', '.join(lost)}" if lost else f"the axes {data.dims}"
+        msg = f"{place.suffix} does not keep {what}: {_EXACT}"
+        raise WriteError(msg)
+
+
+def _origin(data: xr.DataArray) -> np.ndarray[Any, Any]:
+    return np.asarray(data.attrs.get("instrument_origin", (0.0, 0.0)), float)
+
+
+def _is_kept(along: xr.DataArray, back: xr.DataArray, start: float) -> bool:
+    name = str(along.name)
+    if name not in back.coords or back[name].shape != along.shape:
+        return False
+    found = np.asarray(back[name].values, float) + start
+    wanted = np.asarray(along.values, float)
+    scale = float(np.abs(wanted).max(initial=0.0))
+    same_unit = along.attrs.get("units") == back[name].attrs.get("units")
+    return same_unit and bool(np.allclose(found, wanted, rtol=1e-5, atol=1e-6 * scale))
+
+
 # ImageJ.
 
 
@@ -136,6 +171,7 @@ def write_tif(data: Image | Movie, kind: str, place: Path, /) -> None:
             resolution=(1 / steps[1], 1 / steps[0]),
             metadata=metadata,
         )
+    _require_kept_axes(data, place)
 
 
 def _frames(data: xr.DataArray) -> Iterator[np.ndarray[Any, Any]]:
@@ -210,7 +246,7 @@ def write_csv(data: Sites | Table, kind: str, place: Path, /) -> None:
 def write_parquet(data: Sites | Table, kind: str, place: Path, /) -> None:
     """Write parquet; units stand with every column."""
     parquet = require_pyarrow("writing")
-    import pyarrow as pa  # type: ignore[import-not-found,unused-ignore]
+    import pyarrow as pa
 
     table, described = _described_table(data, kind)
     arrays, fields = [], []

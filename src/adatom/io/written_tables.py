@@ -137,7 +137,7 @@ def _plain_column(path: Path, name: str, values: NDArray[Any]) -> NDArray[Any]:
 def require_pyarrow(what: str, /) -> Any:  # noqa: ANN401 -- a module loaded late
     """Give ``pyarrow.parquet``, or say how to install it."""
     try:
-        from pyarrow import parquet  # type: ignore[import-not-found,unused-ignore]
+        from pyarrow import parquet
     except ImportError as error:
         msg = f"{what} parquet needs pyarrow: install it with pip install 'adatom[parquet]'"
         raise MissingExtraError(msg) from error

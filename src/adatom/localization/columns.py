@@ -227,7 +227,7 @@ def _found_shares(fold: _Fold, field: list[float]) -> Floats:
     y, x = np.moveaxis(place, -1, 0)
     within = (y > field[0]) & (y < field[1]) & (x > field[2]) & (x < field[3])
     # Cells cut by the edge or by a part left out would count for too little.
-    clear = within.all(axis=2) & (filled.mean(axis=2) > 0.5)
+    clear = within.all(axis=2) & (filled.mean(axis=2) >= 0.5)
     counted = filled[clear]
     return counted.mean(axis=0) if len(counted) else np.full(len(fold.columns), np.nan)
 

@@ -44,6 +44,10 @@ _N_AROUND: Final = 12
 _DIRTY: Final = 10.0
 _FEWEST_CELLS: Final = 12
 _SIGMA_OF_MAD: Final = 1.4826
+# In standard deviations: farther away a column does not shine.
+_REACH: Final = 3.5
+# In standard errors of the mean height: the best of a thousand places in noise reaches four.
+_LEAST_BRIGHTNESS: Final = 6.0
 
 
 class _Placed(NamedTuple):
@@ -52,6 +56,10 @@ class _Placed(NamedTuple):
     place: NDArray[np.float64]
     column: NDArray[np.int64]
     cell: NDArray[np.int64]
+
+    def those(self, keep: NDArray[np.bool_]) -> _Placed:
+        """Keep some of the places."""
+        return _Placed(self.place[keep], self.column[keep], self.cell[keep])
 
 
 def find_lattice_sites(
@@ -140,7 +148,10 @@ def find_lattice_sites(
     points = (positions(atoms) - origin) / step
     walk, vectors = _walked(filled, usable, points, atoms, float(np.sqrt(step.prod())))
     columns = _columns(filled, walk, vectors, n_columns)
-    placed = _placed(walk, columns, usable, vectors)
+    placed = _placed(walk, columns, vectors)
+    # Columns beyond the edges shine into the image: they are fitted, and then left out.
+    outside = _distance_outside(placed.place, usable)
+    placed = placed.those(outside <= _REACH * np.sqrt(np.diag(columns.covariance).max()))
     heights = fit_heights(
         filled,
         usable,
@@ -148,6 +159,9 @@ def find_lattice_sites(
         columns.covariance,
         knots=2 * float(np.linalg.norm(vectors, axis=1).max()),
     )
+    within = _distance_outside(placed.place, usable) == 0
+    placed, heights = placed.those(within), Heights(*(one[within] for one in heights))
+    _check_heights(heights, placed.column)
     return _described(image, walk, vectors, columns, placed, heights)
 
 
@@ -194,9 +208,7 @@ def _columns(
     return columns
 
 
-def _placed(
-    walk: Walk, columns: CellColumns, usable: NDArray[np.bool_], vectors: NDArray[np.float64]
-) -> _Placed:
+def _placed(walk: Walk, columns: CellColumns, vectors: NDArray[np.float64]) -> _Placed:
     """Place every column in every cell; the column at the corners stands where it was found."""
     cells = whole_cells(walk)
     fraction = columns.fraction - np.floor(columns.fraction + 1e-9)
@@ -212,11 +224,28 @@ def _placed(
         places.append(here)
         column.append(np.full(len(here), k))
         cell.append(index)
-    place = np.concatenate(places)
-    pixel = np.rint(place).astype(np.int64)
-    inside = np.flatnonzero(((place >= 0) & (place <= np.array(usable.shape) - 1)).all(axis=1))
-    inside = inside[usable[tuple(pixel[inside].T)]]
-    return _Placed(place[inside], np.concatenate(column)[inside], np.concatenate(cell)[inside])
+    return _Placed(np.concatenate(places), np.concatenate(column), np.concatenate(cell))
+
+
+def _distance_outside(place: NDArray[np.float64], usable: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Measure how many pixels away from what is usable places are; 0 inside."""
+    inside = np.clip(np.rint(place), 0, np.array(usable.shape) - 1).astype(np.int64)
+    away = ndimage.distance_transform_edt(~usable)[tuple(inside.T)]
+    beyond = np.linalg.norm(place - np.clip(place, 0, np.array(usable.shape) - 1), axis=1)
+    return np.asarray(away + beyond)
+
+
+def _check_heights(heights: Heights, column: NDArray[np.int64]) -> None:
+    """Refuse what is no brighter at the places of columns than noise makes the best of many."""
+    for k in np.unique(column):
+        height = heights.height[column == k]
+        error = height.std() / np.sqrt(len(height))
+        if not height.mean() > _LEAST_BRIGHTNESS * error:
+            msg = (
+                f"at the places of {len(height)} columns the image is hardly brighter than its "
+                "noise: there is no such column. Give a smaller n_columns, or restrict regions"
+            )
+            raise NoLatticeError(msg)
 
 
 def _from_corner(
@@ -263,8 +292,8 @@ def _described(
         sites[name] = ("site", relative, number)
     deviation = _deviation(place, sites["relative_intensity"].values, sublattice)
     sites["sublattice_deviation"] = ("site", deviation, number)
-    sites.attrs["cell_vectors"] = (vectors * step).tolist()
-    _tell(sites, whole, clean, walk, step, unit)
+    sites.attrs["cell_vectors"] = (_mean_vectors(walk) * step).tolist()
+    _tell(sites, whole, clean, unit)
     return sites
 
 
@@ -341,18 +370,16 @@ def _deviation(
     return deviation
 
 
-def _tell(
-    sites: Sites,
-    whole: NDArray[np.bool_],
-    clean: NDArray[np.bool_],
-    walk: Walk,
-    step: NDArray[np.float64],
-    unit: str,
-) -> None:
-    first, second = (np.diff(walk.place * step, axis=axis).reshape(-1, 2) for axis in (0, 1))
-    lengths = [float(np.nanmedian(np.linalg.norm(one, axis=1))) for one in (first, second)]
-    mean = [np.nanmean(one, axis=0) for one in (first, second)]
-    cosine = float(mean[0] @ mean[1] / (np.linalg.norm(mean[0]) * np.linalg.norm(mean[1])))
+def _mean_vectors(walk: Walk) -> NDArray[np.float64]:
+    """Average the steps between neighboring corners where atoms were found."""
+    place = np.where(walk.measured[..., None], walk.place, np.nan)
+    return np.stack([np.nanmean(np.diff(place, axis=k).reshape(-1, 2), axis=0) for k in (0, 1)])
+
+
+def _tell(sites: Sites, whole: NDArray[np.bool_], clean: NDArray[np.bool_], unit: str) -> None:
+    first, second = np.array(sites.attrs["cell_vectors"])
+    lengths = np.linalg.norm([first, second], axis=1)
+    cosine = float(first @ second / lengths.prod())
     add_note(
         sites,
         f"The lattice repeats itself after {lengths[0]:.4g} and {lengths[1]:.4g} {unit}, "
@@ -360,11 +387,11 @@ def _tell(
     )
     counts = np.bincount(sites["sublattice"].values)
     listed = ", ".join(f"{count} of sublattice {k}" for k, count in enumerate(counts))
-    n_filled = int((~walk.measured & np.isfinite(walk.place[..., 0])).sum())
+    n_inferred = int((~sites["measured"].values).sum())
     add_note(
         sites,
-        f"Sites: {listed}. At {n_filled} corners of cells no atom was found; where these are "
-        "follows from their neighbors.",
+        f"Sites: {listed}. The places of {n_inferred} follow from cells around them, as an atom "
+        "at a corner of their own cell was not found.",
     )
     if not clean.all():
         add_note(

@@ -145,7 +145,7 @@ def find_motifs(
     )
     sites["score"] = ("site", np.concatenate([one[1] for one in found]))
     if len(found) < len(vectors):
-        add_note(sites, f"{len(vectors) - len(found)} frames without a unit cell are left out.")
+        add_note(sites, _left_out(len(vectors) - len(found)))
     return sites
 
 
@@ -210,6 +210,12 @@ def estimate_motif(picture: Image | Movie, sites: Sites, cells: Table, /) -> Ima
         motif = motif.assign_coords({dim: (dim, along, {"units": unit})})
     add_note(motif, f"Mean of {int(count.max())} places, of {int(count.min())} or more everywhere.")
     return motif
+
+
+def _left_out(n_frames: int) -> str:
+    if n_frames == 1:
+        return "One frame without a unit cell is left out."
+    return f"{n_frames} frames without a unit cell are left out."
 
 
 def _checked(picture: xr.DataArray, cells: xr.Dataset) -> NDArray[np.float64]:

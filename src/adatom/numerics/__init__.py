@@ -13,12 +13,14 @@ Modules are imported by name: ``from adatom.numerics.folds import fold``.
 ``gaussian_steps``    joint Gauss-Newton steps of all Gaussians of an image
 ``gaussians``         round Gaussians in small windows: models, normal equations
 ``groups``            counts, sums and means of the rows of a group
+``indexing``            reflections counted in terms of a cell of known shape
 ``least_squares``     many small nonlinear fits at once
 ``matching``          exclusive matching of two sets of points
 ``moments``           count, mean and Gram matrix of features, samples of rows
 ``neighbors``         nearest points within the same frame
 ``order``             how well the surroundings of points repeat
 ``peaks``             peaks of an image and the valley beneath true ones
+``reflections``         spots of a spectrum, measured to a fraction of a bin
 ``scores``            how alike two ways of labelling the same things are
 ``slots``             which neighbor fills each slot of a star; empty slots
 ``spacing``           the distance between neighbors in a set of points

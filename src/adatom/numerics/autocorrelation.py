@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 BACKGROUND = 1 / 16
 # Farther than this share of the image two parts overlap too little to be compared.
 REACH = 0.4
-# Shifts of the lattice repeat about alike, others less: where heights, sorted, drop to less
-# than this share of the last, the others begin. Without such a drop all are of the lattice
-# down to the second share.
-DROP = 0.85
+# Shifts of the lattice repeat about alike, others less: where heights, sorted, drop by more
+# than this share of the last, and many times as much as they usually do, the others begin.
+# Without such a drop all are of the lattice down to the last share.
+DROP = 0.04
+TIMES_USUAL = 8
 ALIKE = 2 / 3
 # Peaks near the center are looked at for that: far ones are lower by distortion.
 NEAREST_PEAKS = 30
@@ -111,7 +112,10 @@ def _levels(heights: NDArray[np.float64], *, noise: float) -> list[float]:
     """List levels between heights that belong together and others, from the highest downward."""
     order = np.sort(heights)[::-1]
     fall = order[:-1] - order[1:]
-    below = np.flatnonzero((fall > (1 - DROP) * order[:-1]) & (fall > 2 * noise))
+    high = fall[order[1:] > 0.5 * ALIKE * order[0]]
+    usual = float(np.median(high)) if high.size else 0.0
+    least_fall = max(noise, TIMES_USUAL * usual)
+    below = np.flatnonzero((fall > DROP * order[:-1]) & (fall > least_fall))
     middle = np.sqrt(order[below] * order[below + 1])
     least = ALIKE * float(order[0])
     # Where lines are torn by noise, the shifts across them count though they are lower.

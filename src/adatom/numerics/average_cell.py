@@ -13,6 +13,8 @@ from adatom.numerics.lattice_walk import Walk
 # Of all cells, this share is left out at the bright and at the dark end of every pixel: dirt.
 _TRIMMED: Final = 0.1
 _MOST_CELLS: Final = 2000
+# Points of the grid: columns are some pixels wide, and more points would only cost time.
+_MOST_POINTS: Final = 900
 _SHIFTS: Final = np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)], dtype=float)
 
 
@@ -63,7 +65,7 @@ def places_in_cells(
 def average_cell(
     image: NDArray[np.float64], walk: Walk, vectors: NDArray[np.float64], /
 ) -> NDArray[np.float64]:
-    """Average the image over all cells, on a grid of fractions of about one pixel.
+    """Average the image over all cells, on a grid of fractions of one pixel or a little more.
 
     Every cell follows its own corners, so that drift and distortion do not
     blur the average; single cells with dirt or defects are trimmed away.
@@ -73,7 +75,9 @@ def average_cell(
     inside = (corners >= 0).all(axis=(1, 2, 3)) & (
         (corners <= np.array(image.shape) - 1).all(axis=(1, 2, 3))
     )
-    rows, columns = (max(6, int(np.ceil(np.linalg.norm(v)))) for v in vectors)
+    area = float(np.linalg.norm(vectors, axis=1).prod())
+    step = max(1.0, float(np.sqrt(area / _MOST_POINTS)))
+    rows, columns = (max(6, int(np.ceil(np.linalg.norm(v) / step))) for v in vectors)
     grid = np.stack(
         np.meshgrid(np.arange(rows) / rows, np.arange(columns) / columns, indexing="ij"), axis=-1
     ).reshape(-1, 2)

@@ -14,8 +14,8 @@ _REACH: Final = 3.5
 # Pixels per standard deviation that are enough; finer ones are averaged first.
 _PER_WIDTH: Final = 2.5
 # Errors of more unknowns than this are inferred from some of them.
-_MOST_EXACT: Final = 2500
-_SAMPLED: Final = 400
+_MOST_EXACT: Final = 200
+_SAMPLED: Final = 128
 
 
 class Heights(NamedTuple):

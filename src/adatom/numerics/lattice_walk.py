@@ -194,7 +194,8 @@ def _filled(
 ) -> Walk:
     """Set places inside of the image where no point stands, from the measured side inwards."""
     known = measured.copy()
-    margin = np.linalg.norm(vectors, axis=1).max()
+    # Cells that lie across the edges are whole as well.
+    margin = 2 * np.linalg.norm(vectors, axis=1).max()
     low, high = -margin * np.ones(2), np.array(shape) - 1 + margin
     tried = np.zeros_like(known)
     while True:

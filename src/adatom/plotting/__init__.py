@@ -15,6 +15,7 @@
 ``plot_classes``           where each class is
 ``plot_class_means``       the mean of each class
 ``plot_members``           typical and doubtful members of each class
+``plot_cell_columns``      the columns of a unit cell
 ``plot_unit_cells``        the unit cell of every frame of a movie
 ``plot_class_choice``      indices against the number of classes
 ``plot_comparison``        hits, misses and false sites against the truth
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from adatom.plotting.cells import plot_unit_cells
     from adatom.plotting.choice import plot_class_choice
     from adatom.plotting.classes import plot_class_means, plot_classes, plot_members
+    from adatom.plotting.columns import plot_cell_columns
     from adatom.plotting.comparison import plot_comparison
     from adatom.plotting.dispatch import plot
     from adatom.plotting.histograms import plot_feature_histogram
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "plot",
+    "plot_cell_columns",
     "plot_class_choice",
     "plot_class_means",
     "plot_classes",
@@ -74,6 +77,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "plot": "dispatch",
+        "plot_cell_columns": "columns",
         "plot_class_choice": "choice",
         "plot_class_means": "classes",
         "plot_classes": "classes",

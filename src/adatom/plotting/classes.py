@@ -215,7 +215,10 @@ def plot_class_means(features: Features, classes: Classes | None = None, /) -> F
         CLASSES.check(classes)
         summary = summarize_classes(features, classes)
     glyph = glyph_of(features)
-    means = summary.means[:_MAX_CLASSES_SHOWN]
+    # A class without members, as of outliers where there are none, has no mean to show.
+    shown = np.flatnonzero(summary.counts != 0)[:_MAX_CLASSES_SHOWN]
+    summary = ClassSummary(summary.labels[shown], summary.counts[shown], summary.means[shown])
+    means = summary.means
     limits = glyph_limits(glyph, means)
     if glyph.form == "curve":
         return _plot_mean_curves(glyph, summary, classes, limits)

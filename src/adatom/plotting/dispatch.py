@@ -10,6 +10,7 @@ from adatom.errors import KindError
 from adatom.plotting.cells import has_cells, plot_unit_cells
 from adatom.plotting.choice import plot_class_choice
 from adatom.plotting.classes import plot_class_means, plot_classes
+from adatom.plotting.columns import has_columns, plot_cell_columns
 from adatom.plotting.histograms import plot_feature_histogram
 from adatom.plotting.images import plot_image, plot_movie, plot_regions
 from adatom.plotting.sites import plot_sites
@@ -69,6 +70,8 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
         if kind is FORCE_CURVES:
             return plot_force_curves(data)
         if kind is TABLE:
+            if has_columns(data):
+                return plot_cell_columns(data)
             if has_cells(data) and data.sizes["row"] > 1:
                 return plot_unit_cells(data)
             return plot_class_choice(data) if "n_classes" in data else plot_table(data)

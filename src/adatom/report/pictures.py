@@ -12,6 +12,7 @@ import xarray as xr
 
 from adatom.localization.comparing import SiteComparison
 from adatom.plotting import (
+    plot_cell_columns,
     plot_class_choice,
     plot_class_means,
     plot_classes,
@@ -29,6 +30,7 @@ from adatom.plotting import (
     plot_unit_cells,
 )
 from adatom.plotting.cells import has_cells
+from adatom.plotting.columns import has_columns
 from adatom.report.files import file_stem
 from adatom.schema import (
     CLASSES,
@@ -334,6 +336,12 @@ def _whole_vectors(sites: xr.Dataset) -> xr.DataArray:
 
 def _table(_: Lineage, result: Result) -> list[Picture]:
     table = result.value
+    if has_columns(table):
+        caption = (
+            f"{result.name}: the columns of one cell, by their rows in the table; the area of a "
+            "mark goes with the brightness of the column."
+        )
+        return [Picture(file_stem(result.name), caption, partial(plot_cell_columns, table))]
     if has_cells(table) and table.sizes["row"] > 1:
         caption = f"{result.name}: the cell of every frame; bars are one standard error."
         return [Picture(file_stem(result.name), caption, partial(plot_unit_cells, table))]

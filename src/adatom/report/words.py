@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from adatom.plotting.cells import has_cells
+from adatom.plotting.columns import has_columns
 from adatom.schema import (
     CLASSES,
     IMAGE,
@@ -180,6 +181,11 @@ def summary_sentences(lineage: Lineage, /) -> list[str]:
         if {"frame", "used", "reason"} <= set(table.value)
     ]
     sentences += [_cell_sentence(table.value) for table in cell_tables(lineage)]
+    sentences += [
+        _columns_sentence(table.value)
+        for table in lineage.of_kind(TABLE)
+        if has_columns(table.value)
+    ]
     sentences += _named_sentences(choices(lineage), _choice_sentence)
     sentences += _named_sentences(clusterings(lineage), _class_sentence)
     return sentences + _score_sentences(lineage)
@@ -234,6 +240,13 @@ def _cell_sentence(cells: xr.Dataset) -> str:
         f"Unit cell in {found.sum()} of {len(found)} frames (median, and the standard deviation "
         f"from frame to frame): {', '.join(parts)}."
     )
+
+
+def _columns_sentence(columns: xr.Dataset) -> str:
+    often = int((columns["found"].values > _IN_MOST_CELLS).sum())
+    rest = columns.sizes["row"] - often
+    more = f" and {rest} in some of the cells" if rest else ""
+    return f"{count_text(often, 'column')} in every cell{more}."
 
 
 def _with_error(value: float, error: float) -> str:
@@ -343,6 +356,8 @@ def key_figures(lineage: Lineage, /) -> list[Figure]:
 
 # More counts in a sentence are not read.
 _MAX_COUNTS: Final = 12
+# A column missing here and there is still one of every cell: sites are missed too.
+_IN_MOST_CELLS: Final = 0.9
 _SCORES: Final = {
     "f1": "F1 against the truth",
     "adjusted_rand_index": "adjusted Rand index",
