@@ -200,7 +200,7 @@ def house_unit(text: str, /) -> tuple[str, float]:
     raise UnitError(msg)
 
 
-def quantity_from_text(text: str, /, *, name: str = "setting") -> Quantity:
+def quantity_from_text(text: object, /, *, name: str = "setting") -> Quantity:
     """Give number and house unit of text such as "0.7 keV"; a number alone has the unit "1".
 
     Raises
