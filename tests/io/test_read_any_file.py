@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ from adatom.io import (
     read_movie,
     read_spectral_map,
 )
+from adatom.io.choosing import chosen_signal
 from adatom.io.companions import companion_files
+from adatom.io.signals import RawAxis, RawFile, RawSignal
 from adatom.schema import TABLE
 
 Array = np.ndarray[Any, Any]
@@ -256,3 +259,20 @@ def test_links_to_nothing_and_empty_folders_are_told(tmp_path: Path) -> None:
     (tmp_path / "folder/notes").mkdir()
     with pytest.raises(ReadError, match=r"it is a folder\. Give a file in it, such as "):
         read_image(tmp_path / "folder")
+
+
+def test_a_note_of_many_datasets_with_long_names_stays_short(tmp_path: Path) -> None:
+    names = [f"current of the sweep that was measured as number {n}" for n in range(30)]
+    parts = [RawSignal(np.eye(4), (RawAxis("y"), RawAxis("x")), name) for name in names]
+    parts[0] = replace(parts[0], preferred="the first was read")
+    chosen = chosen_signal(RawFile(tmp_path / "many.zip", "npz", [*parts]), None, ("image",))
+    (note,) = chosen.notes
+    assert note.startswith(f"the first was read; dataset= reads the others: {names[1]!r}, ")
+    assert note.endswith(" and 25 more")
+    assert len(note) < 320
+
+
+def test_axes_without_names_are_left_blank_in_a_table_of_contents(tmp_path: Path) -> None:
+    np.save(tmp_path / "plain.npy", np.zeros((4, 5)))
+    contents = read_contents(tmp_path / "plain.npy")
+    assert contents["axes"].values.tolist() == contents["units"].values.tolist() == [""]

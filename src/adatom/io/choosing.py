@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from adatom.errors import ReadError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from adatom.io.signals import RawFile
 
 EITHER: Final = "movie or spectral map"
+_LONGEST_LIST: Final = 240
 
 
 def natural_layout(signal: RawSignal, /) -> Layout:
@@ -103,7 +105,11 @@ def _only_one(raw: RawFile, fitting: Sequence[RawPart]) -> RawPart:
 
 def _names(raw: RawFile, chosen: RawPart) -> str:
     others = [repr(part.name) for part in raw.parts if part is not chosen]
-    return ", ".join(others[:12]) + (f" and {len(others) - 12} more" if len(others) > 12 else "")
+    # A note is read in a line or two: long names are few.
+    lengths = accumulate(len(name) + 2 for name in others)
+    shown = max(1, sum(length <= _LONGEST_LIST for length in lengths))
+    more = f" and {len(others) - shown} more" if len(others) > shown else ""
+    return ", ".join(others[:shown]) + more
 
 
 def _is_picture(signal: RawSignal) -> bool:
@@ -130,7 +136,7 @@ def listed(raw: RawFile, parts: Sequence[RawPart], /) -> str:
     for part in parts[:20]:
         row = row_of_part(part)
         number = next(i for i, other in enumerate(raw.parts) if other is part)
-        axes = f", axes {row['axes']}" if row["axes"].strip(", ") else ""
+        axes = f", axes {row['axes']}" if row["axes"] else ""
         units = f" [{row['units']}]" if row["units"].strip(", ") else ""
         what = f"{row['kind']}, {row['shape']} {row['dtype']}".rstrip()
         lines.append(f"  {number}: {part.name!r}, {what}{axes}{units}")
@@ -212,11 +218,15 @@ def _row_of_signal(signal: RawSignal) -> dict[str, str]:
     return {
         "shape": " x ".join(map(str, signal.shape)),
         "dtype": str(signal.dtype),
-        "axes": ", ".join(axis.name for axis in signal.axes),
-        "units": ", ".join(axis.unit for axis in signal.axes),
+        "axes": _joined([axis.name for axis in signal.axes]),
+        "units": _joined([axis.unit for axis in signal.axes]),
         "scale": ", ".join(_scale(axis) for axis in signal.axes),
         "pixel_size": _pixel_size(signal, natural_layout(signal)),
     }
+
+
+def _joined(texts: Sequence[str]) -> str:
+    return ", ".join(texts) if any(texts) else ""
 
 
 def _scale(axis: RawAxis) -> str:
