@@ -26,6 +26,7 @@ from adatom.io import (
     read_data,
     read_image,
     read_movie,
+    read_sites,
     read_spectral_map,
 )
 from adatom.io.choosing import chosen_signal
@@ -276,3 +277,14 @@ def test_axes_without_names_are_left_blank_in_a_table_of_contents(tmp_path: Path
     np.save(tmp_path / "plain.npy", np.zeros((4, 5)))
     contents = read_contents(tmp_path / "plain.npy")
     assert contents["axes"].values.tolist() == contents["units"].values.tolist() == [""]
+
+
+def test_a_matrix_that_is_asked_for_as_sites_or_map_names_the_setting(tmp_path: Path) -> None:
+    np.save(tmp_path / "atoms.npy", np.arange(20.0).reshape(10, 2))
+    with pytest.raises(ReadError, match=r'say what the columns are, such as columns="x, y"'):
+        read_sites(tmp_path / "atoms.npy")
+    assert read_sites(tmp_path / "atoms.npy", columns="x, y").sizes == {"site": 10}
+    np.save(tmp_path / "spectra.npy", np.arange(60.0).reshape(6, 10))
+    with pytest.raises(ReadError, match=r'say grid="40 x 50 column-major" or row-major'):
+        read_spectral_map(tmp_path / "spectra.npy")
+    assert read_spectral_map(tmp_path / "spectra.npy", grid="2 x 3 row-major").shape == (2, 3, 10)

@@ -167,12 +167,23 @@ def _wrong_kind(raw: RawFile, parts: Sequence[RawPart], kinds: tuple[str, ...]) 
     reason = f"it holds no {kinds[0]}, but\n{listed(raw, parts)}\n"
     readers = dict.fromkeys(_READERS[kind] for kind in found if kind in _READERS)
     beside = f"name them in {raw.path.name}.json beside it"
-    remedy = (
-        f"Read it with {', or '.join(readers)}; if its axes are something else, {beside}"
-        if readers
-        else f"What its axes stand for is not told: {beside}"
-    )
+    otherwise = _setting_for(kinds[0], signals) or f"if its axes are something else, {beside}"
+    if not readers:
+        remedy = f"What its axes stand for is not told: {beside}"
+    else:
+        remedy = f"Read it with {', or '.join(readers)}" + (f"; {otherwise}" if signals else "")
     return read_error(raw.path, reason, remedy)
+
+
+def _setting_for(kind: str, signals: Sequence[RawSignal]) -> str:
+    """Name the setting by which a plain matrix is read as what it does not say to be."""
+    matrices = [one for one in signals if len(one.shape) == 2 and not one.colors]
+    if kind == "sites" and any(not _is_picture(one) for one in matrices):
+        return 'if its rows are sites, say what the columns are, such as columns="x, y"'
+    rows = [one for one in matrices if one.places is None and one.axes[0].unit == ""]
+    if kind == "spectral map" and any("spectra" in kinds_of_part(one) for one in rows):
+        return 'to fold its spectra into a map, say grid="40 x 50 column-major" or row-major'
+    return ""
 
 
 def row_of_part(part: RawPart, /) -> dict[str, str]:
