@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adatom import units
 from adatom.errors import UnitError
 from adatom.units import ANGLE, ENERGY, HOUSE_UNITS, LENGTH, TIME, house_unit, length_from_setting
 
@@ -143,3 +146,21 @@ def test_lengths_that_the_data_cannot_resolve_name_the_remedy() -> None:
         length_from_setting("2 px", unit="nm")
     with pytest.raises(UnitError, match=r'has no scale: read it with pixel_size="\.\.\. nm"'):
         length_from_setting("2 nm", unit="px")
+
+
+def test_common_units_are_what_pint_says_without_loading_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = dict(units._COMMON)
+    monkeypatch.setattr(units, "_COMMON", {})
+    assert {text: house_unit(text) for text in told} == told
+
+
+def test_common_units_need_no_pint() -> None:
+    code = (
+        "import sys; from adatom.units import house_unit; "
+        "[house_unit(t) for t in ('m', 'pm', 'um', 'µm', 'mV', 'keV', 'pA', 'Å', '1/cm', 'ms')]; "
+        "print('pint' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert told.stdout.strip() == "False"

@@ -75,6 +75,24 @@ _SPELLINGS: Final = {
 }
 
 
+# Base units of the house with the exponent of ten to them, and prefixes: what nearly all files
+# hold is told without pint, whose import takes as long as reading an image.
+_BASES: Final = {"m": ("nm", 9), "A": ("nA", 9), "N": ("nN", 9)} | {
+    unit: (unit, 0) for unit in ("eV", "V", "s", "Hz", "Da")
+}
+_PREFIXES: Final = {"f": -15, "p": -12, "n": -9, "u": -6, "\u00b5": -6, "m": -3, "": 0} | {
+    "k": 3, "M": 6, "G": 9
+}  # fmt: skip
+_COMMON: Final = {
+    prefix + base: (house, float(f"1e{power + exponent}"))
+    for base, (house, exponent) in _BASES.items()
+    for prefix, power in _PREFIXES.items()
+} | {
+    "angstrom": ("nm", 0.1), "cm": ("nm", 1e7), "micrometer": ("nm", 1e3), "1/nm": ("1/nm", 1.0),
+    "1/cm": ("1/cm", 1.0), "1/m": ("1/nm", 1e-9), "1/angstrom": ("1/nm", 10.0),
+}  # fmt: skip
+
+
 class Quantity(NamedTuple):
     """A number with its unit, as written by a user."""
 
@@ -177,6 +195,8 @@ def house_unit(text: str, /) -> tuple[str, float]:
     for units in HOUSE_UNITS.values():
         if plain == units[0]:
             return plain, 1.0
+    if plain in _COMMON:
+        return _COMMON[plain]
     registry = _registry()
     try:
         measured = registry.Quantity(1.0, plain)
