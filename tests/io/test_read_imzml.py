@@ -85,8 +85,8 @@ def test_every_peak_is_a_row_of_the_table(tmp_path: Path) -> None:
     table = read_table(write_imzml(tmp_path))
     assert table["mass_to_charge"].values.tolist() == [m for masses, _ in PEAKS for m in masses]
     assert table["intensity"].values.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0]
-    assert table["row"].values.tolist() == [0, 0, 1, 1, 1]
-    assert table["column"].values.tolist() == [0] * 5
+    assert table["pixel_row"].values.tolist() == [0, 0, 1, 1, 1]
+    assert table["pixel_column"].values.tolist() == [0] * 5
 
 
 def test_either_file_of_the_pair_opens_both(tmp_path: Path) -> None:

@@ -255,3 +255,10 @@ def test_notes_of_a_user_are_no_table_even_where_lines_have_as_many_words(
     (tmp_path / "note.txt").write_text(text)
     with pytest.raises(ReadError, match=r"a text without a number in its first \d lines\. Give"):
         read_table(tmp_path / "note.txt")
+
+
+def test_a_column_called_as_the_rows_are_is_renamed_and_that_is_told(tmp_path: Path) -> None:
+    table = read_table(_file(tmp_path, "row,value\n7,1.5\n7,2.5\n"))
+    assert table["row_number"].values.tolist() == [7, 7]
+    assert "row" not in table.coords
+    assert any("'row_number'" in note for note in notes(table))

@@ -58,8 +58,8 @@ def test_pixels_stored_column_by_column_keep_their_places() -> None:
     assert x[:5] == [1, 1, 1, 1, 2]
     rows = np.repeat(np.array(y, int) - 1, lengths)
     columns = np.repeat(np.array(x, int) - 1, lengths)
-    assert np.array_equal(table["row"], rows)
-    assert np.array_equal(table["column"], columns)
+    assert np.array_equal(table["pixel_row"], rows)
+    assert np.array_equal(table["pixel_column"], columns)
     found = read_spectral_map(TINY, mass_tolerance="0.1 Da").compute()
     assert found.sizes == {"y": 4, "x": 2, "mass_to_charge": 24811}
     assert found.mass_to_charge.values[[0, -1]] == pytest.approx([156.5, 2637.5])
@@ -72,7 +72,7 @@ def test_pixels_stored_column_by_column_keep_their_places() -> None:
 def test_peaks_fall_into_the_bin_of_their_mass() -> None:
     table = read_table(TINY)
     found = read_spectral_map(TINY, mass_tolerance="0.1 Da").compute()
-    here = (table["row"].values == 2) & (table["column"].values == 1)
+    here = (table["pixel_row"].values == 2) & (table["pixel_column"].values == 1)
     edges = np.append(found.mass_to_charge.values - 0.05, found.mass_to_charge.values[-1] + 0.05)
     counted, _ = np.histogram(
         table["mass_to_charge"].values[here], edges, weights=table["intensity"].values[here]

@@ -103,10 +103,16 @@ def _facts(data: Any) -> list[str]:  # noqa: ANN401 -- any kind
             lines.append(f"{name}: {ends} {'' if unit == '1' else unit} ({along.size})")
     attrs = getattr(data, "attrs", {})
     known = {key: value for key, value in attrs.items() if isinstance(value, str | int | float)}
-    lines += [
-        f"{key}: {' '.join(str(value).split())}" for key, value in known.items() if value != ""
-    ]
+    lines += [_fact(key, value) for key, value in known.items() if value != ""]
     return [*lines, *(f"note: {note}" for note in attrs.get("notes", []))]
+
+
+def _fact(key: str, value: str | float) -> str:
+    from adatom.io.metadata import FACT_UNITS
+
+    if isinstance(value, float):
+        return f"{key}: {value:.6g} {FACT_UNITS.get(key, '')}".rstrip()
+    return f"{key}: {' '.join(str(value).split())}"
 
 
 def _save_picture(data: Any, picture: str) -> None:  # noqa: ANN401 -- any kind

@@ -29,6 +29,16 @@ _QUANTITY: Final = "Signal.quantity"
 # RosettaSciIO's word for "no title".
 _NO_TITLE: Final = "__unnamed__"
 
+FACT_UNITS: Final = {
+    "beam_energy": "eV",
+    "bias": "V",
+    "scan_angle": "deg",
+    "laser_wavelength": "nm",
+    "spring_constant": "N/m",
+    "deflection_sensitivity": "nm/V",
+}
+"""Units of the facts that are numbers."""
+
 _MAX_ENTRIES: Final = 500
 _MAX_CHARACTERS: Final = 300
 _MAX_COUNTED: Final = 100_000

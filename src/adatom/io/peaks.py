@@ -211,7 +211,7 @@ def table_from_peaks(raw: RawFile, part: RawPeaks, /) -> Table:
     columns: dict[str, Any]
     if part.grid is not None and part.index is not None:
         rows, pixels = np.divmod(np.repeat(part.index, part.lengths), part.grid[1])
-        columns = {"row": rows, "column": pixels}
+        columns = {"pixel_row": rows, "pixel_column": pixels}
     else:
         columns = {"spectrum": np.repeat(np.arange(len(part.lengths)), part.lengths)}
     columns |= {"mass_to_charge": masses, "intensity": intensities}

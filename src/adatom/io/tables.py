@@ -82,7 +82,9 @@ def table_from_part(raw: RawFile, part: RawPart, /) -> Table:
         return table_from_sites(written) if SITES.fits(written) else written
     notes = list(part.notes)
     columns = {
-        name: _in_house_unit(name, _Column(values, part.units.get(name, "")), notes)
+        _not_a_dim(name, notes): _in_house_unit(
+            name, _Column(values, part.units.get(name, "")), notes
+        )
         for name, values in _columns(raw, part).items()
     }
     table = xr.Dataset(
@@ -94,6 +96,14 @@ def table_from_part(raw: RawFile, part: RawPart, /) -> Table:
     )
     TABLE.check(table, name=f"{raw.path.name!r}")
     return table
+
+
+def _not_a_dim(name: str, notes: list[str]) -> str:
+    """Rename a column called as the rows of a table are, which would become their index."""
+    if name != "row":
+        return name
+    notes.append("the column 'row' is called 'row_number', since rows of a table are along 'row'")
+    return "row_number"
 
 
 def sites_from_part(
