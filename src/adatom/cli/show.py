@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,8 +83,11 @@ def _number_to_show(contents: Table, dataset: str | None) -> int | None:
     if dataset is not None:
         numbers = {str(number): number for number in range(len(names))}
         return names.index(dataset) if dataset in names else numbers.get(dataset.strip())
-    kinds = contents["kind"].values.tolist()
-    return next((n for n, kind in enumerate(kinds) if not kind.startswith("not ")), 0)
+    kinds, shapes = contents["kind"].values.tolist(), contents["shape"].values.tolist()
+    known = [number for number, kind in enumerate(kinds) if not kind.startswith("not ")]
+    # Two to four columns are coordinates more often than a picture.
+    pictures = [n for n in known if not re.fullmatch(r"\d+ x [2-4]", shapes[n])]
+    return next(iter([*pictures, *known, 0]))
 
 
 def _channel_to_show(contents: Table, number: int) -> str | None:
