@@ -6,14 +6,13 @@ The layout of version 5 is that of WaveMetrics' Technical Note 003.
 from __future__ import annotations
 
 import re
-import struct
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from adatom.io.guard import check_size, read_error
+from adatom.io.guard import read_error
+from adatom.io.igor_waves import DATA_AT, Wave, read_wave
 from adatom.io.metadata import iso_date, raw_metadata
 from adatom.io.signals import RawCurves, RawFile
 
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-_DATA_AT: Final = 384
-_LABEL: Final = 32
-_TYPES: Final = {2: "f4", 4: "f8", 8: "i1", 16: "i2", 32: "i4", 72: "u1", 80: "u2", 96: "u4"}
 
 
 class _Column(NamedTuple):
@@ -48,26 +43,15 @@ _COLUMNS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class _Wave:
-    """The header of a wave: where its numbers and texts are."""
-
-    path: Path
-    dtype: np.dtype[Any]
-    shape: tuple[int, int]
-    step: float
-    note: Mapping[str, str]
-    labels: tuple[str, ...]
-
-
 def read_parts(path: Path, key: str, /) -> RawFile:
     """Read header, note and labels of a wave."""
-    wave = _read_header(path)
-    if "Defl" not in wave.labels:
-        reason = f"its columns {', '.join(wave.labels) or 'without names'} are no force curve"
+    wave = read_wave(path)
+    labels = wave.labels[1]
+    if len(wave.shape) != 2 or "Defl" not in labels:
+        reason = f"its columns {', '.join(labels) or 'without names'} are no force curve"
         raise read_error(path, reason, "Read it as an image or as spectra")
     ends, names = _segments(wave)
-    columns = [_COLUMNS.get(label, _Column(_snake_case(label), "")) for label in wave.labels]
+    columns = [_COLUMNS.get(label, _Column(_snake_case(label), "")) for label in labels]
     constant = _number(wave.note.get("SpringConstant"))
     channels = {column.name: column.unit for column in columns} | {"time": "s"}
     if constant:
@@ -87,42 +71,7 @@ def read_parts(path: Path, key: str, /) -> RawFile:
     return RawFile(path, key, [part])
 
 
-def _read_header(path: Path) -> _Wave:
-    stored = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(_DATA_AT)
-        if len(head) < _DATA_AT or head[:2] not in {b"\x05\x00", b"\x00\x05"}:
-            raise read_error(path, "it is no Igor wave of version 5", "Save it anew in Igor")
-        order = "<" if head[0] else ">"
-        _, _, _, formula, note, unit, *sizes = struct.unpack_from(f"{order}hhiiii8iiii", head)
-        _, number = struct.unpack_from(f"{order}ih", head, 64 + 12)
-        rows, columns, *more = struct.unpack_from(f"{order}4i", head, 64 + 68)
-        (step,) = struct.unpack_from(f"{order}d", head, 64 + 84)
-        texts = [formula, note, unit, *sizes[:8]]
-        if number not in _TYPES or min(rows, columns, *texts) < 0 or any(more):
-            raise read_error(path, "its header is no table of numbers", "The file may be damaged")
-        dtype = np.dtype(order + _TYPES[number])
-        check_size(path, (rows, columns), dtype.itemsize, stored=stored - _DATA_AT, packed=False)
-        after = _DATA_AT + rows * columns * dtype.itemsize
-        check_size(path, (sum(texts),), 1, stored=stored - after, packed=False)
-        file.seek(after + formula)
-        text = file.read(note).decode("latin-1")
-        file.seek(unit + sum(sizes[:4]) + sizes[4], 1)
-        # The first label is of the dimension, the others of its columns.
-        labels = file.read(sizes[5])[_LABEL:]
-    names = [
-        labels[at : at + _LABEL].split(b"\0")[0].decode("latin-1")
-        for at in range(0, len(labels), _LABEL)
-    ]
-    return _Wave(path, dtype, (rows, columns), step, _note(text), tuple(names[:columns]))
-
-
-def _note(text: str) -> dict[str, str]:
-    lines = (line.partition(":") for line in re.split(r"[\r\n]+", text))
-    return {name.strip(): value.strip() for name, colon, value in lines if colon}
-
-
-def _segments(wave: _Wave) -> tuple[list[int], tuple[str, ...]]:
+def _segments(wave: Wave) -> tuple[list[int], tuple[str, ...]]:
     """Give the ends of the segments and what the piezo did in each."""
     rows = wave.shape[0]
     ends = [int(text) for text in wave.note.get("Indexes", "").split(",") if text.strip().isdigit()]
@@ -168,7 +117,7 @@ def _snake_case(label: str) -> str:
 
 
 def _read_curve(
-    wave: _Wave,
+    wave: Wave,
     columns: Sequence[_Column],
     ends: Sequence[int],
     constant: float | None,
@@ -177,12 +126,14 @@ def _read_curve(
     """Read the one curve of the file."""
     del number
     rows, width = wave.shape
-    table = np.fromfile(wave.path, wave.dtype, rows * width, offset=_DATA_AT)
+    table = np.fromfile(wave.path, wave.dtype, rows * width, offset=DATA_AT)
+    # Damaged numbers may be of the sort of nan that processors complain about.
+    with np.errstate(invalid="ignore"):
+        table = table.reshape(width, rows).astype(float)
     values: dict[str, NDArray[Any]] = {
-        column.name: samples * column.sign
-        for column, samples in zip(columns, table.reshape(width, rows).astype(float), strict=True)
+        column.name: samples * column.sign for column, samples in zip(columns, table, strict=True)
     }
-    values["time"] = np.arange(rows) * wave.step
+    values["time"] = np.arange(rows) * wave.steps[0]
     if constant:
         values["force"] = values["deflection"] * constant
     return {name: np.split(samples, ends[:-1]) for name, samples in values.items()}
