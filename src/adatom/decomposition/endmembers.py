@@ -8,11 +8,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from adatom.decomposition.asked import number_from_choice
 from adatom.decomposition.pca import fit_pca
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.folds import map_to
-from adatom.schema import FEATURES, TABLE, Features, Table, table_from_columns
+from adatom.schema import FEATURES, Features, Table, table_from_columns
 
 Method = Literal["vca", "nfindr"]
 
@@ -89,7 +90,9 @@ def find_endmembers(
     .. [2] M. E. Winter, Proc. SPIE 3753, 266 (1999).
     """
     FEATURES.check(features)
-    number = _number(choice, n_endmembers, features.shape[-1])
+    number = number_from_choice(
+        choice, n_endmembers, name="n_endmembers", least=2, n_features=features.shape[-1]
+    )
     if n_starts < 1:
         msg = f"{n_starts=} must be 1 or more"
         raise SettingError(msg)
@@ -106,19 +109,6 @@ def find_endmembers(
         best = np.sort(_exchanged(points, best))
     spectra = points[best] @ basis + center
     return Endmembers(_spectra(features, spectra), _places(features, measured[best]))
-
-
-def _number(choice: xr.Dataset | None, n_endmembers: int | None, n_features: int) -> int:
-    if choice is not None:
-        TABLE.check(choice)
-    found = n_endmembers if choice is None else n_endmembers or choice.attrs.get("n_classes")
-    if found is None:
-        msg = "how many endmembers? Give n_endmembers=, or a choice of their number"
-        raise SettingError(msg)
-    if not 2 <= int(found) <= n_features:
-        msg = f"n_endmembers={found} must lie between 2 and the {n_features} features"
-        raise SettingError(msg)
-    return int(found)
 
 
 def _simplex_scores(

@@ -8,13 +8,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from adatom.decomposition.asked import number_from_choice
 from adatom.decomposition.endmembers import find_endmembers
 from adatom.decomposition.pca import components_like, rows_like
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.blocks import Block, Blocks, blocks, blocks_from_array
 from adatom.numerics.folds import add_states, fold
 from adatom.numerics.moments import moments_of, sample_of
-from adatom.schema import FEATURES, TABLE, Features, Table, add_note, table_from_columns
+from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
 
 Loss = Literal["frobenius", "poisson"]
 
@@ -111,7 +112,9 @@ def decompose_nmf(
     .. [2] D. D. Lee and H. S. Seung, Adv. Neural Inf. Process. Syst. 13, 556 (2000).
     """
     FEATURES.check(features)
-    number = _number(choice, n_components, features.shape[-1])
+    number = number_from_choice(
+        choice, n_components, name="n_components", least=1, n_features=features.shape[-1]
+    )
     cut = blocks(features)
     moments = moments_of(cut)
     n_rows = int(moments.counts.sum())
@@ -133,19 +136,6 @@ class _Fit(NamedTuple):
     loss: float
     n_rounds: int
     converged: bool
-
-
-def _number(choice: xr.Dataset | None, n_components: int | None, n_features: int) -> int:
-    if choice is not None:
-        TABLE.check(choice)
-    found = n_components if choice is None else n_components or choice.attrs.get("n_classes")
-    if found is None:
-        msg = "how many components? Give n_components=, or a choice of their number"
-        raise SettingError(msg)
-    if not 1 <= int(found) <= n_features:
-        msg = f"n_components={found} must lie between 1 and the {n_features} features"
-        raise SettingError(msg)
-    return int(found)
 
 
 def _refuse_negative(cut: Blocks) -> None:

@@ -47,12 +47,12 @@ def _plain_signal(path: Path, name: str, dataset: h5py.Dataset) -> RawSignal:
     signal = array_signal(lazy_dataset(path, dataset), name)
     if signal.colors:
         return signal
-    axes = tuple(_dimension(dataset, i) for i in range(dataset.ndim))
+    axes = tuple(dimension_axis(dataset, i) for i in range(dataset.ndim))
     unit = _text(dataset.attrs.get("units", ""))
     return replace(signal, axes=axes, unit=unit)
 
 
-def _dimension(dataset: h5py.Dataset, number: int) -> RawAxis:
+def dimension_axis(dataset: h5py.Dataset, number: int, /) -> RawAxis:
     """Read a label and a dimension scale, the way of HDF5 to name and calibrate an axis."""
     dimension = dataset.dims[number]
     size = dataset.shape[number]

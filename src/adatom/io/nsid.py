@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import h5py
 
 from adatom.io.guard import read_error
-from adatom.io.hdf5 import lazy_dataset
+from adatom.io.hdf5 import dimension_axis, lazy_dataset
 from adatom.io.layout import axis_unit
-from adatom.io.signals import RawAxis, RawFile, RawSignal, axis_from_values
+from adatom.io.signals import RawAxis, RawFile, RawSignal
 from adatom.io.usid import is_usid, usid_signal
 
 if TYPE_CHECKING:
@@ -82,15 +82,13 @@ def _known(unit: str) -> str:
 
 def _axis(dataset: h5py.Dataset, number: int) -> RawAxis:
     """Read a dimension scale with sidpy's word for what it is."""
+    axis = dimension_axis(dataset, number)
+    axis = replace(axis, unit=_known(axis.unit))
     dimension = dataset.dims[number]
-    size = dataset.shape[number]
-    scale = dimension[0] if len(dimension) else None
-    name = dimension.label or (scale.name.rpartition("/")[2] if scale is not None else "")
-    if scale is None or scale.shape != (size,) or scale.dtype.kind not in "iuf":
-        return RawAxis(name)
-    unit = _known(text_of(scale.attrs.get("units", "")))
-    kind = text_of(scale.attrs.get("dimension_type", "")).rpartition(".")[2].upper()
-    axis = axis_from_values(name, unit, scale[()].astype(float))
+    told = dimension[0].attrs.get("dimension_type", "") if len(dimension) else ""
+    kind = text_of(told).rpartition(".")[2].upper()
+    if not kind:
+        return axis
     if kind in _FRAMES and not axis_unit(axis)[0]:
         axis = replace(axis, name="frame")
     return replace(axis, stored="signal" if kind in _MEASURED else "stack")
