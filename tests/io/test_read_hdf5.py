@@ -150,3 +150,14 @@ def test_an_empty_dataset_is_refused(tmp_path: Path, pattern: Array) -> None:
         file["full"], file["empty"] = pattern, np.zeros((0, 7))
     with pytest.raises(ReadError, match=r"'empty' of shape \(0, 7\) is empty"):
         read_image(tmp_path / "a.h5", dataset="empty")
+
+
+def test_names_and_labels_that_are_damaged_do_no_harm(tmp_path: Path, pattern: Array) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file[b"caf\xe9"] = pattern
+        # The HDF5 library would read the second of one label.
+        file[b"caf\xe9"].attrs["DIMENSION_LABELS"] = np.array(["height"], dtype=object)
+    assert read_contents(tmp_path / "a.h5")["name"].values.tolist() == [
+        "caf\N{REPLACEMENT CHARACTER}"
+    ]
+    np.testing.assert_array_equal(read_image(tmp_path / "a.h5").values, pattern)

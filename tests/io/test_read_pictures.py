@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,18 @@ def test_only_the_first_of_several_pictures_is_read_and_told(tmp_path: Path, gre
     image = read_image(tmp_path / "a.png")
     np.testing.assert_array_equal(image.values, grey)
     assert "only the first of its 2 pictures was read" in notes(image)
+
+
+def test_the_length_of_a_damaged_chunk_takes_no_memory(tmp_path: Path, grey: Array) -> None:
+    path = _save(tmp_path / "a.png", grey)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"IDAT") - 4
+    content[at : at + 4] = b"\xff\xff\xff\xf0"
+    path.write_bytes(bytes(content))
+    tracemalloc.start()
+    try:
+        assert read_contents(path)["shape"].item() == "5 x 7"
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2**26

@@ -68,3 +68,12 @@ def test_large_texts_of_atoms_are_refused_before_they_are_parsed(tmp_path: Path)
         file.truncate(_MAX_BYTES + 1)
     with pytest.raises(ReadError, match=f"{_MAX_BYTES} bytes or less"):
         read_structure(path)
+
+
+def test_atoms_that_a_cube_cannot_hold_take_no_memory(tmp_path: Path) -> None:
+    path = SITES["cube"](tmp_path)
+    lines = path.read_text().splitlines()
+    lines[2] = "9999999999" + lines[2].lstrip()[1:]
+    path.write_text("\n".join(lines))
+    with pytest.raises(ReadError, match="promises 9999999999 atoms in"):
+        read_structure(path)

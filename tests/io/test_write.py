@@ -492,3 +492,11 @@ def test_writing_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str
     for ending in (".hspy", ".tif", ".nc", ".zarr"):
         write_file(image, tmp_path / f"quiet{ending}")
     assert capfd.readouterr() == ("", "")
+
+
+def test_sites_whose_header_was_damaged_are_read_as_any_table_and_told(tmp_path: Path) -> None:
+    sites = sites_from_positions([0.5], [1.5], unit="nm")
+    path = write_file(sites, tmp_path / "sites.csv")
+    content = path.read_text("utf-8")
+    path.write_text(content.replace('"units"', '"unit;"'), "utf-8")
+    assert any("could not be" in note for note in read_sites(path).attrs["notes"])

@@ -67,7 +67,8 @@ def space_steps(axis: RawAxis, /) -> tuple[float, str]:
     unit, factor = axis_unit(axis)
     steps = None if axis.values is None else np.diff(axis.values)
     step = axis.scale if steps is None or not steps.size else float(steps.mean())
-    if unit not in {"nm", "mm"} or not np.isfinite(step) or step == 0:
+    # As nm the step of a damaged file may be more than a number holds.
+    if unit not in {"nm", "mm"} or not np.isfinite(step * max(factor, 1e6)) or step == 0:
         return 1.0, ""
     if unit == "mm" and abs(step) < _SMALL_MM:
         return step * 1e6, "nm"

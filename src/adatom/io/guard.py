@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING
 
-from adatom.errors import AdatomError, ReadError
+from adatom.errors import AdatomError, KindError, ReadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,11 @@ def reading(path: Path, /, *, remedy: str = "") -> Iterator[None]:
     """Turn every exception of a reader into a `ReadError` that names the file."""
     try:
         yield
-    # Errors of adatom itself, as of a setting, already say what is wrong.
+    # What a damaged file says of itself does not fit together.
+    except KindError as error:
+        reason = str(error).rstrip(".")
+        raise read_error(path, reason, remedy or _remedy(error)) from error
+    # Other errors of adatom itself, as of a setting, already say what is wrong.
     except AdatomError:
         raise
     # Readers of foreign formats raise anything at all on damaged files.

@@ -37,7 +37,8 @@ def _plain(path: Path, file: h5py.File) -> list[RawSignal]:
 
     def visit(name: str, item: object) -> None:
         if isinstance(item, h5py.Dataset) and item.ndim >= 2 and item.dtype.kind in "biufc":
-            found.append(_plain_signal(path, name, item))
+            # A name that is no text comes as bytes.
+            found.append(_plain_signal(path, _text(name), item))
 
     file.visititems(visit)
     return found
@@ -57,10 +58,18 @@ def dimension_axis(dataset: h5py.Dataset, number: int, /) -> RawAxis:
     dimension = dataset.dims[number]
     size = dataset.shape[number]
     scale = dimension[0] if len(dimension) else None
-    name = dimension.label or (scale.name.rpartition("/")[2] if scale is not None else "")
+    name = _label(dataset, number)
+    if scale is not None and not name:
+        name = _text(scale.name).rpartition("/")[2]
     if scale is None or scale.shape != (size,) or scale.dtype.kind not in "iuf":
         return RawAxis(name)
     return axis_from_values(name, _text(scale.attrs.get("units", "")), scale[()].astype(float))
+
+
+def _label(dataset: h5py.Dataset, number: int) -> str:
+    """Give the label of an axis; asked for one that is damaged, the HDF5 library crashes."""
+    labels = dataset.attrs.get("DIMENSION_LABELS", ())
+    return _text(labels[number]) if np.shape(labels) == (dataset.ndim,) else ""
 
 
 def _read_dataset(path: Path, dataset: str, index: Any) -> NDArray[Any]:  # noqa: ANN401 -- any index

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmap import ACCESS_READ, mmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +35,12 @@ def read_parts(path: Path, key: str, /) -> RawFile:
 
 def _decoded(path: Path) -> tuple[NDArray[Any], tuple[str, ...], tuple[str, ...]]:
     """Give the pixels, the names of their colors, and notes."""
-    with Pillow.open(path, formats=_FORMATS) as picture:
+    # Of a map of the file Pillow reads no more than there is, whatever length a chunk gives.
+    with (
+        path.open("rb") as file,
+        mmap(file.fileno(), 0, access=ACCESS_READ) as content,
+        Pillow.open(content, formats=_FORMATS) as picture,  # type: ignore[arg-type]
+    ):
         pixels = picture.width * picture.height
         if pixels > _MAX_PIXELS:
             reason = f"it unpacks to {picture.width} x {picture.height} pixels"

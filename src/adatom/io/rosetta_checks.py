@@ -11,10 +11,12 @@ from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 import h5py
+import numpy as np
 
 from adatom.io.guard import check_size, read_error
 
 _DAMAGED: Final = "The file is cut off or damaged: copy it again"
+_LABELS: Final = "DIMENSION_LABELS"
 _MAX_TEXT: Final = 2**16
 _MRC_BYTES: Final = {0: 1, 1: 2, 2: 4, 3: 4, 4: 8, 6: 2, 12: 2}
 _MERLIN_BYTES: Final = {"U08": 1, "U16": 2, "U32": 4}
@@ -128,6 +130,10 @@ def check_hdf5(path: Path, /) -> None:
         if isinstance(place, h5py.Dataset) and place.shape:
             stored = place.id.get_storage_size()
             check_size(path, place.shape, place.dtype.itemsize, stored=stored)
+            # Labels that cannot be read let the HDF5 library crash when it is asked for one.
+            labels = np.shape(place.attrs.get(_LABELS, np.empty(place.ndim)))
+            if labels != (place.ndim,):
+                raise read_error(path, f"{place.name} has labels of shape {labels}", _DAMAGED)
 
     with h5py.File(path, "r") as file:
         file.visititems(compare)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # ASE parses everything at once; text of atoms takes some twenty times its size in memory.
 _MAX_BYTES: Final = 32 * 2**20
 _MAX_STRUCTURES: Final = 10_000
+_MAX_LINE: Final = 2**16
 
 _MIXED: Final = (
     "sites that several elements share are named after the one of most of them: "
@@ -38,6 +39,8 @@ def read_parts(path: Path, key: str, /) -> RawFile:
     if size > _MAX_BYTES:
         reason = f"it is a structure of {size} bytes"
         raise read_error(path, reason, f"Split it into files of {_MAX_BYTES} bytes or less")
+    if key == "cube":
+        _check_cube(path)
     with collected_chatter() as notes:
         images = _images(path, _ASE_FORMATS[key])
     if not images:
@@ -49,12 +52,27 @@ def read_parts(path: Path, key: str, /) -> RawFile:
     return RawFile(path, key, parts)
 
 
+def _check_cube(path: Path) -> None:
+    """Compare the atoms that a cube promises on its third line with its size."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        words = [file.readline(_MAX_LINE) for _ in range(3)][2].split()
+    # A number below 0 says that orbitals are numbered after the atoms.
+    n_atoms = abs(int(words[0])) if words else 0
+    # An atom is a line of five numbers.
+    if n_atoms > path.stat().st_size // 10:
+        reason = f"it promises {n_atoms} atoms in {path.stat().st_size} bytes"
+        raise read_error(path, reason, "The file is cut off or damaged: copy it again")
+
+
 def _images(path: Path, name: str) -> list[Atoms]:
     from itertools import islice
 
     from ase.io import iread
 
-    found: list[Any] = list(islice(iread(path, index=":", format=name), _MAX_STRUCTURES + 1))
+    # Of a cube only the atoms are wanted, not the values that its header counts.
+    settings = {"read_data": False} if name == "cube" else {}
+    every = iread(path, index=":", format=name, **settings)
+    found: list[Any] = list(islice(every, _MAX_STRUCTURES + 1))
     if len(found) > _MAX_STRUCTURES:
         reason = f"it holds more than {_MAX_STRUCTURES} structures"
         raise read_error(path, reason, "Split it, or leave frames out")
