@@ -123,10 +123,20 @@ def signal_from_dictionary(entry: Mapping[str, Any], notes: tuple[str, ...], /) 
         colors=colors,
         unit=_unit_in_parentheses(quantity),
         metadata={**facts, "raw": raw_metadata(header)},
-        notes=(*notes, *odd),
+        notes=(*notes, *odd, *_missing_entries(entry["axes"], values.shape)),
     )
     written = header.get("adatom") if isinstance(header, Mapping) else None
     return signal if written is None else with_attributes(signal, written)
+
+
+def _missing_entries(axes: Sequence[Mapping[str, Any]], shape: tuple[int, ...]) -> list[str]:
+    """Tell of axes that are longer than the array, as of packed Fourier transforms of odd width."""
+    return [
+        f"the file gives {axis.get('name') or 'an axis'} {axis['size']} entries, of which "
+        f"{size} could be unpacked: what is missing is not known"
+        for axis, size in zip(axes, shape)
+        if axis.get("size") is not None and int(axis["size"]) != size
+    ]
 
 
 def _axis(axis: Mapping[str, Any]) -> RawAxis:
