@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adatom.io import read_data
+from adatom.io import read_image
 
 DATA, PEER = os.environ.get("ADATOM_DATA", ""), os.environ.get("ADATOM_HYPERSPY", "")
 SCRIPTS = Path(__file__).parents[2] / "benchmarks" / "peers" / "hyperspy"
@@ -52,7 +52,7 @@ def test_flips_transposes_shifts_and_other_scales_are_told(tmp_path: Path) -> No
     compare = _comparison()
     pixels = np.arange(16.0).reshape(4, 4)
     np.save(tmp_path / "square.npy", pixels)
-    ours = read_data(tmp_path / "square.npy").assign_coords(
+    ours = read_image(tmp_path / "square.npy").assign_coords(
         y=("y", np.arange(4) * 0.5, {"units": "nm"}), x=("x", np.arange(4) * 0.5, {"units": "nm"})
     )
 
