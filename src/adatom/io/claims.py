@@ -13,6 +13,8 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
+from adatom.io.zip_members import table_of_contents
+
 HEAD_BYTES: Final = 2048
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 MAX_FILES: Final = 2000
@@ -54,8 +56,7 @@ class Beginning:
         """
         if not self.head.startswith(b"PK\x03\x04"):
             return ()
-        with zipfile.ZipFile(self.path) as archive:
-            return tuple(archive.namelist()[:_MAX_MEMBERS])
+        return tuple(info.filename for info in table_of_contents(self.path)[:_MAX_MEMBERS])
 
     @cached_property
     def is_hdf5(self) -> bool:
@@ -134,6 +135,9 @@ def zipped_nanonis(beginning: Beginning) -> bool:
         if name.lower().endswith(".dat") and not name.startswith("__MACOSX")
     ]
     if not texts:
+        return False
+    # Maps of other instruments hold ten thousands of files of this ending.
+    if any(name.endswith("header.properties") for name in beginning.members):
         return False
     with zipfile.ZipFile(beginning.path) as archive, archive.open(texts[0]) as file:
         return file.read(11) == b"Experiment\t"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -14,7 +13,7 @@ from adatom.io.guard import read_error
 from adatom.io.jpk_scaling import Channel, Properties, channel_of_segment, parse_properties
 from adatom.io.metadata import iso_date, raw_metadata
 from adatom.io.signals import Places, RawCurves, RawFile
-from adatom.io.zip_members import Member, member_of_info, read_member
+from adatom.io.zip_members import Member, member_of_info, read_member, table_of_contents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,10 +58,10 @@ class _Archive:
 
 def read_parts(path: Path, key: str, /) -> RawFile:
     """Read the headers of the first curve, the places of all, and how long each is."""
-    with zipfile.ZipFile(path) as listed:
-        infos = listed.infolist()
     stored = path.stat().st_size
-    members = {info.filename: member_of_info(path, info, stored=stored) for info in infos}
+    members = {
+        info.filename: member_of_info(path, info, stored=stored) for info in table_of_contents(path)
+    }
     curves = _listed_curves(path, members)
     with path.open("rb") as file:
         shared = _properties(path, file, members.get("shared-data/header.properties"))

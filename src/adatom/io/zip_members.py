@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
 from adatom.io.guard import read_error
@@ -29,6 +30,26 @@ class Member(NamedTuple):
     size: int
     method: int
     checksum: int
+
+
+def table_of_contents(path: Path, /) -> tuple[zipfile.ZipInfo, ...]:
+    """List the members of an archive; who claims it and who reads it parse its table once.
+
+    Raises
+    ------
+    zipfile.BadZipFile
+        If the table is damaged.
+    """
+    about = path.stat()
+    return _table_of_contents(path, about.st_size, about.st_mtime_ns)
+
+
+# One table is kept, which is small next to its archive, and known to be of this version of it.
+@lru_cache(maxsize=1)
+def _table_of_contents(path: Path, size: int, changed: int) -> tuple[zipfile.ZipInfo, ...]:
+    del size, changed
+    with zipfile.ZipFile(path) as archive:
+        return tuple(archive.infolist())
 
 
 def member_of_info(path: Path, info: zipfile.ZipInfo, /, *, stored: int) -> Member:
