@@ -207,13 +207,14 @@ def test_frames_without_duration_have_no_times(write_hspy: Write, axis: Any) -> 
 
 def test_spectra_along_a_line_are_spectra_at_their_distances(write_hspy: Write, axis: Any) -> None:
     values = np.arange(12.0).reshape(3, 4)
-    path = write_hspy(values, axis("x", "um", 0.5, navigate=True), axis("Energy loss", "eV"))
+    path = write_hspy(values, axis("x", "um", 0.5, 2.0, navigate=True), axis("Energy loss", "eV"))
     with pytest.raises(ReadError, match=r"no image(.|\n)*spectra, 3 x 4(.|\n)*with read_spectra"):
         read_image(path)
     found = read_spectra(path)
     assert found.dims == ("site", "energy")
     np.testing.assert_array_equal(found.values, values)
-    assert found.x.values.tolist() == [0, 500, 1000]
+    # From where the line starts for the instrument.
+    assert found.x.values.tolist() == [2000, 2500, 3000]
     assert (found.y == 0).all()
     assert "y is zero" in notes(found)[0]
 

@@ -73,13 +73,13 @@ def _short_times(along: Any, unit: str) -> tuple[Any, dict[str, str]]:  # noqa: 
 
 def _line_places(draft: Draft, axis: RawAxis, n_spectra: int) -> dict[str, Any]:
     """Lay spectra along a line of which only distances are known: x, with y = 0."""
-    step, unit = space_steps(axis)
+    _, unit = space_steps(axis)
     if not unit:
         return {}
-    if axis.values is None:
-        along = np.arange(n_spectra) * abs(step)
-    else:
-        along = np.asarray(axis.values, float) * factor_to_unit(axis, unit)
+    values = axis.values
+    if values is None:
+        values = axis.offset + np.arange(n_spectra) * axis.scale
+    along = np.asarray(values, float) * factor_to_unit(axis, unit)
     draft.notes.append("spectra lie along a line, of which the file gives distances: y is zero")
     attrs = {"units": unit}
     return {"y": ("site", np.zeros(n_spectra), attrs), "x": ("site", along, attrs)}
