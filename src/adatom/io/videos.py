@@ -141,6 +141,9 @@ def _frames(
     with av.open(str(path), format=index.container) as video:
         stream = video.streams.video[0]
         stream.codec_context.thread_count = 1
+        # Of a damaged frame FFmpeg would take the memory of whatever size it claims to be.
+        most = 4 * shape[0] * shape[1] + 2**20
+        stream.codec_context.options = {"max_pixels": str(most)}
         decoded = _decoded(video, stream, index, 0)
         at, frame = next(decoded)
         for number in numbers:
