@@ -76,9 +76,8 @@ def _line_places(draft: Draft, axis: RawAxis, n_spectra: int) -> dict[str, Any]:
     _, unit = space_steps(axis)
     if not unit:
         return {}
-    values = axis.values
-    if values is None:
-        values = axis.offset + np.arange(n_spectra) * axis.scale
+    even = axis.offset + np.arange(n_spectra) * axis.scale
+    values = even if axis.values is None else axis.values
     along = np.asarray(values, float) * factor_to_unit(axis, unit)
     draft.notes.append("spectra lie along a line, of which the file gives distances: y is zero")
     attrs = {"units": unit}
