@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
@@ -18,6 +20,7 @@ from adatom.io.guard import check_size, read_error
 _DAMAGED: Final = "The file is cut off or damaged: copy it again"
 _LABELS: Final = "DIMENSION_LABELS"
 _MAX_TEXT: Final = 2**16
+_MAX_JSON: Final = 2**22
 _MRC_BYTES: Final = {0: 1, 1: 2, 2: 4, 3: 4, 4: 8, 6: 2, 12: 2}
 _MERLIN_BYTES: Final = {"U08": 1, "U16": 2, "U32": 4}
 # A frame of EMPAD: 128 rows of 128 numbers, and two rows of its own.
@@ -144,6 +147,29 @@ def check_members(path: Path, /) -> None:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             check_size(path, (info.file_size,), 1, stored=info.compress_size)
+
+
+def check_zipped_zarr(path: Path, /) -> None:
+    """Compare the arrays of a zipped zarr store, which is read at once, with its size."""
+    if path.is_dir() or not zipfile.is_zipfile(path):
+        return
+    stored = path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if not name.endswith((".zarray", "zarr.json")):
+                continue
+            with archive.open(name) as member:
+                described = json.loads(member.read(_MAX_JSON))
+            if "shape" in described:
+                check_size(path, described["shape"], _item_bytes(described), stored=stored)
+
+
+def _item_bytes(described: Mapping[str, Any]) -> int:
+    """Give the bytes of a number of an array in version 2 or 3 of zarr; one of other things."""
+    try:
+        return int(np.dtype(described.get("dtype", described.get("data_type"))).itemsize)
+    except TypeError:
+        return 1
 
 
 def _unpacked(path: Path, layout: str, offset: int) -> tuple[int, ...]:

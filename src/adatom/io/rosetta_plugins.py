@@ -17,6 +17,7 @@ from adatom.io.rosetta_checks import (
     check_renishaw,
     check_ripple,
     check_spectra_of_edax,
+    check_zipped_zarr,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Plugin:
 PLUGINS: Final[Mapping[str, Plugin]] = {
     "dm": Plugin("digitalmicrograph"),
     "hspy": Plugin("hspy"),
-    "zspy": Plugin("zspy"),
+    "zspy": Plugin("zspy", check=check_zipped_zarr),
     "emd": Plugin("emd"),
     "mrc": Plugin("mrc", check=check_mrc),
     # It turns steps from m and 1/m to nm and 1/nm, but not where the axes start.
