@@ -91,7 +91,7 @@ def _explain_memory(path: Path, error: Exception) -> None:
     stored = sum(file.stat().st_size for file in companion_files(path))
     if isinstance(error, MemoryError) and stored < _SMALL:
         reason = f"its header gives lengths that cannot be in {stored} bytes"
-        raise read_error(path, reason, "The file is damaged: copy it again") from None
+        raise read_error(path, reason, "The file is damaged: copy it again") from error
 
 
 def _check_plain_size(path: Path, signal: RawSignal) -> None:
