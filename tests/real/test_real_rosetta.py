@@ -201,3 +201,15 @@ def test_a_map_of_tia_starts_where_its_header_says_in_meters() -> None:
     assert found.attrs["instrument_origin_unit"] == "nm"
     np.testing.assert_allclose(found.attrs["instrument_origin"], [y * 1e9, x * 1e9], rtol=1e-12)
     assert y * 1e9 == pytest.approx(-12.16, abs=0.01)
+
+
+def test_a_series_that_promises_more_than_its_file_holds_is_refused(tmp_path: Path) -> None:
+    content = bytearray(
+        (DATA / "spectral/readers/16x16-spectrum_image_5x5x4000-not_square_1.ser").read_bytes()
+    )
+    # The number of valid elements, 25, becomes a million.
+    assert content[18:22] == (25).to_bytes(4, "little")
+    content[18:22] = (10**6).to_bytes(4, "little")
+    (tmp_path / "a.ser").write_bytes(content)
+    with pytest.raises(ReadError, match=r"its header promises an array of shape \(1000000,"):
+        read_contents(tmp_path / "a.ser")

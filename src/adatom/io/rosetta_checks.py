@@ -20,6 +20,10 @@ from adatom.io.guard import check_size, read_error
 _DAMAGED: Final = "The file is cut off or damaged: copy it again"
 _LABELS: Final = "DIMENSION_LABELS"
 _MAX_TEXT: Final = 2**16
+_LITTLE_ENDIAN: Final = 0x4949
+_LAST_NARROW: Final = 528
+_SPECTRA: Final = 0x4120
+_SER_BYTES: Final = {1: 1, 2: 2, 3: 4, 4: 1, 5: 2, 6: 4, 7: 4, 8: 8, 9: 8, 10: 16}
 _MAX_JSON: Final = 2**22
 _MRC_BYTES: Final = {0: 1, 1: 2, 2: 4, 3: 4, 4: 8, 6: 2, 12: 2}
 _MERLIN_BYTES: Final = {"U08": 1, "U16": 2, "U32": 4}
@@ -147,6 +151,43 @@ def check_members(path: Path, /) -> None:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             check_size(path, (info.file_size,), 1, stored=info.compress_size)
+
+
+def check_ser(path: Path, /) -> None:
+    """Compare the spectra or images of a TIA series, which is read at once, with its size.
+
+    The layout is that of C. Boothroyd's description of TIA's series files.
+    """
+    size = path.stat().st_size
+    order, _, version, kind, _, _, valid = _unpacked(path, "<HHHIIII", 0)
+    # The data of an .emi lie in series files of their own.
+    if order != _LITTLE_ENDIAN:
+        return
+    narrow = version <= _LAST_NARROW
+    (table,) = _unpacked(path, "<I" if narrow else "<Q", 22)
+    check_size(path, (valid, 4 if narrow else 8), 1, stored=max(size - table, 0), packed=False)
+    _check_ser_texts(path, 26 if narrow else 30, size)
+    if not valid:
+        return
+    (first,) = _unpacked(path, "<I" if narrow else "<Q", table)
+    # A calibration (offset, step, element) for each axis stands before type and lengths.
+    axes = 1 if kind == _SPECTRA else 2
+    number, *lengths = _unpacked(path, f"<h{axes}i", first + 20 * axes)
+    check_size(path, (valid, *lengths), _SER_BYTES.get(number, 1), stored=size, packed=False)
+
+
+def _check_ser_texts(path: Path, offset: int, size: int) -> None:
+    """Walk along the dimensions of a series: their names and units must lie within the file."""
+    (dimensions,) = _unpacked(path, "<I", offset)
+    check_size(path, (dimensions, 32), 1, stored=size, packed=False)
+    offset += 4
+    for _ in range(dimensions):
+        # Length, calibration and element of the dimension come first.
+        offset += 24
+        for _ in ("name", "unit"):
+            (length,) = _unpacked(path, "<I", offset)
+            check_size(path, (length,), 1, stored=max(size - offset, 0), packed=False)
+            offset += 4 + length
 
 
 def check_zipped_zarr(path: Path, /) -> None:

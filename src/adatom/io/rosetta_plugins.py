@@ -16,6 +16,7 @@ from adatom.io.rosetta_checks import (
     check_mrc,
     check_renishaw,
     check_ripple,
+    check_ser,
     check_spectra_of_edax,
     check_zipped_zarr,
 )
@@ -67,7 +68,7 @@ PLUGINS: Final[Mapping[str, Plugin]] = {
     "emd": Plugin("emd"),
     "mrc": Plugin("mrc", check=check_mrc),
     # It turns steps from m and 1/m to nm and 1/nm, but not where the axes start.
-    "ser": Plugin("tia", starts={"nm": 1e9, "1 / nm": 1e-9}),
+    "ser": Plugin("tia", check=check_ser, starts={"nm": 1e9, "1 / nm": 1e-9}),
     "tif": Plugin("tiff"),
     "blo": Plugin("blockfile", check=check_blockfile, plain=True),
     "bruker": Plugin("bruker"),
