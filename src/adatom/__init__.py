@@ -8,6 +8,7 @@
 ``descriptors``    maps and sites -> features
 ``decomposition``  features -> components: principal, purest, non-negative
 ``clustering``     features -> classes
+``curves``         curves -> what they tell: fits, contacts, loops, lifetimes
 ``plotting``       any kind of data -> figure
 ``report``         a run -> one HTML file
 ``recipes``        TOML files of steps, run, stored, repeated
@@ -27,6 +28,7 @@ __version__ = "0.1.0.dev0"
 _ROOMS = (
     "clustering",
     "correction",
+    "curves",
     "decomposition",
     "descriptors",
     "errors",

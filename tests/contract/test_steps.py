@@ -16,7 +16,8 @@ import dask.array
 import numpy as np
 import pytest
 import xarray as xr
-from contract_examples import EXAMPLES, READERS, Example
+from contract_example import Example
+from contract_examples import EXAMPLES, READERS
 
 from adatom.errors import AdatomError, KindError
 from adatom.schema import Kind, kind_of_annotation
@@ -30,6 +31,7 @@ STAGES = (
     "descriptors",
     "decomposition",
     "clustering",
+    "curves",
 )
 VERBS = frozenset(
     {"read", "write", "correct", "predict", "locate", "find", "refine", "link", "fit", "assign"}

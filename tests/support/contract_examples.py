@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
 
+import contract_choice
+import contract_clustering
+import contract_decay
+import contract_electrons
+import contract_fitting
+import contract_probe
 import numpy as np
 import xarray as xr
+from contract_example import Example
 
 from adatom import clustering, decomposition, descriptors, localization, simulation
 from adatom.schema import table_from_columns
-
-
-class Example(NamedTuple):
-    """Data and settings of a call."""
-
-    data: tuple[Any, ...] = ()
-    settings: Mapping[str, Any] = MappingProxyType({})
 
 
 @cache
@@ -138,7 +136,7 @@ def _expert() -> xr.DataArray:
 
 _CHOICE = table_from_columns({"n_classes": [1, 2]}).assign_attrs(n_classes=2, reason="told")
 
-EXAMPLES: Mapping[str, Callable[[], Example]] = {
+EXAMPLES: dict[str, Callable[[], Example]] = {
     "io.list_formats": Example,
     "io.write_file": lambda: Example(
         (_image(), Path(tempfile.gettempdir()) / f"adatom-contract-{os.getpid()}.nc"),
@@ -202,6 +200,16 @@ EXAMPLES: Mapping[str, Callable[[], Example]] = {
     "clustering.estimate_shares": lambda: Example((_classes(), _heights())),
     "clustering.compare_classes": lambda: Example((_classes(), _expert())),
 }
+
+for _more in (
+    contract_choice,
+    contract_clustering,
+    contract_decay,
+    contract_electrons,
+    contract_fitting,
+    contract_probe,
+):
+    EXAMPLES.update(_more.EXAMPLES)
 
 READERS = frozenset(
     f"io.read_{what}"

@@ -16,7 +16,7 @@ from adatom.errors import RecipeError
 
 STAGES: Final = (
     "io", "simulation", "correction", "localization", "descriptors",
-    "decomposition", "clustering", "report",
+    "decomposition", "clustering", "curves", "report",
 )  # fmt: skip
 """Rooms of adatom whose public functions are steps."""
 
