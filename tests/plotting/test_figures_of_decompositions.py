@@ -10,6 +10,7 @@ import xarray as xr
 
 from adatom import plotting
 from adatom.errors import KindError
+from adatom.plotting import _samples
 from adatom.plotting._canvas import png_from_figure
 from adatom.plotting._samples import sample_rows
 from adatom.schema import table_from_columns
@@ -132,3 +133,22 @@ def test_every_picture_of_spectra_can_be_rendered() -> None:
         plotting.plot_components(members.rename(endmember="component")),
     ):
         assert png_from_figure(figure)[1:4] == b"PNG"
+
+
+def test_of_a_large_map_only_some_runs_of_rows_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_samples, "_WHOLE_VALUES", 1000)
+    values = np.arange(60.0 * 50 * 2).reshape(60, 50, 2)
+    touched = []
+
+    def block(part: Array) -> Array:
+        touched.append(len(part))
+        return part
+
+    chunked: Any = _map(values).chunk(y=1).data
+    lazy = chunked.map_blocks(block, dtype=float, meta=np.ones((0, 0, 0)))
+    found = sample_rows(_map(values).copy(data=lazy), most=64)
+    np.testing.assert_array_equal(found.values, values.reshape(-1, 2)[found.numbers])
+    assert len(touched) <= 17
+    assert found.numbers.max() > 2800
+    again = _samples.same_rows(_map(values * 2.0), found)
+    np.testing.assert_array_equal(again, 2 * found.values)

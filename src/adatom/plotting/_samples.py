@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-
-from adatom.numerics.blocks import blocks
 
 if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-# What is in memory or as small is taken whole; of more some blocks, spread over all.
+# What is as small as this is looked at whole.
 _WHOLE_VALUES: Final = 1 << 26
-_MOST_BLOCKS: Final = 16
+# Of more some runs of neighboring rows: a lazy array reads a chunk for each of them.
+_N_RUNS: Final = 16
+
+
+class Run(NamedTuple):
+    """Neighboring rows along the last of the leading dims."""
+
+    outer: tuple[int, ...]
+    start: int
+    stop: int
 
 
 class SampledRows(NamedTuple):
@@ -22,10 +30,11 @@ class SampledRows(NamedTuple):
 
     numbers: NDArray[np.int64]
     """Place of each among all rows, leading dims in C order."""
-    values: NDArray[np.floating]
+    values: NDArray[np.float64]
     """(row, feature), NaN where not measured."""
-    n_rows: int
-    """Rows in all."""
+    runs: tuple[Run, ...]
+    picked: NDArray[np.int64]
+    """Which rows of the runs these are."""
 
 
 def sample_rows(features: xr.DataArray, /, *, most: int = 4096) -> SampledRows:
@@ -38,26 +47,58 @@ def sample_rows(features: xr.DataArray, /, *, most: int = 4096) -> SampledRows:
     most : int
         How many rows at most.
     """
-    cut = blocks(features)
-    whole = features.size <= _WHOLE_VALUES
-    chosen = np.arange(len(cut))
-    if not whole:
-        chosen = np.unique(np.linspace(0, len(cut) - 1, min(len(cut), _MOST_BLOCKS)).astype(int))
-    n_each = max(1, most // max(len(chosen), 1))
-    numbers, values = [], []
-    for index in chosen.tolist():
-        block = cut[index]
-        size = block.rows.stop - block.rows.start
-        wanted = n_each if len(chosen) > 1 else most
-        picked = np.unique(np.linspace(0, size - 1, min(size, wanted)).round().astype(np.int64))
-        rows = np.full((size, cut.n_columns), np.nan, cut.dtype)
-        rows[block.measured] = block.values
-        rows[~block.measured] = block.incomplete
-        numbers.append(picked + block.rows.start)
-        values.append(rows[picked])
-    if not numbers:
-        return SampledRows(np.zeros(0, np.int64), np.zeros((0, cut.n_columns), cut.dtype), 0)
-    return SampledRows(np.concatenate(numbers), np.concatenate(values), cut.n_rows)
+    runs = _runs(features.shape[:-1], whole=features.size <= _WHOLE_VALUES, most=most)
+    length = features.shape[-2]
+    starts = [_number(run.outer, features.shape[:-2]) * length + run.start for run in runs]
+    numbers = np.concatenate(
+        [start + np.arange(run.stop - run.start) for start, run in zip(starts, runs, strict=True)]
+        or [np.zeros(0, np.int64)]
+    ).astype(np.int64)
+    count = min(most, len(numbers))
+    picked = np.unique(np.linspace(0, len(numbers) - 1, count).round().astype(np.int64))
+    values = _load(features, runs)[picked]
+    return SampledRows(numbers[picked], values, runs, picked)
+
+
+def same_rows(features: xr.DataArray, sampled: SampledRows, /) -> NDArray[np.float64]:
+    """Load the rows of other features that lie where those of a sample do."""
+    return _load(features, sampled.runs)[sampled.picked]
+
+
+def _number(outer: tuple[int, ...], shape: tuple[int, ...]) -> int:
+    return int(np.ravel_multi_index(outer, shape)) if shape else 0
+
+
+def _runs(shape: tuple[int, ...], *, whole: bool, most: int) -> tuple[Run, ...]:
+    n_lines, length = math.prod(shape[:-1]), shape[-1]
+    if n_lines * length == 0:
+        return ()
+    if whole:
+        lines = np.arange(n_lines)
+        return tuple(
+            Run(tuple(map(int, np.unravel_index(line, shape[:-1]))), 0, length) for line in lines
+        )
+    each = max(1, min(length, most // _N_RUNS))
+    starts = np.linspace(0, n_lines * length - each, _N_RUNS).astype(np.int64)
+    runs = []
+    for line, along in (divmod(int(start), length) for start in starts):
+        outer = tuple(map(int, np.unravel_index(line, shape[:-1])))
+        # A run ends with its line.
+        first = min(along, length - each)
+        runs.append(Run(outer, first, first + each))
+    return tuple(dict.fromkeys(runs))
+
+
+def _load(features: xr.DataArray, runs: tuple[Run, ...]) -> NDArray[np.float64]:
+    if sum(run.stop - run.start for run in runs) == math.prod(features.shape[:-1]):
+        return np.array(features.values, dtype=np.float64).reshape(-1, features.shape[-1])
+    parts = [
+        np.array(features.data[(*run.outer, slice(run.start, run.stop))], dtype=np.float64).reshape(
+            -1, features.shape[-1]
+        )
+        for run in runs
+    ]
+    return np.concatenate(parts or [np.zeros((0, features.shape[-1]))])
 
 
 def rows_numbered(

@@ -9,11 +9,10 @@ import numpy as np
 from adatom.plotting._canvas import FAINT, INK, new_figure, place_axes
 from adatom.plotting._curves import CurveAxis, curve_axis, curve_legend, draw_curve, finish_curves
 from adatom.plotting._panels import value_label
-from adatom.plotting._samples import rows_numbered, sample_rows
+from adatom.plotting._samples import same_rows, sample_rows
 from adatom.schema import FEATURES, Features
 
 if TYPE_CHECKING:
-    import xarray as xr
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
@@ -41,8 +40,7 @@ def plot_correction(before: Features, after: Features, /) -> Figure:
     FEATURES.check(before)
     FEATURES.check(after)
     sampled = sample_rows(before)
-    first = sampled.values.astype(float)
-    second = sampled_like(after, sampled.numbers)
+    first, second = sampled.values, same_rows(after, sampled)
     figure = new_figure(7.9, 3.9)
     axes = (curve_axis(before), curve_axis(after))
     units = (value_label(before), value_label(after))
@@ -56,15 +54,6 @@ def plot_correction(before: Features, after: Features, /) -> Figure:
         )  # fmt: skip
         _draw_pair(panel, axes, (first[row], second[row]), units, apart=apart, title=title)
     return figure
-
-
-def sampled_like(features: xr.DataArray, numbers: NDArray[np.int64], /) -> NDArray[np.float64]:
-    """Load rows by their numbers, block-wise where all of it is small."""
-    if features.size <= 1 << 26:
-        whole = features.values.reshape(-1, features.shape[-1])[numbers]
-        return np.array(whole, dtype=np.float64)
-    rows = rows_numbered(features, numbers)
-    return np.stack([rows[int(number)] for number in numbers])
 
 
 def _mean(rows: NDArray[np.float64]) -> NDArray[np.float64]:

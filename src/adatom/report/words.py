@@ -13,6 +13,7 @@ from adatom.plotting.cells import has_cells
 from adatom.plotting.columns import has_columns
 from adatom.schema import (
     CLASSES,
+    FORCE_CURVES,
     IMAGE,
     MASK,
     MOVIE,
@@ -297,17 +298,20 @@ def _sites_sentences(lineage: Lineage, sites: Result) -> list[str]:
 
 
 def _maps_sentences(lineage: Lineage) -> list[str]:
-    for kind in (IMAGE, MOVIE):
-        for result in lineage.of_kind(kind)[:1]:
-            return [f"{kind.name} of {field_text(result.value)}."]
-    for result in lineage.of_kind(SPECTRAL_MAP)[:1]:
-        spectra = result.value
-        pixels = f"{spectra.sizes['x']} x {spectra.sizes['y']} spectra"
-        size = field_text(spectra)
-        over = "" if size.endswith("px") else f" over {size}"
-        return [f"{pixels}{over}, {_channels_text(spectra)}."]
-    for result in lineage.of_kind(SPECTRA)[:1]:
-        return [f"{count_text(len(result.value), 'spectrum')}, {_channels_text(result.value)}."]
+    """Tell how large the data are that the run began with."""
+    for result in lineage.results.values():
+        value = result.value
+        if result.kind in (IMAGE, MOVIE):
+            return [f"{result.kind.name} of {field_text(value)}."]
+        if result.kind is SPECTRAL_MAP:
+            size = field_text(value)
+            over = "" if size.endswith("px") else f" over {size}"
+            pixels = f"{value.sizes['x']} x {value.sizes['y']} spectra"
+            return [f"{pixels}{over}, {_channels_text(value)}."]
+        if result.kind is SPECTRA:
+            return [f"{count_text(len(value), 'spectrum')}, {_channels_text(value)}."]
+        if result.kind is FORCE_CURVES:
+            return [f"{count_text(value.sizes['site'], 'force curve')}."]
     return []
 
 
