@@ -7,6 +7,8 @@
 ``correct_power_law``       take off the background below an edge of EELS
 ``correct_intensity``       bring all spectra to one intensity
 ``image_from_window``       the map of an element, a band or a mass
+``mask_from_image``         the pixels above a threshold, given or found
+``features_from_mask``      the spectra within a mask
 ``FrameChoice``             what ``choose_frames`` gives
 ``SpikeCorrection``         what ``correct_spikes`` gives
 ==========================  =================================================
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from adatom.correction.frames import FrameChoice, choose_frames
     from adatom.correction.intensity import correct_intensity
     from adatom.correction.lines import correct_lines
+    from adatom.correction.masks import features_from_mask, mask_from_image
     from adatom.correction.spikes import SpikeCorrection, correct_spikes
     from adatom.correction.windows import image_from_window
 
@@ -34,7 +37,9 @@ __all__ = [
     "correct_lines",
     "correct_power_law",
     "correct_spikes",
+    "features_from_mask",
     "image_from_window",
+    "mask_from_image",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -47,6 +52,8 @@ __getattr__, __dir__ = lazy_names(
         "correct_lines": "lines",
         "correct_power_law": "background",
         "correct_spikes": "spikes",
+        "features_from_mask": "masks",
         "image_from_window": "windows",
+        "mask_from_image": "masks",
     },
 )
