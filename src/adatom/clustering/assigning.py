@@ -285,14 +285,13 @@ def class_means(features: Features, classes: Classes, /) -> Features:
     n_classes = int(classes.sizes.get("class", max(0, int(flat.max(initial=-1)) + 1)))
     cut = blocks(features)
 
-    def step(block: Block) -> tuple[NDArray[Any], NDArray[Any]]:
-        groups = flat[block.rows][block.measured]
+    def step(block: Block, groups: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         return (
             sums_by_group(block.values, groups, n_groups=n_classes),
             counts_by_group(groups, n_groups=n_classes),
         )
 
-    sums, counts = fold(cut, step, lambda a, b: (a[0] + b[0], a[1] + b[1]))
+    sums, counts = fold(cut, step, lambda a, b: (a[0] + b[0], a[1] + b[1]), beside=(flat,))
     means = sums / np.where(counts > 0, counts, np.nan)[:, None]
     last = features.dims[-1]
     return xr.DataArray(

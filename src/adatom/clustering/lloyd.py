@@ -132,8 +132,10 @@ def lloyd_passes(
     """
     shift = origin.astype(blocks.dtype)
     means = np.asarray(means, dtype=np.float64)
+    beside = () if weights is None else (weights.T,)
     for number in range(1, n_passes + 1):
-        tally = fold(blocks, _tallier(means.astype(blocks.dtype), shift, weights), add_states)
+        step = _tallier(means.astype(blocks.dtype), shift)
+        tally = fold(blocks, step, add_states, beside=beside)
         filled = tally.counts > 0
         moved = np.where(
             filled[..., None], tally.sums / np.maximum(tally.counts, 1e-300)[..., None], means
@@ -145,11 +147,11 @@ def lloyd_passes(
     return Passes(means, tally.counts, tally.costs, n_passes, converged=False)
 
 
-def _tallier(means: NDArray[Any], shift: NDArray[Any], weights: NDArray[np.float64] | None) -> Any:  # noqa: ANN401 -- a step of fold
+def _tallier(means: NDArray[Any], shift: NDArray[Any]) -> Any:  # noqa: ANN401 -- a step of fold
     n_starts, n_classes, n_features = means.shape
     half_squares = (means**2).sum(axis=-1) / 2
 
-    def step(block: Block) -> _Tally:
+    def step(block: Block, weights: NDArray[np.float64] | None = None) -> _Tally:
         rows = block.values - shift
         labels, costs = nearest_means(rows, means, half_squares)
         squares = np.einsum("ij,ij->i", rows, rows) / 2
@@ -157,9 +159,8 @@ def _tallier(means: NDArray[Any], shift: NDArray[Any], weights: NDArray[np.float
         # (start, class, row): membership as numbers, so that all sums are one product.
         members = (labels[:, None, :] == np.arange(n_classes)[:, None]).astype(rows.dtype)
         if weights is not None:
-            part = weights[:, block.rows][:, block.measured]
-            members *= part[:, None, :].astype(rows.dtype)
-            costs *= part
+            members *= weights.T[:, None, :].astype(rows.dtype)
+            costs *= weights.T
         sums = members.reshape(-1, len(rows)) @ rows
         return _Tally(
             sums.reshape(n_starts, n_classes, n_features).astype(np.float64),
