@@ -1,13 +1,15 @@
-"""Images with exactly known truth.
+"""Images and spectral maps with exactly known truth.
 
 ========================  =====================================================
 ``simulate_graphene``     graphene with Si impurities, vacancies, contamination
 ``simulate_lattice``      any lattice with a stated signal-to-noise ratio
 ``simulate_image``        any sites, as a scanning microscope sees them
+``simulate_eels_map``     core losses of six materials with mixed borders
 ``build_lattice``         sites of a square, hexagonal ... lattice
 ``build_graphene``        sites of graphene with defects, and its vacancies
 ``build_grain_boundary``  two grains of graphene that meet
-``Simulation``            what the simulations give
+``Simulation``            what the simulations of images give
+``EELSSimulation``        what the simulation of energy-loss spectra gives
 ``Crystal``               settings of a lattice
 ``Flake``                 settings of defective graphene
 ``Microscope``            settings of the instrument
@@ -15,7 +17,7 @@
 
 Structures (``lattices``, ``graphene``, ``boundaries``, ``contamination``) know nothing of
 images; the instrument (``scanning``, ``rendering``, ``detection``) knows
-nothing of structures; ``images`` joins the two.
+nothing of structures; ``images`` joins the two. Spectral maps (``eels``) stand alone.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.simulation.boundaries import build_grain_boundary
+    from adatom.simulation.eels import EELSSimulation, simulate_eels_map
     from adatom.simulation.graphene import Flake, build_graphene
     from adatom.simulation.images import (
         Simulation,
@@ -38,12 +41,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Crystal",
+    "EELSSimulation",
     "Flake",
     "Microscope",
     "Simulation",
     "build_grain_boundary",
     "build_graphene",
     "build_lattice",
+    "simulate_eels_map",
     "simulate_graphene",
     "simulate_image",
     "simulate_lattice",
@@ -53,12 +58,14 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Crystal": "lattices",
+        "EELSSimulation": "eels",
         "Flake": "graphene",
         "Microscope": "microscope",
         "Simulation": "images",
         "build_grain_boundary": "boundaries",
         "build_graphene": "graphene",
         "build_lattice": "lattices",
+        "simulate_eels_map": "eels",
         "simulate_graphene": "images",
         "simulate_image": "images",
         "simulate_lattice": "images",
