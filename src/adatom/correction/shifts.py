@@ -15,9 +15,7 @@ from adatom.schema import FEATURES, Features, add_note
 Ends = Literal["extend", "keep", "common"]
 
 
-def correct_shifts(
-    spectra: Features, offsets: Features, /, *, ends: Ends = "extend"
-) -> Features:
+def correct_shifts(spectra: Features, offsets: Features, /, *, ends: Ends = "extend") -> Features:
     """Move every spectrum along its axis by its own offset: what lay there lies at zero after it.
 
     The median of all offsets moves the axis itself; what is left for each
@@ -78,7 +76,8 @@ def correct_shifts(
     low, high = _reach(apart[np.isfinite(apart)], axis.size, ends)
     if high - low < 2:
         msg = (
-            f"offsets from {known.min():.6g} to {known.max():.6g} {unit} leave {max(high - low, 0)} "
+            f"offsets from {known.min():.6g} to {known.max():.6g} {unit} leave "
+            f"{max(high - low, 0)} "
             'channels that all rows have: take ends="extend"'
         )
         raise SettingError(msg)
@@ -133,7 +132,9 @@ def _moved(spectra: xr.DataArray, apart: NDArray[np.float64], low: int, high: in
     real = spectra.astype(np.result_type(spectra.dtype, np.float32))
     shift = xr.DataArray(apart.astype(real.dtype), dims=spectra.dims)
     bare = real.drop_vars([name for name, c in real.coords.items() if dim in c.dims])
-    carried = xr.concat([bare, shift], dim=dim, join="override", coords="minimal", compat="override")
+    carried = xr.concat(
+        [bare, shift], dim=dim, join="override", coords="minimal", compat="override"
+    )
     channels = np.arange(low, high, dtype=np.float64)
 
     def work(rows: NDArray[Any]) -> NDArray[Any]:

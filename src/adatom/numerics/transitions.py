@@ -37,7 +37,7 @@ def transitions(technique: Technique, /) -> tuple[Transition, ...]:
     """List all edges [1]_, or all X-ray lines [2]_, that are known.
 
     Edges are onsets as seen in EELS, those of white lines at their rise;
-    lines are the strongest of their group (Ka1, Kb1, La1, Ma1).
+    lines are the strongest of their group (Ka1, Kb1, La1, Lb1, Lb2, Ma1).
 
     Examples
     --------
