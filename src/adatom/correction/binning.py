@@ -160,9 +160,10 @@ def _joined(features: xr.DataArray, lengths: dict[str, int], join: Join | None) 
         name: _centers(coord, lengths) for name, coord in features.coords.items()
         if all(d not in lengths or coord.dtype.kind in "fiu" for d in coord.dims)
     }  # fmt: skip
-    return xr.DataArray(
-        made, dims=features.dims, coords=coords, name=features.name, attrs=dict(features.attrs)
-    )
+    joined = xr.DataArray(made, dims=features.dims, coords=coords, attrs=dict(features.attrs))
+    # xarray takes the name of a dask array where none is given.
+    joined.name = features.name
+    return joined
 
 
 def _multiple(chunks: tuple[int, ...], length: int) -> int:
