@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # The tree of HDBSCAN takes seconds for so many rows, and grows with their square.
 _SAMPLE_ROWS: Final = 8192
 _LEAST_SHARE: Final = 0.01
-_LEAST_ROWS: Final = 5
+_LEAST_ROWS: Final = 10
 # Density is counted over so many neighbors: fewer let noise link classes, more blur small ones.
 _NEIGHBORS: Final = 5
 
@@ -57,7 +57,7 @@ def cluster_density(
         stratified sample is clustered; the others take the class of the
         nearest row of the sample, where they lie as densely as the class.
     min_size : int, optional
-        Least rows of a class; by default one in a hundred, five at least.
+        Least rows of a class; by default one in a hundred, ten at least.
     seed : int
         Of the sample.
 

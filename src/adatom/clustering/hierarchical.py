@@ -52,8 +52,9 @@ class HierarchicalClustering(NamedTuple):
     """(class, feature)."""
     tree: Table
     """The top of the tree, a row a merge: ``n_classes`` left after it, ``height``, the nodes
-    ``first`` and ``second``, and ``count``, the rows below it. The last four columns are a
-    linkage matrix of `scipy.cluster.hierarchy`."""
+    ``first`` and ``second``, the ``n_leaves`` of this table and the rows, ``count``, below it.
+    ``first``, ``second``, ``height`` and ``n_leaves`` are a linkage matrix of
+    `scipy.cluster.hierarchy`, for its dendrogram."""
 
 
 class _Leaves(NamedTuple):
@@ -257,6 +258,7 @@ def _table(tree: Tree, unit: str) -> Table:
             "first": renumbered[:, 0],
             "second": renumbered[:, 1],
             "height": tree.height[top],
+            "n_leaves": _leaves_below(renumbered, n),
             "count": tree.count[top],
         },
         units={"height": unit},
@@ -267,3 +269,10 @@ def _table(tree: Tree, unit: str) -> Table:
             table, f"the last {n - 1} of {n_all - 1} merges; leaves are what was merged before"
         )
     return table
+
+
+def _leaves_below(nodes: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    below = np.ones(2 * n - 1, dtype=np.int64)
+    for number, pair in enumerate(nodes):
+        below[n + number] = below[pair].sum()
+    return below[n:]

@@ -81,6 +81,9 @@ def _how_typical(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Give the distance of every row to its mean, and its margin to the next."""
     cut = blocks(features)
+    if not len(means):
+        nothing = np.full(len(label), np.nan, dtype=np.float32)
+        return nothing, nothing.copy()
 
     def step(block: Block) -> list[NDArray[np.float32]]:
         own = label[block.rows]
