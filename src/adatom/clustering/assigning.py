@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import xarray as xr
 
+from adatom.clustering.doubt import entropy_of
 from adatom.clustering.lloyd import nearest_means
 from adatom.clustering.mixtures import Mixture, log_densities_of, log_sum
 from adatom.clustering.models import KMeansModel, MixtureModel, check_features_fit
@@ -65,7 +66,8 @@ def assign_classes(features: Features, model: KMeansModel | MixtureModel, /) -> 
           (the simplified silhouette); of a mixture the largest probability
           less the second. Doubtful members have little.
         - ``probability`` (..., class), of a mixture: of each class, that of
-          the outliers last.
+          the outliers last; and ``entropy`` of these: 0 where one class is
+          certain, 1 where all are equally likely.
         - ``count`` (class): rows of each class, those that lack features
           included.
 
@@ -115,7 +117,9 @@ def assign_classes(features: Features, model: KMeansModel | MixtureModel, /) -> 
         attrs={k: features.attrs[k] for k in ("spacing", "extent") if k in features.attrs},
     )
     if len(outputs) > 3:
-        classes["probability"] = ((*places, "class"), outputs[3].reshape(*cut.shape, n_classes))
+        probability = outputs[3].reshape(*cut.shape, n_classes)
+        classes["probability"] = ((*places, "class"), probability)
+        classes["entropy"] = (places, entropy_of(probability))
     classes = classes.assign_coords({"class": np.arange(n_classes)})
     classes["count"] = ("class", counts_by_group(outputs[0], n_groups=n_classes))
     classes.attrs["n_classes"] = n_classes
