@@ -13,6 +13,7 @@
 ``correct_dead_channels``      replace channels that do not measure
 ``correct_dead_pixels``        set aside pixels that do not measure
 ``correct_power_law``          take off the background below an edge of EELS
+``correct_baseline``           take off what varies slowly below lines
 ``correct_intensity``          bring all spectra to one intensity
 ``scaled_from_counts``         make the noise of counts white by means, and
 ``counts_from_scaled``         back
@@ -33,6 +34,7 @@
 ``features_from_mask``         the spectra within a mask
 ``FrameChoice``                what ``choose_frames`` gives
 ``SpikeCorrection``            what ``correct_spikes`` gives
+``BaselineCorrection``         what ``correct_baseline`` gives
 ``DeadPixelCorrection``        what ``correct_dead_pixels`` gives
 ``ScaledCounts``               what ``scaled_from_counts`` gives
 ``ZeroLossCorrection``         what ``correct_zero_loss`` gives
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
         correct_sampling,
     )
     from adatom.correction.background import correct_power_law
+    from adatom.correction.baseline import BaselineCorrection, correct_baseline
     from adatom.correction.binning import bins_from_channels, bins_from_pixels
     from adatom.correction.counts import (
         ScaledCounts,
@@ -86,6 +89,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BaselineCorrection",
     "DeadPixelCorrection",
     "ElementMaps",
     "FrameChoice",
@@ -98,6 +102,7 @@ __all__ = [
     "choose_frames",
     "correct_axis",
     "correct_axis_by_feature",
+    "correct_baseline",
     "correct_dead_channels",
     "correct_dead_pixels",
     "correct_intensity",
@@ -127,6 +132,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "BaselineCorrection": "baseline",
         "DeadPixelCorrection": "dead",
         "ElementMaps": "element_maps",
         "FrameChoice": "frames",
@@ -139,6 +145,7 @@ __getattr__, __dir__ = lazy_names(
         "choose_frames": "frames",
         "correct_axis": "axes",
         "correct_axis_by_feature": "axes",
+        "correct_baseline": "baseline",
         "correct_dead_channels": "dead",
         "correct_dead_pixels": "dead",
         "correct_intensity": "intensity",
