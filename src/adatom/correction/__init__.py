@@ -13,6 +13,9 @@
 ``conductance_from_current`` differentiate current by bias
 ``correct_lock_in``         scale a lock-in signal to dI/dV
 ``density_from_conductance`` divide dI/dV by I/V
+``correct_deflection``      force curves in nm and nN from volts
+``correct_force_baseline``  force curves zero where the cantilever is free
+``correct_separation``      tip-sample separation of force curves
 ``image_from_window``       the map of an element, a band or a mass
 ``FrameChoice``             what ``choose_frames`` gives
 ``SpikeCorrection``         what ``correct_spikes`` gives
@@ -32,6 +35,12 @@ if TYPE_CHECKING:
         conductance_from_current,
         density_from_conductance,
     )
+    from adatom.correction.force_curves import (
+        ForceBaselineCorrection,
+        correct_deflection,
+        correct_force_baseline,
+        correct_separation,
+    )
     from adatom.correction.frames import FrameChoice, choose_frames
     from adatom.correction.intensity import correct_intensity
     from adatom.correction.lines import correct_lines
@@ -49,6 +58,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Conductance",
+    "ForceBaselineCorrection",
     "FrameChoice",
     "LockInCorrection",
     "OutlierCorrection",
@@ -58,12 +68,15 @@ __all__ = [
     "ZeroBiasCorrection",
     "choose_frames",
     "conductance_from_current",
+    "correct_deflection",
+    "correct_force_baseline",
     "correct_intensity",
     "correct_lines",
     "correct_lock_in",
     "correct_outlier_spectra",
     "correct_power_law",
     "correct_saturation",
+    "correct_separation",
     "correct_spikes",
     "correct_zero_bias",
     "density_from_conductance",
@@ -75,6 +88,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Conductance": "conductance",
+        "ForceBaselineCorrection": "force_curves",
         "FrameChoice": "frames",
         "LockInCorrection": "zero_bias",
         "OutlierCorrection": "outliers",
@@ -84,12 +98,15 @@ __getattr__, __dir__ = lazy_names(
         "ZeroBiasCorrection": "zero_bias",
         "choose_frames": "frames",
         "conductance_from_current": "conductance",
+        "correct_deflection": "force_curves",
+        "correct_force_baseline": "force_curves",
         "correct_intensity": "intensity",
         "correct_lines": "lines",
         "correct_lock_in": "zero_bias",
         "correct_outlier_spectra": "outliers",
         "correct_power_law": "background",
         "correct_saturation": "saturation",
+        "correct_separation": "force_curves",
         "correct_spikes": "spikes",
         "correct_zero_bias": "zero_bias",
         "density_from_conductance": "conductance",

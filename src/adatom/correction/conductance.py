@@ -31,8 +31,8 @@ def conductance_from_current(
     In a window around every bias a polynomial is fitted and its slope taken
     [1]_. A window in volts, not in samples, says which structure survives:
     peaks narrower than the window are broadened to it, as by a lock-in of
-    that modulation. On sweeps of unequal steps the fit is the same, and at
-    the ends the window is cut.
+    that modulation. On sweeps of unequal steps the fit is the same; at the
+    ends the window lies to one side, where noise is higher.
 
     Parameters
     ----------

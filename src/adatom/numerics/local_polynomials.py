@@ -44,8 +44,9 @@ def local_polynomial(
 ) -> LocalPolynomial:
     """Fit a polynomial in a window around every channel, for a derivative there.
 
-    On an axis of equal steps these are the filters of Savitzky and Golay;
-    at the ends the window is cut, not the row.
+    On an axis of equal steps these are the filters of Savitzky and Golay.
+    At the ends the window stays as wide and lies to one side: a window that
+    is cut would have several times the noise.
 
     Parameters
     ----------
@@ -58,10 +59,12 @@ def local_polynomial(
     derivative : int
         0 smooths.
     """
-    distance = np.abs(axis[:, None] - axis[None, :])
-    nearest = np.argsort(distance, axis=1, kind="stable")[:, : order + 1]
     # Half a thousandth of a step more, since steps are rounded.
     reach = window / 2 + 5e-4 * float(np.abs(np.diff(axis)).min())
+    half = min(window / 2, float(np.ptp(axis)) / 2)
+    centers = np.clip(axis, axis.min() + half, axis.max() - half)
+    distance = np.abs(centers[:, None] - axis[None, :])
+    nearest = np.argsort(distance, axis=1, kind="stable")[:, : order + 1]
     is_in = distance <= reach
     np.put_along_axis(is_in, nearest, True, axis=1)
     n_taps = int(is_in.sum(axis=1).max())
