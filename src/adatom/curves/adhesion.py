@@ -71,8 +71,8 @@ def estimate_adhesion(curves: ForceCurves, /, *, segment: str = "retract") -> Fe
     ...      "force": (dims, force[None, None], {"units": "nN"})},
     ...     coords={"segment": ["retract"]})
     >>> found = estimate_adhesion(curves)
-    >>> round(float(found.sel(measure="adhesion_force")), 1)
-    2.0
+    >>> found.sel(measure=["adhesion_force", "rupture_length"]).values.round(1)
+    array([[2. , 3.9]])
     """
     FORCE_CURVES.check(curves)
     needed_channels(curves, "force", by="correction.correct_deflection")

@@ -58,8 +58,8 @@ def estimate_gap(conductance: Features, /, *, level: float = 0.03) -> Features:
     >>> slope = np.clip(np.abs(bias) - 0.3, 0, None)
     >>> rows = xr.DataArray([slope], dims=("site", "bias"),
     ...     coords={"bias": ("bias", bias, {"units": "V"})}, attrs={"units": "nA/V"})
-    >>> round(float(estimate_gap(rows, level=0.001).sel(measure="gap")), 2)
-    0.6
+    >>> estimate_gap(rows, level=0.001).sel(measure="gap").values.round(2)
+    array([0.6])
     """
     FEATURES.check(conductance)
     if not 0 < level < 1:

@@ -24,9 +24,9 @@ _NORMAL: Final = 1.4826
 # but enough of it to rise out of the noise.
 _FOOT_SHARE: Final = 0.1
 _FOOT_NOISE: Final = 30.0
-_POWERS: Final = (1.0, 1.25, 1.5, 1.75, 2.0, 2.5)
+_POWERS: Final = tuple(float(power) for power in np.arange(10, 26) / 10)
 _MOST_SAMPLES: Final = 300
-_CANDIDATES: Final = (81, 41)
+_CANDIDATES: Final = (61, 31)
 # Noise of a segment reaches four to five deviations once in its thousands of samples.
 _LEAST_RISE: Final = 8.0
 _LEAST_IN_CONTACT: Final = 5
@@ -213,9 +213,11 @@ def _best_contact(x: Array, y: Array, line: FreeLine) -> tuple[float, float]:
     # Correlated samples tell as much as fewer independent ones.
     share = (1 - line.correlation) / (1 + line.correlation)
     variance = max(float(costs[at]) / max(len(x) - 4, 1), 1e-300)
-    near = both[(costs - costs[at]) * share <= variance]
+    # A quarter of the interval of two deviations: the misfit is flat in its middle, where
+    # contact and power replace one another.
+    near = both[(costs - costs[at]) * share <= 4 * variance]
     step = (high - low) / max(len(x) - 1, 1)
-    return float(both[at]), max(float(np.ptp(near)) / 2, step / 2)
+    return float(both[at]), max(float(np.ptp(near)) / 4, step / 2)
 
 
 def _misfits(x: Array, y: Array, places: Array) -> Array:
