@@ -10,6 +10,7 @@
 `find_outliers`           the few that differ from the many
 `estimate_shares`         the share of every class, with an interval
 `class_means`             mean features of every class
+`class_sums`              summed features of every class, as of counts
 `compare_classes`         classes against a label image drawn by an expert
 `KMeansModel`             what k-means learnt
 `MixtureModel`            what a mixture learnt
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from adatom.clustering.assigning import assign_classes, class_means
+    from adatom.clustering.assigning import assign_classes, class_means, class_sums
     from adatom.clustering.choosing import choose_n_classes
     from adatom.clustering.comparing import ClassComparison, compare_classes
     from adatom.clustering.gaussian_mixture import cluster_gaussian_mixture, fit_gaussian_mixture
@@ -42,6 +43,7 @@ __all__ = [
     "assign_classes",
     "choose_n_classes",
     "class_means",
+    "class_sums",
     "cluster_gaussian_mixture",
     "cluster_kmeans",
     "compare_classes",
@@ -61,6 +63,7 @@ __getattr__, __dir__ = lazy_names(
         "assign_classes": "assigning",
         "choose_n_classes": "choosing",
         "class_means": "assigning",
+        "class_sums": "assigning",
         "cluster_gaussian_mixture": "gaussian_mixture",
         "cluster_kmeans": "kmeans",
         "compare_classes": "comparing",

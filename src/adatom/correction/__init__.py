@@ -6,6 +6,10 @@
 ``correct_spikes``          replace channels struck by cosmic rays
 ``correct_power_law``       take off the background below an edge of EELS
 ``correct_intensity``       bring all spectra to one intensity
+``correct_decay_background``  take off the counts before the pulse
+``correct_dead_channels``   mend channels that count nothing
+``correct_pile_up``         give back photons that came second
+``correct_time_zero``       count time from the pulse
 ``image_from_window``       the map of an element, a band or a mass
 ``FrameChoice``             what ``choose_frames`` gives
 ``SpikeCorrection``         what ``correct_spikes`` gives
@@ -20,6 +24,13 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.correction.background import correct_power_law
+    from adatom.correction.decays import (
+        DecayBackground,
+        correct_dead_channels,
+        correct_decay_background,
+        correct_pile_up,
+        correct_time_zero,
+    )
     from adatom.correction.frames import FrameChoice, choose_frames
     from adatom.correction.intensity import correct_intensity
     from adatom.correction.lines import correct_lines
@@ -27,26 +38,36 @@ if TYPE_CHECKING:
     from adatom.correction.windows import image_from_window
 
 __all__ = [
+    "DecayBackground",
     "FrameChoice",
     "SpikeCorrection",
     "choose_frames",
+    "correct_dead_channels",
+    "correct_decay_background",
     "correct_intensity",
     "correct_lines",
+    "correct_pile_up",
     "correct_power_law",
     "correct_spikes",
+    "correct_time_zero",
     "image_from_window",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "DecayBackground": "decays",
         "FrameChoice": "frames",
         "SpikeCorrection": "spikes",
         "choose_frames": "frames",
+        "correct_dead_channels": "decays",
+        "correct_decay_background": "decays",
         "correct_intensity": "intensity",
         "correct_lines": "lines",
+        "correct_pile_up": "decays",
         "correct_power_law": "background",
         "correct_spikes": "spikes",
+        "correct_time_zero": "decays",
         "image_from_window": "windows",
     },
 )

@@ -3,11 +3,15 @@
 ========================  =====================================================
 ``simulate_graphene``     graphene with Si impurities, vacancies, contamination
 ``simulate_lattice``      any lattice with a stated signal-to-noise ratio
+``simulate_flim_map``     decays at every pixel, photon by photon
 ``simulate_image``        any sites, as a scanning microscope sees them
 ``build_lattice``         sites of a square, hexagonal ... lattice
 ``build_graphene``        sites of graphene with defects, and its vacancies
 ``build_grain_boundary``  two grains of graphene that meet
 ``Simulation``            what the simulations give
+``FlimSimulation``        what ``simulate_flim_map`` gives
+``Decay``                 how the emission of a class dies away
+``PhotonTimer``           settings of a counter of photons
 ``Crystal``               settings of a lattice
 ``Flake``                 settings of defective graphene
 ``Microscope``            settings of the instrument
@@ -26,6 +30,7 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.simulation.boundaries import build_grain_boundary
+    from adatom.simulation.decays import Decay, FlimSimulation, PhotonTimer, simulate_flim_map
     from adatom.simulation.graphene import Flake, build_graphene
     from adatom.simulation.images import (
         Simulation,
@@ -38,12 +43,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Crystal",
+    "Decay",
     "Flake",
+    "FlimSimulation",
     "Microscope",
+    "PhotonTimer",
     "Simulation",
     "build_grain_boundary",
     "build_graphene",
     "build_lattice",
+    "simulate_flim_map",
     "simulate_graphene",
     "simulate_image",
     "simulate_lattice",
@@ -53,12 +62,16 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Crystal": "lattices",
+        "Decay": "decays",
         "Flake": "graphene",
+        "FlimSimulation": "decays",
         "Microscope": "microscope",
+        "PhotonTimer": "decays",
         "Simulation": "images",
         "build_grain_boundary": "boundaries",
         "build_graphene": "graphene",
         "build_lattice": "lattices",
+        "simulate_flim_map": "decays",
         "simulate_graphene": "images",
         "simulate_image": "images",
         "simulate_lattice": "images",
