@@ -11,10 +11,13 @@
 ``bins_from_pixels``           join squares of neighboring pixels
 ``correct_spikes``             replace channels struck by cosmic rays
 ``correct_dead_channels``      replace channels that do not measure
+``correct_pile_up``            give back photons that came second
+``correct_time_zero``          count time from the pulse
 ``correct_dead_pixels``        set aside pixels that do not measure
 ``correct_power_law``          take off the background below an edge of EELS
 ``correct_baseline``           take off what varies slowly below lines
 ``correct_intensity``          bring all spectra to one intensity
+``correct_decay_background``   take off the counts before the pulse
 ``correct_outlier_spectra``    take out spectra many times too strong
 ``correct_saturation``         take out samples at the end of a converter's range
 ``mean_from_sweeps``           join the sweep there and the sweep back
@@ -80,10 +83,13 @@ if TYPE_CHECKING:
         roots_from_counts,
         scaled_from_counts,
     )
-    from adatom.correction.dead import (
-        DeadPixelCorrection,
+    from adatom.correction.dead import DeadPixelCorrection, correct_dead_pixels
+    from adatom.correction.decays import (
+        DecayBackground,
         correct_dead_channels,
-        correct_dead_pixels,
+        correct_decay_background,
+        correct_pile_up,
+        correct_time_zero,
     )
     from adatom.correction.edge_maps import maps_from_edges
     from adatom.correction.element_maps import ElementMaps
@@ -122,6 +128,7 @@ __all__ = [
     "BaselineCorrection",
     "Conductance",
     "DeadPixelCorrection",
+    "DecayBackground",
     "ElementMaps",
     "ForceBaselineCorrection",
     "FrameChoice",
@@ -143,12 +150,14 @@ __all__ = [
     "correct_baseline",
     "correct_dead_channels",
     "correct_dead_pixels",
+    "correct_decay_background",
     "correct_deflection",
     "correct_force_baseline",
     "correct_intensity",
     "correct_lines",
     "correct_lock_in",
     "correct_outlier_spectra",
+    "correct_pile_up",
     "correct_plural_scattering",
     "correct_power_law",
     "correct_sampling",
@@ -157,6 +166,7 @@ __all__ = [
     "correct_shifts",
     "correct_spikes",
     "correct_thickness",
+    "correct_time_zero",
     "correct_zero_bias",
     "correct_zero_loss",
     "counts_from_roots",
@@ -182,6 +192,7 @@ __getattr__, __dir__ = lazy_names(
         "BaselineCorrection": "baseline",
         "Conductance": "conductance",
         "DeadPixelCorrection": "dead",
+        "DecayBackground": "decays",
         "ElementMaps": "element_maps",
         "ForceBaselineCorrection": "force_curves",
         "FrameChoice": "frames",
@@ -201,14 +212,16 @@ __getattr__, __dir__ = lazy_names(
         "correct_axis": "axes",
         "correct_axis_by_feature": "axes",
         "correct_baseline": "baseline",
-        "correct_dead_channels": "dead",
+        "correct_dead_channels": "decays",
         "correct_dead_pixels": "dead",
+        "correct_decay_background": "decays",
         "correct_deflection": "force_curves",
         "correct_force_baseline": "force_curves",
         "correct_intensity": "intensity",
         "correct_lines": "lines",
         "correct_lock_in": "zero_bias",
         "correct_outlier_spectra": "outliers",
+        "correct_pile_up": "decays",
         "correct_plural_scattering": "plural_scattering",
         "correct_power_law": "background",
         "correct_sampling": "axes",
@@ -217,6 +230,7 @@ __getattr__, __dir__ = lazy_names(
         "correct_shifts": "shifts",
         "correct_spikes": "spikes",
         "correct_thickness": "intensity",
+        "correct_time_zero": "decays",
         "correct_zero_bias": "zero_bias",
         "correct_zero_loss": "zero_loss",
         "counts_from_roots": "counts",

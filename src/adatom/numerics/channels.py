@@ -87,7 +87,7 @@ def length_on_axis(features: xr.DataArray, text: str, /, *, name: str) -> float:
     UnitError
         If it is in another unit than the axis.
     """
-    return _end(text, channel_axis_of(features)[1], name)
+    return value_on_axis(text, channel_axis_of(features)[1], name=name)
 
 
 def by_rows(

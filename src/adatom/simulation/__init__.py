@@ -3,6 +3,7 @@
 =========================  ===================================================
 ``simulate_graphene``      graphene with Si impurities, vacancies, contamination
 ``simulate_lattice``       any lattice with a stated signal-to-noise ratio
+``simulate_flim_map``      decays at every pixel, photon by photon
 ``simulate_image``         any sites, as a scanning microscope sees them
 ``simulate_force_curves``  a map of force curves on an elastic, adhesive sample
 ``simulate_eels_map``      core losses of six materials with mixed borders
@@ -10,6 +11,9 @@
 ``build_graphene``         sites of graphene with defects, and its vacancies
 ``build_grain_boundary``   two grains of graphene that meet
 ``Simulation``             what the simulations of images give
+``FlimSimulation``         what ``simulate_flim_map`` gives
+``Decay``                  how the emission of a class dies away
+``PhotonTimer``            settings of a counter of photons
 ``EELSSimulation``         what the simulation of energy-loss spectra gives
 ``Crystal``                settings of a lattice
 ``Flake``                  settings of defective graphene
@@ -32,6 +36,7 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.simulation.boundaries import build_grain_boundary
+    from adatom.simulation.decays import Decay, FlimSimulation, PhotonTimer, simulate_flim_map
     from adatom.simulation.eels import EELSSimulation, simulate_eels_map
     from adatom.simulation.force_curves import (
         Cantilever,
@@ -52,16 +57,20 @@ if TYPE_CHECKING:
 __all__ = [
     "Cantilever",
     "Crystal",
+    "Decay",
     "EELSSimulation",
     "Flake",
+    "FlimSimulation",
     "ForceSimulation",
     "Microscope",
+    "PhotonTimer",
     "Simulation",
     "Soft",
     "build_grain_boundary",
     "build_graphene",
     "build_lattice",
     "simulate_eels_map",
+    "simulate_flim_map",
     "simulate_force_curves",
     "simulate_graphene",
     "simulate_image",
@@ -73,16 +82,20 @@ __getattr__, __dir__ = lazy_names(
     {
         "Cantilever": "force_curves",
         "Crystal": "lattices",
+        "Decay": "decays",
         "EELSSimulation": "eels",
         "Flake": "graphene",
+        "FlimSimulation": "decays",
         "ForceSimulation": "force_curves",
         "Microscope": "microscope",
+        "PhotonTimer": "decays",
         "Simulation": "images",
         "Soft": "force_curves",
         "build_grain_boundary": "boundaries",
         "build_graphene": "graphene",
         "build_lattice": "lattices",
         "simulate_eels_map": "eels",
+        "simulate_flim_map": "decays",
         "simulate_force_curves": "force_curves",
         "simulate_graphene": "images",
         "simulate_image": "images",
