@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from adatom.errors import KindError, SettingError
 from adatom.schema import FEATURES, IMAGE, Features, Image, add_note
 
