@@ -250,7 +250,7 @@ def _run(
     executor: Executor | None,
 ) -> Any:  # noqa: ANN401 -- the state
     executor = executor or current_executor()
-    span = executor.span(len(blocks))
+    span = executor.span(blocks)
     runs: _Runs[Any] = _Runs(work.merge)
     with single_threaded_blas():
         for done in executor.map(work, pieces_of(blocks, span, beside)):
