@@ -214,7 +214,7 @@ class DaskReader:
         high = [max(box[axis].stop for box in boxes) for axis in range(len(boxes[0]))]
         part = self.array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
         # Culled, so that chunks that stand in memory do not all travel.
-        (culled,) = dask.optimize(part)
+        (culled,) = dask.optimize(part)  # type: ignore[attr-defined,no-untyped-call]
         return _MovedReader(DaskReader(culled, "synchronous"), tuple(low))
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -89,8 +89,9 @@ class ClusterExecutor:
     """
 
     def __init__(self, client: Client, *, smallest: int = 1 << 25) -> None:
-        self._client = client
-        self._address = client.scheduler.address
+        # Of which much has no types.
+        self._client: Any = client
+        self._address = str(self._client.scheduler.address)
         self._smallest = smallest
         self._here = ThreadExecutor()
         self._counted = (-np.inf, 0, 0)
@@ -320,7 +321,7 @@ def code_here() -> Mapping[str, str]:
     }
 
 
-def _check_workers(client: Client) -> None:
+def _check_workers(client: Any) -> None:  # noqa: ANN401 -- distributed.Client
     """Compare the code of all workers with that of this process."""
 
     # Inside, so that it travels by value: workers may have no adatom, or an older one.
@@ -434,7 +435,8 @@ def local_cluster(n_workers: int, /) -> Iterator[ClusterExecutor]:
             n_workers=n_workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            # Any free port: that of the default may be taken by another cluster.
+            dashboard_address=":0",
             silence_logs=logging.CRITICAL,
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
