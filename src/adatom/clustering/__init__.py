@@ -5,6 +5,7 @@
 `cluster_gaussian_mixture`  soft classes by a mixture of Gaussians with outliers
 `choose_n_classes`        how many classes the features show, 1 included
 `fit_kmeans`              the k-means model alone
+`fit_kmeans_sweep`        k-means models of every number of classes, in shared passes
 `fit_gaussian_mixture`    the mixture model alone
 `assign_classes`          classes of any features by a fitted model
 `find_outliers`           the few that differ from the many
@@ -14,6 +15,7 @@
 `KMeansModel`             what k-means learnt
 `MixtureModel`            what a mixture learnt
 `Clustering`              classes with their model
+`KMeansSweep`             models of every number of classes
 `ClassComparison`         scores, confusion and agreement map of a comparison
 ========================  =====================================================
 """
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from adatom.clustering.comparing import ClassComparison, compare_classes
     from adatom.clustering.gaussian_mixture import cluster_gaussian_mixture, fit_gaussian_mixture
     from adatom.clustering.kmeans import cluster_kmeans, fit_kmeans
+    from adatom.clustering.kmeans_sweep import KMeansSweep, fit_kmeans_sweep
     from adatom.clustering.models import Clustering, KMeansModel, MixtureModel
     from adatom.clustering.outliers import find_outliers
     from adatom.clustering.shares import estimate_shares
@@ -38,6 +41,7 @@ __all__ = [
     "ClassComparison",
     "Clustering",
     "KMeansModel",
+    "KMeansSweep",
     "MixtureModel",
     "assign_classes",
     "choose_n_classes",
@@ -49,6 +53,7 @@ __all__ = [
     "find_outliers",
     "fit_gaussian_mixture",
     "fit_kmeans",
+    "fit_kmeans_sweep",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -57,6 +62,7 @@ __getattr__, __dir__ = lazy_names(
         "ClassComparison": "comparing",
         "Clustering": "models",
         "KMeansModel": "models",
+        "KMeansSweep": "kmeans_sweep",
         "MixtureModel": "models",
         "assign_classes": "assigning",
         "choose_n_classes": "choosing",
@@ -68,5 +74,6 @@ __getattr__, __dir__ = lazy_names(
         "find_outliers": "outliers",
         "fit_gaussian_mixture": "gaussian_mixture",
         "fit_kmeans": "kmeans",
+        "fit_kmeans_sweep": "kmeans_sweep",
     },
 )
