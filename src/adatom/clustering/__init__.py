@@ -14,6 +14,7 @@
 `image_from_classes`        an image of how doubtful every class is
 `choose_n_classes`          how many classes the features show, 1 included
 `fit_kmeans`                the k-means model alone
+`fit_kmeans_sweep`          k-means models of every number of classes in shared passes
 `fit_gaussian_mixture`      the mixture model alone
 `fit_poisson_mixture`       the model of counts alone
 `assign_classes`            classes of any features by a fitted model
@@ -23,6 +24,7 @@
 `class_sums`                summed features of every class, as of counts
 `compare_classes`           classes against a label image drawn by an expert
 `KMeansModel`               what k-means learnt
+`KMeansSweep`               models of every number of classes
 `MixtureModel`              what a mixture learnt
 `PoissonMixtureModel`       what a mixture of counts learnt
 `Clustering`                classes with their model
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from adatom.clustering.gaussian_mixture import cluster_gaussian_mixture, fit_gaussian_mixture
     from adatom.clustering.hierarchical import HierarchicalClustering, cluster_hierarchical
     from adatom.clustering.kmeans import cluster_kmeans, fit_kmeans
+    from adatom.clustering.kmeans_sweep import KMeansSweep, fit_kmeans_sweep
     from adatom.clustering.linking import LinkedClasses, link_classes, link_classes_by_means
     from adatom.clustering.models import Clustering, KMeansModel, MixtureModel, PoissonMixtureModel
     from adatom.clustering.outliers import find_outliers
@@ -63,6 +66,7 @@ __all__ = [
     "DensityClustering",
     "HierarchicalClustering",
     "KMeansModel",
+    "KMeansSweep",
     "LinkedClasses",
     "MixtureModel",
     "PoissonMixtureModel",
@@ -82,6 +86,7 @@ __all__ = [
     "find_uniform_pixels",
     "fit_gaussian_mixture",
     "fit_kmeans",
+    "fit_kmeans_sweep",
     "fit_poisson_mixture",
     "image_from_classes",
     "link_classes",
@@ -97,6 +102,7 @@ __getattr__, __dir__ = lazy_names(
         "DensityClustering": "density",
         "HierarchicalClustering": "hierarchical",
         "KMeansModel": "models",
+        "KMeansSweep": "kmeans_sweep",
         "LinkedClasses": "linking",
         "MixtureModel": "models",
         "PoissonMixtureModel": "models",
@@ -116,6 +122,7 @@ __getattr__, __dir__ = lazy_names(
         "find_uniform_pixels": "uniform",
         "fit_gaussian_mixture": "gaussian_mixture",
         "fit_kmeans": "kmeans",
+        "fit_kmeans_sweep": "kmeans_sweep",
         "fit_poisson_mixture": "poisson_mixture",
         "image_from_classes": "doubt",
         "link_classes": "linking",
