@@ -79,6 +79,17 @@ def value_on_axis(text: str, unit: str, /, *, name: str) -> float:
     return float(f"{value * factor:.15g}")
 
 
+def length_on_axis(features: xr.DataArray, text: str, /, *, name: str) -> float:
+    """Give a length along the measured axis, such as "40 1/cm", as a number in its unit.
+
+    Raises
+    ------
+    UnitError
+        If it is in another unit than the axis.
+    """
+    return value_on_axis(text, channel_axis_of(features)[1], name=name)
+
+
 def by_rows(
     features: xr.DataArray,
     work: Callable[[NDArray[Any]], NDArray[Any]],
