@@ -10,7 +10,8 @@
 ``bins_from_channels``         join neighboring channels
 ``bins_from_pixels``           join squares of neighboring pixels
 ``correct_spikes``             replace channels struck by cosmic rays
-``correct_dead_channels``      replace channels that do not measure
+``correct_stuck_channels``     replace channels that have one value in all rows
+``correct_dead_channels``      replace channels of a counter that count too little
 ``correct_pile_up``            give back photons that came second
 ``correct_time_zero``          count time from the pulse
 ``correct_dead_pixels``        set aside pixels that do not measure
@@ -83,7 +84,11 @@ if TYPE_CHECKING:
         roots_from_counts,
         scaled_from_counts,
     )
-    from adatom.correction.dead import DeadPixelCorrection, correct_dead_pixels
+    from adatom.correction.dead import (
+        DeadPixelCorrection,
+        correct_dead_pixels,
+        correct_stuck_channels,
+    )
     from adatom.correction.decays import (
         DecayBackground,
         correct_dead_channels,
@@ -165,6 +170,7 @@ __all__ = [
     "correct_separation",
     "correct_shifts",
     "correct_spikes",
+    "correct_stuck_channels",
     "correct_thickness",
     "correct_time_zero",
     "correct_zero_bias",
@@ -229,6 +235,7 @@ __getattr__, __dir__ = lazy_names(
         "correct_separation": "force_curves",
         "correct_shifts": "shifts",
         "correct_spikes": "spikes",
+        "correct_stuck_channels": "dead",
         "correct_thickness": "intensity",
         "correct_time_zero": "decays",
         "correct_zero_bias": "zero_bias",
