@@ -1,31 +1,32 @@
 """Features -> classes.
 
-========================  =====================================================
-`cluster_kmeans`          classes by k-means, exact at any size
+==========================  ==================================================
+`cluster_kmeans`            classes by k-means, exact at any size
 `cluster_gaussian_mixture`  soft classes by a mixture of Gaussians with outliers
-`cluster_hierarchical`    classes cut from Ward's tree, of rows or of connected regions
-`cluster_density`         classes as dense regions, and noise, by HDBSCAN
-`cluster_consensus`       classes that resamplings agree on, with their stability
-`refine_classes`          classes weighed with those of their neighbors (Potts)
-`link_classes`            classes numbered as those of another run on the same places
-`link_classes_by_means`   classes numbered as those whose means they resemble
-`image_from_classes`      an image of how doubtful every class is
-`choose_n_classes`        how many classes the features show, 1 included
-`fit_kmeans`              the k-means model alone
-`fit_gaussian_mixture`    the mixture model alone
-`assign_classes`          classes of any features by a fitted model
-`find_outliers`           the few that differ from the many
-`estimate_shares`         the share of every class, with an interval
-`class_means`             mean features of every class
-`compare_classes`         classes against a label image drawn by an expert
-`KMeansModel`             what k-means learnt
-`MixtureModel`            what a mixture learnt
-`Clustering`              classes with their model
-`HierarchicalClustering`  classes with their means and the tree
-`DensityClustering`       classes with their means
-`LinkedClasses`           classes with what they were matched with
-`ClassComparison`         scores, confusion and agreement map of a comparison
-========================  =====================================================
+`cluster_hierarchical`      classes cut from Ward's tree, of rows or of connected regions
+`cluster_density`           classes as dense regions, and noise, by HDBSCAN
+`cluster_consensus`         classes that resamplings agree on, with their stability
+`refine_classes`            classes weighed with those of their neighbors (Potts)
+`link_classes`              classes numbered as those of another run on the same places
+`link_classes_by_means`     classes numbered as those whose means they resemble
+`image_from_classes`        an image of how doubtful every class is
+`choose_n_classes`          how many classes the features show, 1 included
+`fit_kmeans`                the k-means model alone
+`fit_gaussian_mixture`      the mixture model alone
+`assign_classes`            classes of any features by a fitted model
+`find_outliers`             the few that differ from the many
+`estimate_shares`           the share of every class, with an interval
+`class_means`               mean features of every class
+`class_sums`                summed features of every class, as of counts
+`compare_classes`           classes against a label image drawn by an expert
+`KMeansModel`               what k-means learnt
+`MixtureModel`              what a mixture learnt
+`Clustering`                classes with their model
+`HierarchicalClustering`    classes with their means and the tree
+`DensityClustering`         classes with their means
+`LinkedClasses`             classes with what they were matched with
+`ClassComparison`           scores, confusion and agreement map of a comparison
+==========================  ==================================================
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from adatom.clustering.assigning import assign_classes, class_means
+    from adatom.clustering.assigning import assign_classes, class_means, class_sums
     from adatom.clustering.choosing import choose_n_classes
     from adatom.clustering.comparing import ClassComparison, compare_classes
     from adatom.clustering.consensus import cluster_consensus
@@ -61,6 +62,7 @@ __all__ = [
     "assign_classes",
     "choose_n_classes",
     "class_means",
+    "class_sums",
     "cluster_consensus",
     "cluster_density",
     "cluster_gaussian_mixture",
@@ -90,6 +92,7 @@ __getattr__, __dir__ = lazy_names(
         "assign_classes": "assigning",
         "choose_n_classes": "choosing",
         "class_means": "assigning",
+        "class_sums": "assigning",
         "cluster_consensus": "consensus",
         "cluster_density": "density",
         "cluster_gaussian_mixture": "gaussian_mixture",
