@@ -1,13 +1,29 @@
 """Curves -> what they tell: models fitted, contacts and stiffness, loops, lifetimes.
 
 =============  ==================================================
+``fit_model``  a user's model at every place, started at classes
+``ModelFit``   what ``fit_model`` gives
 =============  ==================================================
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from adatom._lazy import lazy_names
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from adatom.curves.model_fits import ModelFit, fit_model
 
-__getattr__, __dir__ = lazy_names(__name__, {})
+__all__ = [
+    "ModelFit",
+    "fit_model",
+]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "ModelFit": "model_fits",
+        "fit_model": "model_fits",
+    },
+)
