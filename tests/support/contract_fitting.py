@@ -38,6 +38,7 @@ def _luminescence() -> tuple[xr.DataArray, xr.Dataset]:
 
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "correction.correct_baseline": lambda: Example((_raman_map(),)),
+    "curves.locate_line": lambda: Example((_luminescence()[0],)),
     "curves.fit_model": lambda: Example(
         _luminescence(), {"model": "GaussianModel(prefix='g_') + ConstantModel()"}
     ),
