@@ -74,7 +74,7 @@ def correct_saturation(spectra: Features, /, *, limit: str | None = None) -> Sat
         return np.where(np.abs(rows) >= level, np.nan, rows)
 
     def counted(rows: NDArray[Any]) -> NDArray[Any]:
-        return (np.abs(rows) >= level).sum(axis=1, keepdims=True)
+        return np.asarray((np.abs(rows) >= level).sum(axis=1, keepdims=True))
 
     result = by_rows(spectra, mended)
     counts = measures_by_rows(spectra, counted, {"n_saturated": "1"}, name="n_saturated")

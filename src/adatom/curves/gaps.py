@@ -89,7 +89,7 @@ def estimate_gap(conductance: Features, /, *, level: float = 0.03) -> Features:
 def _gaps(
     rows: NDArray[np.float64], axis: NDArray[np.float64], level: float
 ) -> NDArray[np.float64]:
-    known = np.isfinite(rows).all(axis=1)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(rows).all(axis=1))
     rows = np.where(known[:, None], rows, 0.0)
     levels = np.maximum(level * rows.max(axis=1), _TIMES_NOISE * noise_of_rows(rows))
     start = int(np.searchsorted(axis, 0.0))

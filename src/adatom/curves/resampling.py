@@ -148,10 +148,12 @@ def map_from_sites(features: Features, /) -> Features:
         raise KindError(msg)
     if not {"y", "x"} <= set(features.coords):
         return _left(features, "their places are not known")
-    axes = [_grid_axis(features.coords[name].values.astype(float)) for name in ("y", "x")]
-    if axes[0] is None or axes[1] is None:
+    lines_y, lines_x = (
+        _grid_axis(features.coords[name].values.astype(float)) for name in ("y", "x")
+    )
+    if lines_y is None or lines_x is None:
         return _left(features, "their places are not in equal steps")
-    (y, rows), (x, columns) = axes
+    (y, rows), (x, columns) = lines_y, lines_x
     number = rows * len(x) + columns
     if len(number) != len(y) * len(x) or np.unique(number).size != len(number):
         return _left(
