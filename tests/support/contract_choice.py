@@ -6,4 +6,6 @@ from collections.abc import Callable
 
 from contract_example import Example
 
-EXAMPLES: dict[str, Callable[[], Example]] = {}
+EXAMPLES: dict[str, Callable[[], Example]] = {
+    "simulation.simulate_eels_map": lambda: Example((), {"size": 12, "n_channels": 64}),
+}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     import xarray as xr
     from numpy.typing import NDArray
@@ -69,6 +69,10 @@ class Blocks:
     def n_rows(self) -> int:
         """Rows in all blocks, those with gaps included."""
         return math.prod(self.shape)
+
+    def rows_of(self, index: int, /) -> slice:
+        """Say which rows a block holds, without reading it."""
+        return self._cuts[index][1]
 
     def __getitem__(self, index: int, /) -> Block:
         slices, rows = self._cuts[index]
@@ -144,6 +148,40 @@ def mapped_blocks(cut: Blocks, work: Callable[[NDArray[Any]], NDArray[Any]], /) 
     return MappedBlocks(
         cut.shape, cut.n_columns, cut.dtype, cut._read, cut._cuts, cut._complete, work
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Consecutive blocks, with what is known beside their rows: what one worker is given."""
+
+    blocks: Blocks
+    numbers: range
+    beside: tuple[NDArray[Any], ...]
+    """Arrays (row, ...) of the rows of these blocks alone."""
+
+    def __iter__(self) -> Iterator[tuple[Block, list[NDArray[Any]]]]:
+        """Read block after block, each with the measured rows of what stands beside it."""
+        start = None
+        for number in self.numbers:
+            block = self.blocks[number]
+            start = block.rows.start if start is None else start
+            here = slice(block.rows.start - start, block.rows.stop - start)
+            rows = [array[here] for array in self.beside]
+            if not block.measured.all():
+                rows = [part[block.measured] for part in rows]
+            yield block, rows
+
+
+def pieces_of(cut: Blocks, span: int, beside: Sequence[NDArray[Any]] = (), /) -> Iterator[Piece]:
+    """Give all blocks in pieces of `span`, each with its rows of arrays (row, ...)."""
+    for array in beside:
+        if len(array) != cut.n_rows:
+            msg = f"{len(array)} rows stand beside {cut.n_rows} rows of blocks"
+            raise ValueError(msg)
+    for start in range(0, len(cut), span):
+        numbers = range(start, min(start + span, len(cut)))
+        rows = slice(cut.rows_of(numbers[0]).start, cut.rows_of(numbers[-1]).stop)
+        yield Piece(cut, numbers, tuple(array[rows] for array in beside))
 
 
 def _cuts(shape: tuple[int, ...], n_rows: int) -> list[tuple[Slices, slice]]:

@@ -47,10 +47,11 @@ def moments_of(blocks: Blocks, /, *, scatter: bool = False) -> Moments:
     array([2.])
     """
     shift = _early_mean(blocks)
+    n_blocks = len(blocks)
 
     def step(block: Block) -> _Sums:
         values = block.values - shift
-        counts = np.zeros(len(blocks), dtype=np.int64)
+        counts = np.zeros(n_blocks, dtype=np.int64)
         counts[block.number] = len(values)
         second = values.T @ values if scatter else np.zeros((0, 0))
         square = np.einsum("ij,ij->", values, values, dtype=np.float64)
