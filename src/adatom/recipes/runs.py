@@ -177,7 +177,9 @@ def run_recipe(
         msg = f"{n_processes=} must be 1 or more"
         raise SettingError(msg)
     folder = Path(out)
-    items = _items(items_of_files([c.name for c in wired.inputs], files, inputs or {}))
+    names = [call.name for call in wired.inputs]
+    shared = [call.name for call in wired.inputs if call.settings.get("dataset") is not None]
+    items = _items(items_of_files(names, files, inputs or {}, shared=shared))
     _begin_folder(folder, wired)
     record = _record(wired, items, folder)
     _write_record(folder, record, "running")
