@@ -187,7 +187,9 @@ def run_recipe(
         raise SettingError(msg)
     n_processes = n_processes if executor is None else 1
     folder = Path(out)
-    items = _items(items_of_files([c.name for c in wired.inputs], files, inputs or {}))
+    names = [call.name for call in wired.inputs]
+    shared = [call.name for call in wired.inputs if call.settings.get("dataset") is not None]
+    items = _items(items_of_files(names, files, inputs or {}, shared=shared))
     _begin_folder(folder, wired)
     record = {**_record(wired, items, folder), "executor": repr(executor or current_executor())}
     _write_record(folder, record, "running")
