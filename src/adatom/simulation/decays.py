@@ -108,13 +108,20 @@ class PhotonTimer:
         shares = np.zeros((len(tau), self.n_channels))
         for pulse in (-1, 0, 1):
             since = self.edges + pulse * self.period - self.response_center
-            scaled = since / width
-            excited = np.exp(width**2 / (2 * tau**2) - since / tau + log_ndtr(scaled - width / tau))
-            shares += np.diff(ndtr(scaled) - excited, axis=1)
+            shares += np.diff(ndtr(since / width) - _excited(since, tau, width), axis=1)
         # From the second pulse before on the response is over: a geometric series is left.
         since = self.edges + 2 * self.period - self.response_center
-        left = np.exp(width**2 / (2 * tau**2) - since / tau) / -np.expm1(-self.period / tau)
+        left = _excited(since, tau, width) / -np.expm1(-self.period / tau)
         return shares - np.diff(left, axis=1)
+
+
+def _excited(
+    since: NDArray[np.float64], tau: NDArray[np.float64], width: float
+) -> NDArray[np.float64]:
+    """Give the share still excited at times since the middle of a Gaussian pulse."""
+    # One exponential of sums: its parts overflow where the lifetime is far below the width.
+    logs = width**2 / (2 * tau**2) - since / tau + log_ndtr(since / width - width / tau)
+    return np.asarray(np.exp(logs))
 
 
 class FlimSimulation(NamedTuple):
