@@ -191,7 +191,7 @@ def test_a_response_on_another_axis_is_refused() -> None:
 
 
 def test_a_period_shorter_than_the_window_is_refused() -> None:
-    with pytest.raises(SettingError, match="at least the 12.5 ns"):
+    with pytest.raises(SettingError, match=r"at least the 12\.5 ns"):
         fit_decays(_exact((2.0,)), _response(), period="10 ns")
 
 

@@ -12,6 +12,7 @@ from adatom.clustering import class_sums
 from adatom.curves import estimate_response, fit_decays
 from adatom.simulation import Decay, FlimSimulation, PhotonTimer, simulate_flim_map
 
+TIMER = PhotonTimer()
 PERIOD = "12.5 ns"
 LIFETIMES = (0.8, 2.0)
 MIXED = 0.6
@@ -89,7 +90,7 @@ def lifetime_bound(
     *,
     photons: float = PHOTONS,
     background: float = BACKGROUND,
-    timer: PhotonTimer = PhotonTimer(),
+    timer: PhotonTimer = TIMER,
 ) -> float:
     """Give the least standard deviation of a lifetime, photons and background unknown as well.
 
