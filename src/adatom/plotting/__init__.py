@@ -5,6 +5,8 @@
 ``plot_image``             an image with scale bar and color bar
 ``plot_movie``             frames of a movie
 ``plot_spectral_map``      the mean over the channels
+``plot_decays``            decays with fits and residuals, logarithmically
+``plot_phasors``           the phasor plot of decays
 ``plot_spectra``           spectra that make no map, or a streak image
 ``plot_force_curves``      force against height
 ``plot_diffraction_map``   mean pattern and mean intensity of a scan
@@ -42,9 +44,11 @@ if TYPE_CHECKING:
     from adatom.plotting.classes import plot_class_means, plot_classes, plot_members
     from adatom.plotting.columns import plot_cell_columns
     from adatom.plotting.comparison import plot_comparison
+    from adatom.plotting.decays import plot_decays
     from adatom.plotting.dispatch import plot
     from adatom.plotting.histograms import plot_feature_histogram
     from adatom.plotting.images import plot_image, plot_movie, plot_regions
+    from adatom.plotting.phasors import plot_phasors
     from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
     from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
@@ -56,6 +60,7 @@ __all__ = [
     "plot_class_means",
     "plot_classes",
     "plot_comparison",
+    "plot_decays",
     "plot_diffraction_map",
     "plot_feature_histogram",
     "plot_features",
@@ -64,6 +69,7 @@ __all__ = [
     "plot_members",
     "plot_movie",
     "plot_neighbor_vectors",
+    "plot_phasors",
     "plot_regions",
     "plot_site_statistics",
     "plot_sites",
@@ -82,6 +88,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_class_means": "classes",
         "plot_classes": "classes",
         "plot_comparison": "comparison",
+        "plot_decays": "decays",
         "plot_diffraction_map": "spectra",
         "plot_feature_histogram": "histograms",
         "plot_features": "tables",
@@ -90,6 +97,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_members": "classes",
         "plot_movie": "images",
         "plot_neighbor_vectors": "sites",
+        "plot_phasors": "phasors",
         "plot_regions": "images",
         "plot_site_statistics": "sites",
         "plot_sites": "sites",
