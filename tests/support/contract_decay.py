@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
+import numpy as np
 import xarray as xr
 from contract_example import Example
 
@@ -43,8 +44,27 @@ def _held() -> xr.DataArray:
     return xr.DataArray([[0.8, 2.0]], dims=("class", "component"))
 
 
+@cache
+def _masses() -> xr.DataArray:
+    rng = np.random.default_rng(4)
+    masses = 700.0 + 0.002 * np.arange(400)
+    counts = np.zeros((6, 5, 400))
+    counts[..., 100:103] = rng.poisson(20, (6, 5, 3))
+    counts[:3, :, 300] = 40.0
+    axes = {dim: (dim, np.arange(float(n)), {"units": "nm"}) for dim, n in (("y", 6), ("x", 5))}
+    axes["mass_to_charge"] = ("mass_to_charge", masses, {"units": "Da"})
+    return xr.DataArray(counts, dims=("y", "x", "mass_to_charge"), coords=axes)
+
+
+def _halves() -> xr.Dataset:
+    return xr.Dataset({"label": (("y", "x"), np.repeat([[0], [1]], 3, 0).repeat(5, 1))})
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "simulation.simulate_flim_map": lambda: Example((), {"size": 6, "timer": _TIMER}),
+    "simulation.simulate_mass_map": lambda: Example((), {"size": 5}),
+    "correction.find_mass_peaks": lambda: Example((_masses().copy(deep=True),)),
+    "clustering.find_markers": lambda: Example((_masses().copy(deep=True), _halves())),
     "clustering.class_sums": lambda: Example((_decays(), _simulation().classes)),
     "correction.correct_decay_background": lambda: Example((_decays(),)),
     "correction.correct_dead_channels": lambda: Example((_decays(),)),

@@ -11,6 +11,7 @@
 `estimate_shares`         the share of every class, with an interval
 `class_means`             mean features of every class
 `class_sums`              summed features of every class, as of counts
+`find_markers`            the features that tell a class from all others
 `compare_classes`         classes against a label image drawn by an expert
 `KMeansModel`             what k-means learnt
 `MixtureModel`            what a mixture learnt
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from adatom.clustering.comparing import ClassComparison, compare_classes
     from adatom.clustering.gaussian_mixture import cluster_gaussian_mixture, fit_gaussian_mixture
     from adatom.clustering.kmeans import cluster_kmeans, fit_kmeans
+    from adatom.clustering.markers import find_markers
     from adatom.clustering.models import Clustering, KMeansModel, MixtureModel
     from adatom.clustering.outliers import find_outliers
     from adatom.clustering.shares import estimate_shares
@@ -48,6 +50,7 @@ __all__ = [
     "cluster_kmeans",
     "compare_classes",
     "estimate_shares",
+    "find_markers",
     "find_outliers",
     "fit_gaussian_mixture",
     "fit_kmeans",
@@ -68,6 +71,7 @@ __getattr__, __dir__ = lazy_names(
         "cluster_kmeans": "kmeans",
         "compare_classes": "comparing",
         "estimate_shares": "shares",
+        "find_markers": "markers",
         "find_outliers": "outliers",
         "fit_gaussian_mixture": "gaussian_mixture",
         "fit_kmeans": "kmeans",

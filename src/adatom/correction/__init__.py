@@ -10,7 +10,10 @@
 ``correct_dead_channels``   mend channels that count nothing
 ``correct_pile_up``         give back photons that came second
 ``correct_time_zero``       count time from the pulse
+``find_mass_peaks``         masses that show, and each peak summed at every place
 ``image_from_window``       the map of an element, a band or a mass
+``DecayBackground``         what ``correct_decay_background`` gives
+``MassPeaks``               what ``find_mass_peaks`` gives
 ``FrameChoice``             what ``choose_frames`` gives
 ``SpikeCorrection``         what ``correct_spikes`` gives
 ==========================  =================================================
@@ -34,12 +37,14 @@ if TYPE_CHECKING:
     from adatom.correction.frames import FrameChoice, choose_frames
     from adatom.correction.intensity import correct_intensity
     from adatom.correction.lines import correct_lines
+    from adatom.correction.masses import MassPeaks, find_mass_peaks
     from adatom.correction.spikes import SpikeCorrection, correct_spikes
     from adatom.correction.windows import image_from_window
 
 __all__ = [
     "DecayBackground",
     "FrameChoice",
+    "MassPeaks",
     "SpikeCorrection",
     "choose_frames",
     "correct_dead_channels",
@@ -50,6 +55,7 @@ __all__ = [
     "correct_power_law",
     "correct_spikes",
     "correct_time_zero",
+    "find_mass_peaks",
     "image_from_window",
 ]
 
@@ -58,6 +64,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "DecayBackground": "decays",
         "FrameChoice": "frames",
+        "MassPeaks": "masses",
         "SpikeCorrection": "spikes",
         "choose_frames": "frames",
         "correct_dead_channels": "decays",
@@ -68,6 +75,7 @@ __getattr__, __dir__ = lazy_names(
         "correct_power_law": "background",
         "correct_spikes": "spikes",
         "correct_time_zero": "decays",
+        "find_mass_peaks": "masses",
         "image_from_window": "windows",
     },
 )

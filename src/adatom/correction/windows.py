@@ -11,13 +11,10 @@ from adatom.numerics.channels import channel_axis_of, channels_in
 from adatom.schema import IMAGE, SPECTRAL_MAP, Image, SpectralMap, add_note
 from adatom.units import quantity_from_text
 
-
 _RELATIVE: Final = re.compile(r"\s*(\d+\.?\d*(?:[eE]-?\d+)?)\s*(ppm|%)\s*")
 
 
-def image_from_window(
-    spectra: SpectralMap, /, *, window: tuple[str, str] | None = None
-) -> Image:
+def image_from_window(spectra: SpectralMap, /, *, window: tuple[str, str] | None = None) -> Image:
     """Sum a window of every spectrum: a map of an element, a band or a mass.
 
     Parameters

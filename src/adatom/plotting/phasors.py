@@ -127,7 +127,7 @@ def _draw_circle(axes: Axes, omega: float, lifetimes: tuple[float, ...]) -> None
     for tick in _TICKS:
         place = 1 / (1 - 1j * omega * tick)
         # Ticks crowd towards both ends, and would run into marks.
-        if 0.15 < place.imag and (not marked.size or np.abs(marked - place).min() > 0.08):
+        if place.imag > 0.15 and (not marked.size or np.abs(marked - place).min() > 0.08):
             _draw_tick(axes, place, f"{tick:g} ns", color=FAINT)
     if len(marked) > 1:
         for number, one in enumerate(marked):

@@ -4,6 +4,7 @@
 ``simulate_graphene``     graphene with Si impurities, vacancies, contamination
 ``simulate_lattice``      any lattice with a stated signal-to-noise ratio
 ``simulate_flim_map``     decays at every pixel, photon by photon
+``simulate_mass_map``     mass spectra at every pixel of a tissue
 ``simulate_image``        any sites, as a scanning microscope sees them
 ``build_lattice``         sites of a square, hexagonal ... lattice
 ``build_graphene``        sites of graphene with defects, and its vacancies
@@ -12,6 +13,8 @@
 ``FlimSimulation``        what ``simulate_flim_map`` gives
 ``Decay``                 how the emission of a class dies away
 ``PhotonTimer``           settings of a counter of photons
+``MassSimulation``        what ``simulate_mass_map`` gives
+``MassSpectrometer``      settings of a mass spectrometer
 ``Crystal``               settings of a lattice
 ``Flake``                 settings of defective graphene
 ``Microscope``            settings of the instrument
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
         simulate_lattice,
     )
     from adatom.simulation.lattices import Crystal, build_lattice
+    from adatom.simulation.masses import MassSimulation, MassSpectrometer, simulate_mass_map
     from adatom.simulation.microscope import Microscope
 
 __all__ = [
@@ -46,6 +50,8 @@ __all__ = [
     "Decay",
     "Flake",
     "FlimSimulation",
+    "MassSimulation",
+    "MassSpectrometer",
     "Microscope",
     "PhotonTimer",
     "Simulation",
@@ -56,6 +62,7 @@ __all__ = [
     "simulate_graphene",
     "simulate_image",
     "simulate_lattice",
+    "simulate_mass_map",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -65,6 +72,8 @@ __getattr__, __dir__ = lazy_names(
         "Decay": "decays",
         "Flake": "graphene",
         "FlimSimulation": "decays",
+        "MassSimulation": "masses",
+        "MassSpectrometer": "masses",
         "Microscope": "microscope",
         "PhotonTimer": "decays",
         "Simulation": "images",
@@ -75,5 +84,6 @@ __getattr__, __dir__ = lazy_names(
         "simulate_graphene": "images",
         "simulate_image": "images",
         "simulate_lattice": "images",
+        "simulate_mass_map": "masses",
     },
 )

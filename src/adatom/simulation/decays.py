@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-import scipy.ndimage
 import xarray as xr
 from scipy.special import log_ndtr, ndtr
 
 from adatom.errors import SettingError
 from adatom.schema import SPECTRAL_MAP, Classes, SpectralMap, Table, add_note, table_from_columns
+from adatom.simulation.regions import bands
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-# Domains of this many pixels across, of the smooth field whose levels are the classes.
-_DOMAIN: Final = 8.0
 
 
 @dataclass(frozen=True)
@@ -195,7 +192,7 @@ def simulate_flim_map(
         msg = f"{len(decays)=} and {size=} must be 1 or more, {photons=}, {background=} 0 or more"
         raise SettingError(msg)
     places, counting = np.random.default_rng(seed).spawn(2)
-    label = _bands(size, len(decays), places)
+    label = bands(size, len(decays), places)
     even = np.full(timer.n_channels, 1 / timer.n_channels)
     expected = np.stack(
         [
@@ -220,13 +217,6 @@ def simulate_flim_map(
         {"label": (("y", "x"), label.astype(np.int32))}, coords={k: space[k] for k in ("y", "x")}
     )
     return FlimSimulation(made, classes, _truth(decays))
-
-
-def _bands(size: int, n_classes: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    field = scipy.ndimage.gaussian_filter(rng.normal(size=(size, size)), _DOMAIN, mode="wrap")
-    rank = np.empty(size * size, dtype=np.int64)
-    rank[np.argsort(field, axis=None, kind="stable")] = np.arange(size * size)
-    return (rank * n_classes // (size * size)).reshape(size, size)
 
 
 def _truth(decays: tuple[Decay, ...]) -> Table:
