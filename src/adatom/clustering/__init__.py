@@ -22,6 +22,7 @@
 `estimate_shares`           the share of every class, with an interval
 `class_means`               mean features of every class
 `class_sums`                summed features of every class, as of counts
+`find_markers`              the features that tell a class from all others
 `compare_classes`           classes against a label image drawn by an expert
 `KMeansModel`               what k-means learnt
 `KMeansSweep`               models of every number of classes
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from adatom.clustering.kmeans import cluster_kmeans, fit_kmeans
     from adatom.clustering.kmeans_sweep import KMeansSweep, fit_kmeans_sweep
     from adatom.clustering.linking import LinkedClasses, link_classes, link_classes_by_means
+    from adatom.clustering.markers import find_markers
     from adatom.clustering.models import Clustering, KMeansModel, MixtureModel, PoissonMixtureModel
     from adatom.clustering.outliers import find_outliers
     from adatom.clustering.poisson_mixture import cluster_poisson_mixture, fit_poisson_mixture
@@ -82,6 +84,7 @@ __all__ = [
     "cluster_poisson_mixture",
     "compare_classes",
     "estimate_shares",
+    "find_markers",
     "find_outliers",
     "find_uniform_pixels",
     "fit_gaussian_mixture",
@@ -118,6 +121,7 @@ __getattr__, __dir__ = lazy_names(
         "cluster_poisson_mixture": "poisson_mixture",
         "compare_classes": "comparing",
         "estimate_shares": "shares",
+        "find_markers": "markers",
         "find_outliers": "outliers",
         "find_uniform_pixels": "uniform",
         "fit_gaussian_mixture": "gaussian_mixture",
