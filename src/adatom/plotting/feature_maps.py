@@ -38,6 +38,8 @@ _MOST_PANELS: Final = 12
 _COLUMNS: Final = 4
 _ROOM: Final = 1.75
 _PANEL_PIXELS: Final = 280
+# Noise about zero alone makes no map of two signs: negative values must reach so far.
+_SIGNED: Final = 0.25
 
 
 class _Layout(NamedTuple):
@@ -199,7 +201,7 @@ def _draw_one(axes: Axes, values: xr.DataArray) -> ScalarMappable:
 def _norm(values: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> tuple[Normalize, str]:
     low, high = contrast_limits(values.astype(float), PERCENTILES)
     known = values[np.isfinite(values)]
-    if known.size and known.min() < 0 < known.max() and low < -0.05 * high:
+    if known.size and known.min() < 0 < known.max() and low < -_SIGNED * high:
         reach = max(abs(low), abs(high))
         return Normalize(-reach, reach), "RdBu_r"
     return Normalize(low, high), "viridis"
