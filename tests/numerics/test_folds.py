@@ -10,16 +10,18 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from adatom.numerics.blocks import Block, Blocks, blocks, blocks_from_array
 from adatom.numerics.executors import (
+    Executor,
     SerialExecutor,
     ThreadExecutor,
     current_executor,
     single_threaded_blas,
     use_executor,
 )
-from adatom.numerics.folds import fold, map_to
+from adatom.numerics.folds import fold, fold_map, map_to
 from adatom.numerics.moments import moments_of, sample_of
 
 
@@ -119,12 +121,17 @@ def test_states_are_merged_in_the_same_tree_for_any_executor(n: int) -> None:
         return merge(tree(low, low + half), tree(low + half, high))
 
     class Named:
+        n_rows = 0
+
         def __len__(self) -> int:
             return n
 
+        def rows_of(self, _number: int) -> slice:
+            return slice(0, 0)
+
         def __getitem__(self, number: int) -> Block:
             none = np.zeros((0, 1))
-            return Block(number, slice(0), np.zeros(0, bool), none, none)
+            return Block(number, slice(0, 0), np.zeros(0, bool), none, none)
 
     for executor in (SerialExecutor(), ThreadExecutor(3)):
         found = fold(Named(), lambda b: f"[{b.number}]", merge, executor=executor)  # type: ignore[arg-type]
@@ -136,7 +143,7 @@ def test_results_come_in_order_when_late_blocks_are_ready_first() -> None:
         time.sleep(0.01 * (5 - index))
         return index
 
-    assert list(ThreadExecutor(4).map(work, 5)) == [0, 1, 2, 3, 4]
+    assert list(ThreadExecutor(4).map(work, range(5))) == [0, 1, 2, 3, 4]
 
 
 def test_an_error_in_a_thread_reaches_the_caller() -> None:
@@ -147,7 +154,7 @@ def test_an_error_in_a_thread_reaches_the_caller() -> None:
         return index
 
     with pytest.raises(RuntimeError, match="block three is bad"):
-        list(ThreadExecutor(2).map(work, 10))
+        list(ThreadExecutor(2).map(work, range(10)))
 
 
 def test_the_chosen_executor_ends_with_its_with_block() -> None:
@@ -187,6 +194,34 @@ def test_rows_that_were_not_measured_keep_what_they_hold() -> None:
         incomplete=lambda rows: [np.isnan(rows).sum(axis=1)],
     )
     assert out[5] == array.shape[1]
+
+
+@pytest.mark.parametrize("executor", [SerialExecutor(), ThreadExecutor(3)])
+def test_a_pass_that_folds_and_maps_sees_and_writes_measured_rows(executor: Executor) -> None:
+    array = spectra((20_000, 2))
+    array[5] = np.nan
+    scores = np.arange(20_000.0)
+    truth = np.where(np.arange(20_000) == 5, 5.0, np.arange(20_000) + array[:, 0])
+
+    def step(block: Block, old: NDArray[Any]) -> tuple[float, list[NDArray[Any]]]:
+        return float(old.sum()), [old + block.values[:, 0]]
+
+    total = fold_map(
+        blocks_from_array(array),
+        step,
+        lambda a, b: a + b,
+        [scores],
+        beside=[scores],
+        executor=executor,
+    )
+    assert total == np.arange(20_000.0).sum() - 5
+    assert np.array_equal(scores, truth)
+
+
+def test_what_stands_beside_must_have_a_row_for_every_row() -> None:
+    cut = blocks_from_array(np.zeros((30, 2)))
+    with pytest.raises(ValueError, match="29 rows stand beside 30 rows of blocks"):
+        fold(cut, lambda _, rows: len(rows), lambda a, b: a + b, beside=[np.zeros(29)])
 
 
 def test_no_rows_at_all_is_an_error() -> None:

@@ -312,3 +312,8 @@ def number_of_classes(choice: xr.Dataset | None, n_classes: int | None, /) -> in
         msg = f"{n_classes=} must be 1 or more"
         raise SettingError(msg)
     return n_classes
+
+
+def size_order(counts: NDArray[Any], means: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Order classes by falling size, equal ones by their means."""
+    return np.lexsort((*means.T[::-1], -np.asarray(counts)))

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from adatom.clustering.assigning import assign_classes
-from adatom.clustering.kmeans import size_order, stacked_starts
-from adatom.clustering.lloyd import lloyd_passes, nearest_means
-from adatom.clustering.models import Clustering, PoissonMixtureModel, number_of_classes
+from adatom.clustering.lloyd import lloyd_passes, nearest_means, stacked_starts
+from adatom.clustering.models import (
+    Clustering,
+    PoissonMixtureModel,
+    number_of_classes,
+    size_order,
+)
 from adatom.clustering.shapes import (
     Shapes,
     ShapesFit,

@@ -9,6 +9,8 @@ import numpy as np
 from adatom.numerics.folds import add_states, fold
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from adatom.numerics.blocks import Block, Blocks
@@ -47,10 +49,11 @@ def moments_of(blocks: Blocks, /, *, scatter: bool = False) -> Moments:
     array([2.])
     """
     shift = _early_mean(blocks)
+    n_blocks = len(blocks)
 
     def step(block: Block) -> _Sums:
         values = block.values - shift
-        counts = np.zeros(len(blocks), dtype=np.int64)
+        counts = np.zeros(n_blocks, dtype=np.int64)
         counts[block.number] = len(values)
         second = values.T @ values if scatter else np.zeros((0, 0))
         square = np.einsum("ij,ij->", values, values, dtype=np.float64)
@@ -82,7 +85,13 @@ def _early_mean(blocks: Blocks) -> NDArray[Any]:
 
 
 def sample_of(
-    blocks: Blocks, counts: NDArray[np.int64], /, *, n_rows: int, seed: int
+    blocks: Blocks,
+    counts: NDArray[np.int64],
+    /,
+    *,
+    n_rows: int,
+    seed: int,
+    work: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray,
 ) -> NDArray[Any]:
     """Draw measured rows, one from each of `n_rows` strata of equal length.
 
@@ -99,6 +108,9 @@ def sample_of(
         How many to draw.
     seed : int
         Of the draw.
+    work : callable, optional
+        What is made of drawn rows (row, column) before they are gathered,
+        such as their scores.
     """
     n = int(counts.sum())
     if n <= n_rows:
@@ -111,6 +123,6 @@ def sample_of(
     starts = ends - counts
 
     def step(block: Block) -> list[NDArray[Any]]:
-        return [block.values[splits[block.number] - starts[block.number]]]
+        return [work(block.values[splits[block.number] - starts[block.number]])]
 
     return np.concatenate(fold(blocks, step, lambda a, b: a + b))

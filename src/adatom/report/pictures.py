@@ -15,10 +15,17 @@ from adatom.plotting import (
     plot_cell_columns,
     plot_class_choice,
     plot_class_means,
+    plot_class_spectra,
     plot_classes,
     plot_comparison,
+    plot_components,
+    plot_correction,
+    plot_curve_set,
+    plot_diffraction_map,
     plot_feature_histogram,
+    plot_feature_maps,
     plot_features,
+    plot_force_curves,
     plot_image,
     plot_members,
     plot_movie,
@@ -26,21 +33,29 @@ from adatom.plotting import (
     plot_regions,
     plot_site_statistics,
     plot_sites,
+    plot_spectra,
     plot_spectral_map,
     plot_unit_cells,
+    plot_variances,
 )
+from adatom.plotting._curves import is_curve
 from adatom.plotting.cells import has_cells
 from adatom.plotting.columns import has_columns
+from adatom.plotting.feature_maps import SETS, has_places
 from adatom.report.files import file_stem
 from adatom.schema import (
     CLASSES,
+    DIFFRACTION_MAP,
     FEATURES,
+    FORCE_CURVES,
     IMAGE,
     MASK,
     MOVIE,
     SITES,
+    SPECTRA,
     SPECTRAL_MAP,
     TABLE,
+    table_from_columns,
 )
 
 if TYPE_CHECKING:
@@ -83,6 +98,9 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
         IMAGE.name: _image,
         MOVIE.name: _movie,
         SPECTRAL_MAP.name: _spectral_map,
+        SPECTRA.name: _spectra,
+        FORCE_CURVES.name: _force_curves,
+        DIFFRACTION_MAP.name: _diffraction_map,
         MASK.name: _regions,
         SITES.name: _sites,
         FEATURES.name: _features,
@@ -151,14 +169,62 @@ def _movie(_: Lineage, result: Result) -> list[Picture]:
     return [Picture(file_stem(result.name), caption, draw, _SMALLER)]
 
 
-def _spectral_map(_: Lineage, result: Result) -> list[Picture]:
+def _spectral_map(lineage: Lineage, result: Result) -> list[Picture]:
     name = file_stem(result.name)
+    before = _before_correction(lineage, result)
+    if before is not None:
+        return [_correction(result, before)]
+    if not is_curve(result.value) or result.value.dims[-1] in SETS:
+        return _maps_of_features(result)
     return [
         Picture(name, f"{result.name}: mean over all channels.",
                 partial(plot_spectral_map, result.value), _SMALLER),
         Picture(f"{name}-mean", f"{result.name}: mean over all pixels.",
                 partial(plot_features, result.value)),
     ]  # fmt: skip
+
+
+def _spectra(lineage: Lineage, result: Result) -> list[Picture]:
+    before = _before_correction(lineage, result)
+    if before is not None:
+        return [_correction(result, before)]
+    caption = f"{result.name}: {' x '.join(map(str, result.value.shape))} values."
+    return [Picture(file_stem(result.name), caption, partial(plot_spectra, result.value))]
+
+
+def _force_curves(_: Lineage, result: Result) -> list[Picture]:
+    caption = f"{result.name}: some of {result.value.sizes['site']} curves."
+    draw = partial(plot_force_curves, result.value)
+    return [Picture(file_stem(result.name), caption, draw)]
+
+
+def _diffraction_map(_: Lineage, result: Result) -> list[Picture]:
+    caption = f"{result.name}: the mean pattern, and the mean intensity over the scan."
+    draw = partial(plot_diffraction_map, result.value)
+    return [Picture(file_stem(result.name), caption, draw)]
+
+
+def _before_correction(lineage: Lineage, result: Result) -> Result | None:
+    """Find the spectra that a correction was made from, on the same places."""
+    if not result.step.step.startswith("correction.") or not is_curve(result.value):
+        return None
+    for origin in lineage.origins(result.step):
+        of_rows = origin.kind in {FEATURES, SPECTRAL_MAP, SPECTRA} and is_curve(origin.value)
+        if of_rows and origin.value.shape[:-1] == result.value.shape[:-1]:
+            return origin
+    return None
+
+
+def _correction(result: Result, before: Result) -> Picture:
+    caption = f"{result.name}: what {result.step.step} changed of {before.name}."
+    draw = partial(plot_correction, before.value, result.value)
+    return Picture(f"{file_stem(result.name)}-correction", caption, draw)
+
+
+def _maps_of_features(result: Result) -> list[Picture]:
+    caption = f"{result.name}: a map of each {str(result.value.dims[-1]).replace('_', ' ')}."
+    draw = partial(plot_feature_maps, result.value)
+    return [Picture(file_stem(result.name), caption, draw)]
 
 
 def _regions(lineage: Lineage, result: Result) -> list[Picture]:
@@ -233,7 +299,25 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
             features = _added_to_star(features, sites.value)
             caption = f"{caption} Deviations are added to the slots of the first star."
         draw = partial(plot_class_means, features, classes.value if classes else None)
+        averaged = lineage.results.get(result.step.data[0]) if result.step.data else None
+        if averaged is not None and classes is not None and is_curve(features):
+            rows = averaged.value
+            if rows.shape[:-1] == classes.value["label"].shape:
+                caption = f"{caption} Shaded: one standard deviation within the class."
+                draw = partial(plot_class_spectra, rows, classes.value)
         return [Picture(name, caption, draw)]
+    if features.ndim == 2 and features.dims[0] == "component":
+        caption = f"{result.name}: the curve of every component."
+        return [Picture(name, caption, partial(plot_components, features))]
+    if features.ndim == 2 and features.dims[0] == "endmember":
+        caption = f"{result.name}: the purest spectra."
+        return [Picture(name, caption, partial(plot_curve_set, features))]
+    before = _before_correction(lineage, result)
+    if before is not None:
+        return [_correction(result, before)]
+    is_set = features.dims[-1] in SETS
+    if is_set and has_places(features):
+        return _maps_of_features(result)
     if vectors:
         # The vectors themselves are shown with their sites; their mean deviation is zero.
         return []
@@ -287,7 +371,8 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
         pictures.append(Picture(f"{name}-neighbors", caption, draw))
     if features is not None:
         caption = f"{result.name}: {_member_words(classes)}"
-        draw = partial(plot_members, features, classes)
+        shown = _spectra_of(lineage, result)
+        draw = partial(plot_members, features if shown is None else shown, classes)
         pictures.append(Picture(f"{name}-members", caption, draw))
     return pictures
 
@@ -314,7 +399,16 @@ def _member_words(classes: xr.Dataset) -> str:
 def _features_of(lineage: Lineage, result: Result) -> xr.DataArray | None:
     """Find the features whose rows the labels belong to."""
     for origin in lineage.origins(result.step):
-        fits = origin.kind in {FEATURES, SPECTRAL_MAP}
+        fits = origin.kind in {FEATURES, SPECTRAL_MAP, SPECTRA}
+        if fits and origin.value.shape[:-1] == result.value["label"].shape:
+            return origin.value  # type: ignore[no-any-return]
+    return None
+
+
+def _spectra_of(lineage: Lineage, result: Result) -> xr.DataArray | None:
+    """Find the spectra behind scores that were clustered: what is recognized."""
+    for origin in lineage.origins(result.step):
+        fits = origin.kind in {FEATURES, SPECTRAL_MAP, SPECTRA} and is_curve(origin.value)
         if fits and origin.value.shape[:-1] == result.value["label"].shape:
             return origin.value  # type: ignore[no-any-return]
     return None
@@ -334,7 +428,7 @@ def _whole_vectors(sites: xr.Dataset) -> xr.DataArray:
     )
 
 
-def _table(_: Lineage, result: Result) -> list[Picture]:
+def _table(lineage: Lineage, result: Result) -> list[Picture]:
     table = result.value
     if has_columns(table):
         caption = (
@@ -345,7 +439,23 @@ def _table(_: Lineage, result: Result) -> list[Picture]:
     if has_cells(table) and table.sizes["row"] > 1:
         caption = f"{result.name}: the cell of every frame; bars are one standard error."
         return [Picture(file_stem(result.name), caption, partial(plot_unit_cells, table))]
+    if {"component", "variance"} <= set(table):
+        caption = f"{result.name}: the variance of every component."
+        draw = partial(plot_variances, _with_noise(lineage, result))
+        return [Picture(file_stem(result.name), caption, draw)]
     if "n_classes" not in table or "n_classes" not in table.attrs:
         return []
     caption = f"{result.name}: every index against the number of classes."
     return [Picture(file_stem(result.name), caption, partial(plot_class_choice, table))]
+
+
+def _with_noise(lineage: Lineage, result: Result) -> xr.Dataset:
+    """Add the components that a decomposition did not keep, where its model has them."""
+    table: xr.Dataset = result.value
+    models = [one.value for one in lineage.of_step(result.step) if hasattr(one.value, "variances")]
+    if not models:
+        return table
+    variances = models[0].variances
+    number = np.arange(len(variances))
+    above = number < models[0].n_above_noise
+    return table_from_columns({"component": number, "variance": variances, "above_noise": above})

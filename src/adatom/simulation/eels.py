@@ -275,7 +275,7 @@ def _counted(
         rng = np.random.default_rng(streams[number])
         return rng.poisson(amounts[number] @ endmembers)
 
-    for number, drawn in enumerate(current_executor().map(row, len(amounts))):
+    for number, drawn in enumerate(current_executor().map(row, range(len(amounts)))):
         counts[number] = drawn
     return counts
 
