@@ -212,3 +212,60 @@ def test_impossible_settings_are_named() -> None:
         choose_n_classes(rows)
     with pytest.raises(SettingError, match="max_classes=0 must be 1 or more"):
         choose_n_classes(rows, max_classes=0)
+
+
+def _counts(n_materials: int, offsets: list[float], seed: int) -> xr.DataArray:
+    """Simulate a map of counts: random edges and lines, mixed borders, uneven thickness."""
+    rng = np.random.default_rng(seed)
+    fields = gaussian_filter(rng.standard_normal((n_materials, 96, 96)), (0, 7, 7), mode="wrap")
+    fields /= fields.std(axis=(1, 2), keepdims=True)
+    own = (fields + np.array(offsets)[:, None, None]).argmax(axis=0)
+    shares = np.stack(
+        [gaussian_filter((own == k).astype(float), 1.2) for k in range(n_materials)], axis=-1
+    )
+    axis = np.arange(200.0)
+    shapes = np.tile((1 + axis / 100) ** -3, (n_materials, 1))
+    for shape in shapes:
+        for place in rng.uniform(20, 160, 2):
+            level = (1 + place / 100) ** -3
+            shape += level * (axis >= place) * rng.uniform(0.5, 1.5)
+            shape += level * 2 * np.exp(-0.5 * ((axis - place) / 2) ** 2)
+    shapes *= 12 / shapes.mean(axis=1, keepdims=True)
+    thickness = rng.uniform(0.6, 1.4, (96, 1, 1))
+    place = {name: (name, np.arange(96.0), {"units": "nm"}) for name in ("y", "x")}
+    return xr.DataArray(
+        rng.poisson(thickness * (shares @ shapes)).astype(np.float32),
+        dims=("y", "x", "energy"),
+        coords={**place, "energy": ("energy", axis, {"units": "eV"})},
+        attrs={"units": "1"},
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "offsets",
+    [[0.0] * 4, [0.0] * 9, [1.2, 0.6, 0.0, 0.0, -0.3], [0.0]],
+    ids=["four", "nine", "unequal", "one"],
+)
+def test_materials_of_other_simulated_maps_are_counted(offsets: list[float]) -> None:
+    for seed in range(5):
+        counts = _counts(len(offsets), offsets, seed)
+        scores = scores_of_counts(counts)
+        table = choose_n_classes(
+            scores, find_uniform_pixels(scores), max_classes=12, n_references=2, seed=seed
+        )
+        assert table.attrs["n_classes"] == len(offsets), table.attrs["reason"]
+
+
+@pytest.mark.slow
+def test_a_gradient_of_composition_is_one_class() -> None:
+    for seed in range(5):
+        counts = _counts(2, [0.0, 0.0], seed)
+        share = np.linspace(0, 1, 96)[:, None, None]
+        pure = counts.values.reshape(-1, 200)[[0, -1]] + 3.0
+        mixed = np.random.default_rng(seed).poisson(share * pure[0] + (1 - share) * pure[1])
+        wide = counts.copy(data=np.broadcast_to(mixed, (96, 1, 200)).repeat(96, axis=1))
+        noisy = wide.copy(data=np.random.default_rng(seed).poisson(wide.values).astype(float))
+        scores = scores_of_counts(noisy)
+        table = choose_n_classes(scores, find_uniform_pixels(scores), n_references=2, seed=seed)
+        assert table.attrs["n_classes"] == 1, table.attrs["reason"]
