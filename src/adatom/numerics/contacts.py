@@ -135,7 +135,12 @@ def _leaves_at(
         _NORMAL * float(np.median(np.abs(free - np.median(free)))),
         float(off[:count].std()) / np.sqrt(width) / 2,
     )
-    outside = np.abs(means[len(free) :]) > _LEAVES * scatter
+    # What the line itself is uncertain by, as far as it is prolonged.
+    x = height[:count] - height[:count].mean()
+    beyond = height[len(free) + width // 2 :][: len(means) - len(free)] - height[:count].mean()
+    spread = max(float(x @ x), 1e-300)
+    line_error = scatter * np.sqrt(width) * np.sqrt(1 / count + beyond**2 / spread)
+    outside = np.abs(means[len(free) :]) > _LEAVES * np.hypot(scatter, line_error)
     return len(free) + int(outside.argmax()) + width // 2 if outside.any() else len(force)
 
 
