@@ -222,8 +222,11 @@ def test_approach_and_retract_are_one_row_in_the_order_of_the_measurement() -> N
 
 def test_places_that_do_not_fill_a_grid_stay_sites_and_say_why() -> None:
     features = find_contact(correct_deflection(_simulated().curves))
+    extract = map_from_sites(features.isel(site=slice(12)))
+    assert extract.dims == ("site", "measure")
+    assert "they are 12 of a grid of 5 x 6" in extract.attrs["notes"][-1]
+    del features.attrs["grid_shape"]
     scattered = map_from_sites(features.isel(site=slice(29)))
-    assert scattered.dims == ("site", "measure")
     assert "29 places do not fill a grid of 5 x 6" in scattered.attrs["notes"][-1]
     without = map_from_sites(features.drop_vars(["y", "x"]))
     assert "not known" in without.attrs["notes"][-1]
