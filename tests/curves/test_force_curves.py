@@ -145,6 +145,9 @@ def test_stiffness_in_series_with_the_cantilever_is_told_apart() -> None:
     assert abs(_of(found, "stiffness")[0] - contact) < 3 * _of(found, "stiffness_error")[0]
     rigid = curves.assign_attrs(spring_constant=slope)
     assert np.isnan(_of(estimate_stiffness(rigid), "stiffness")[0])
+    assert _of(estimate_stiffness(rigid), "fault")[0] == 0
+    wrong = estimate_stiffness(curves.assign_attrs(spring_constant=slope / 1.3))
+    assert wrong.attrs["faults"][int(_of(wrong, "fault")[0])] == "steeper than the cantilever"
 
 
 def test_the_sensitivity_of_a_stiff_sample_calibrates_other_curves() -> None:

@@ -14,7 +14,14 @@ from adatom.schema import FORCE_CURVES, Features, ForceCurves, add_note
 
 Array = NDArray[np.float64]
 
-FAULTS: Final = ("", "no contact", "no baseline", "too few samples", "too stiff")
+FAULTS: Final = (
+    "",
+    "no contact",
+    "no baseline",
+    "too few samples",
+    "too stiff",
+    "steeper than the cantilever",
+)
 """What the numbers of the measure ``fault`` mean."""
 
 # The foot of the contact is bent by adhesion and roughness, its end by a detector near its limit.
