@@ -178,7 +178,7 @@ def test_curves_without_contact_or_baseline_are_flagged_and_not_fitted() -> None
     flat = _plain(noise, height=height)
     pressed = _plain(0.05 * (120 - height) + noise, height=height)
     short = _plain(noise[:10], height=height[:10])
-    for curves, fault in ((flat, 1), (pressed, 1), (short, 3)):
+    for curves, fault in ((flat, 1), (pressed, 2), (short, 3)):
         found = find_contact(curves)
         assert _of(found, "fault")[0] == fault
         assert np.isnan(_of(found, "contact_height")[0])

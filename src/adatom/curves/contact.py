@@ -56,8 +56,8 @@ def find_contact(curves: ForceCurves, /, *, segment: str = "approach") -> Featur
         five in six lie within two of it); ``noise`` of the free
         line; ``rise``, the largest force above it, a few samples averaged;
         and ``fault``: 0 good, 1 no contact (the rise is below eight times
-        the noise), 2 no baseline (the whole segment is as steep as its
-        end), 3 too few samples. ``attrs["faults"]`` has these words. A curve
+        the noise), 2 no baseline (all of the segment is one steep
+        slope), 3 too few samples. ``attrs["faults"]`` has these words. A curve
         with a fault has no contact height.
 
     Raises

@@ -30,6 +30,9 @@ _CANDIDATES: Final = (61, 31)
 # Noise of a segment reaches four to five deviations once in its thousands of samples.
 _LEAST_RISE: Final = 8.0
 _LEAST_IN_CONTACT: Final = 5
+# Drift and virtual deflection over a ramp are some times the noise; a line much steeper than
+# that is contact throughout.
+_STEEP: Final = 30.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,6 @@ def free_line(height: Array, force: Array, /) -> FreeLine:
     """
     n = len(height)
     count = max(LEAST_SAMPLES // 2, int(_FAR_SHARE * n))
-    # Heights from their mean keep offset and tilt independent.
     width = max(3, n // 100)
     fit = _clipped_line(height[:count], force[:count])
     while count < n:
@@ -171,21 +173,17 @@ def find_contact_of(height: Array, force: Array, /) -> Contact:
     off = force - line.at(height)
     # A few samples together, since one in a thousand may be anything.
     rise = float(_running_means(off, max(5, len(off) // 200)).max())
+    slope = abs(line.tilt) * float(np.ptp(height))
     if not rise > _LEAST_RISE * line.noise:
-        return Contact(np.nan, np.nan, rise, line, "no contact")
-    if _is_in_contact_from_the_start(height, line, rise):
+        is_steep = slope > _STEEP * line.noise
+        return Contact(np.nan, np.nan, rise, line, "no baseline" if is_steep else "no contact")
+    if slope > 2 * rise:
         return Contact(np.nan, np.nan, rise, line, "no baseline")
     x, y = _foot(height, off, line, rise)
     place, error = _best_contact(x, y, line)
     if np.count_nonzero(height < place) < _LEAST_IN_CONTACT:
         return Contact(np.nan, np.nan, rise, line, "no contact")
     return Contact(place, error, rise, line)
-
-
-def _is_in_contact_from_the_start(height: Array, line: FreeLine, rise: float) -> bool:
-    """Tell a "free" line as steep as the contact itself."""
-    span = float(np.ptp(height))
-    return abs(line.tilt) * span > 2 * rise
 
 
 def _foot(height: Array, off: Array, line: FreeLine, rise: float) -> tuple[Array, Array]:
