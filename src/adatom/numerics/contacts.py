@@ -33,6 +33,7 @@ _LEAST_IN_CONTACT: Final = 5
 # Drift and virtual deflection over a ramp are some times the noise; a line much steeper than
 # that is contact throughout.
 _STEEP: Final = 30.0
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -174,8 +175,10 @@ def find_contact_of(height: Array, force: Array, /) -> Contact:
     # A few samples together, since one in a thousand may be anything.
     rise = float(_running_means(off, max(5, len(off) // 200)).max())
     slope = abs(line.tilt) * float(np.ptp(height))
-    if not rise > _LEAST_RISE * line.noise:
-        is_steep = slope > _STEEP * line.noise
+    # A curve without noise, as of a dead channel, still has that of rounding.
+    noise = max(line.noise, _ROUNDING * float(np.abs(force).max()))
+    if not rise > _LEAST_RISE * noise:
+        is_steep = slope > _STEEP * noise
         return Contact(np.nan, np.nan, rise, line, "no baseline" if is_steep else "no contact")
     if slope > 2 * rise:
         return Contact(np.nan, np.nan, rise, line, "no baseline")
