@@ -85,7 +85,7 @@ def estimate_loops(loops: Features, /) -> Features:
     References
     ----------
     .. [1] R. E. Barlow et al., Statistical Inference under Order Restrictions (Wiley 1972), ch. 1.
-    .. [2] S. Jesse, H. N. Lee, S. V. Kalinin, Rev. Sci. Instrum. 77, 073702 (2006), fig. 1.
+    .. [2] S. Jesse, H. N. Lee, S. V. Kalinin, Rev. Sci. Instrum. 77, 073702 (2006).
     """
     FEATURES.check(loops)
     axis, unit = channel_axis_of(loops)
