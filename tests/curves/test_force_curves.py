@@ -94,6 +94,11 @@ def test_a_cone_and_a_pyramid_give_the_modulus_of_their_law() -> None:
         assert _of(found, "young_modulus")[0] == pytest.approx(5000.0, rel=1e-4)
 
 
+def test_adhesion_is_fitted_for_spheres_only() -> None:
+    with pytest.raises(SettingError, match=r"the law of a sphere \(DMT\), the tip is a cone"):
+        fit_indentation(_ready(_simulated().curves), tip=Tip(shape="cone"), adhesion=True)
+
+
 def test_a_depth_limit_keeps_a_hard_ground_out() -> None:
     separation = np.linspace(100.0, -80.0, 800)
     depth = np.clip(-separation, 0, None)
