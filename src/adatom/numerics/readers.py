@@ -300,12 +300,11 @@ class DaskReader:
 
         The last stays: threads are still in it while others are ahead.
         """
-        held = [_n_bytes(self.array, [_box(key)]) for key in self._slabs]
-        for key, size in zip(list(self._slabs)[:-1], held, strict=False):
-            if n_bytes + sum(held) <= _HELD_BYTES:
+        sizes = {key: _n_bytes(self.array, [_box(key)]) for key in self._slabs}
+        for key in list(sizes)[:-1]:
+            if n_bytes + sum(sizes.values()) <= _HELD_BYTES:
                 break
-            del self._slabs[key]
-            held.remove(size)
+            del self._slabs[key], sizes[key]
 
     def _computed(self, part: Any) -> NDArray[Any]:  # noqa: ANN401 -- dask
         return np.asarray(part.compute(scheduler=self.scheduler))
