@@ -126,7 +126,7 @@ def fitted_models(features: xr.DataArray) -> dict[str, NDArray[Any]]:
     """Give the results of steps that go over blocks many times."""
     found = {}
     for loss in ("frobenius", "poisson"):
-        factors = decompose_nmf(features, n_components=2, loss=loss, max_rounds=4)  # type: ignore[arg-type]
+        factors = decompose_nmf(features, n_components=2, loss=loss, max_rounds=4)
         found[f"{loss} components"] = factors.components.values
         found[f"{loss} scores"] = factors.scores.values
     mixture = fit_gaussian_mixture(features, n_classes=2, n_starts=1)

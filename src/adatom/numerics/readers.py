@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# A lazy array computes whole chunks: so many bytes of them at most are held for the blocks that
-# share them.
+# A lazy array computes whole chunks: those around a block are held for the next one if they take
+# no more than this.
 _HELD_BYTES: Final = 1 << 28
+# Older ones are let go beyond this; the last two stay, whatever their size.
+_KEPT_BYTES: Final = 1 << 26
 # What is read by reference travels as a few kB; below this it does not matter.
 _SMALL: Final = 1 << 16
 
@@ -240,7 +242,7 @@ class DaskReader:
         """Take the part of the graph that consecutive boxes need, if that is not far too much."""
         import dask
 
-        if not all(self._fits_memory(strip) for strip in self._strips(boxes[0])[1]):
+        if not self.holds(boxes[0]):
             return None
         low = [min(box[axis].start for box in boxes) for axis in range(len(boxes[0]))]
         high = [max(box[axis].stop for box in boxes) for axis in range(len(boxes[0]))]
@@ -248,6 +250,10 @@ class DaskReader:
         # Culled, so that chunks that stand in memory do not all travel.
         (culled,) = dask.optimize(part)  # type: ignore[attr-defined,no-untyped-call]
         return _MovedReader(DaskReader(culled, "synchronous"), tuple(low))
+
+    def holds(self, box: Box, /) -> bool:
+        """Tell whether the chunks around a box are few enough to be held in memory."""
+        return all(self._fits_memory(strip) for strip in self._strips(box)[1])
 
     def _strips(self, box: Box) -> tuple[int, list[Box]]:
         """Cut the chunks around a box, along one axis, into those of it alone and those shared."""
@@ -302,7 +308,7 @@ class DaskReader:
         """
         sizes = {key: _n_bytes(self.array, [_box(key)]) for key in self._slabs}
         for key in list(sizes)[:-1]:
-            if n_bytes + sum(sizes.values()) <= _HELD_BYTES:
+            if n_bytes + sum(sizes.values()) <= _KEPT_BYTES:
                 break
             del self._slabs[key], sizes[key]
 
