@@ -350,19 +350,11 @@ def _score_distances(
         squares = _squares(scores, scores[chosen])
     # Half of the rows spread less than all: the median of the distances is known of normal rows.
     squares = squares / max(float(np.median(squares)), 1e-300) * float(chdtri(k, 0.5))
-    # All rows within the cutoff tell the scatter better than half of them do. Outliers have raised
-    # the median, so the first cutoff is too wide; a few rounds narrow it.
-    location = scores[chosen]
-    typical = 1.0
-    for _ in range(_CONCENTRATIONS):
-        near = squares <= float(chdtri(k, 0.025))
-        location = scores[near]
-        typical = max(float(np.median(_squares(location, location))), 1e-300) / _median_below(k)
-        moved = _squares(scores, location) / typical
-        if np.array_equal(moved <= float(chdtri(k, 0.025)), near):
-            break
-        squares = moved
-    return np.sqrt(_squares(others, location) / typical)
+    # All rows within the cutoff tell the scatter better than half of them do. Once: to narrow it
+    # again and again would trim long tails without end.
+    near = scores[squares <= float(chdtri(k, 0.025))]
+    typical = max(float(np.median(_squares(near, near))), 1e-300) / _median_below(k)
+    return np.sqrt(_squares(others, near) / typical)
 
 
 def _median_below(k: int) -> float:
