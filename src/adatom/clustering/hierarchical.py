@@ -86,10 +86,11 @@ def cluster_hierarchical(
     them; so they are first gathered in 2048 small classes by k-means in the
     principal components above the noise, which then are merged with their
     counts; where rows form no separate groups, classes then depend on the
-    seed, as Ward's do on any change of the rows. With `connected` only classes that touch are merged, which needs no
-    pairs but neighbors: exact up to 16,384 rows, in the components above the
-    noise; of more, places that are each other's nearest neighbor are merged
-    first [2]_. A note says which was done.
+    seed, as Ward's do on any change of the rows. With `connected` only classes
+    that touch are merged, which needs no pairs but neighbors: exact up to
+    16,384 rows, in the components above the noise; of more, places that are
+    each other's nearest neighbor are merged first [2]_. A note says which was
+    done.
 
     Parameters
     ----------
@@ -263,7 +264,7 @@ def _table(tree: Tree, unit: str) -> Table:
             "second": renumbered[:, 1],
             "height": tree.height[top],
             "n_leaves": _leaves_below(renumbered, n),
-            "count": tree.count[top],
+            "count": tree.n_rows[top],
         },
         units={"height": unit},
     )
