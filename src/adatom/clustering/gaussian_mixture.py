@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adatom.clustering.assigning import assign_classes
-from adatom.clustering.kmeans import size_order, stacked_starts
-from adatom.clustering.lloyd import lloyd_passes, nearest_means
+from adatom.clustering.lloyd import lloyd_passes, nearest_means, stacked_starts
 from adatom.clustering.mixtures import (
     Designs,
     Fit,
@@ -18,7 +17,13 @@ from adatom.clustering.mixtures import (
     log_densities_of,
     mixture_from_labels,
 )
-from adatom.clustering.models import Clustering, Covariance, MixtureModel, number_of_classes
+from adatom.clustering.models import (
+    Clustering,
+    Covariance,
+    MixtureModel,
+    number_of_classes,
+    size_order,
+)
 from adatom.clustering.subspace import Subspace, scores_in, subspace_of
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.blocks import Blocks, blocks, blocks_from_array

@@ -10,6 +10,8 @@
 ``map_from_sites``          features of sites that fill a grid, as a map
 ``estimate_loops``          switching voltages and remanence of hysteresis loops
 ``estimate_gap``            where dI/dV begins on either side of zero bias
+``fit_model``               a user's model at every place, started at classes
+``locate_line``             position, width and height of the highest line
 ``Tip``                     settings of the end of a tip
 ``estimate_response``       the instrument response, from how decays rise
 ``fit_decay_tails``         lifetimes from what follows the peak
@@ -19,6 +21,7 @@
 ``lifetimes_from_phasors``  lifetimes by phase and by modulation
 ``fractions_from_phasors``  fractions of two known lifetimes
 ``image_from_parameters``   the map of one fitted parameter
+``ModelFit``                what ``fit_model`` gives
 ``DecayFit``                what fits of decays give
 ==========================  ==================================================
 """
@@ -36,8 +39,10 @@ if TYPE_CHECKING:
     from adatom.curves.decay_results import DecayFit
     from adatom.curves.gaps import estimate_gap
     from adatom.curves.indentation import Tip, fit_indentation
+    from adatom.curves.line_positions import locate_line
     from adatom.curves.loops import estimate_loops
     from adatom.curves.maps import image_from_parameters
+    from adatom.curves.model_fits import ModelFit, fit_model
     from adatom.curves.phasors import (
         fractions_from_phasors,
         lifetimes_from_phasors,
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DecayFit",
+    "ModelFit",
     "Tip",
     "decays_from_fit",
     "estimate_adhesion",
@@ -61,9 +67,11 @@ __all__ = [
     "fit_decay_tails",
     "fit_decays",
     "fit_indentation",
+    "fit_model",
     "fractions_from_phasors",
     "image_from_parameters",
     "lifetimes_from_phasors",
+    "locate_line",
     "map_from_sites",
     "phasors_from_decays",
 ]
@@ -71,6 +79,9 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "ModelFit": "model_fits",
+        "fit_model": "model_fits",
+        "locate_line": "line_positions",
         "DecayFit": "decay_results",
         "Tip": "indentation",
         "decays_from_fit": "decay_fits",
