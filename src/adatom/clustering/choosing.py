@@ -12,8 +12,7 @@ from adatom.clustering.indices import (
     simplified_silhouette,
     stability,
 )
-from adatom.clustering.kmeans import stacked_starts
-from adatom.clustering.lloyd import lloyd_passes
+from adatom.clustering.lloyd import lloyd_passes, stacked_starts
 from adatom.clustering.modes import Sweep, count_modes, sweep_mixtures
 from adatom.clustering.subspace import scores_in, subspace_of
 from adatom.errors import SettingError, TooFewSitesError

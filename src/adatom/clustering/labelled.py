@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from adatom.clustering.assigning import class_means
-from adatom.clustering.kmeans import size_order
+from adatom.clustering.models import size_order
 from adatom.numerics.blocks import blocks
 from adatom.numerics.folds import fold
 from adatom.numerics.groups import counts_by_group

@@ -101,6 +101,14 @@ def _draw(share: NDArray[Any], n: int, rng: np.random.Generator) -> NDArray[np.i
     return np.asarray(np.minimum(found, last), dtype=np.int64)
 
 
+def stacked_starts(
+    rows: NDArray[Any], n_classes: int, n_starts: int, seed: int
+) -> NDArray[np.float64]:
+    """Draw the first means of all starts, (start, class, feature)."""
+    rng = np.random.default_rng(seed)
+    return np.stack([seed_means(rows, n_classes=n_classes, rng=rng) for _ in range(n_starts)])
+
+
 def lloyd_passes(
     blocks: Blocks,
     means: NDArray[Any],
@@ -153,7 +161,7 @@ def rest_by_gain(_steps: Floats, before: Floats, after: Floats) -> NDArray[np.bo
     where a class is cut in two for want of a better place. They lower the
     inertia in digits that tell no two partitions apart.
     """
-    return np.asarray(before - after <= _GAIN_AT_REST * before)
+    return np.asarray(after >= (1 - _GAIN_AT_REST) * before)
 
 
 def shared_passes(

@@ -12,7 +12,7 @@ from adatom.clustering.subspace import scores_in, subspace_of
 from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.executors import single_threaded_blas
-from adatom.schema import FEATURES, Features, Mask, add_note
+from adatom.schema import FEATURES, MASK, Features, Mask, add_note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,6 +107,31 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
     return mask
 
 
+def inside_of(features: xr.DataArray, uniform: xr.DataArray | None, /) -> xr.DataArray:
+    """Take the rows outside of domains for not measured; without a mask give all rows.
+
+    Raises
+    ------
+    KindError
+        If the mask lies on other places than the features.
+    """
+    if uniform is None:
+        return features
+    MASK.check(uniform)
+    places = features.dims[:-1]
+    if uniform.dims != places or uniform.shape != features.shape[:-1]:
+        msg = (
+            f"the mask lies on {dict(uniform.sizes)}, the features on "
+            f"{ {dim: features.sizes[dim] for dim in places} }: they must be of the same places"
+        )
+        raise KindError(msg)
+    # By position: coordinates may differ by rounding, and xarray would drop what does.
+    inside = xr.DataArray(uniform.data, dims=places)
+    narrow = features.dtype.itemsize <= 2
+    kept = features if features.dtype.kind == "f" else features.astype("f4" if narrow else "f8")
+    return kept.where(inside)
+
+
 def _map_of_scores(features: xr.DataArray) -> NDArray[np.float32]:
     """Project on the components above the noise, on a map with NaN where nothing was measured."""
     cut = blocks(features)
@@ -129,7 +154,11 @@ def _steepness(scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
     n_components = scores.shape[-1]
     freedom = n_components * len(slopes)
     flat = [slope.reshape(-1, n_components) for slope in slopes]
-    known = np.flatnonzero(np.isfinite(np.stack(flat)).all(axis=(0, 2)))
+    # A slope does not look at its own pixel.
+    measured = np.isfinite(scores.reshape(-1, n_components)).all(axis=1)
+    for slope in flat:
+        measured &= np.isfinite(slope).all(axis=1)
+    known = np.flatnonzero(measured)
     if len(known) < _FEWEST:
         msg = (
             f"{len(known)} pixels have measured neighbors, {_FEWEST} are needed to tell borders "

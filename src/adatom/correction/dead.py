@@ -34,7 +34,7 @@ class DeadPixelCorrection(NamedTuple):
     """True where a pixel measured."""
 
 
-def correct_dead_channels(
+def correct_stuck_channels(
     spectra: Features, /, *, known: list[str] | None = None, fill: Fill = "interpolate"
 ) -> Features:
     """Replace channels that do not measure: known ones, else those stuck in all rows.
@@ -71,7 +71,7 @@ def correct_dead_channels(
     >>> values = np.random.default_rng(0).poisson(90.0, (20, 9)).astype(float)
     >>> values[:, 4] = 7
     >>> rows = xr.DataArray(values, dims=("site", "energy"), coords={"energy": energy})
-    >>> bool((correct_dead_channels(rows)[:, 4] == (rows[:, 3] + rows[:, 5]) / 2).all())
+    >>> bool((correct_stuck_channels(rows)[:, 4] == (rows[:, 3] + rows[:, 5]) / 2).all())
     True
     """
     FEATURES.check(spectra)

@@ -76,7 +76,8 @@ def maps_from_edges(
     -------
     ElementMaps
         Net counts may be negative where there is none of an element. Errors
-        have a share of the signal and one of the extrapolation.
+        have a share of the signal and one of the extrapolation. Without an
+        element where none was found.
 
     Raises
     ------

@@ -38,7 +38,7 @@ def chosen_transitions(
     Raises
     ------
     SettingError
-        If neither is given, nothing was found, or one is named twice.
+        If neither is given, or one is named twice.
     """
     what = f"{technique}s"
     if names is None:
@@ -46,9 +46,6 @@ def chosen_transitions(
             msg = f'name the {what}, as {what}=["{_EXAMPLES[technique]}"], or find them before'
             raise SettingError(msg)
         names = [str(name) for name in found[technique].values[found["used"].values]]
-    if not names:
-        msg = f'no {technique} was found: name them, as {what}=["{_EXAMPLES[technique]}"]'
-        raise SettingError(msg)
     chosen = [find_transition(name, technique) for name in names]
     twice = sorted({one.name for one in chosen if chosen.count(one) > 1})
     if twice:
@@ -71,6 +68,8 @@ def maps_of_rows(
     n = len(chosen)
 
     def both(rows: NDArray[Any]) -> NDArray[Any]:
+        if not n:
+            return np.zeros((len(rows), 0))
         net, variance = work(rows.astype(np.float64))
         return np.concatenate([net, np.sqrt(variance)], axis=1)
 
@@ -81,6 +80,8 @@ def maps_of_rows(
     maps, errors = (made[..., part].assign_coords(names) for part in (slice(n), slice(n, None)))
     maps.name, errors.name = "net", "standard_error"
     maps.attrs, errors.attrs = dict(attrs), dict(attrs)
+    if not n:
+        add_note(maps, "There are no maps: nothing was named, and nothing found.")
     for text in windows.attrs.get("notes", []):
         add_note(maps, text)
     return ElementMaps(maps, errors, windows)

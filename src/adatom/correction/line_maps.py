@@ -94,7 +94,8 @@ def maps_from_lines(
     Returns
     -------
     ElementMaps
-        Net counts may be negative where there is none of an element.
+        Net counts may be negative where there is none of an element. Without
+        an element where none was found.
 
     Raises
     ------

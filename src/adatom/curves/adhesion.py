@@ -80,7 +80,7 @@ def estimate_adhesion(curves: ForceCurves, /, *, segment: str = "retract") -> Fe
     number = segment_number(curves, segment)
 
     def work(separations: Array, forces: Array) -> list[float]:
-        return _adhesion(separations[number], forces[number])
+        return adhesion_of(separations[number], forces[number])
 
     units = {
         "adhesion_force": "nN",
@@ -166,7 +166,8 @@ def _without(fault: str, n: int) -> list[float]:
     return [np.nan] * n + [float(FAULTS.index(fault))]
 
 
-def _adhesion(separation: Array, force: Array) -> list[float]:
+def adhesion_of(separation: Array, force: Array, /) -> list[float]:
+    """Give force, its error, energy, rupture length and fault of one pull-off."""
     x, y = ordered(separation, force)
     if not len(x):
         return _without("no contact", 4)

@@ -88,6 +88,7 @@ def fit_decay_tails(
 
     Examples
     --------
+    >>> import xarray as xr
     >>> time = ("time", np.arange(0.1, 10, 0.2), {"units": "ns"})
     >>> counts = 1e5 * np.exp(-time[1] / 2.5)[None]
     >>> decays = xr.DataArray(counts, dims=("site", "time"), coords={"time": time})
@@ -197,7 +198,7 @@ def fit_decays(
     FEATURES.check(response, name="response")
     _check_number(n_lifetimes)
     timing = timing_of(decays, period)
-    excitation = Excitation(timing, response_shares(response, decays, timing))
+    excitation = Excitation(timing, response_shares(response, timing))
     held = None if lifetimes is None else _held_lifetimes(lifetimes)
     if held is not None and shared:
         msg = "lifetimes are given, so that nothing is left to share: leave out shared=True"
@@ -235,6 +236,7 @@ def decays_from_fit(decays: Features, fit: Features, /) -> Features:
 
     Examples
     --------
+    >>> import xarray as xr
     >>> time = ("time", np.arange(0.1, 10, 0.2), {"units": "ns"})
     >>> counts = 1e5 * np.exp(-time[1] / 2.5)[None]
     >>> decays = xr.DataArray(counts, dims=("site", "time"), coords={"time": time})

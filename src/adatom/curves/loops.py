@@ -128,7 +128,7 @@ def _loop_numbers(
     rows: NDArray[np.float64], axis: NDArray[np.float64], branches: _Branches
 ) -> NDArray[np.float64]:
     up, down = branches
-    known = np.isfinite(rows).all(axis=1)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(rows).all(axis=1))
     loops = np.where(known[:, None], rows, 0.0)
     rising = [_isotonic(loops[:, part]) for part in (up, down)]
     falling = [-_isotonic(-loops[:, part]) for part in (up, down)]
@@ -209,4 +209,4 @@ def _at_zero(rows: NDArray[np.float64], axis: NDArray[np.float64]) -> NDArray[np
 def _area(loops: NDArray[np.float64], axis: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the area of the closed polygon of every loop (shoelace formula)."""
     following = np.roll(loops, -1, axis=1)
-    return np.abs((axis * following - np.roll(axis, -1) * loops).sum(axis=1)) / 2
+    return np.asarray(np.abs((axis * following - np.roll(axis, -1) * loops).sum(axis=1)) / 2)

@@ -192,9 +192,6 @@ def _spherical(cut: Blocks, counts: NDArray[np.int64], seed: int) -> _Fit:
     scores = (rows - center) @ axes.T
     middle = np.median(scores, axis=0)
     spread = _NORMAL * np.median(np.abs(scores - middle), axis=0)
-    if not spread.max() > 0:
-        msg = "half of the rows or more are all the same: there is nothing that most rows vary in"
-        raise SettingError(msg)
     order = np.argsort(-spread, kind="stable")
     return _Fit(center, axes[order], spread[order] ** 2, len(rows))
 
@@ -202,11 +199,15 @@ def _spherical(cut: Blocks, counts: NDArray[np.int64], seed: int) -> _Fit:
 def _spatial_median(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Find the point with the least sum of distances to all rows, by Weiszfeld's steps."""
     center: NDArray[np.float64] = np.median(rows, axis=0)
+    if not np.median(np.abs(rows - center).max(axis=1)) > 0:
+        msg = "half of the rows or more are all the same: there is nothing that most rows vary in"
+        raise SettingError(msg)
     for _ in range(_WEISZFELD_STEPS):
         away = np.sqrt(((rows - center) ** 2).sum(axis=1))
-        weight = 1 / np.maximum(away, 1e-9 * max(float(np.median(away)), 1e-300))
+        usual = float(np.median(away))
+        weight = usual / np.maximum(away, 1e-9 * usual)
         moved = weight @ rows / weight.sum()
-        if np.abs(moved - center).max() <= 1e-6 * max(float(np.median(away)), 1e-300):
+        if np.abs(moved - center).max() <= 1e-6 * usual:
             break
         center = moved
     return center
@@ -349,11 +350,19 @@ def _score_distances(
         squares = _squares(scores, scores[chosen])
     # Half of the rows spread less than all: the median of the distances is known of normal rows.
     squares = squares / max(float(np.median(squares)), 1e-300) * float(chdtri(k, 0.5))
-    # All rows within the cutoff tell the scatter better than half of them do.
-    near = squares <= float(chdtri(k, 0.025))
-    typical = float(np.median(_squares(scores[near], scores[near])))
-    squares = _squares(others, scores[near]) / max(typical, 1e-300) * _median_below(k)
-    return np.sqrt(squares)
+    # All rows within the cutoff tell the scatter better than half of them do. Outliers have raised
+    # the median, so the first cutoff is too wide; a few rounds narrow it.
+    location = scores[chosen]
+    typical = 1.0
+    for _ in range(_CONCENTRATIONS):
+        near = squares <= float(chdtri(k, 0.025))
+        location = scores[near]
+        typical = max(float(np.median(_squares(location, location))), 1e-300) / _median_below(k)
+        moved = _squares(scores, location) / typical
+        if np.array_equal(moved <= float(chdtri(k, 0.025)), near):
+            break
+        squares = moved
+    return np.sqrt(_squares(others, location) / typical)
 
 
 def _median_below(k: int) -> float:

@@ -77,8 +77,7 @@ def rise_of(counts: NDArray[np.float64], /) -> Rise:
     known = np.where(np.isfinite(counts), counts, 0.0)
     low = np.sort(known)[: max(1, int(_LOW * len(known)))]
     level = float(np.median(low))
-    # The mean of three is swayed less by chance, where the peak is flat.
-    peak = int(np.argmax(np.convolve(known, [1 / 3, 1 / 3, 1 / 3], mode="same")))
+    peak = int(np.argmax(known))
     height = float(known[peak]) - level
     if height <= _SIGNIFICANT * np.sqrt(max(level, 1.0)):
         msg = (

@@ -18,6 +18,8 @@ from threadpoolctl import ThreadpoolController
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from adatom.numerics.blocks import Blocks
+
 P = TypeVar("P")
 T = TypeVar("T")
 
@@ -25,7 +27,7 @@ T = TypeVar("T")
 class Executor(Protocol):
     """Does the same work on many pieces and gives the results in their order."""
 
-    def span(self, n_blocks: int, /) -> int:
+    def span(self, blocks: Blocks, /) -> int:
         """Say how many blocks make one piece: a power of two."""
         ...
 
@@ -41,7 +43,7 @@ class Executor(Protocol):
 class SerialExecutor:
     """One piece after the other, in the thread of the caller."""
 
-    def span(self, _n_blocks: int, /) -> int:
+    def span(self, _blocks: Blocks, /) -> int:
         """Take blocks one by one."""
         return 1
 
@@ -63,7 +65,7 @@ class ThreadExecutor:
 
     n_threads: int = 0
 
-    def span(self, _n_blocks: int, /) -> int:
+    def span(self, _blocks: Blocks, /) -> int:
         """Take blocks one by one."""
         return 1
 

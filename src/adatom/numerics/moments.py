@@ -9,6 +9,8 @@ import numpy as np
 from adatom.numerics.folds import add_states, fold
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from adatom.numerics.blocks import Block, Blocks
@@ -83,7 +85,13 @@ def _early_mean(blocks: Blocks) -> NDArray[Any]:
 
 
 def sample_of(
-    blocks: Blocks, counts: NDArray[np.int64], /, *, n_rows: int, seed: int
+    blocks: Blocks,
+    counts: NDArray[np.int64],
+    /,
+    *,
+    n_rows: int,
+    seed: int,
+    work: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray,
 ) -> NDArray[Any]:
     """Draw measured rows, one from each of `n_rows` strata of equal length.
 
@@ -100,6 +108,9 @@ def sample_of(
         How many to draw.
     seed : int
         Of the draw.
+    work : callable, optional
+        What is made of drawn rows (row, column) before they are gathered,
+        such as their scores.
     """
     n = int(counts.sum())
     if n <= n_rows:
@@ -112,6 +123,6 @@ def sample_of(
     starts = ends - counts
 
     def step(block: Block) -> list[NDArray[Any]]:
-        return [block.values[splits[block.number] - starts[block.number]]]
+        return [work(block.values[splits[block.number] - starts[block.number]])]
 
     return np.concatenate(fold(blocks, step, lambda a, b: a + b))
