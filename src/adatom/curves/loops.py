@@ -28,8 +28,9 @@ def estimate_loops(loops: Features, /) -> Features:
     """Measure hysteresis loops: coercive voltages, remanence, imprint, area.
 
     Each branch, the sweep up and the sweep down, is fitted by the nearest
-    curve that never turns back (isotonic regression [1]_): noise and single
-    bad samples are pooled, and a branch crosses any level once. Whether
+    curve that never turns back (isotonic regression [1]_), after single bad
+    samples took the median of three: so a branch crosses any level once, and
+    no smoothing moves it. Whether
     loops rise or fall with the voltage is found row by row. Names of the
     parameters follow [2]_.
 
@@ -130,8 +131,9 @@ def _loop_numbers(
     up, down = branches
     known: NDArray[np.bool_] = np.asarray(np.isfinite(rows).all(axis=1))
     loops = np.where(known[:, None], rows, 0.0)
-    rising = [_isotonic(loops[:, part]) for part in (up, down)]
-    falling = [-_isotonic(-loops[:, part]) for part in (up, down)]
+    halves = [_without_spikes(loops[:, part]) for part in (up, down)]
+    rising = [_isotonic(half) for half in halves]
+    falling = [-_isotonic(-half) for half in halves]
     misfits = [
         sum(((fit - loops[:, part]) ** 2).sum(axis=1) for fit, part in zip(fits, (up, down),
             strict=True)) for fits in (rising, falling)
@@ -161,6 +163,13 @@ def _loop_numbers(
         explained,
     ]
     return np.where(known[:, None], np.stack(numbers, axis=1), np.nan)
+
+
+def _without_spikes(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Take the median of every three neighbors, which leaves what never turns back as it is."""
+    made = rows.copy()
+    made[:, 1:-1] = np.median([rows[:, :-2], rows[:, 1:-1], rows[:, 2:]], axis=0)
+    return made
 
 
 def _isotonic(rows: NDArray[np.float64]) -> NDArray[np.float64]:
