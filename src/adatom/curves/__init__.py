@@ -5,6 +5,7 @@
 ``fit_decay_tails``             lifetimes from what follows the peak
 ``fit_decays``                  lifetimes with the instrument response, shared or not
 ``decays_from_fit``             the decays that a fit expects
+``decays_from_streak``          a streak image as decays
 ``phasors_from_decays``         every decay as a point of the phasor plot
 ``lifetimes_from_phasors``      lifetimes by phase and by modulation
 ``fractions_from_phasors``      fractions of two known lifetimes
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
         phasors_from_decays,
     )
     from adatom.curves.responses import estimate_response
+    from adatom.curves.streaks import decays_from_streak
 
 __all__ = [
     "DecayFit",
     "decays_from_fit",
+    "decays_from_streak",
     "estimate_response",
     "fit_decay_tails",
     "fit_decays",
@@ -47,6 +50,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "DecayFit": "decay_results",
         "decays_from_fit": "decay_fits",
+        "decays_from_streak": "streaks",
         "estimate_response": "responses",
         "fit_decay_tails": "decay_fits",
         "fit_decays": "decay_fits",
