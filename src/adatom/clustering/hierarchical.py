@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from adatom.clustering.labelled import classes_from_labels
-from adatom.clustering.lloyd import lloyd_passes, nearest_means, seed_means
+from adatom.clustering.lloyd import lloyd_passes, nearest_means
 from adatom.clustering.models import number_of_classes
 from adatom.clustering.places import neighbor_pairs
 from adatom.clustering.subspace import scores_in, subspace_of
@@ -33,14 +33,15 @@ if TYPE_CHECKING:
 
 # All pairs of so many rows take 134 MB.
 _ALL_PAIRS: Final = 4096
-_MICRO_CLASSES: Final = 1024
+_MICRO_CLASSES: Final = 2048
 _SAMPLE_ROWS: Final = 1 << 14
 # The greedy order of a map of 128 x 128 takes a second; of larger ones it makes no difference
 # that shows in which order single pixels found their neighbors.
 _GREEDY_REGIONS: Final = 1 << 14
 # Of the tree so many branches are given: more than anybody looks at.
 _BRANCHES: Final = 256
-_MICRO_PASSES: Final = 10
+# Small classes need not be the best ones: a few passes make them round.
+_MICRO_PASSES: Final = 3
 
 
 class HierarchicalClustering(NamedTuple):
@@ -82,12 +83,14 @@ def cluster_hierarchical(
     can be cut from it.
 
     Up to 4096 rows the tree is exact. Of more rows it would take all pairs of
-    them; so they are first gathered in 1024 small classes by k-means in the
+    them; so they are first gathered in 2048 small classes by k-means in the
     principal components above the noise, which then are merged with their
-    counts. With `connected` only classes that touch are merged, which needs no
-    pairs but neighbors: exact up to 16,384 rows, in the components above the
-    noise; of more, places that are each other's nearest neighbor are merged
-    first [2]_. A note says which was done.
+    counts; where rows form no separate groups, classes then depend on the
+    seed, as Ward's do on any change of the rows. With `connected` only classes
+    that touch are merged, which needs no pairs but neighbors: exact up to
+    16,384 rows, in the components above the noise; of more, places that are
+    each other's nearest neighbor are merged first [2]_. A note says which was
+    done.
 
     Parameters
     ----------
@@ -188,7 +191,9 @@ def _micro_classes(cut: Blocks, seed: int) -> _Leaves:
     scored = blocks_from_array(scores)
     moments = moments_of(scored)
     rows = sample_of(scored, moments.counts, n_rows=_SAMPLE_ROWS, seed=seed)
-    starts = seed_means(rows, n_classes=_MICRO_CLASSES, rng=np.random.default_rng(seed))
+    # Starts as dense as the rows are; far ones, as of k-means++, would stand for single outliers.
+    edges = np.arange(_MICRO_CLASSES + 1) * len(rows) // _MICRO_CLASSES
+    starts = rows[np.random.default_rng(seed).integers(edges[:-1], edges[1:])]
     origin = np.zeros(scores.shape[1])
     found = lloyd_passes(
         blocks_from_array(rows),
@@ -259,7 +264,7 @@ def _table(tree: Tree, unit: str) -> Table:
             "second": renumbered[:, 1],
             "height": tree.height[top],
             "n_leaves": _leaves_below(renumbered, n),
-            "count": tree.count[top],
+            "count": tree.n_rows[top],
         },
         units={"height": unit},
     )

@@ -140,7 +140,7 @@ def decompose_ica(
     )
     result.scores.attrs["units"] = "1"
     result.components.attrs["units"] = str(features.attrs.get("units", "1"))
-    _tell(result, converged, n_sample, np.count_nonzero(measured), measured.size)
+    _tell(result, converged, n_sample, int(np.count_nonzero(measured)), measured.size)
     return result
 
 

@@ -50,7 +50,7 @@ def without_single_values(
     least = max(float(noise.max(initial=0.0)) * 1e-6, 1e-300)
     scale = np.maximum(noise, least)
     design, wanted = (basis / scale).T, rows.astype(np.float64) / scale
-    scores = wanted @ np.linalg.pinv(design).T
+    scores: NDArray[np.float64] = wanted @ np.linalg.pinv(design).T
     for _ in range(_ROUNDS):
         off = np.abs(wanted - scores @ design.T)
         scores = _weighted(design, wanted, 1 / np.maximum(off / _HUBER, 1))
