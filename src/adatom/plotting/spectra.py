@@ -97,10 +97,10 @@ def _mean_and_band(values: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def plot_force_curves(curves: ForceCurves, /) -> Figure:
-    """Plot the force of some curves, spread over the file, against the height.
+    """Plot the force of some curves, spread over the file, against separation or height.
 
-    Where there is no force the deflection is shown, where there is no
-    height the time.
+    Where there is no force the deflection is shown, where there is neither
+    separation nor height the time.
 
     Examples
     --------
@@ -114,8 +114,9 @@ def plot_force_curves(curves: ForceCurves, /) -> Figure:
     total = curves.sizes["site"]
     shown = _spread_numbers(total, _MOST_CURVES)
     chosen = curves.isel(site=shown)
-    ordinate = _first_of(curves, ("force", "deflection"), besides=("height", "time"))
-    abscissa = _first_of(curves, ("height", "height_piezo", "time"), besides=(ordinate,))
+    ordinate = _first_of(curves, ("force", "deflection"), besides=("separation", "height", "time"))
+    wanted = ("separation", "height", "height_piezo", "time")
+    abscissa = _first_of(curves, wanted, besides=(ordinate,))
     columns = 2 if len(shown) == 4 else min(len(shown), 3)
     rows = -(-len(shown) // columns)
     width, height = (6.15, 3.0) if columns == 1 else (2.25, 1.9)

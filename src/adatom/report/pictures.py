@@ -342,8 +342,9 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
     if before is not None:
         return [_correction(result, before)]
     is_set = features.dims[-1] in SETS
-    if is_set and has_places(features):
-        return _maps_of_features(result)
+    if is_set:
+        # Without places they are read in a table.
+        return _maps_of_features(result) if has_places(features) else []
     if vectors:
         # The vectors themselves are shown with their sites; their mean deviation is zero.
         return []
