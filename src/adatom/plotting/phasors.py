@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from matplotlib.colors import LogNorm
+from matplotlib.patheffects import withStroke
 
 from adatom.errors import KindError
 from adatom.plotting._canvas import (
@@ -109,7 +110,7 @@ def _draw_points(
         axes.plot(*points.T, "o", color="#0072B2", markersize=3, alpha=0.6, markeredgewidth=0)
         return
     bins = [np.arange(low, high + 1 / _BINS, 1 / _BINS) for low, high in limits]
-    counts, g, s = np.histogram2d(*points.T, bins=bins)
+    counts, g, s = np.histogram2d(points[:, 0], points[:, 1], bins=bins)
     shown = np.ma.masked_equal(counts.T, 0)
     norm = LogNorm(1, max(counts.max(), 2))
     picture = axes.pcolormesh(g, s, shown, cmap="viridis", norm=norm, rasterized=True)
@@ -145,7 +146,11 @@ def _draw_tick(axes: Axes, place: complex, text: str, *, color: str) -> None:
     axes.plot(ends.real, ends.imag, color=color, linewidth=0.8)
     at = place + 0.03 * outwards
     side = "left" if outwards.real > 0.3 else "right" if outwards.real < -0.3 else "center"
-    axes.text(at.real, at.imag, text, ha=side, va="bottom", **text_style(size=7, color=color))
+    written = axes.text(
+        at.real, at.imag, text, ha=side, va="bottom", **text_style(size=7, color=color)
+    )
+    # Points may lie below it.
+    written.set_path_effects([withStroke(linewidth=2, foreground="white")])
 
 
 def _draw_centers(
