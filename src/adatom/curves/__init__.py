@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from adatom.curves.decay_fits import decays_from_fit, fit_decay_tails, fit_decays
+    from adatom.curves.decay_fits import fit_decay_tails, fit_decays
     from adatom.curves.decay_results import DecayFit
+    from adatom.curves.fitted_decays import decays_from_fit
     from adatom.curves.maps import image_from_parameters
     from adatom.curves.phasors import (
         fractions_from_phasors,
@@ -49,7 +50,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "DecayFit": "decay_results",
-        "decays_from_fit": "decay_fits",
+        "decays_from_fit": "fitted_decays",
         "decays_from_streak": "streaks",
         "estimate_response": "responses",
         "fit_decay_tails": "decay_fits",
