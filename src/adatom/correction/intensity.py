@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from adatom.errors import KindError
 from adatom.numerics.channels import by_rows
 from adatom.schema import FEATURES, Features, add_note
 
@@ -76,6 +77,53 @@ def _sizes(rows: NDArray[np.float64], to: Measure) -> NDArray[np.float64]:
         return _medians_above_zero(rows)
     squares = np.einsum("ij,ij->i", rows, rows)
     return np.asarray(np.sqrt(squares if to == "norm" else squares / rows.shape[1]))
+
+
+def correct_thickness(spectra: Features, thickness: Features, /) -> Features:
+    """Divide every spectrum by the thickness at its pixel, so that composition is left.
+
+    Parameters
+    ----------
+    spectra : Features
+        Of singly scattered losses, maps of elements, or X-ray counts of a
+        thin foil, all of which grow with thickness. Numpy gives numpy; dask
+        gives dask.
+    thickness : Features
+        (..., measure), one number a row, as of `estimate_thickness`.
+
+    Returns
+    -------
+    Features
+        For a thickness of one. NaN where the thickness is not above zero.
+
+    Raises
+    ------
+    KindError
+        If the thickness is not one number for each row.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> rows = xr.DataArray([[3.0, 4.0], [6.0, 8.0]], dims=("site", "feature"))
+    >>> thickness = xr.DataArray([[0.5], [1.0]], dims=("site", "measure"))
+    >>> correct_thickness(rows, thickness).values
+    array([[6., 8.],
+           [6., 8.]])
+    """
+    FEATURES.check(spectra)
+    FEATURES.check(thickness, name="thickness")
+    if thickness.dims[:-1] != spectra.dims[:-1] or thickness.shape != (*spectra.shape[:-1], 1):
+        msg = (
+            f"the thickness is {dict(thickness.sizes)}, need one number for each row of "
+            f"{dict(spectra.sizes)}"
+        )
+        raise KindError(msg)
+    dtype = np.result_type(spectra.dtype, np.float32)
+    divisor = thickness[..., 0].astype(np.float64)
+    result = (spectra / divisor.where(divisor > 0)).astype(dtype)
+    result = result.transpose(*spectra.dims).assign_attrs(spectra.attrs)
+    add_note(result, "Every row was divided by the thickness at its pixel.")
+    return result
 
 
 def _medians_above_zero(rows: NDArray[np.float64]) -> NDArray[np.float64]:

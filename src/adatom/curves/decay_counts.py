@@ -80,7 +80,7 @@ class CountModel:
         return counts, jacobian
 
     def bounds(self, n_rows: int) -> tuple[Floats, Floats]:
-        """Give the least and the most of every parameter: no photons, lifetimes that can be told."""
+        """Give the least and the most of every parameter, lifetimes as far as they can be told."""
         lower = np.zeros((n_rows, self.n_parameters))
         upper = np.full((n_rows, self.n_parameters), np.inf)
         if self.held is None:

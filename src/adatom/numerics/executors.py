@@ -9,22 +9,33 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import scipy.linalg  # noqa: F401 -- its BLAS must be loaded before the threads of BLAS are found
 from threadpoolctl import ThreadpoolController
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from adatom.numerics.blocks import Blocks
+
+P = TypeVar("P")
 T = TypeVar("T")
 
 
 class Executor(Protocol):
-    """Does the same piece of work for many indices and gives the results in their order."""
+    """Does the same work on many pieces and gives the results in their order."""
 
-    def map(self, work: Callable[[int], T], n: int, /) -> Iterator[T]:
-        """Yield ``work(0), work(1) ... work(n - 1)``, whichever was done first."""
+    def span(self, blocks: Blocks, /) -> int:
+        """Say how many blocks make one piece: a power of two."""
+        ...
+
+    def map(self, work: Callable[[P], T], pieces: Iterable[P], /) -> Iterator[T]:
+        """Yield the results in the order of the pieces, whichever was done first.
+
+        Pieces are taken as they are needed, not all ahead.
+        """
         ...
 
 
@@ -32,9 +43,13 @@ class Executor(Protocol):
 class SerialExecutor:
     """One piece after the other, in the thread of the caller."""
 
-    def map(self, work: Callable[[int], T], n: int, /) -> Iterator[T]:
+    def span(self, _blocks: Blocks, /) -> int:
+        """Take blocks one by one."""
+        return 1
+
+    def map(self, work: Callable[[P], T], pieces: Iterable[P], /) -> Iterator[T]:
         """Yield the results one by one."""
-        return map(work, range(n))
+        return map(work, pieces)
 
 
 @dataclass(frozen=True)
@@ -50,20 +65,27 @@ class ThreadExecutor:
 
     n_threads: int = 0
 
-    def map(self, work: Callable[[int], T], n: int, /) -> Iterator[T]:
+    def span(self, _blocks: Blocks, /) -> int:
+        """Take blocks one by one."""
+        return 1
+
+    def map(self, work: Callable[[P], T], pieces: Iterable[P], /) -> Iterator[T]:
         """Yield the results in order; no more than two pieces a thread are ahead of the caller."""
-        n_threads = min(self.n_threads or min(available_cores(), 8), n)
-        if n_threads <= 1:
-            yield from map(work, range(n))
+        n_threads = self.n_threads or min(available_cores(), 8)
+        pieces = iter(pieces)
+        first = list(islice(pieces, 2))
+        if n_threads <= 1 or len(first) < 2:
+            # Fits pass over small data hundreds of times: threads would cost more than the work.
+            yield from map(work, chain(first, pieces))
             return
         with ThreadPoolExecutor(n_threads, thread_name_prefix="adatom") as pool:
             ahead: deque[Future[T]] = deque()
             try:
-                for index in range(n):
+                for piece in chain(first, pieces):
                     # A bound on what is ahead is a bound on memory.
                     if len(ahead) >= 2 * n_threads:
                         yield ahead.popleft().result()
-                    ahead.append(pool.submit(work, index))
+                    ahead.append(pool.submit(work, piece))
                 while ahead:
                     yield ahead.popleft().result()
             finally:
