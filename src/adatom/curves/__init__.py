@@ -36,8 +36,9 @@ from adatom._lazy import lazy_names
 if TYPE_CHECKING:
     from adatom.curves.adhesion import estimate_adhesion, estimate_stiffness
     from adatom.curves.contact import estimate_sensitivity, find_contact
-    from adatom.curves.decay_fits import decays_from_fit, fit_decay_tails, fit_decays
+    from adatom.curves.decay_fits import fit_decay_tails, fit_decays
     from adatom.curves.decay_results import DecayFit
+    from adatom.curves.fitted_decays import decays_from_fit
     from adatom.curves.gaps import estimate_gap
     from adatom.curves.indentation import Tip, fit_indentation
     from adatom.curves.line_positions import locate_line
@@ -85,7 +86,7 @@ __getattr__, __dir__ = lazy_names(
         "DecayFit": "decay_results",
         "ModelFit": "model_fits",
         "Tip": "indentation",
-        "decays_from_fit": "decay_fits",
+        "decays_from_fit": "fitted_decays",
         "decays_from_streak": "streaks",
         "estimate_adhesion": "adhesion",
         "estimate_gap": "gaps",
