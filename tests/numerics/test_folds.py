@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import math
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from adatom.errors import StoreError
 from adatom.numerics import readers
 from adatom.numerics.blocks import Block, Blocks, blocks, blocks_from_array
 from adatom.numerics.executors import (
@@ -299,6 +301,18 @@ def test_temporary_files_go_with_what_reads_them(
     del cut
     gc.collect()
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="space is not reserved here")
+def test_no_room_for_temporary_files_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(readers, "_HELD_BYTES", 1000)
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    cut = blocks_from_array(counted(spectra((300, 100, 20)), (300, 100, 1), []))
+    with pytest.raises(StoreError, match=r"no room for 120000 bytes .* by TMPDIR, or save"):
+        cut[0]
 
 
 def test_a_file_is_read_by_blocks_whatever_the_chunks_of_its_graph(

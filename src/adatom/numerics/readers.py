@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import tempfile
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -15,8 +16,10 @@ from weakref import finalize
 
 import numpy as np
 
+from adatom.errors import StoreError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -323,19 +326,37 @@ class DaskReader:
         return self._laid[key](_moved(box, [s.start for s in slab]))
 
     def _lay_down(self, slab: Box) -> _RowFiles:
-        shape = tuple(s.stop - s.start for s in slab)
-        files = _RowFiles(shape, self.array.dtype)
-        bytes_per_column = math.prod(shape) * self.array.dtype.itemsize
+        files = _RowFiles(tuple(s.stop - s.start for s in slab), self.array.dtype)
+        for columns in self._columns_at_once(slab):
+            files.add(columns.stop - columns.start)
+            for cell in self._cells(slab, columns):
+                values = self._computed(self.array[(*cell, columns)])
+                files.write(_moved(cell, [s.start for s in slab]), values)
+        return files
+
+    def _columns_at_once(self, slab: Box) -> Iterator[slice]:
+        """Cut the last axis into as many chunks side by side as may be held, one at least."""
+        n_rows = math.prod(s.stop - s.start for s in slab)
+        most = max(1, _HELD_BYTES // (n_rows * self.array.dtype.itemsize))
         start = stop = 0
-        for size in (*self.array.chunks[-1], 0):
-            # As many chunks side by side as may be held.
-            if stop > start and (
-                size == 0 or (stop + size - start) * bytes_per_column > _HELD_BYTES
-            ):
-                files.add(self._computed(self.array[(*slab, slice(start, stop))]))
+        for size in (*self.array.chunks[-1], most + 1):
+            if stop > start and stop + size - start > most:
+                yield slice(start, stop)
                 start = stop
             stop += size
-        return files
+
+    def _cells(self, slab: Box, columns: slice) -> list[Box]:
+        """Give all rows at once if they may be held in these columns, else chunk by chunk."""
+        n_rows = math.prod(s.stop - s.start for s in slab)
+        if n_rows * (columns.stop - columns.start) * self.array.dtype.itemsize <= _HELD_BYTES:
+            return [slab]
+        edges = [
+            _edges_around(cut, sizes) for cut, sizes in zip(slab, self.array.chunks, strict=False)
+        ]
+        return [
+            tuple(slice(low, high) for low, high in cell)
+            for cell in product(*(pairwise(axis) for axis in edges))
+        ]
 
 
 def _edges_around(cut: slice, sizes: Sequence[int]) -> list[int]:
@@ -368,18 +389,41 @@ class _RowFiles:
         # Also at the end of the process.
         finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
-    def add(self, columns: NDArray[Any]) -> None:
-        """Write further columns of all rows."""
-        np.ascontiguousarray(columns).tofile(self._folder / str(len(self._widths)))
-        self._widths.append(columns.shape[-1])
+    def add(self, width: int) -> None:
+        """Make room for further columns of all rows."""
+        self._widths.append(width)
+        n_bytes = math.prod(self._shape) * width * self._dtype.itemsize
+        try:
+            with self._file(len(self._widths) - 1).open("wb") as file:
+                file.truncate(n_bytes)
+                if hasattr(os, "posix_fallocate"):
+                    # A mapped file that cannot grow any more would end the process.
+                    os.posix_fallocate(file.fileno(), 0, n_bytes)
+        except OSError as error:
+            msg = (
+                f"{self._folder} has no room for {n_bytes} bytes ({error}): chunks along the "
+                "measured axis are laid down there row by row. Name a larger folder by TMPDIR, or "
+                "save the data in chunks that hold whole rows"
+            )
+            raise StoreError(msg) from error
+
+    def write(self, box: Box, values: NDArray[Any]) -> None:
+        """Write some rows of the columns added last."""
+        self._mapped(len(self._widths) - 1, "r+")[box] = values
 
     def __call__(self, box: Box, /) -> NDArray[Any]:
         """Read the rows of a box."""
-        parts = [
-            np.memmap(self._folder / str(k), self._dtype, "r", shape=(*self._shape, width))[box]
-            for k, width in enumerate(self._widths)
-        ]
+        parts = [self._mapped(number, "r")[box] for number in range(len(self._widths))]
         return np.concatenate(parts, axis=-1)
+
+    def _file(self, number: int) -> Path:
+        return self._folder / str(number)
+
+    def _mapped(self, number: int, mode: Any) -> NDArray[Any]:  # noqa: ANN401 -- of numpy
+        """Map a file anew, so that its pages go with what is done with them."""
+        shape = (*self._shape, self._widths[number])
+        mapped: NDArray[Any] = np.memmap(self._file(number), self._dtype, mode, shape=shape)
+        return mapped
 
 
 @dataclass(frozen=True, eq=False)
