@@ -27,7 +27,7 @@ _LEAST_EDGE_EV: Final = 12.0
 # Less than one per cent any background may bend by.
 _LEAST_JUMP: Final = 0.01
 # Beyond an edge its own structure and the end of its decay are weaker jumps, up to this distance.
-_STRUCTURE_SHARE, _STRUCTURE_REACH = 0.1, 0.25
+_STRUCTURE_SHARE, _STRUCTURE_REACH = 0.25, 0.25
 # Sources of X-rays are ionized well only by electrons of some more energy than the edge.
 _OVERVOLTAGE: Final = 1.2
 # Of the width of a line: calibration of the axis, and the mean of doublets.
@@ -53,7 +53,7 @@ def find_edges(spectra: Features, /, *, threshold: float = 5.0) -> Table:
     counts, and how much the same share of the background scatters over all
     channels, since no background is a power law throughout. Where that is
     largest, above the threshold and one per cent, and no mere structure of a
-    ten times stronger edge before it, there is an edge. Of the tabled onsets
+    four times stronger edge before it, there is an edge. Of the tabled onsets
     [1]_ within 2 % of it, which calibration and chemistry may shift it by,
     K edges are named before L edges and those before M edges.
 
@@ -276,7 +276,7 @@ def _maxima(
 def _without_structure(
     tops: list[int], energies: NDArray[np.float64], jump: NDArray[np.float64]
 ) -> list[int]:
-    """Leave out weak jumps, and those that follow an edge many times as strong."""
+    """Leave out weak jumps, and those that follow an edge four times as strong."""
     return [
         k
         for k in tops
