@@ -13,6 +13,7 @@ from adatom.correction import find_edges, find_lines, maps_from_edges, maps_from
 from adatom.errors import SettingError, UnitError
 from adatom.numerics.transitions import find_transition, transitions
 from adatom.schema import notes
+from adatom.simulation import simulate_eels_map
 
 Array = np.ndarray[Any, Any]
 LOSS = np.arange(400.0, 800.0)
@@ -110,6 +111,28 @@ def test_edges_are_found_and_a_bare_background_has_none() -> None:
     np.testing.assert_allclose(found["energy"], found["onset"], atol=4)
     bare = np.random.default_rng(4).poisson(background, (4, 4, LOSS.size))
     assert find_edges(spectral_map(bare, LOSS)).sizes["row"] == 0
+
+
+def test_all_edges_of_six_materials_are_found_and_mapped_where_they_are() -> None:
+    simulated = simulate_eels_map(size=64, seed=2)
+    found = find_edges(simulated.spectra)
+    names = ["C K", "N K", "Ti L3", "O K", "Mn L3", "Fe L3"]
+    assert found["edge"].values.tolist() == names
+    mapped = maps_from_edges(simulated.spectra, found)
+    # Counts of electrons: each is one.
+    (told,) = [text for text in notes(mapped.maps) if "for an electron" in text]
+    assert float(told.split(" as ")[1].split()[0]) == pytest.approx(1, abs=0.02)
+    amount = simulated.abundances * simulated.thickness
+    for element, material in (("C K", 0), ("Mn L3", 4), ("Fe L3", 5)):
+        # Within its domains counts go with the thickness, and scatter by their errors.
+        truth = amount.isel(component=material)
+        truth = truth.where(simulated.abundances.isel(component=material) > 0.99)
+        values = mapped.maps.sel(element=element)
+        slope = float((values * truth).sum() / (truth**2).sum())
+        pull = (values - slope * truth) / mapped.errors.sel(element=element)
+        # No background is a power law to the last: that is a small part of the error.
+        assert abs(float(pull.mean())) < 0.25
+        assert float(pull.std()) == pytest.approx(1, abs=0.1)
 
 
 @pytest.mark.parametrize("counts", [3.0, 30.0, 3000.0])

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from adatom.correction.background import power_laws
-from adatom.correction.element_maps import ElementMaps, chosen_transitions, maps_of_rows
+from adatom.correction.element_maps import (
+    ElementMaps,
+    chosen_transitions,
+    maps_of_rows,
+    windows_that_fit,
+)
 from adatom.errors import SettingError, UnitError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.channels import channel_axis_of, value_on_axis
@@ -87,7 +92,8 @@ def maps_from_edges(
     Raises
     ------
     SettingError
-        If an edge is not tabled, or its windows do not lie on the axis.
+        If an edge that was named is not tabled, or its windows do not lie on
+        the axis. Of edges that were only found, those are left out and noted.
     UnitError
         If the axis is not in eV.
 
@@ -118,9 +124,15 @@ def maps_from_edges(
         value_on_axis(text, "eV", name=name) if text is not None else None
         for text, name in ((width, "width"), (fit_width, "fit_width"))
     ]
-    windows = [_windows_of(edge, chosen, axis, asked[0], asked[1]) for edge in chosen]
+    windows, told = windows_that_fit(
+        lambda edge: _windows_of(edge, chosen, axis, asked[0], asked[1]),
+        chosen,
+        named=edges is not None,
+    )
     logs = np.log(np.maximum(axis, 1e-9))
     table = _table(windows, axis)
+    for text in told:
+        add_note(table, text)
     found_gain = gain if gain is not None else _gain_of(spectra, logs, windows)
     if windows and gain is None:
         add_note(
@@ -136,7 +148,7 @@ def maps_from_edges(
         net, variance = zip(*nets, strict=True)
         return np.stack(net, axis=1), np.stack(variance, axis=1)
 
-    return maps_of_rows(spectra, work, chosen, table)
+    return maps_of_rows(spectra, work, [one.edge for one in windows], table)
 
 
 def axis_in_ev(spectra: xr.DataArray, /) -> NDArray[np.float64]:
@@ -211,29 +223,14 @@ def _windows_of(
     width: float | None,
     fit_width: float | None,
 ) -> EdgeWindows:
-    onset = edge.energy
-    step = float(np.abs(np.diff(axis)).max(initial=0.0))
+    onset, step = edge.energy, float(np.abs(np.diff(axis)).max(initial=0.0))
     margin = max(_LEAST_MARGIN_EV, _MARGIN * onset, step)
     # All edges of the elements that are mapped, L2 beside L3 included.
-    others = [
-        one
-        for one in transitions("edge")
-        if one.element in {other.element for other in chosen} and one.name != edge.name
-    ]
-    before = [one for one in others if one.energy < onset - margin]
-    start = onset - (fit_width or _FIT_SHARE * onset)
-    words = []
-    for one in before:
-        if (half := (one.energy + onset) / 2) > start:
-            start = half
-            words.append(f"fit begins half way from {one.name}")
-    end = onset + (width or _SIGNAL_SHARE * onset)
-    after = [one for one in others if one.energy > onset and one.element != edge.element]
-    for one in after:
-        if one.energy - margin < end:
-            end = max(one.energy - margin, onset + step)
-            words.append(f"sum ends before {one.name}")
-    words += [
+    elements = {one.element for one in chosen}
+    others = [one for one in transitions("edge") if one.element in elements and one != edge]
+    start, early = _fit_start(edge, others, onset - (fit_width or _FIT_SHARE * onset), margin)
+    end, late = _signal_end(edge, others, onset + (width or _SIGNAL_SHARE * onset), margin, step)
+    near = [
         f"{one.name} lies within {margin:.3g} eV"
         for one in others
         if one.element != edge.element and abs(one.energy - onset) <= margin
@@ -248,7 +245,29 @@ def _windows_of(
             f"{axis.min():.5g} to {axis.max():.5g} eV: leave it out, or give fit_width= or width="
         )
         raise SettingError(msg)
-    return EdgeWindows(edge, fit, signal, "; ".join(dict.fromkeys(words[-2:])))
+    return EdgeWindows(edge, fit, signal, "; ".join([*early, *late, *near]))
+
+
+def _fit_start(
+    edge: Transition, others: list[Transition], start: float, margin: float
+) -> tuple[float, list[str]]:
+    """Give where the fit begins, and what keeps it from beginning earlier."""
+    before = [one for one in others if one.energy < edge.energy - margin]
+    last = max(before, key=lambda one: one.energy, default=None)
+    if last is None or (half := (last.energy + edge.energy) / 2) <= start:
+        return start, []
+    return half, [f"fit begins half way from {last.name}"]
+
+
+def _signal_end(
+    edge: Transition, others: list[Transition], end: float, margin: float, step: float
+) -> tuple[float, list[str]]:
+    """Give where the sum ends, and what keeps it from ending later."""
+    after = [one for one in others if one.energy > edge.energy and one.element != edge.element]
+    first = min(after, key=lambda one: one.energy, default=None)
+    if first is None or first.energy - margin >= end:
+        return end, []
+    return max(first.energy - margin, edge.energy + step), [f"sum ends before {first.name}"]
 
 
 def _table(windows: list[EdgeWindows], axis: NDArray[np.float64]) -> Table:
