@@ -122,15 +122,15 @@ def cluster_consensus(
     label = np.where(classes["label"].values >= 0, votes.argmax(axis=-1), -1)
     # What lacks features keeps the class of those it has; nothing was resampled for it.
     label = np.where(np.isnan(votes[..., 0]), classes["label"].values, label)
-    places = classes["label"].dims
+    places, shares = classes["label"].dims, votes.max(axis=-1)
     classes["label"] = (places, label.astype(np.int32))
     classes["probability"] = ((*places, "class"), votes)
-    classes["stability"] = (places, votes.max(axis=-1))
+    classes["stability"] = (places, shares)
     classes["margin"] = (places, margin_of(votes))
     classes["entropy"] = (places, entropy_of(votes))
     classes["class_stability"] = ("class", overlap)
     classes["count"] = ("class", counts_by_group(label, n_groups=number))
-    doubtful = float(np.nanmean(votes.max(axis=-1) < 0.9))
+    doubtful = np.count_nonzero(shares < 0.9) / np.count_nonzero(np.isfinite(shares))
     add_note(
         classes,
         f"over {n_resamples} resamplings the classes are stable to "
