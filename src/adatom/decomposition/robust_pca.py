@@ -90,7 +90,7 @@ def decompose_robust_pca(
     Parameters
     ----------
     features : Features
-        Numpy or dask inside, read block by block eleven times; scores and
+        Numpy or dask inside, read block by block a dozen times; scores and
         distances are held in memory. Rows with NaN take no part.
     n_components : int, optional
         By default those of regular rows that rise above white noise, one at
