@@ -137,8 +137,8 @@ def decompose_robust_pca(
     References
     ----------
     .. [1] N. Locantore et al., Test 8, 1 (1999); R. A. Maronna, Technometrics 47, 264 (2005).
-    .. [2] M. Hubert, P. J. Rousseeuw and K. Vanden Branden, Technometrics 47, 64 (2005), sec. 2
-       and eq. 3; the concentration of the scatter of scores as in P. J. Rousseeuw and
+    .. [2] M. Hubert, P. J. Rousseeuw and K. Vanden Branden, Technometrics 47, 64 (2005);
+       the concentration of the scatter of scores as in P. J. Rousseeuw and
        K. Van Driessen, Technometrics 41, 212 (1999).
     """
     FEATURES.check(features)
