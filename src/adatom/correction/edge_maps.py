@@ -9,7 +9,9 @@ import numpy as np
 from adatom.correction.background import power_laws
 from adatom.correction.element_maps import ElementMaps, chosen_transitions, maps_of_rows
 from adatom.errors import SettingError, UnitError
+from adatom.numerics.blocks import blocks
 from adatom.numerics.channels import channel_axis_of, value_on_axis
+from adatom.numerics.moments import moments_of, sample_of
 from adatom.numerics.transitions import Transition, transitions
 from adatom.schema import FEATURES, TABLE, Features, Table, add_note, table_from_columns
 
@@ -24,6 +26,7 @@ _SIGNAL_SHARE: Final = 0.08
 _MARGIN: Final = 0.006
 _LEAST_MARGIN_EV: Final = 3.0
 _LEAST_FIT: Final = 4
+_SAMPLE_ROWS: Final = 1024
 
 
 class EdgeWindows(NamedTuple):
@@ -43,7 +46,7 @@ def maps_from_edges(
     edges: list[str] | None = None,
     width: str | None = None,
     fit_width: str | None = None,
-    gain: float = 1.0,
+    gain: float | None = None,
 ) -> ElementMaps:
     """Map elements by their edges of EELS: counts above the background before each edge.
 
@@ -69,8 +72,10 @@ def maps_from_edges(
     fit_width : text, optional
         Of the fit before the onset; by default 15 % of the onset, a
         compromise between noise and bend of the background [1]_.
-    gain : float
-        Counts of the file for one electron; standard errors need it.
+    gain : float, optional
+        Counts of the file for one electron, which standard errors need; by
+        default found from how channels scatter about the fitted backgrounds,
+        over what counts of electrons would.
 
     Returns
     -------
@@ -104,7 +109,7 @@ def maps_from_edges(
     FEATURES.check(spectra)
     if found is not None:
         TABLE.check(found, name="found")
-    if not gain > 0:
+    if gain is not None and not gain > 0:
         msg = f"{gain=} must be above zero"
         raise SettingError(msg)
     axis = axis_in_ev(spectra)
@@ -115,15 +120,23 @@ def maps_from_edges(
     ]
     windows = [_windows_of(edge, chosen, axis, asked[0], asked[1]) for edge in chosen]
     logs = np.log(np.maximum(axis, 1e-9))
+    table = _table(windows, axis)
+    found_gain = gain if gain is not None else _gain_of(spectra, logs, windows)
+    if windows and gain is None:
+        add_note(
+            table,
+            f"Channels scatter about the backgrounds as {found_gain:.3g} counts for an electron "
+            "would: standard errors are of these.",
+        )
 
     def work(
         rows: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        nets = [net_of_edge(rows, logs, one.fit, one.signal, gain) for one in windows]
+        nets = [net_of_edge(rows, logs, one.fit, one.signal, found_gain) for one in windows]
         net, variance = zip(*nets, strict=True)
         return np.stack(net, axis=1), np.stack(variance, axis=1)
 
-    return maps_of_rows(spectra, work, chosen, _table(windows, axis))
+    return maps_of_rows(spectra, work, chosen, table)
 
 
 def axis_in_ev(spectra: xr.DataArray, /) -> NDArray[np.float64]:
@@ -172,6 +185,23 @@ def _variance_of_fit(
             aa * rr - ar**2
         )
     return np.where(height > 0, variance, np.where(np.isnan(height), np.nan, 0.0))
+
+
+def _gain_of(spectra: xr.DataArray, logs: NDArray[np.float64], windows: list[EdgeWindows]) -> float:
+    """Give the variance of channels about the fitted backgrounds over that of counts."""
+    cut = blocks(spectra)
+    rows = sample_of(cut, moments_of(cut).counts, n_rows=_SAMPLE_ROWS, seed=0).astype(np.float64)
+    squares, free = 0.0, 0.0
+    for one in windows:
+        centered = logs[one.fit] - logs[one.fit].mean()
+        height, power = power_laws(rows[:, one.fit], centered)
+        fitted = height[:, None] * np.exp(-power[:, None] * centered)
+        # Pearson's statistic: also of few counts its mean is the number of channels.
+        counted = (fitted > 0).all(axis=1)
+        apart = (rows[counted][:, one.fit] - fitted[counted]) ** 2 / fitted[counted]
+        squares += float(apart.sum())
+        free += apart.shape[0] * (apart.shape[1] - 2)
+    return squares / free if squares > 0 else 1.0
 
 
 def _windows_of(

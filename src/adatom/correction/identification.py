@@ -24,6 +24,10 @@ _NORMAL: Final = 1.4826
 # Shares of the energy: before and after a channel that may be an onset.
 _BEFORE, _AFTER = 0.10, 0.03
 _LEAST_EDGE_EV: Final = 12.0
+# Less than one per cent any background may bend by.
+_LEAST_JUMP: Final = 0.01
+# Beyond an edge its own structure and the end of its decay are weaker jumps, up to this distance.
+_STRUCTURE_SHARE, _STRUCTURE_REACH = 0.1, 0.25
 # Sources of X-rays are ionized well only by electrons of some more energy than the edge.
 _OVERVOLTAGE: Final = 1.2
 # Of the width of a line: calibration of the axis, and the mean of doublets.
@@ -48,7 +52,8 @@ def find_edges(spectra: Features, /, *, threshold: float = 5.0) -> Table:
     and what lies above it just after is compared with its error: that of
     counts, and how much the same share of the background scatters over all
     channels, since no background is a power law throughout. Where that is
-    largest, and above the threshold, there is an edge. Of the tabled onsets
+    largest, above the threshold and one per cent, and no mere structure of a
+    ten times stronger edge before it, there is an edge. Of the tabled onsets
     [1]_ within 2 % of it, which calibration and chemistry may shift it by,
     K edges are named before L edges and those before M edges.
 
@@ -96,7 +101,7 @@ def find_edges(spectra: Features, /, *, threshold: float = 5.0) -> Table:
     energies, jump, significance = _jumps(axis, total)
     step = float(np.abs(np.diff(axis)).mean()) if axis.size > 1 else 0.0
     rows = []
-    for k in _maxima(energies, significance, threshold):
+    for k in _without_structure(_maxima(energies, significance, threshold), energies, jump):
         near = _near_edges(energies[k], max(_SHIFT * energies[k], 2 * step))
         best = near[0] if near else None
         rows.append(
@@ -222,7 +227,7 @@ def _jumps(
         after = (axis >= onset) & (axis <= onset + max(_AFTER * onset, _LEAST_EDGE_EV))
         # Near the ends of the axis there is too little to judge by.
         short = axis.min() > start or axis.max() < onset + _LEAST_EDGE_EV
-        if short or before.sum() < 6 or after.sum() < 3:
+        if short or before.sum() < 5 or after.sum() < 3:
             continue
         net, variance = net_of_edge(total[None], logs, before, after, 1.0)
         ground = total[after].sum() - net[0]
@@ -266,6 +271,22 @@ def _maxima(
         and 0 < k < energies.size - 1
     ]
     return sorted(tops)
+
+
+def _without_structure(
+    tops: list[int], energies: NDArray[np.float64], jump: NDArray[np.float64]
+) -> list[int]:
+    """Leave out weak jumps, and those that follow an edge many times as strong."""
+    return [
+        k
+        for k in tops
+        if jump[k] >= _LEAST_JUMP
+        and not any(
+            energies[other] < energies[k] < (1 + _STRUCTURE_REACH) * energies[other]
+            and jump[k] < _STRUCTURE_SHARE * jump[other]
+            for other in tops
+        )
+    ]
 
 
 def _near_edges(energy: float, reach: float) -> list[Transition]:

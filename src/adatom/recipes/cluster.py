@@ -14,7 +14,7 @@ from functools import cache
 from importlib import metadata
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -89,8 +89,8 @@ class ClusterExecutor:
     """
 
     def __init__(self, client: Client, *, smallest: int = 1 << 25) -> None:
-        # Of which much has no types.
-        self._client: Any = client
+        # Much of it has no types.
+        self._client = cast("Any", client)
         self._address = str(self._client.scheduler.address)
         self._smallest = smallest
         self._here = ThreadExecutor()
