@@ -63,7 +63,7 @@ class _Leaves(NamedTuple):
     counts: NDArray[np.int64]
     of_row: NDArray[np.int64]
     """The leaf of every measured row."""
-    note: str | None
+    notes: list[str]
 
 
 def cluster_hierarchical(
@@ -147,14 +147,8 @@ def cluster_hierarchical(
         if n_rows < max(number, 2):
             msg = f"{n_rows} measured rows cannot form {number} classes of a tree: give more rows"
             raise TooFewSitesError(msg)
-        notes: list[str] = []
         if connected:
-            tree, leaves, n_parts = _connected(features, cut, measured)
-            if n_parts > max(number, 1):
-                notes.append(
-                    f"the map falls into {n_parts} parts that do not touch: parts were merged as "
-                    "if they did, so some classes are not connected"
-                )
+            tree, leaves = _connected(features, cut, measured, number)
         else:
             leaves = _all_rows(cut) if n_rows <= _ALL_PAIRS else _micro_classes(cut, seed)
             tree = ward_tree(leaves.points, leaves.counts)
@@ -164,9 +158,8 @@ def cluster_hierarchical(
     label = np.full(cut.n_rows, -1, dtype=np.int64)
     label[measured] = cut_tree(tree, len(leaves.counts), number)[leaves.of_row]
     classes, means = classes_from_labels(features, label, n_classes=number)
-    for note in (leaves.note, *notes):
-        if note:
-            add_note(classes, note)
+    for note in leaves.notes:
+        add_note(classes, note)
     if n_rows < cut.n_rows:
         add_note(classes, f"{cut.n_rows - n_rows} rows with NaN have no class: label -1")
     return HierarchicalClustering(
@@ -181,7 +174,7 @@ def _measured(cut: Blocks) -> NDArray[np.bool_]:
 def _all_rows(cut: Blocks) -> _Leaves:
     rows = np.concatenate(fold(cut, lambda block: [block.values], lambda a, b: a + b))
     number = np.arange(len(rows))
-    return _Leaves(rows.astype(np.float64), np.ones(len(rows), dtype=np.int64), number, None)
+    return _Leaves(rows.astype(np.float64), np.ones(len(rows), dtype=np.int64), number, [])
 
 
 def _micro_classes(cut: Blocks, seed: int) -> _Leaves:
@@ -209,7 +202,7 @@ def _micro_classes(cut: Blocks, seed: int) -> _Leaves:
         f"{len(scores)} rows were first gathered in {len(kept)} small classes by k-means in "
         f"{scores.shape[1]} principal components; the tree is of these"
     )
-    return _Leaves(points, counts_by_group(of_row, n_groups=len(kept)), of_row, note)
+    return _Leaves(points, counts_by_group(of_row, n_groups=len(kept)), of_row, [note])
 
 
 def _nearest(scored: Blocks, means: NDArray[Any]) -> NDArray[np.int64]:
@@ -220,16 +213,17 @@ def _nearest(scored: Blocks, means: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _connected(
-    features: Features, cut: Blocks, measured: NDArray[np.bool_]
-) -> tuple[Tree, _Leaves, int]:
+    features: Features, cut: Blocks, measured: NDArray[np.bool_], n_classes: int
+) -> tuple[Tree, _Leaves]:
+    """Grow the tree of the places that touch, in the components above the noise."""
     pairs = neighbor_pairs(features[..., 0])
     row_of = np.cumsum(measured) - 1
     pairs = row_of[pairs[measured[pairs].all(axis=1)]]
     subspace, counts = subspace_of(cut, n_classes=2)
     scores = scores_in(subspace, cut, counts).astype(np.float64)
-    note = None
+    notes = []
     if len(subspace.basis) < cut.n_columns:
-        note = (
+        notes.append(
             f"merged by their distances in the {len(subspace.basis)} principal components kept "
             f"of {cut.n_columns} features"
         )
@@ -238,12 +232,18 @@ def _connected(
         region = merged_neighbors(scores, pairs, n_left=_GREEDY_REGIONS)
         pairs = np.sort(region[pairs], axis=1)
         pairs = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
-        added = f"{len(scores)} rows were first merged to {region.max() + 1} regions of neighbors"
-        note = f"{note}; {added}" if note else added
+        notes.append(
+            f"{len(scores)} rows were first merged to {region.max() + 1} regions of neighbors"
+        )
     sizes = counts_by_group(region, n_groups=int(region.max()) + 1)
     points = means_by_group(scores, region, n_groups=len(sizes))
     tree, n_parts = connected_tree(points, sizes, pairs)
-    return tree, _Leaves(points, sizes, region, note), n_parts
+    if n_parts > n_classes:
+        notes.append(
+            f"the map falls into {n_parts} parts that do not touch: parts were merged as if they "
+            "did, so some classes are not connected"
+        )
+    return tree, _Leaves(points, sizes, region, notes)
 
 
 def _table(tree: Tree, unit: str) -> Table:

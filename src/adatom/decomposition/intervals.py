@@ -99,7 +99,7 @@ def estimate_abundance_intervals(
     ----------
     .. [1] D. J. Venzon and S. H. Moolgavkar, J. R. Stat. Soc. C 37, 87 (1988); with a threshold
        from the t distribution, as D. M. Bates and D. G. Watts, Nonlinear Regression Analysis
-       (1988), sec. 6.1.2.
+       (1988), ch. 6.
     """
     FEATURES.check(features)
     FEATURES.check(components, name="components")

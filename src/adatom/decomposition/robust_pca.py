@@ -90,7 +90,7 @@ def decompose_robust_pca(
     Parameters
     ----------
     features : Features
-        Numpy or dask inside, read block by block eleven times; scores and
+        Numpy or dask inside, read block by block a dozen times; scores and
         distances are held in memory. Rows with NaN take no part.
     n_components : int, optional
         By default those of regular rows that rise above white noise, one at
@@ -137,8 +137,8 @@ def decompose_robust_pca(
     References
     ----------
     .. [1] N. Locantore et al., Test 8, 1 (1999); R. A. Maronna, Technometrics 47, 264 (2005).
-    .. [2] M. Hubert, P. J. Rousseeuw and K. Vanden Branden, Technometrics 47, 64 (2005), sec. 2
-       and eq. 3; the concentration of the scatter of scores as in P. J. Rousseeuw and
+    .. [2] M. Hubert, P. J. Rousseeuw and K. Vanden Branden, Technometrics 47, 64 (2005);
+       the concentration of the scatter of scores as in P. J. Rousseeuw and
        K. Van Driessen, Technometrics 41, 212 (1999).
     """
     FEATURES.check(features)
