@@ -161,7 +161,7 @@ def _bend(around: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np
     # Beside a line the medians may happen to lie straight: the whole window tells. The largest of
     # the window that noise makes is less than three times the noise of a channel.
     most = scipy.ndimage.maximum_filter(curved, window, mode="mirror") - 3 * scale
-    return np.minimum(span, 2 * np.maximum(most, 0.0))
+    return np.minimum(span, np.maximum(most, 0.0))
 
 
 def _are_counts(cut: Blocks) -> bool:
