@@ -83,6 +83,14 @@ def test_pixels_beside_unmeasured_ones_are_left_out() -> None:
     assert mask.mean() > 0.97
 
 
+def test_where_no_pixel_is_like_the_next_all_are_kept() -> None:
+    rng = np.random.default_rng(0)
+    values = noise(3, size=48) + 40 * rng.permutation(np.arange(48 * 48)).reshape(48, 48, 1)
+    mask = find_uniform_pixels(features(values))
+    assert mask.values.all()
+    assert "there are no domains, and all are kept" in notes(mask)[0]
+
+
 def test_a_single_line_has_neighbors_along_it() -> None:
     mask = find_uniform_pixels(features(noise(2)[:1]))
     assert mask.shape == (1, 96)
