@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 
 from adatom import units
 from adatom.errors import UnitError
-from adatom.units import ANGLE, ENERGY, HOUSE_UNITS, LENGTH, TIME, house_unit, length_from_setting
+from adatom.units import (
+    ANGLE,
+    ENERGY,
+    HOUSE_UNITS,
+    LENGTH,
+    TIME,
+    Quantity,
+    house_unit,
+    length_from_setting,
+    quantity_from_text,
+)
 
 finite = st.floats(min_value=1e-9, max_value=1e9)
 
@@ -164,3 +174,8 @@ def test_common_units_need_no_pint() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert told.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("text", ["20 1/cm", "20  1/cm", " 2e1 1/cm "])
+def test_wavenumbers_are_written_as_on_the_axis(text: str) -> None:
+    assert quantity_from_text(text) == Quantity(20.0, "1/cm")

@@ -32,7 +32,7 @@ HOUSE_UNITS: Final[Mapping[str, tuple[str, ...]]] = {
 SPACE_UNITS: Final = HOUSE_UNITS["length"]
 
 _NUMBER_AND_UNIT = re.compile(
-    r"\s*(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>[^\s\d.].*?)?\s*"
+    r"\s*(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>(?:(?<=\s)1/)?[^\s\d./].*?)?\s*"
 )
 _ANGLE = re.compile("radian|degree|arc|grad|turn|revolution|cycle")
 # Spellings met in instrument files that pint does not know or reads as something else.
@@ -232,6 +232,8 @@ def quantity_from_text(text: object, /, *, name: str = "setting") -> Quantity:
     --------
     >>> quantity_from_text("0.7 keV")
     Quantity(value=700.0, unit='eV')
+    >>> quantity_from_text("20 1/cm")
+    Quantity(value=20.0, unit='1/cm')
     """
     match = _NUMBER_AND_UNIT.fullmatch(text) if isinstance(text, str) else None
     if match is None:

@@ -220,7 +220,7 @@ def test_a_model_comes_back_from_its_dataset() -> None:
     again = model_from_dataset(model.to_dataset())
     assert isinstance(again, KMeansModel)
     xr.testing.assert_identical(again.to_dataset(), model.to_dataset())
-    with pytest.raises(StoreError, match="need KMeansModel or MixtureModel"):
+    with pytest.raises(StoreError, match="need KMeansModel, MixtureModel or PoissonMixtureModel"):
         model_from_dataset(xr.Dataset())
     damaged = model.to_dataset()
     del damaged.attrs["inertia"]

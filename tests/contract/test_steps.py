@@ -39,7 +39,9 @@ VERBS = frozenset(
     | {"train", "export", "search", "plot", "list", "build"}
 )
 # Descriptors are named by the noun that they give; conversions as noun_from_noun.
-NOUNS = re.compile(r"\w+_from_\w+|site_patches|window_spectra|neighbor_vectors|class_means")
+NOUNS = re.compile(
+    r"\w+_from_\w+|site_patches|window_spectra|neighbor_vectors|class_means|class_sums"
+)
 
 
 def _steps() -> Iterator[tuple[str, Callable[..., Any]]]:

@@ -59,6 +59,14 @@ def _site_classes() -> xr.Dataset:
     return xr.Dataset({"label": ("site", np.arange(_sites().sizes["site"]) % 2)})
 
 
+def _map_mask() -> xr.DataArray:
+    spectra = _spectral_map()
+    mask = xr.ones_like(spectra.isel({spectra.dims[-1]: 0}, drop=True), dtype=bool)
+    mask[0, 0] = False
+    mask.attrs.clear()
+    return mask
+
+
 @cache
 def _cached_neighbors() -> xr.Dataset:
     return descriptors.neighbor_vectors(_sites(), n_neighbors=4)
@@ -178,6 +186,8 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "correction.correct_power_law": lambda: Example(
         (_spectral_map(),), {"fit_range": ("10 eV", "18 eV")}
     ),
+    "correction.mask_from_image": lambda: Example((_image(),)),
+    "correction.features_from_mask": lambda: Example((_spectral_map(), _map_mask())),
     "correction.image_from_window": lambda: Example(
         (_spectral_map(),), {"window": ("20 eV", "24 eV")}
     ),

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adatom.clustering.assigning import assign_classes
-from adatom.clustering.kmeans import size_order, stacked_starts
-from adatom.clustering.lloyd import lloyd_passes, nearest_means
+from adatom.clustering.lloyd import lloyd_passes, nearest_means, stacked_starts
 from adatom.clustering.mixtures import (
     Designs,
     Fit,
@@ -18,7 +17,13 @@ from adatom.clustering.mixtures import (
     log_densities_of,
     mixture_from_labels,
 )
-from adatom.clustering.models import Clustering, Covariance, MixtureModel, number_of_classes
+from adatom.clustering.models import (
+    Clustering,
+    Covariance,
+    MixtureModel,
+    number_of_classes,
+    size_order,
+)
 from adatom.clustering.subspace import Subspace, scores_in, subspace_of
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.blocks import Blocks, blocks, blocks_from_array
@@ -84,7 +89,7 @@ def fit_gaussian_mixture(
     TooFewSitesError
         If there are fewer than two measured rows a class.
     SettingError
-        If a setting is out of range.
+        If a setting is out of range, or all rows are the same.
 
     References
     ----------
@@ -119,6 +124,9 @@ def fit_gaussian_mixture(
         subspace, counts = subspace_of(
             cut, n_classes=n_classes, n_components=n_components, seed=seed
         )
+        if not subspace.variances.max() > 0:
+            msg = f"all {n_rows} measured rows are the same: no Gaussian has a width"
+            raise SettingError(msg)
         projected = scores_in(subspace, cut, counts)
         box = np.ptp(projected, axis=0).astype(np.float64)
         scores = blocks_from_array(projected)

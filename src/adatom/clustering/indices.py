@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from adatom.clustering.kmeans import stacked_starts
-from adatom.clustering.lloyd import lloyd_passes, nearest_means, seed_means
+from adatom.clustering.lloyd import lloyd_passes, nearest_means, seed_means, stacked_starts
 from adatom.numerics.blocks import blocks_from_array
 from adatom.numerics.scores import agreement
 

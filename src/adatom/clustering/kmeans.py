@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-import numpy as np
-from numpy.typing import NDArray
-
 from adatom.clustering.assigning import assign_classes
-from adatom.clustering.lloyd import AT_REST, Passes, lloyd_passes, seed_means
 from adatom.clustering.models import Clustering, KMeansModel, number_of_classes
-from adatom.errors import SettingError, TooFewSitesError
-from adatom.numerics.blocks import Blocks, blocks, blocks_from_array
-from adatom.numerics.executors import single_threaded_blas
-from adatom.numerics.moments import Moments, moments_of, sample_of
+from adatom.clustering.partitions import best_partitions
+from adatom.errors import SettingError
 from adatom.schema import FEATURES, TABLE, Features, Table, add_note
-
-# Starts compete on a sample: enough rows for a class of one in a thousand, little enough memory.
-_SAMPLE_ROWS: Final = 1 << 14
-_SAMPLE_VALUES: Final = 1 << 22
-# The best starts on the sample go on over all rows; more than three change the winner rarely.
-_FINALISTS: Final = 3
 
 
 def fit_kmeans(
@@ -28,10 +14,13 @@ def fit_kmeans(
 ) -> KMeansModel:
     """Find the means of classes by k-means, exactly at any size.
 
-    Starts are drawn by k-means++ [2]_ and moved by Lloyd's passes [1]_ on a
-    stratified sample (on all rows if they are few), all of them in the same
-    passes; the three best then go over all rows, block by block, until no
-    mean moves. Memory holds the sample and a few blocks, whatever the size.
+    Starts are drawn by k-means++ [2]_ and compete in the scores of the
+    rows on the principal components above the noise, at a fraction of the
+    cost of all channels. The best of them then goes by Lloyd's passes [1]_
+    over all rows and channels, block by block, until it rests: until no mean
+    moves, or of more than 16384 rows until a pass lowers the inertia by less
+    than a hundred-thousandth. Memory holds the scores, of 67 million values at most,
+    and a few blocks, whatever the size.
 
     Parameters
     ----------
@@ -39,12 +28,13 @@ def fit_kmeans(
         Numpy or dask inside. Rows with NaN take no part. Columns are taken
         as they are, on one common scale.
     n_classes : int
-        Number of classes; `choose_n_classes` finds it.
+        Number of classes; `choose_n_classes` finds it, `fit_kmeans_sweep` fits
+        several at the cost of about one.
     n_starts : int
         Ten, since a single start often ends in a poor optimum: with six
         classes about one in two.
     seed : int
-        Of the sample and the starts.
+        Of the starts, and of the sample that they are drawn from.
 
     Returns
     -------
@@ -76,58 +66,8 @@ def fit_kmeans(
     if n_classes < 1 or n_starts < 1:
         msg = f"{n_classes=} and {n_starts=} must be 1 or more"
         raise SettingError(msg)
-    cut = blocks(features)
-    with single_threaded_blas():
-        moments = moments_of(cut)
-        n_rows = int(moments.counts.sum())
-        if n_rows < n_classes:
-            msg = f"{n_rows} measured rows cannot form {n_classes=}: give more rows or fewer"
-            raise TooFewSitesError(msg)
-        spread = float(np.sqrt(moments.sum_of_squares / n_rows))
-        found = _passes(cut, moments, spread, n_classes, n_starts, seed)
-    best = int(np.argmin(found.inertia))
-    means, counts = found.means[best] + moments.mean, found.counts[best].astype(np.int64)
-    if not counts.all():
-        msg = f"only {np.count_nonzero(counts)} classes got rows, {n_classes=}: ask for fewer"
-        raise SettingError(msg)
-    order = size_order(counts, means)
-    return KMeansModel(
-        means=means[order],
-        counts=counts[order],
-        inertia=float(found.inertia[best]),
-        n_passes=found.n_passes,
-        converged=found.converged,
-        feature_dim=str(features.dims[-1]),
-    )
-
-
-def _passes(
-    cut: Blocks, moments: Moments, spread: float, n_classes: int, n_starts: int, seed: int
-) -> Passes:
-    n_sample = min(_SAMPLE_ROWS, max(_SAMPLE_VALUES // cut.n_columns, 64 * n_classes))
-    rows = sample_of(cut, moments.counts, n_rows=n_sample, seed=seed)
-    starts = stacked_starts(rows - moments.mean.astype(rows.dtype), n_classes, n_starts, seed)
-    origin = moments.mean
-    # Full rest costs nothing where all rows are in the sample anyway.
-    at_rest = 0.0
-    if len(rows) < moments.counts.sum():
-        at_rest = AT_REST
-        tried = lloyd_passes(blocks_from_array(rows), starts, origin=origin, spread=spread)
-        starts = tried.means[np.argsort(tried.inertia, kind="stable")[:_FINALISTS]]
-    return lloyd_passes(cut, starts, origin=origin, spread=spread, at_rest=at_rest)
-
-
-def stacked_starts(
-    rows: NDArray[Any], n_classes: int, n_starts: int, seed: int
-) -> NDArray[np.float64]:
-    """Draw the first means of all starts, (start, class, feature)."""
-    rng = np.random.default_rng(seed)
-    return np.stack([seed_means(rows, n_classes=n_classes, rng=rng) for _ in range(n_starts)])
-
-
-def size_order(counts: NDArray[Any], means: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Order classes by falling size, equal ones by their means."""
-    return np.lexsort((*means.T[::-1], -np.asarray(counts)))
+    (model,) = best_partitions(features, [n_classes], n_starts=n_starts, seed=seed)
+    return model
 
 
 def cluster_kmeans(

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import scipy.linalg
 
-from adatom.numerics.folds import fold
+from adatom.numerics.folds import map_to
 from adatom.numerics.moments import moments_of, sample_of
 from adatom.numerics.noise_rank import n_components_above_noise
+from adatom.numerics.principal_axes import principal_axes, principal_variances, signed_axes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from adatom.numerics.blocks import Block, Blocks
+    from adatom.numerics.blocks import Blocks
+    from adatom.numerics.moments import Moments
 
 # So few features are all kept: a covariance of twelve has 78 numbers.
 _FEW_FEATURES: Final = 12
@@ -36,8 +38,20 @@ class Subspace(NamedTuple):
     """Along each component."""
 
 
+def moments_for_subspace(blocks: Blocks, /) -> Moments:
+    """Pass once over features for all that `subspace_of` needs."""
+    return moments_of(blocks, scatter=blocks.n_columns <= _MOST_COLUMNS)
+
+
 def subspace_of(
-    blocks: Blocks, /, *, n_classes: int, n_components: int | None = None, seed: int = 0
+    blocks: Blocks,
+    /,
+    *,
+    n_classes: int,
+    n_components: int | None = None,
+    least: int = 1,
+    moments: Moments | None = None,
+    seed: int = 0,
 ) -> tuple[Subspace, NDArray[np.int64]]:
     """Find the principal components that tell classes apart.
 
@@ -53,6 +67,10 @@ def subspace_of(
         components, or its covariance means nothing.
     n_components : int, optional
         Keep so many, whatever the noise.
+    least : int
+        Keep so many at least, those of noise included.
+    moments : Moments, optional
+        Of `moments_for_subspace`, where they are known already.
     seed : int
         Of the sample.
 
@@ -63,30 +81,34 @@ def subspace_of(
     counts : array of int, shape (block,)
         Measured rows in every block.
     """
-    n_features = blocks.n_columns
-    moments = moments_of(blocks, scatter=n_features <= _MOST_COLUMNS)
+    if moments is None:
+        moments = moments_for_subspace(blocks)
     n_rows = int(moments.counts.sum())
     if moments.scatter is not None:
-        values, vectors = scipy.linalg.eigh(moments.scatter / max(n_rows - 1, 1))
-        values, axes = np.maximum(values[::-1], 0), vectors[:, ::-1].T
+        covariance = moments.scatter / max(n_rows - 1, 1)
+        values = principal_variances(covariance)
     else:
-        n_sample = min(_MOST_COLUMNS, max(64, _SAMPLE_VALUES // n_features))
-        rows = sample_of(blocks, moments.counts, n_rows=n_sample, seed=seed)
-        values, axes = _axes_of_rows(rows - moments.mean)
+        n_sample = min(_MOST_COLUMNS, max(64, _SAMPLE_VALUES // blocks.n_columns))
+        rows = sample_of(blocks, moments.counts, n_rows=n_sample, seed=seed) - moments.mean
         n_rows = len(rows)
-    n_real = max(1, int(np.count_nonzero(values > _NULL * values[0])))
+        values, axes = _axes_of_rows(rows)
     if n_components is None:
-        n_components = n_features
-        if n_features > _FEW_FEATURES:
-            n_components = max(1, n_components_above_noise(values, n_rows))
-            affordable = max(2, int(np.sqrt(n_rows / n_classes)))
-            n_components = min(n_components, _MOST_COMPONENTS, affordable)
-    basis = axes[: min(n_components, n_real)]
-    # The sign of an eigenvector is arbitrary: make its largest entry positive.
-    largest = np.abs(basis).argmax(axis=1)
-    basis = basis * np.sign(basis[np.arange(len(basis)), largest])[:, None]
-    variances = values[: len(basis)].copy()
-    return Subspace(moments.mean, np.ascontiguousarray(basis), variances), moments.counts
+        n_components = _n_components(values, n_rows, n_classes, least)
+    n_real = max(1, int(np.count_nonzero(values > _NULL * values[0])))
+    n_components = min(n_components, n_real)
+    if moments.scatter is not None:
+        axes = principal_axes(covariance, n_components)
+    basis = np.ascontiguousarray(axes[:n_components])
+    return Subspace(moments.mean, basis, values[:n_components].copy()), moments.counts
+
+
+def _n_components(values: NDArray[np.float64], n_rows: int, n_classes: int, least: int) -> int:
+    """Keep all of few features, of many those above the noise that the rows can afford."""
+    if len(values) <= _FEW_FEATURES:
+        return len(values)
+    affordable = max(2, int(np.sqrt(n_rows / n_classes)))
+    above = min(n_components_above_noise(values, n_rows), _MOST_COMPONENTS, affordable)
+    return min(max(above, least), len(values))
 
 
 def _axes_of_rows(
@@ -100,19 +122,28 @@ def _axes_of_rows(
     lengths = np.linalg.norm(axes, axis=1, keepdims=True)
     padded = np.zeros(rows.shape[1])
     padded[: min(len(values), len(padded))] = values[: len(padded)]
-    return padded, axes / np.where(lengths > 0, lengths, 1)
+    return padded, signed_axes(axes / np.where(lengths > 0, lengths, 1))
 
 
 def scores_in(subspace: Subspace, blocks: Blocks, counts: NDArray[np.int64], /) -> NDArray[Any]:
     """Project measured rows on a subspace: an array (measured row, component) in memory."""
-    scores = np.empty((int(counts.sum()), len(subspace.basis)), dtype=blocks.dtype)
-    ends = np.cumsum(counts)
     center = subspace.center.astype(blocks.dtype)
     basis = subspace.basis.T.astype(blocks.dtype)
+    scores = np.full((blocks.n_rows, basis.shape[1]), np.nan, dtype=blocks.dtype)
+    map_to(blocks, lambda rows: [(rows - center) @ basis], [scores])
+    if counts.sum() == len(scores):
+        return scores
+    return scores[np.isfinite(scores[:, 0])]
 
-    def step(block: Block) -> None:
-        end = ends[block.number]
-        scores[end - len(block.values) : end] = (block.values - center) @ basis
 
-    fold(blocks, step, lambda _first, _second: None)
-    return scores
+def sampled_scores_in(
+    subspace: Subspace, blocks: Blocks, counts: NDArray[np.int64], /, *, n_rows: int, seed: int
+) -> NDArray[Any]:
+    """Project measured rows, a stratified sample of `n_rows` if there are more."""
+    if counts.sum() <= n_rows:
+        return scores_in(subspace, blocks, counts)
+    center = subspace.center.astype(blocks.dtype)
+    basis = subspace.basis.T.astype(blocks.dtype)
+    return sample_of(
+        blocks, counts, n_rows=n_rows, seed=seed, work=lambda rows: (rows - center) @ basis
+    )

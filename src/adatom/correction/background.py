@@ -72,7 +72,7 @@ def correct_power_law(
 
     def work(rows: NDArray[Any]) -> NDArray[Any]:
         wide = rows.astype(np.float64)
-        height, power = _power_laws(wide[:, inside], logs[inside])
+        height, power = power_laws(wide[:, inside], logs[inside])
         background = height[:, None] * np.exp(-power[:, None] * logs)
         left = wide - background
         left[:, ~used] = wide[:, ~used] if keep_before else 0.0
@@ -85,7 +85,7 @@ def correct_power_law(
     return result
 
 
-def _power_laws(
+def power_laws(
     counts: NDArray[np.float64], logs: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fit height and power of every row by Newton's method on the likelihood of counts.

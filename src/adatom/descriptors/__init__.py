@@ -9,6 +9,7 @@
 ``estimate_bond_order``  how well sites keep to a lattice
 ``sites_from_sublattice``  the sites of one sublattice
 ``sites_from_classes``   the sites of one class
+``compare_maps``         maps beside an image of the same pixels
 =======================  ===========================================================
 """
 
@@ -20,6 +21,7 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.descriptors.bond_order import estimate_bond_order
+    from adatom.descriptors.map_comparison import compare_maps
     from adatom.descriptors.neighbors import neighbor_vectors
     from adatom.descriptors.patches import site_patches
     from adatom.descriptors.selection import sites_from_classes, sites_from_sublattice
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from adatom.descriptors.windows import window_spectra
 
 __all__ = [
+    "compare_maps",
     "estimate_bond_order",
     "features_from_sites",
     "neighbor_vectors",
@@ -39,6 +42,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "compare_maps": "map_comparison",
         "estimate_bond_order": "bond_order",
         "features_from_sites": "site_features",
         "neighbor_vectors": "neighbors",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,9 @@ from adatom.units import quantity_from_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+# From the unit that texts are turned into to the other one that the house has for the quantity.
+_FACTORS: Final = {("s", "ns"): 1e9, ("nm", "mm"): 1e-6}
 
 
 def channel_axis_of(features: xr.DataArray, /) -> tuple[NDArray[np.float64], str]:
@@ -44,7 +47,7 @@ def channels_in(
         If fewer channels than `at_least` lie in the span.
     """
     axis, unit = channel_axis_of(features)
-    low, high = (_end(text, unit, name) for text in span)
+    low, high = (value_on_axis(text, unit, name=name) for text in span)
     inside = (axis >= low) & (axis <= high)
     if inside.sum() < at_least:
         msg = (
@@ -55,12 +58,36 @@ def channels_in(
     return np.asarray(inside)
 
 
-def _end(text: str, unit: str, name: str) -> float:
+def value_on_axis(text: str, unit: str, /, *, name: str) -> float:
+    """Give a value such as "0.7 keV" in the unit of a measured axis.
+
+    Raises
+    ------
+    UnitError
+        If it is of another quantity than the axis.
+
+    Examples
+    --------
+    >>> value_on_axis("2.5 ns", "ns", name="step")
+    2.5
+    """
     value, found = quantity_from_text(text, name=name)
-    if found != unit:
+    factor = 1.0 if found == unit else _FACTORS.get((found, unit))
+    if factor is None:
         msg = f"{name}: {text!r} is in {found or 'no unit'}, the measured axis is in {unit}"
         raise UnitError(msg)
-    return value
+    return float(f"{value * factor:.15g}")
+
+
+def length_on_axis(features: xr.DataArray, text: str, /, *, name: str) -> float:
+    """Give a length along the measured axis, such as "40 1/cm", as a number in its unit.
+
+    Raises
+    ------
+    UnitError
+        If it is in another unit than the axis.
+    """
+    return value_on_axis(text, channel_axis_of(features)[1], name=name)
 
 
 def by_rows(

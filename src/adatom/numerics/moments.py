@@ -9,6 +9,8 @@ import numpy as np
 from adatom.numerics.folds import add_states, fold
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from adatom.numerics.blocks import Block, Blocks
@@ -22,6 +24,8 @@ class Moments(NamedTuple):
     mean: NDArray[np.float64]
     sum_of_squares: float
     """Of all measured values about the mean."""
+    lowest: float
+    """The least measured value."""
     scatter: NDArray[np.float64] | None
     """(column, column), sums of products about the mean; None where not asked for."""
 
@@ -31,6 +35,7 @@ class _Sums(NamedTuple):
     first: NDArray[np.float64]
     square: NDArray[np.float64]
     second: NDArray[np.float64]
+    lowest: float
 
 
 def moments_of(blocks: Blocks, /, *, scatter: bool = False) -> Moments:
@@ -60,17 +65,24 @@ def moments_of(blocks: Blocks, /, *, scatter: bool = False) -> Moments:
             values.sum(axis=0, dtype=np.float64),
             np.asarray(square),
             second.astype(np.float64),
+            float(block.values.min(initial=np.inf)),
         )
 
-    sums = fold(blocks, step, add_states)
+    sums = fold(blocks, step, _merged)
     n = int(sums.counts.sum())
     offset = sums.first / max(n, 1)
     return Moments(
         counts=sums.counts,
         mean=shift.astype(np.float64) + offset,
         sum_of_squares=max(0.0, float(sums.square - n * offset @ offset)),
+        lowest=sums.lowest,
         scatter=sums.second - n * np.outer(offset, offset) if scatter else None,
     )
+
+
+def _merged(first: _Sums, second: _Sums) -> _Sums:
+    added = add_states(first, second)
+    return added._replace(lowest=min(first.lowest, second.lowest))
 
 
 def _early_mean(blocks: Blocks) -> NDArray[Any]:
@@ -83,7 +95,13 @@ def _early_mean(blocks: Blocks) -> NDArray[Any]:
 
 
 def sample_of(
-    blocks: Blocks, counts: NDArray[np.int64], /, *, n_rows: int, seed: int
+    blocks: Blocks,
+    counts: NDArray[np.int64],
+    /,
+    *,
+    n_rows: int,
+    seed: int,
+    work: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray,
 ) -> NDArray[Any]:
     """Draw measured rows, one from each of `n_rows` strata of equal length.
 
@@ -100,6 +118,9 @@ def sample_of(
         How many to draw.
     seed : int
         Of the draw.
+    work : callable, optional
+        What is made of drawn rows (row, column) before they are gathered,
+        such as their scores.
     """
     n = int(counts.sum())
     if n <= n_rows:
@@ -112,6 +133,6 @@ def sample_of(
     starts = ends - counts
 
     def step(block: Block) -> list[NDArray[Any]]:
-        return [block.values[splits[block.number] - starts[block.number]]]
+        return [work(block.values[splits[block.number] - starts[block.number]])]
 
     return np.concatenate(fold(blocks, step, lambda a, b: a + b))

@@ -18,13 +18,20 @@ if TYPE_CHECKING:
 class ClassSummary(NamedTuple):
     """What the rows of each class have in common.
 
-    ``means`` is (class, feature), of rows without gaps; ``counts`` has all
-    members of each class.
+    ``means`` and ``spreads`` (standard deviations) are (class, feature), of
+    rows without gaps; ``counts`` has all members of each class.
     """
 
     labels: NDArray[np.int64]
     counts: NDArray[np.int64]
     means: NDArray[np.float64]
+    spreads: NDArray[np.float64]
+
+    def of(self, classes: NDArray[np.int64]) -> ClassSummary:
+        """Give the summary of some of the classes."""
+        return ClassSummary(
+            self.labels[classes], self.counts[classes], self.means[classes], self.spreads[classes]
+        )
 
 
 def flat_labels(features: xr.DataArray, classes: xr.Dataset, /) -> NDArray[np.int64]:
@@ -40,21 +47,29 @@ def flat_labels(features: xr.DataArray, classes: xr.Dataset, /) -> NDArray[np.in
 
 
 def summarize_classes(features: xr.DataArray, classes: xr.Dataset, /) -> ClassSummary:
-    """Average the rows of every class, block by block."""
+    """Average the rows of every class, and give their spread, block by block."""
     labels = flat_labels(features, classes)
     n_classes = int(labels.max(initial=-1)) + 1
-    sums = np.zeros((n_classes, features.shape[-1]))
+    sums, squares = np.zeros((2, n_classes, features.shape[-1]))
     measured = np.zeros(n_classes)
+    origin: NDArray[np.float64] | None = None
     cut = blocks(features)
     for block in (cut[index] for index in range(len(cut))):
         here = labels[block.rows][block.measured]
-        sums += sums_by_group(block.values, here, n_groups=n_classes)
+        if origin is None and len(block.values):
+            # Squares about an early row keep the digits of a small spread on a large offset.
+            origin = block.values[0].astype(np.float64)
+        values = block.values - (0.0 if origin is None else origin)
+        sums += sums_by_group(values, here, n_groups=n_classes)
+        squares += sums_by_group(values**2, here, n_groups=n_classes)
         measured += counts_by_group(here, n_groups=n_classes)
-    means = np.divide(
-        sums, measured[:, None], out=np.full(sums.shape, np.nan), where=measured[:, None] > 0
-    )
+    n = np.where(measured > 0, measured, np.nan)[:, None]
+    shifted = sums / n
+    spreads = np.sqrt(np.maximum(squares / n - shifted**2, 0.0))
+    spreads[measured < 2] = np.nan
+    means = shifted + (0.0 if origin is None else origin)
     counts = counts_by_group(labels, n_groups=n_classes)
-    return ClassSummary(np.arange(n_classes), counts, means)
+    return ClassSummary(np.arange(n_classes), counts, means, spreads)
 
 
 def member_distances(

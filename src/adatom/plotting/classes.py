@@ -8,8 +8,9 @@ import numpy as np
 import xarray as xr
 
 from adatom.errors import KindError
-from adatom.plotting._canvas import FAINT, INK, new_figure, place_axes, text_style
+from adatom.plotting._canvas import FAINT, new_figure, place_axes, text_style
 from adatom.plotting._colors import ClassStyle, class_style
+from adatom.plotting._curves import is_curve
 from adatom.plotting._display import pixel_edges
 from adatom.plotting._glyphs import Glyph, draw_glyph, glyph_limits, glyph_of
 from adatom.plotting._marks import (
@@ -29,13 +30,14 @@ from adatom.plotting._members import (
 )
 from adatom.plotting._panels import frame_axes, image_panel, legend_mark, length_text, map_panel
 from adatom.plotting._rows import plot_class_rows
+from adatom.plotting._samples import rows_numbered
+from adatom.plotting.class_spectra import draw_class_spectra, plot_member_spectra
 from adatom.schema import CLASSES, FEATURES, Classes, Features, Image, Sites, positions, space_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-    from numpy.typing import NDArray
 
 # A class with a smaller share of all members gets a ring around each mark: two silicon
 # atoms among six hundred of carbon are what the picture is looked at for.
@@ -215,13 +217,13 @@ def plot_class_means(features: Features, classes: Classes | None = None, /) -> F
         CLASSES.check(classes)
         summary = summarize_classes(features, classes)
     glyph = glyph_of(features)
+    if glyph.form == "curve":
+        return draw_class_spectra(features, classes, summary)
     # A class without members, as of outliers where there are none, has no mean to show.
     shown = np.flatnonzero(summary.counts != 0)[:_MAX_CLASSES_SHOWN]
-    summary = ClassSummary(summary.labels[shown], summary.counts[shown], summary.means[shown])
+    summary = summary.of(shown)
     means = summary.means
     limits = glyph_limits(glyph, means)
-    if glyph.form == "curve":
-        return _plot_mean_curves(glyph, summary, classes, limits)
     columns = min(6, max(1, len(means)))
     rows = max(1, -(-len(means) // columns))
     cell = 1.35
@@ -243,7 +245,8 @@ def _summary_of_means(means: xr.DataArray) -> ClassSummary:
     for name in ("count", "n_members", "members"):
         if name in means.coords:
             counts = means.coords[name].values
-    return ClassSummary(labels, counts, means.values.astype(float))
+    values = means.values.astype(float)
+    return ClassSummary(labels, counts, values, np.full(values.shape, np.nan))
 
 
 def _name_class(axes: Axes, style: ClassStyle, count: int) -> None:
@@ -276,42 +279,6 @@ def _tell_size(figure: Figure, glyph: Glyph) -> None:
         )
 
 
-def _plot_mean_curves(
-    glyph: Glyph,
-    summary: ClassSummary,
-    classes: xr.Dataset | None,
-    limits: tuple[float, float],
-) -> Figure:
-    from adatom.plotting._canvas import style_axes
-
-    figure = new_figure(6.4, 2.9)
-    axes = place_axes(figure, 0.75, 0.5, 4.2, 2.3)
-    for k, mean, count in zip(summary.labels.tolist(), summary.means, summary.counts, strict=True):
-        style = class_style(k, classes)
-        line = ("-", "--", ":", "-.")[k // 7 % 4]
-        axes.plot(
-            glyph.abscissa,
-            mean,
-            color=style.ink,
-            linestyle=line,
-            linewidth=1.5,
-            label=f"{style.name}: {count}" if count >= 0 else style.name,
-        )
-    style_axes(axes)
-    axes.set_xlabel(glyph.label, **text_style(size=8))
-    axes.set_ylim(
-        limits[0] - 0.05 * (limits[1] - limits[0]), limits[1] + 0.05 * (limits[1] - limits[0])
-    )
-    axes.legend(
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1.02),
-        frameon=False,
-        prop={"family": "DejaVu Sans", "size": 8},
-        labelcolor=INK,
-    )
-    return figure
-
-
 def plot_members(features: Features, classes: Classes, /, *, n: int = 6) -> Figure:
     """Plot typical and doubtful members of every class, a row a class.
 
@@ -337,6 +304,8 @@ def plot_members(features: Features, classes: Classes, /, *, n: int = 6) -> Figu
     """
     FEATURES.check(features)
     CLASSES.check(classes)
+    if is_curve(features):
+        return plot_member_spectra(features, classes)
     glyph = glyph_of(features)
     summary = summarize_classes(features, classes)
     distances = member_distances(features, classes, summary)
@@ -345,7 +314,7 @@ def plot_members(features: Features, classes: Classes, /, *, n: int = 6) -> Figu
     chosen = np.concatenate(
         [np.concatenate(members) for members in picked.values()] or [np.zeros(0, int)]
     )
-    rows = _rows_of(features, chosen)
+    rows = rows_numbered(features, chosen)
     limits = glyph_limits(glyph, np.stack(list(rows.values()))) if rows else (0.0, 1.0)
     figure = new_figure(1.0 + 2 * n * (0.62 + 0.05) + 0.35, len(labels) * 0.78 + 0.45)
     height = figure.get_size_inches()[1]
@@ -383,13 +352,3 @@ def plot_members(features: Features, classes: Classes, /, *, n: int = 6) -> Figu
                     spine.set_color(style.ink)
                     spine.set_linewidth(1.2)
     return figure
-
-
-def _rows_of(features: xr.DataArray, numbers: NDArray[np.int64]) -> dict[int, NDArray[np.floating]]:
-    """Load some rows of features, by their number in C order of the leading dims."""
-    rows = {}
-    for number in np.unique(numbers).tolist():
-        place = np.unravel_index(number, features.shape[:-1])
-        index = dict(zip(features.dims[:-1], (int(i) for i in place), strict=True))
-        rows[number] = features.isel(index).values.astype(float)
-    return rows

@@ -11,6 +11,8 @@ from adatom.plotting.cells import has_cells, plot_unit_cells
 from adatom.plotting.choice import plot_class_choice
 from adatom.plotting.classes import plot_class_means, plot_classes
 from adatom.plotting.columns import has_columns, plot_cell_columns
+from adatom.plotting.components import plot_components, plot_curve_set, plot_variances
+from adatom.plotting.feature_maps import SETS, has_places, plot_feature_maps
 from adatom.plotting.histograms import plot_feature_histogram
 from adatom.plotting.images import plot_image, plot_movie, plot_regions
 from adatom.plotting.sites import plot_sites
@@ -74,6 +76,8 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
                 return plot_cell_columns(data)
             if has_cells(data) and data.sizes["row"] > 1:
                 return plot_unit_cells(data)
+            if {"component", "variance"} <= set(data):
+                return plot_variances(data)
             return plot_class_choice(data) if "n_classes" in data else plot_table(data)
     if isinstance(data, xr.DataArray):
         if kind is MASK:
@@ -91,6 +95,12 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
         if kind is FEATURES:
             if data.dims[0] == "class":
                 return plot_class_means(data)
+            if data.dims[0] == "component":
+                return plot_components(data)
+            if data.dims[0] == "endmember":
+                return plot_curve_set(data)
+            if data.dims[-1] in SETS and has_places(data):
+                return plot_feature_maps(data)
             return plot_feature_histogram(data) if data.shape[-1] == 1 else plot_features(data)
     names = ", ".join(known.name for known in KINDS if known.name != "Structure")
     msg = f"{type(data).__name__} has no picture: give one of {names}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from adatom.numerics.blocks import blocks
-from adatom.plotting._canvas import INK, new_figure, place_axes, plain_text, style_axes, text_style
+from adatom.plotting._canvas import INK, new_figure, place_axes, plain_text, text_style
+from adatom.plotting._curves import curve_axis, draw_band, draw_curve, finish_curves
 from adatom.plotting._glyphs import draw_glyph, glyph_limits, glyph_of
-from adatom.plotting._panels import image_panel
+from adatom.plotting._panels import image_panel, value_label
+from adatom.plotting._samples import sample_rows
 from adatom.plotting.sites import draw_histograms
 from adatom.schema import FEATURES, SPECTRAL_MAP, TABLE, Features, SpectralMap, Table
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+_BAND_ROWS: Final = 4096
 
 
 def plot_table(table: Table, /) -> Figure:
@@ -48,18 +52,32 @@ def plot_features(features: Features, /) -> Figure:
     """
     FEATURES.check(features)
     glyph = glyph_of(features)
-    mean = _mean_row(features)
-    figure = new_figure(*((2.2, 2.4) if glyph.form != "curve" else (5.4, 2.6)))
     if glyph.form == "curve":
-        axes = place_axes(figure, 0.75, 0.5, 4.5, 1.85)
-        axes.plot(glyph.abscissa, mean, color=INK, linewidth=1.1)
-        style_axes(axes)
-        axes.set_xlabel(glyph.label, **text_style(size=8))
-    else:
-        axes = place_axes(figure, 0.1, 0.1, 2.0, 2.0)
-        draw_glyph(axes, glyph, mean, limits=glyph_limits(glyph, mean), color=INK)
+        return _plot_mean_curve(features)
+    mean = _mean_row(features)
+    figure = new_figure(2.2, 2.4)
+    axes = place_axes(figure, 0.1, 0.1, 2.0, 2.0)
+    draw_glyph(axes, glyph, mean, limits=glyph_limits(glyph, mean), color=INK)
     n_rows = int(np.prod(features.shape[:-1]))
     axes.set_title(f"mean of {n_rows} rows", loc="left", pad=4, **text_style(size=8))
+    return figure
+
+
+def _plot_mean_curve(features: xr.DataArray) -> Figure:
+    """Draw the mean of all rows, and a band that holds nine in ten of some of them."""
+    axis, mean = curve_axis(features), _mean_row(features)
+    rows = sample_rows(features, most=_BAND_ROWS).values.astype(float)
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    figure = new_figure(7.2, 2.9)
+    axes = place_axes(figure, 0.85, 0.5, 6.1, 2.1)
+    n_rows = int(np.prod(features.shape[:-1]))
+    title = f"mean of {n_rows} rows"
+    if len(rows) > 1 and not axis.has_stems and not axis.is_loop:
+        low, high = np.percentile(rows, (5, 95), axis=0)
+        draw_band(axes, axis, low, high, color="#9db7cf", alpha=0.6)
+        title = f"{title}; nine in ten lie in the shaded band"
+    draw_curve(axes, axis, mean, color=INK, linewidth=1.1)
+    finish_curves(axes, axis, y_label=value_label(features), title=title, shown=mean[None])
     return figure
 
 

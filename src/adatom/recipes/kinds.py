@@ -59,7 +59,8 @@ def _one_fits(given: Any, wanted: Any) -> bool:  # noqa: ANN401 -- any annotatio
         return True
     given_kind, wanted_kind = kind_of_annotation(given), kind_of_annotation(wanted)
     if given_kind is not None and wanted_kind is not None:
-        return wanted_kind.accepts(given_kind)
+        # A step that takes any features and gives them back gives a map for a map.
+        return wanted_kind.accepts(given_kind) or given_kind.accepts(wanted_kind)
     given_inner, wanted_inner = element(given), element(wanted)
     if given_inner is not None and wanted_inner is not None:
         return fits(given_inner, wanted_inner)

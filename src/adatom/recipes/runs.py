@@ -186,7 +186,9 @@ def run_recipe(
         msg = f"{n_processes=} beside an executor: files go one after the other then, leave it out"
         raise SettingError(msg)
     folder = Path(out)
-    given = items_of_files([c.name for c in wired.inputs], files, inputs or {})
+    names = [call.name for call in wired.inputs]
+    shared = [call.name for call in wired.inputs if call.settings.get("dataset") is not None]
+    given = items_of_files(names, files, inputs or {}, shared=shared)
     if executor is not None:
         # Workers may stand in another folder.
         n_processes, folder = 1, folder.absolute()

@@ -10,37 +10,56 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import xarray as xr
 
+from adatom.clustering.sweeping import ClassSweep
 from adatom.localization.comparing import SiteComparison
 from adatom.plotting import (
     plot_cell_columns,
     plot_class_choice,
     plot_class_means,
+    plot_class_spectra,
+    plot_class_sweep,
     plot_classes,
     plot_comparison,
+    plot_components,
+    plot_correction,
+    plot_curve_set,
+    plot_decays,
+    plot_diffraction_map,
     plot_feature_histogram,
+    plot_feature_maps,
     plot_features,
+    plot_force_curves,
     plot_image,
     plot_members,
     plot_movie,
     plot_neighbor_vectors,
+    plot_phasors,
     plot_regions,
     plot_site_statistics,
     plot_sites,
+    plot_spectra,
     plot_spectral_map,
     plot_unit_cells,
+    plot_variances,
 )
+from adatom.plotting._curves import is_curve
 from adatom.plotting.cells import has_cells
 from adatom.plotting.columns import has_columns
+from adatom.plotting.feature_maps import SETS, has_places, varies
 from adatom.report.files import file_stem
 from adatom.schema import (
     CLASSES,
+    DIFFRACTION_MAP,
     FEATURES,
+    FORCE_CURVES,
     IMAGE,
     MASK,
     MOVIE,
     SITES,
+    SPECTRA,
     SPECTRAL_MAP,
     TABLE,
+    table_from_columns,
 )
 
 if TYPE_CHECKING:
@@ -79,10 +98,16 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
     if result.kind is SITES and is_comparison(result.step):
         # One picture shows all of them together.
         return []
+    if is_sweep(result.step) and result.kind is not TABLE:
+        # As of the numbers of classes side by side, drawn with their table.
+        return []
     painters = {
         IMAGE.name: _image,
         MOVIE.name: _movie,
         SPECTRAL_MAP.name: _spectral_map,
+        SPECTRA.name: _spectra,
+        FORCE_CURVES.name: _force_curves,
+        DIFFRACTION_MAP.name: _diffraction_map,
         MASK.name: _regions,
         SITES.name: _sites,
         FEATURES.name: _features,
@@ -103,8 +128,15 @@ def main_result(lineage: Lineage, /) -> Result | None:
 
 
 def is_judgement(result: Result, /) -> bool:
-    """Tell whether a result says how good another one is."""
+    """Tell whether a result says how good another one is, or compares several."""
+    if is_sweep(result.step):
+        return True
     return is_comparison(result.step) or (result.kind is CLASSES and "expert" in result.value)
+
+
+def is_sweep(step: StepRecord, /) -> bool:
+    """Tell whether a step compared several numbers of classes."""
+    return set(step.results) == set(ClassSweep._fields)
 
 
 def main_picture(lineage: Lineage, /) -> Picture | None:
@@ -151,14 +183,66 @@ def _movie(_: Lineage, result: Result) -> list[Picture]:
     return [Picture(file_stem(result.name), caption, draw, _SMALLER)]
 
 
-def _spectral_map(_: Lineage, result: Result) -> list[Picture]:
+def _spectral_map(lineage: Lineage, result: Result) -> list[Picture]:
     name = file_stem(result.name)
+    before = _before_correction(lineage, result)
+    if before is not None:
+        return [_correction(result, before)]
+    if result.value.dims[-1] == "phasor":
+        return [_phasors(lineage, result)]
+    if not is_curve(result.value) or result.value.dims[-1] in SETS:
+        return _maps_of_features(result)
     return [
         Picture(name, f"{result.name}: mean over all channels.",
                 partial(plot_spectral_map, result.value), _SMALLER),
         Picture(f"{name}-mean", f"{result.name}: mean over all pixels.",
                 partial(plot_features, result.value)),
     ]  # fmt: skip
+
+
+def _spectra(lineage: Lineage, result: Result) -> list[Picture]:
+    before = _before_correction(lineage, result)
+    if before is not None:
+        return [_correction(result, before)]
+    caption = f"{result.name}: {' x '.join(map(str, result.value.shape))} values."
+    return [Picture(file_stem(result.name), caption, partial(plot_spectra, result.value))]
+
+
+def _force_curves(_: Lineage, result: Result) -> list[Picture]:
+    caption = f"{result.name}: some of {result.value.sizes['site']} curves."
+    draw = partial(plot_force_curves, result.value)
+    return [Picture(file_stem(result.name), caption, draw)]
+
+
+def _diffraction_map(_: Lineage, result: Result) -> list[Picture]:
+    caption = f"{result.name}: the mean pattern, and the mean intensity over the scan."
+    draw = partial(plot_diffraction_map, result.value)
+    return [Picture(file_stem(result.name), caption, draw)]
+
+
+def _before_correction(lineage: Lineage, result: Result) -> Result | None:
+    """Find the spectra that a correction was made from, on the same places."""
+    if not result.step.step.startswith("correction.") or not is_curve(result.value):
+        return None
+    for origin in lineage.origins(result.step):
+        of_rows = origin.kind in {FEATURES, SPECTRAL_MAP, SPECTRA} and is_curve(origin.value)
+        if of_rows and origin.value.shape[:-1] == result.value.shape[:-1]:
+            return origin
+    return None
+
+
+def _correction(result: Result, before: Result) -> Picture:
+    caption = f"{result.name}: what {result.step.step} changed of {before.name}."
+    draw = partial(plot_correction, before.value, result.value)
+    return Picture(f"{file_stem(result.name)}-correction", caption, draw)
+
+
+def _maps_of_features(result: Result) -> list[Picture]:
+    if not any(varies(result.value, number) for number in range(result.value.shape[-1])):
+        return []
+    caption = f"{result.name}: a map of each {str(result.value.dims[-1]).replace('_', ' ')}."
+    draw = partial(plot_feature_maps, result.value)
+    return [Picture(file_stem(result.name), caption, draw)]
 
 
 def _regions(lineage: Lineage, result: Result) -> list[Picture]:
@@ -225,6 +309,13 @@ def _classes_of_sites(lineage: Lineage, sites: Result, neighbors: Result) -> Res
 def _features(lineage: Lineage, result: Result) -> list[Picture]:
     name, features = file_stem(result.name), result.value
     vectors = "neighbor" in features.coords
+    if features.dims[-1] == "phasor":
+        return [_phasors(lineage, result)]
+    if features.dims[0] == "class" and features.dims[-1] == "time":
+        return [_decays(lineage, result)]
+    if features.dims[0] == "class" and features.dims[-1] in SETS:
+        # A few numbers a class are read in a table.
+        return []
     if features.dims[0] == "class":
         classes = lineage.origin(result.step, CLASSES)
         caption = f"{result.name}: the mean of each class and the number of its members."
@@ -233,7 +324,27 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
             features = _added_to_star(features, sites.value)
             caption = f"{caption} Deviations are added to the slots of the first star."
         draw = partial(plot_class_means, features, classes.value if classes else None)
+        averaged = lineage.results.get(result.step.data[0]) if result.step.data else None
+        averages = result.step.step == "clustering.class_means"
+        if averages and averaged is not None and classes is not None and is_curve(features):
+            rows = averaged.value
+            if rows.shape[:-1] == classes.value["label"].shape:
+                caption = f"{caption} Shaded: one standard deviation within the class."
+                draw = partial(plot_class_spectra, rows, classes.value)
         return [Picture(name, caption, draw)]
+    if features.ndim == 2 and features.dims[0] == "component":
+        caption = f"{result.name}: the curve of every component."
+        return [Picture(name, caption, partial(plot_components, features))]
+    if features.ndim == 2 and features.dims[0] == "endmember":
+        caption = f"{result.name}: the purest spectra."
+        return [Picture(name, caption, partial(plot_curve_set, features))]
+    before = _before_correction(lineage, result)
+    if before is not None:
+        return [_correction(result, before)]
+    is_set = features.dims[-1] in SETS
+    if is_set:
+        # Without places they are read in a table.
+        return _maps_of_features(result) if has_places(features) else []
     if vectors:
         # The vectors themselves are shown with their sites; their mean deviation is zero.
         return []
@@ -242,6 +353,33 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
         return [Picture(name, caption, partial(plot_feature_histogram, features))]
     caption = f"{result.name}: the mean of all rows."
     return [Picture(name, caption, partial(plot_features, features))]
+
+
+def _phasors(lineage: Lineage, result: Result) -> Picture:
+    classes = next(
+        (
+            one
+            for one in lineage.of_kind(CLASSES)
+            if one.value["label"].shape == result.value.shape[:-1]
+            and result in list(lineage.origins(one.step))
+        ),
+        None,
+    )
+    caption = f"{result.name}: every decay as a point; on the half circle it has one lifetime."
+    draw = partial(plot_phasors, result.value, classes.value if classes else None)
+    return Picture(file_stem(result.name), caption, draw)
+
+
+def _decays(lineage: Lineage, result: Result) -> Picture:
+    """Show decays of classes; fits over what they were fitted to."""
+    sums = lineage.results.get(result.step.data[0]) if result.step.data else None
+    if result.step.step == "curves.decays_from_fit" and sums is not None:
+        caption = f"{result.name}: fits to {sums.name}, and what they leave."
+        draw = partial(plot_decays, sums.value, result.value)
+    else:
+        caption = f"{result.name}: the decay of each class."
+        draw = partial(plot_decays, result.value)
+    return Picture(file_stem(result.name), caption, draw)
 
 
 def _added_to_star(means: xr.DataArray, sites: xr.Dataset) -> xr.DataArray:
@@ -287,7 +425,8 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
         pictures.append(Picture(f"{name}-neighbors", caption, draw))
     if features is not None:
         caption = f"{result.name}: {_member_words(classes)}"
-        draw = partial(plot_members, features, classes)
+        shown = _spectra_of(lineage, result)
+        draw = partial(plot_members, features if shown is None else shown, classes)
         pictures.append(Picture(f"{name}-members", caption, draw))
     return pictures
 
@@ -314,7 +453,16 @@ def _member_words(classes: xr.Dataset) -> str:
 def _features_of(lineage: Lineage, result: Result) -> xr.DataArray | None:
     """Find the features whose rows the labels belong to."""
     for origin in lineage.origins(result.step):
-        fits = origin.kind in {FEATURES, SPECTRAL_MAP}
+        fits = origin.kind in {FEATURES, SPECTRAL_MAP, SPECTRA}
+        if fits and origin.value.shape[:-1] == result.value["label"].shape:
+            return origin.value  # type: ignore[no-any-return]
+    return None
+
+
+def _spectra_of(lineage: Lineage, result: Result) -> xr.DataArray | None:
+    """Find the spectra behind scores that were clustered: what is recognized."""
+    for origin in lineage.origins(result.step):
+        fits = origin.kind in {FEATURES, SPECTRAL_MAP, SPECTRA} and is_curve(origin.value)
         if fits and origin.value.shape[:-1] == result.value["label"].shape:
             return origin.value  # type: ignore[no-any-return]
     return None
@@ -334,7 +482,7 @@ def _whole_vectors(sites: xr.Dataset) -> xr.DataArray:
     )
 
 
-def _table(_: Lineage, result: Result) -> list[Picture]:
+def _table(lineage: Lineage, result: Result) -> list[Picture]:
     table = result.value
     if has_columns(table):
         caption = (
@@ -345,7 +493,29 @@ def _table(_: Lineage, result: Result) -> list[Picture]:
     if has_cells(table) and table.sizes["row"] > 1:
         caption = f"{result.name}: the cell of every frame; bars are one standard error."
         return [Picture(file_stem(result.name), caption, partial(plot_unit_cells, table))]
+    if {"component", "variance"} <= set(table):
+        caption = f"{result.name}: the variance of every component."
+        draw = partial(plot_variances, _with_noise(lineage, result))
+        return [Picture(file_stem(result.name), caption, draw)]
     if "n_classes" not in table or "n_classes" not in table.attrs:
         return []
     caption = f"{result.name}: every index against the number of classes."
-    return [Picture(file_stem(result.name), caption, partial(plot_class_choice, table))]
+    pictures = [Picture(file_stem(result.name), caption, partial(plot_class_choice, table))]
+    if is_sweep(result.step):
+        sweep = ClassSweep(**result.step.results)
+        caption = f"{result.step.name}: the classes of every number of them, and their means."
+        draw = partial(plot_class_sweep, sweep.table, sweep.classes, sweep.means)
+        pictures.append(Picture(f"{file_stem(result.step.name)}-maps", caption, draw))
+    return pictures
+
+
+def _with_noise(lineage: Lineage, result: Result) -> xr.Dataset:
+    """Add the components that a decomposition did not keep, where its model has them."""
+    table: xr.Dataset = result.value
+    models = [one.value for one in lineage.of_step(result.step) if hasattr(one.value, "variances")]
+    if not models:
+        return table
+    variances = models[0].variances
+    number = np.arange(len(variances))
+    above = number < models[0].n_above_noise
+    return table_from_columns({"component": number, "variance": variances, "above_noise": above})

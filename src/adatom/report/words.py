@@ -13,10 +13,12 @@ from adatom.plotting.cells import has_cells
 from adatom.plotting.columns import has_columns
 from adatom.schema import (
     CLASSES,
+    FORCE_CURVES,
     IMAGE,
     MASK,
     MOVIE,
     SITES,
+    SPECTRA,
     SPECTRAL_MAP,
     TABLE,
     pixel_size,
@@ -120,7 +122,11 @@ def count_text(count: int, noun: str, /) -> str:
     >>> count_text(1, "class"), count_text(2, "class")
     ('1 class', '2 classes')
     """
-    return f"{count} {noun if count == 1 else noun + ('es' if noun.endswith('s') else 's')}"
+    if count == 1:
+        return f"1 {noun}"
+    if noun.endswith("um"):
+        return f"{count} {noun.removesuffix('um')}a"
+    return f"{count} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def field_text(data: xr.DataArray, /) -> str:
@@ -186,6 +192,10 @@ def summary_sentences(lineage: Lineage, /) -> list[str]:
         for table in lineage.of_kind(TABLE)
         if has_columns(table.value)
     ]
+    variances = [
+        table for table in lineage.of_kind(TABLE) if {"variance", "above_noise"} <= set(table.value)
+    ]
+    sentences += _named_sentences(variances, _variance_sentence)
     sentences += _named_sentences(choices(lineage), _choice_sentence)
     sentences += _named_sentences(clusterings(lineage), _class_sentence)
     return sentences + _score_sentences(lineage)
@@ -201,7 +211,11 @@ def _named_sentences(results: list[Result], sentence: Callable[[Any], str]) -> l
 
 def clusterings(lineage: Lineage, /) -> list[Result]:
     """Give the classes that were found, without those that judge them."""
-    return [one for one in lineage.of_kind(CLASSES) if "expert" not in one.value]
+    return [
+        one
+        for one in lineage.of_kind(CLASSES)
+        if "expert" not in one.value and "n_classes" not in one.value["label"].dims
+    ]
 
 
 def choices(lineage: Lineage, /) -> list[Result]:
@@ -288,10 +302,41 @@ def _sites_sentences(lineage: Lineage, sites: Result) -> list[str]:
 
 
 def _maps_sentences(lineage: Lineage) -> list[str]:
-    for kind in (IMAGE, MOVIE, SPECTRAL_MAP):
-        for result in lineage.of_kind(kind)[:1]:
-            return [f"{kind.name} of {field_text(result.value)}."]
+    """Tell how large the data are that the run began with."""
+    for result in lineage.results.values():
+        value = result.value
+        if result.kind in (IMAGE, MOVIE):
+            return [f"{result.kind.name} of {field_text(value)}."]
+        if result.kind is SPECTRAL_MAP:
+            size = field_text(value)
+            over = "" if size.endswith("px") else f" over {size}"
+            pixels = f"{value.sizes['x']} x {value.sizes['y']} spectra"
+            return [f"{pixels}{over}, {_channels_text(value)}."]
+        if result.kind is SPECTRA:
+            return [f"{count_text(len(value), 'spectrum')}, {_channels_text(value)}."]
+        if result.kind is FORCE_CURVES:
+            return [f"{count_text(value.sizes['site'], 'force curve')}."]
     return []
+
+
+def _channels_text(spectra: xr.DataArray) -> str:
+    """Write how many channels spectra have, and over which range."""
+    axis = spectra.coords[spectra.dims[-1]]
+    unit = str(axis.attrs.get("units", "1"))
+    count = count_text(spectra.shape[-1], "channel")
+    if axis.dtype.kind not in "fiu":
+        return count
+    low, high = (number_text(float(end), digits=5) for end in (axis.min(), axis.max()))
+    return f"{count} from {low} to {high}{'' if unit == '1' else f' {unit}'}"
+
+
+def _variance_sentence(table: xr.Dataset) -> str:
+    above = int(table["above_noise"].values.astype(bool).sum())
+    told = f"{count_text(above, 'component')} {'rises' if above == 1 else 'rise'} above the noise"
+    if "share" not in table:
+        return f"{told}."
+    share = 100 * float(table["share"].values[:above].sum())
+    return f"{told}, with {share:.3g} % of the variance."
 
 
 def _region_sentence(mask: xr.DataArray) -> str:
