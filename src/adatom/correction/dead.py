@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-import dask.array as da
+import dask.array
 import numpy as np
 import xarray as xr
 
@@ -187,7 +187,7 @@ def _stuck_channels(cut: Blocks) -> NDArray[np.bool_]:
     # Rolled round the ends, the farther side only adds channels to compare with.
     varies = np.median(~constant[around], axis=0) > 0.5
     expected = np.median(ranges.total[around], axis=0)
-    return constant & varies & ((ranges.low != 0) | (expected >= _SURE_COUNTS))
+    return np.asarray(constant & varies & ((ranges.low != 0) | (expected >= _SURE_COUNTS)))
 
 
 def _merged(first: _Ranges, second: _Ranges) -> _Ranges:
@@ -235,7 +235,7 @@ def _dead_pixels(spectra: xr.DataArray) -> NDArray[np.bool_]:
     suspect, total = found[..., 0] > 0, found[..., 1].astype(np.float64)
     expected, _ = _mean_of_neighbors(total[..., None], ~suspect)
     silent = suspect & (total == 0)
-    return suspect & (~silent | (np.nan_to_num(expected[..., 0]) >= _SURE_COUNTS))
+    return np.asarray(suspect & (~silent | (np.nan_to_num(expected[..., 0]) >= _SURE_COUNTS)))
 
 
 def _mean_of_neighbors(
@@ -264,6 +264,7 @@ def _filled_pixels(spectra: xr.DataArray, good: NDArray[np.bool_], fill: Fill) -
     if hasattr(values, "dask"):
         # A dead pixel at the rim of a chunk takes from the next one.
         whole = values.rechunk({2: -1})
+        da: Any = dask.array
         mask = da.from_array(good[..., None].astype(np.float32), chunks=(*whole.chunks[:2], 1))
         made = da.map_overlap(
             _filled_block, whole, mask, depth={0: 1, 1: 1, 2: 0}, boundary=np.nan,
