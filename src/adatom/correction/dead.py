@@ -170,10 +170,12 @@ class _Ranges(NamedTuple):
 
 
 def _stuck_channels(cut: Blocks) -> NDArray[np.bool_]:
+    n_columns = cut.n_columns
+
     def step(block: Block) -> _Ranges:
         rows = block.values
         if not len(rows):
-            none = np.zeros(cut.n_columns)
+            none = np.zeros(n_columns)
             return _Ranges(none + np.inf, none - np.inf, none, 0)
         ends = rows.min(axis=0).astype(float), rows.max(axis=0).astype(float)
         return _Ranges(*ends, rows.sum(axis=0, dtype=np.float64), len(rows))
@@ -275,6 +277,15 @@ def _filled_pixels(spectra: xr.DataArray, good: NDArray[np.bool_], fill: Fill) -
 
 
 def _filled_block(block: NDArray[Any], good: NDArray[Any]) -> NDArray[Any]:
-    alive = (good[..., 0] == 1) & np.isfinite(block).all(axis=-1)
-    means, _ = _mean_of_neighbors(block.astype(np.float64), alive)
-    return np.where(good == 1, block, means).astype(block.dtype)
+    """Fill pixels that are not good, line by line so that memory holds three of them."""
+    made = block.copy()
+    measured = good[..., 0] == 1
+    for y in np.flatnonzero(~measured.all(axis=1)).tolist():
+        first = max(0, y - 1)
+        lines = slice(first, y + 2)
+        near = block[lines].astype(np.float64)
+        alive = measured[lines] & np.isfinite(near).all(axis=-1)
+        means, _ = _mean_of_neighbors(near, alive)
+        holes = ~measured[y]
+        made[y, holes] = means[y - first, holes]
+    return made
