@@ -81,8 +81,8 @@ def test_a_polynomial_takes_off_a_polynomial_below_lines() -> None:
 def test_the_width_of_lines_is_found_and_told() -> None:
     (note,) = notes(correct_baseline(_measured(EVEN)).spectra)
     told = float(note.split("lines up to ")[1].split(" 1/cm")[0])
-    # Twice the typical width, which noise and neighbors change by a tenth.
-    assert told == pytest.approx(2 * WIDTH, rel=0.15)
+    # One and a half times the width, which noise and neighbors change by a tenth.
+    assert told == pytest.approx(1.5 * WIDTH, rel=0.15)
 
 
 def test_spikes_in_a_few_spectra_do_not_pass_for_lines() -> None:
@@ -90,7 +90,22 @@ def test_spikes_in_a_few_spectra_do_not_pass_for_lines() -> None:
     rng = np.random.default_rng(4)
     struck.values[rng.permutation(64)[:20], rng.integers(0, 1024, 20)] += 1e5
     (note,) = notes(correct_baseline(struck).spectra)
-    assert float(note.split("lines up to ")[1].split(" 1/cm")[0]) == pytest.approx(40, rel=0.15)
+    assert float(note.split("lines up to ")[1].split(" 1/cm")[0]) == pytest.approx(30, rel=0.15)
+
+
+def test_where_no_line_is_narrow_a_broad_band_stays() -> None:
+    band = 100 * np.exp(-(((EVEN - 1500) / 400) ** 2))
+    noise = np.random.default_rng(7).standard_normal((32, 1024))
+    found = correct_baseline(_spectra(EVEN, 20 + band + noise)).spectra.mean("site").values
+    assert found.max() > 90
+
+
+def test_a_polynomial_of_order_zero_is_a_dark_level() -> None:
+    noise = np.random.default_rng(8).standard_normal((8, 1024))
+    rows = _spectra(EVEN, 15 + 100 * np.exp(-(((EVEN - 1500) / 200) ** 2)) + noise)
+    level = correct_baseline(rows, method="polynomial", order=0).level
+    # Clipping at one spread of the noise leaves the level within that of the truth.
+    np.testing.assert_allclose(level.values, 15, atol=1.0)
 
 
 def test_the_level_is_the_mean_of_what_was_taken_off() -> None:
@@ -121,8 +136,9 @@ def test_gaps_stay_gaps_and_are_bridged(method: Method) -> None:
 @pytest.mark.parametrize("level", [0.0, 7.0, -3.0])
 def test_a_constant_spectrum_is_all_baseline(method: Method, level: float) -> None:
     found = correct_baseline(_spectra(EVEN, np.full((2, 1024), level)), method=method)
-    np.testing.assert_allclose(found.spectra.values, 0.0, atol=1e-6)
-    np.testing.assert_allclose(found.level.values, level, atol=1e-6)
+    # Without lines the baseline is as stiff as it gets: its equations cost ten digits of sixteen.
+    np.testing.assert_allclose(found.spectra.values, 0.0, atol=1e-4)
+    np.testing.assert_allclose(found.level.values, level, atol=1e-4)
 
 
 def test_spectra_without_lines_keep_their_mean() -> None:

@@ -185,6 +185,22 @@ def _two_classes() -> xr.Dataset:
     return xr.Dataset({"label": ("site", [0, 0, -1])})
 
 
+def test_lines_in_mere_noise_have_little_significance() -> None:
+    rng = np.random.default_rng(10)
+    noise = rng.standard_normal((300, len(AXIS)))
+    fit = fit_model(_curves(np.vstack([_gaussian([520.0]), noise])), _one_line(), model=LINE)
+    significance = _column(fit, "g_significance")
+    told = np.abs(_column(fit, "g_amplitude")) / _column(fit, "g_amplitude", "errors")
+    np.testing.assert_array_equal(significance, told)
+    assert significance[0] > 100
+    # Of some forty places for a line among 160 channels the best is at three.
+    assert np.nanmax(significance[1:]) < 5
+
+
+def _one_line() -> xr.Dataset:
+    return xr.Dataset({"label": ("site", [0] + [-1] * 300)})
+
+
 def test_gaps_are_left_out_and_too_few_channels_are_told() -> None:
     rows = _gaussian([520.0, 520.0, 520.0]) + 0.1 * AXIS
     rows = rows + np.random.default_rng(9).standard_normal(rows.shape)
@@ -217,6 +233,7 @@ def test_parameters_carry_their_units_and_float32_stays() -> None:
     assert units == {
         "g_amplitude": "nm", "g_center": "nm", "g_sigma": "nm", "b_slope": "1/nm",
         "b_intercept": "1", "g_fwhm": "nm", "g_height": "1",
+        "g_significance": "1",
     }  # fmt: skip
     assert {part.dtype for part in fit} == {np.dtype(np.float32)}
 

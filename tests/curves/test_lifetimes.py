@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dask.array
 import numpy as np
 import pytest
 import xarray as xr
@@ -160,7 +159,7 @@ def test_counts_below_zero_are_refused() -> None:
 def test_a_map_of_one_pixel_and_of_chunks_gives_the_same_bits_as_the_whole() -> None:
     made = simulate_flim_map(size=12, timer=TIMER, seed=3).decays.astype(np.float32)
     whole = fit_decays(made, _response(), period=PERIOD)
-    lazy = made.copy(data=dask.array.from_array(made.values, chunks=(5, 4, 50)))
+    lazy = made.chunk(y=5, x=4, time=50)
     assert whole.parameters.identical(fit_decays(lazy, _response(), period=PERIOD).parameters)
     one = fit_decays(made[3:4, 5:6], _response(), period=PERIOD)
     assert np.array_equal(one.parameters.values[0, 0], whole.parameters.values[3, 5])

@@ -31,8 +31,10 @@ Method = Literal["arpls", "als", "snip", "polynomial"]
 _WAVELENGTH_IN_WIDTHS: Final = 6.0
 # Two widths from its middle a Gaussian has nothing left, a Lorentzian six hundredths.
 _HALF_WINDOW_IN_WIDTHS: Final = 2.0
-# Where no line stands out nothing can be mistaken for one.
-_NO_LINE_SHARE: Final = 1 / 40
+# Of the width that three quarters of the lines do not exceed.
+_MARGIN: Final = 1.5
+# Where no line stands out whatever rises is broad: then the baseline is stiff.
+_NO_LINE_SHARE: Final = 0.25
 _SAMPLE_ROWS: Final = 2048
 # A channel struck by cosmic rays in a few rows is no line.
 _KEPT_SHARE: Final = 0.95
@@ -77,8 +79,9 @@ def correct_baseline(
         Full width at half maximum of the broadest line that is to be kept,
         such as "40 1/cm"; of bands that touch, the width of all. The baseline
         follows what is eight times as wide; the window of "snip" reaches two
-        widths to both sides. By default twice the typical width of the peaks
-        in the mean of a sample, told in the notes.
+        widths to both sides. By default one and a half times what most peaks
+        in the mean of a sample do not exceed, told in the notes; a quarter of
+        the axis where no peak stands out.
     order : int
         Of "polynomial", which does not use `line_width`. Five follow the
         fluorescence of most samples.
@@ -97,7 +100,7 @@ def correct_baseline(
         If the measured axis has no values, fewer than five, or turns back.
     SettingError
         If the width is not above the step of the axis and below the axis,
-        the order is not from 0 to 20, or the asymmetry not between 0 and 0.5.
+        the order is not from 0 (a level) to 20, or the asymmetry not between 0 and 0.5.
 
     Notes
     -----
@@ -179,8 +182,8 @@ def _line_width(
             )
             raise SettingError(msg)
         return width
-    typical = line_width_of(axis, _typical_spectrum(spectra))
-    wide = extent * _NO_LINE_SHARE if typical is None else 2 * typical
+    usual = line_width_of(axis, _typical_spectrum(spectra))
+    wide = extent * _NO_LINE_SHARE if usual is None else _MARGIN * usual
     return float(max(wide, 2 * step))
 
 

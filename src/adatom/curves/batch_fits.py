@@ -27,6 +27,10 @@ _MOST_STEPS: Final = 100
 _ROUNDS: Final = 3
 # A count or less is expected far from lines; less than this would outweigh all that is measured.
 _LEAST_VARIANCE: Final = 0.25
+# Squares of the last bits of float64, of the sum of squares.
+_ROUNDING: Final = 1e-28
+# Where float32 ends, parameters of curves that are measured do not begin.
+_BEYOND_REASON: Final = 1e30
 # A few MB for the derivatives of a tile.
 _VALUES_PER_TILE: Final = 1 << 17
 
@@ -137,7 +141,11 @@ class RowFitter:
 
     def _fit_weighted(self, rows: Floats, weights: Floats, start: Floats) -> BatchFit:
         return fit_least_squares(
-            self._evaluator(rows, weights), start, max_steps=_MOST_STEPS, bounds=limits(self.model)
+            self._evaluator(rows, weights),
+            start,
+            max_steps=_MOST_STEPS,
+            bounds=limits(self.model),
+            least_gain=_ROUNDING * (weights * rows * rows).sum(axis=1),
         )
 
     def _evaluator(self, rows: Floats, weights: Floats) -> Evaluate:
@@ -167,17 +175,28 @@ class RowFitter:
         if self.weights == "equal":
             # As lmfit: the scatter about the curve tells the noise.
             covariance *= chi_squared[:, None, None]
+        reported, errors = _reported(model, fit.parameters, covariance, at_bound)
         state = np.where(at_bound.any(axis=1), AT_BOUND, FITTED)
         guards = {name for name, _, _ in model.guards}
         guard = np.array([name in guards for name in model.free])
         state[(at_bound & guard).any(axis=1)] = RAN_AWAY
         state[~np.isfinite(covariance).all(axis=(1, 2))] = UNDETERMINED
+        state[self._says_nothing(reported, errors)] = UNDETERMINED
         state[~fit.converged] = NOT_CONVERGED
         state[n_measured <= len(model.free)] = TOO_FEW
-        reported, errors = _reported(model, fit.parameters, covariance, at_bound)
         lost = _is_lost(state)
         reported[lost], errors[lost], chi_squared[lost] = np.nan, np.nan, np.nan
         return RowFits(fit.parameters, reported, errors, chi_squared, state.astype(np.int8))
+
+    def _says_nothing(self, reported: Floats, errors: Floats) -> Flags:
+        """Tell which fits are of numbers beyond all reason, or of lines that may be anywhere."""
+        # Not the significances, which curves without noise have without end.
+        numbers = reported[:, : -len(self.model.lines) or None]
+        nothing = (np.abs(numbers) > _BEYOND_REASON).any(axis=1)
+        extent = float(np.ptp(self.axis))
+        for part in self.model.lines:
+            nothing |= errors[:, self.model.reported.index(f"{part.prefix}center")] > extent
+        return np.asarray(nothing)
 
 
 def _is_lost(state: NDArray[np.int8]) -> Flags:
@@ -222,7 +241,7 @@ def _reported(
     known = model.known(values)
     n_fits = len(values)
     made, errors = (np.empty((n_fits, len(model.reported))) for _ in range(2))
-    for column, name in enumerate(model.reported):
+    for column, name in enumerate(model.reported[: -len(model.lines) or None]):
         dual = known[name]
         slopes = np.zeros((n_fits, len(model.free)))
         for number, free in enumerate(model.free):
@@ -234,4 +253,8 @@ def _reported(
         errors[np.isnan(square), column] = np.nan
         # What hangs on a parameter at its bound has an error that is not known.
         errors[((slopes != 0) & at_bound).any(axis=1), column] = np.nan
+    for column, part in enumerate(model.lines, start=-len(model.lines)):
+        amplitude = model.reported.index(f"{part.prefix}amplitude")
+        made[:, column] = np.abs(made[:, amplitude]) / errors[:, amplitude]
+        errors[:, column] = np.nan
     return made, errors

@@ -55,9 +55,8 @@ def locate_line(
     Features
         (..., parameter): position and full width at half maximum in the unit
         of the axis, height in that of the spectra. All NaN where no line
-        rises above the threshold, where the line is cut by an end of the
-        window above half of its height, or where a channel in the window is
-        NaN.
+        rises above the threshold, and where the line is cut above half of
+        its height, by an end of the window or by channels that are NaN.
 
     Raises
     ------
@@ -102,20 +101,20 @@ def locate_line(
 
 def _lines(axis: Floats, rows: Floats, method: Method, threshold: float) -> Floats:
     every, last = np.arange(len(rows)), len(axis) - 1
-    measured = np.isfinite(rows).all(axis=1)
-    filled = np.where(measured[:, None], rows, 0.0)
-    second = np.abs(np.diff(filled, 2, axis=1))
-    noise = _NORMAL * np.median(second, axis=1) / np.sqrt(6)
+    measured = np.isfinite(rows)
+    filled = np.where(measured, rows, -np.inf)
     # The summit may be at no end: three channels are needed about it.
     top = np.clip(filled.argmax(axis=1), 1, last - 1)
+    filled = np.where(measured, rows, 0.0)
     summit, height = _parabolas(axis, filled, top)
     half = height[:, None] / 2
     number = np.arange(len(axis))
-    low = filled < half
+    low = (filled < half) | ~measured
     left = np.where(low & (number < top[:, None]), number, -1).max(axis=1)
     right = np.where(low & (number > top[:, None]), number, last + 1).min(axis=1)
-    good = measured & (height > threshold * noise) & (left >= 0) & (right <= last)
+    good = (height > threshold * _noise(rows)) & (left >= 0) & (right <= last)
     left, right = np.where(good, left, 0), np.where(good, right, last)
+    good &= measured[every, left] & measured[every, right] & measured[every, top]
     sides = [
         _crossing(axis, filled, every, below, above, half[:, 0])
         for below, above in ((left, left + 1), (right, right - 1))
@@ -128,6 +127,17 @@ def _lines(axis: Floats, rows: Floats, method: Method, threshold: float) -> Floa
             position = (excess * axis).sum(axis=1) / excess.sum(axis=1)
     found = np.stack([position, np.abs(sides[1] - sides[0]), height], axis=1)
     return np.where(good[:, None], found, np.nan)
+
+
+def _noise(rows: Floats) -> Floats:
+    """Take the noise of every row from second differences, which do not see slopes."""
+    second = np.abs(np.diff(rows, 2, axis=1))
+    # As nanmedian, but without its warning for rows that were not measured at all.
+    known = np.isfinite(second)
+    count = known.sum(axis=1)
+    ranked = np.sort(np.where(known, second, np.inf), axis=1)
+    middle = ranked[np.arange(len(rows)), np.maximum(count - 1, 0) // 2]
+    return np.asarray(np.where(count > 0, _NORMAL * middle / np.sqrt(6), np.inf))
 
 
 def _parabolas(axis: Floats, rows: Floats, top: NDArray[np.intp]) -> tuple[Floats, Floats]:

@@ -90,8 +90,10 @@ def fit_model(
     Returns
     -------
     ModelFit
-        Parameters, and the widths (``fwhm``) and heights that follow from
-        them, with coordinates ``parameter`` (names) and ``unit``. States
+        Parameters, the widths (``fwhm``) and heights that follow from them,
+        and of each line its ``significance``, the amplitude over its error,
+        with coordinates ``parameter`` (names) and ``unit``. A fit finds some
+        line in noise too: believe those above a significance of five. States
         from 0 are told in ``quality.attrs["states"]``: only fits that
         converged inside of their bounds (0) or with a parameter at one (1,
         its error is NaN) are ok. Parameters and errors of all others are NaN.
@@ -241,7 +243,9 @@ def _results(
     ok = fits.state <= AT_BOUND
 
     def made(values: Floats, name: str) -> xr.DataArray:
-        shaped = values.astype(dtype).reshape(*features.shape[:-1], -1)
+        with np.errstate(over="ignore"):
+            shaped = values.astype(dtype)
+        shaped = shaped.reshape(*features.shape[:-1], -1)
         return xr.DataArray(
             shaped, dims=(*places, "parameter"), coords={**kept, **along}, name=name
         ).assign_attrs(model=text)

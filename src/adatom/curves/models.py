@@ -75,9 +75,15 @@ class CurveModel:
         return tuple(name for name in self.names if name not in bound)
 
     @property
+    def lines(self) -> tuple[Component, ...]:
+        """Components that are lines."""
+        return tuple(part for part in self.components if part.shape.role == "line")
+
+    @property
     def reported(self) -> tuple[str, ...]:
-        """Parameters, and what is derived of them."""
-        return (*self.names, *(name for name, _ in self.derived))
+        """Parameters, what is derived of them, and how far lines rise above their errors."""
+        derived = (name for name, _ in self.derived)
+        return (*self.names, *derived, *(f"{part.prefix}significance" for part in self.lines))
 
     def known(self, values: Floats, /) -> dict[str, Dual]:
         """Give all parameters and what is derived, with their derivatives by the free ones.
@@ -332,8 +338,7 @@ def guarded(model: CurveModel, axis: Floats, /) -> CurveModel:
     told = {name for name, _, _ in model.bounds}
     guards = [
         (f"{part.prefix}{name}", *ends[name])
-        for part in model.components
-        if part.shape.role == "line"
+        for part in model.lines
         for name in ends
         if f"{part.prefix}{name}" not in told
     ]

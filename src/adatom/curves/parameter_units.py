@@ -41,6 +41,7 @@ def units_of(model: CurveModel, axis_unit: str, value_unit: str, /) -> list[str]
             powers = _EXCEPTIONS.get((part.model, name), table.get(name))
             if powers is not None:
                 found[f"{part.prefix}{name}"] = _product(value_unit, axis_unit, *powers)
+    found |= {f"{part.prefix}significance": "1" for part in model.lines}
     return [found.get(name, "") for name in model.reported]
 
 

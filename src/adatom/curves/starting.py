@@ -142,7 +142,7 @@ def _power_law(axis: Floats, curve: Floats) -> dict[str, float]:
 
 
 def _lines(model: CurveModel, axis: Floats, left: Floats, factor: float) -> dict[str, float]:
-    parts = [part for part in model.components if part.shape.role == "line"]
+    parts = model.lines
     if not parts:
         return {}
     told = _told_centers(model, axis, left)
@@ -179,7 +179,7 @@ def _told_centers(model: CurveModel, axis: Floats, left: Floats) -> dict[str, fl
         # Bounds that leave all of the axis tell nothing.
         if inside.any() and not inside.all():
             told.setdefault(name, float(axis[inside][np.argmax(left[inside])]))
-    names = {f"{part.prefix}center" for part in model.components if part.shape.role == "line"}
+    names = {f"{part.prefix}center" for part in model.lines}
     return {name: value for name, value in told.items() if name in names}
 
 

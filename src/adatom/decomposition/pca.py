@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.linalg
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -15,6 +14,7 @@ from adatom.numerics.blocks import Blocks, blocks, mapped_blocks
 from adatom.numerics.folds import map_to
 from adatom.numerics.moments import moments_of
 from adatom.numerics.noise_rank import n_components_above_noise
+from adatom.numerics.principal_axes import principal_axes, principal_variances
 from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
 
 
@@ -71,8 +71,8 @@ def fit_pca(
         msg = f"{n_components=} must lie between 1 and the {n_features} features"
         raise SettingError(msg)
     cut = blocks(features)
-    weights = _column_weights(cut, weighting)
-    moments = moments_of(_weighted(cut, weights, weighting), scatter=True)
+    weights = column_weights(cut, weighting)
+    moments = moments_of(weighted_blocks(cut, weights, weighting), scatter=True)
     n_rows = int(moments.counts.sum())
     if n_rows < 2:
         msg = f"{n_rows} of {cut.n_rows} rows are measured throughout, components need 2 or more"
@@ -83,12 +83,13 @@ def fit_pca(
     if weighting == "poisson":
         scatter = scatter + n_rows * np.outer(center, center)
         center = np.zeros(n_features)
-    variances, axes = _principal_axes(scatter / (n_rows - 1))
+    covariance = scatter / (n_rows - 1)
+    variances = principal_variances(covariance)
     above = n_components_above_noise(variances, n_rows)
     kept = max(above, 1) if n_components is None else n_components
     return PCAModel(
         center=center,
-        basis=_signed(axes[:kept]),
+        basis=principal_axes(covariance, kept),
         variances=variances,
         column_weights=weights,
         n_rows=n_rows,
@@ -132,11 +133,11 @@ def apply_pca(features: Features, model: PCAModel, /) -> Features:
     scores = np.full((cut.n_rows, model.n_components), np.nan, cut.dtype)
     center = model.center.astype(cut.dtype)
     basis = model.basis.T.astype(cut.dtype)
-    weigh = _weigher(model.column_weights.astype(cut.dtype), model.weighting)
+    weigh = weigher_of(model.column_weights.astype(cut.dtype), model.weighting)
 
     def work(rows: NDArray[Any]) -> tuple[NDArray[Any]]:
         projected = (weigh(rows) - center) @ basis
-        return (projected * _row_weights(rows, model.weighting),)
+        return (projected * row_weights(rows, model.weighting),)
 
     map_to(cut, work, [scores])
     return rows_like(features, scores)
@@ -190,7 +191,7 @@ def decompose_pca(
     )
 
 
-def _column_weights(cut: Blocks, weighting: Weighting) -> NDArray[np.float64]:
+def column_weights(cut: Blocks, weighting: Weighting, /) -> NDArray[np.float64]:
     """Give the root of the mean of every column; of columns without counts, one."""
     if weighting == "none":
         return np.ones(cut.n_columns)
@@ -205,7 +206,7 @@ def _column_weights(cut: Blocks, weighting: Weighting) -> NDArray[np.float64]:
     return np.where(mean > 0, np.sqrt(mean), 1.0)
 
 
-def _row_weights(rows: NDArray[Any], weighting: Weighting) -> NDArray[Any]:
+def row_weights(rows: NDArray[Any], weighting: Weighting, /) -> NDArray[Any]:
     """Give the root of the mean of every row, as a column; of rows without counts, one."""
     if weighting == "none":
         return np.ones((1, 1), rows.dtype)
@@ -213,30 +214,18 @@ def _row_weights(rows: NDArray[Any], weighting: Weighting) -> NDArray[Any]:
     return np.where(mean > 0, np.sqrt(np.maximum(mean, 0)), 1.0).astype(rows.dtype)
 
 
-def _weigher(weights: NDArray[Any], weighting: Weighting) -> Any:  # noqa: ANN401 -- a function
+def weigher_of(weights: NDArray[Any], weighting: Weighting, /) -> Any:  # noqa: ANN401 -- a function
+    """Give the function that divides rows by their weights and those of the columns."""
     if weighting == "none":
         return lambda rows: rows
-    return lambda rows: rows / _row_weights(rows, weighting) / weights
+    return lambda rows: rows / row_weights(rows, weighting) / weights
 
 
-def _weighted(cut: Blocks, weights: NDArray[np.float64], weighting: Weighting) -> Blocks:
+def weighted_blocks(cut: Blocks, weights: NDArray[np.float64], weighting: Weighting, /) -> Blocks:
+    """Divide the rows of blocks by their weights and those of the columns."""
     if weighting == "none":
         return cut
-    return mapped_blocks(cut, _weigher(weights.astype(cut.dtype), weighting))
-
-
-def _principal_axes(
-    covariance: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give variances and axes (component, feature), the largest first."""
-    values, vectors = scipy.linalg.eigh(covariance, driver="evd")
-    return np.maximum(values[::-1], 0.0), vectors[:, ::-1].T
-
-
-def _signed(axes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Make the largest entry of every axis positive: the sign of an eigenvector is arbitrary."""
-    largest = np.abs(axes).argmax(axis=1)
-    return np.ascontiguousarray(axes * np.sign(axes[np.arange(len(axes)), largest])[:, None])
+    return mapped_blocks(cut, weigher_of(weights.astype(cut.dtype), weighting))
 
 
 def _check_fit(features: xr.DataArray, model: PCAModel) -> None:

@@ -16,6 +16,10 @@ _DAMPING_RANGE: Final = (1e-9, 1e9)
 # Marquardt's factor up; down more carefully, so that a lucky step does not undo what was learnt.
 _DAMPING_UP: Final = 10.0
 _DAMPING_DOWN: Final = 0.2
+# A step that gains less than a quarter of what its curvature promised went too far, as where a
+# model cannot follow its data: undamped, such steps go to and fro across the valley.
+_TOO_LITTLE: Final = 0.25
+_DAMPING_CAREFUL: Final = 3.0
 
 
 class NormalEquations(NamedTuple):
@@ -130,6 +134,7 @@ def fit_least_squares(
     max_steps: int = 50,
     tolerance: float = 1e-10,
     bounds: tuple[Floats, Floats] | None = None,
+    least_gain: Floats | float = 0.0,
 ) -> BatchFit:
     """Fit a batch of independent models by damped least squares.
 
@@ -148,6 +153,9 @@ def fit_least_squares(
     bounds : tuple of two arrays, shape (parameter,), optional
         Lowest and highest values. Steps end there, and a parameter at a
         bound that would go on beyond it is held while the others step.
+    least_gain : float or array, shape (fit,)
+        Gains of cost that are rounding, so that fits of data without noise,
+        which have hardly any cost to compare with, come to rest.
 
     Returns
     -------
@@ -170,6 +178,7 @@ def fit_least_squares(
     cost, gradient, curvature = (np.array(part, dtype=np.float64) for part in now)
     damping = np.full(len(parameters), DAMPING_START)
     converged = np.zeros(len(parameters), dtype=bool)
+    rounding = np.broadcast_to(np.maximum(least_gain, np.finfo(float).tiny), cost.shape)
     n_steps = 0
     for _ in range(max_steps):
         active = everyone[~converged & np.isfinite(cost)]
@@ -181,8 +190,13 @@ def fit_least_squares(
         there = evaluate(parameters[active] + step, active)
         accepted = there.cost <= here.cost
         gain = np.sum(step * here.gradient, axis=-1)
-        converged[active] = whole & (gain <= tolerance * here.cost + np.finfo(float).tiny)
-        damping[active] = next_damping(damping[active], accepted)
+        rest = tolerance * here.cost + rounding[active]
+        converged[active] = whole & (gain <= rest)
+        damping[active] = np.where(
+            accepted & (here.cost - there.cost < _TOO_LITTLE * gain),
+            np.minimum(damping[active] * _DAMPING_CAREFUL, _DAMPING_RANGE[1]),
+            next_damping(damping[active], accepted),
+        )
         moved = active[accepted]
         parameters[moved] += step[accepted]
         cost[moved] = there.cost[accepted]

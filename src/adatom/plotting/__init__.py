@@ -22,6 +22,7 @@
 ``plot_cell_columns``       the columns of a unit cell
 ``plot_unit_cells``         the unit cell of every frame of a movie
 ``plot_class_choice``       indices against the number of classes
+``plot_class_sweep``        maps and spectra of the classes of every number of them
 ``plot_comparison``         hits, misses and false sites against the truth
 ``plot_features``           the mean row of features
 ``plot_feature_maps``       a map of each feature: scores, abundances, parameters
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from adatom.plotting.phasors import plot_phasors
     from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
     from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
+    from adatom.plotting.sweeps import plot_class_sweep
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
 
 __all__ = [
@@ -70,6 +72,7 @@ __all__ = [
     "plot_class_choice",
     "plot_class_means",
     "plot_class_spectra",
+    "plot_class_sweep",
     "plot_classes",
     "plot_comparison",
     "plot_components",
@@ -105,6 +108,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_class_choice": "choice",
         "plot_class_means": "classes",
         "plot_class_spectra": "class_spectra",
+        "plot_class_sweep": "sweeps",
         "plot_classes": "classes",
         "plot_comparison": "comparison",
         "plot_components": "components",

@@ -14,7 +14,7 @@ from functools import cache
 from importlib import metadata
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -89,8 +89,8 @@ class ClusterExecutor:
     """
 
     def __init__(self, client: Client, *, smallest: int = 1 << 25) -> None:
-        # Of which much has no types.
-        self._client: Any = client
+        # Much of it has no types.
+        self._client = cast("Any", client)
         self._address = str(self._client.scheduler.address)
         self._smallest = smallest
         self._here = ThreadExecutor()
@@ -178,6 +178,12 @@ class ClusterExecutor:
         """Submit one piece of work."""
         return self._client.submit(_do, *given, pure=False)
 
+    def check_connection(self) -> None:
+        """Refuse to go on without a scheduler."""
+        if self._client.status != "running":
+            msg = f"the connection to the cluster at {self._address} was lost: run again"
+            raise ClusterError(msg)
+
     def wait(self, future: Any) -> Any:  # noqa: ANN401 -- whatever work gives
         """Wait for a result as long as there are workers."""
         from distributed.scheduler import KilledWorker
@@ -264,11 +270,14 @@ class _Task:
         )
 
     def result(self) -> Any:  # noqa: ANN401 -- whatever work gives
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             try:
                 return self._executor.wait(self.future)
             except CancelledError:
-                # What was handed out died with its worker: the scheduler cannot make it anew.
+                # What was handed out died with its worker: the scheduler cannot make it anew, and
+                # tells a little later what else was lost.
+                self._executor.check_connection()
+                time.sleep(0.1 * attempt)
                 self.future = self._submitted()
         msg = f"workers were lost {_ATTEMPTS} times over the same piece of work: run again"
         raise ClusterError(msg)
