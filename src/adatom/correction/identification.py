@@ -316,7 +316,7 @@ def _peaks(
         error[k] = np.sqrt(center + share**2 * beside + 1)
     significance = net / error
     peaks = []
-    for k in np.flatnonzero(significance > threshold):
+    for k in np.flatnonzero(significance > threshold).tolist():
         near = slice(max(0, k - halves[k]), k + halves[k] + 1)
         if net[k] == net[near].max():
             weights = np.maximum(net[near], 0) ** 2
