@@ -68,6 +68,7 @@ def test_means_and_inertia_are_those_of_the_members() -> None:
 def test_one_class_is_the_mean_of_all() -> None:
     rows = blobs([50], 3, distance=0)
     found = cluster_kmeans(features(rows), n_classes=1)
+    assert isinstance(found.model, KMeansModel)
     assert found.model.means[0] == pytest.approx(rows.mean(axis=0), abs=1e-5)
     assert set(found.classes["margin"].values.tolist()) == {1.0}
 
@@ -101,6 +102,7 @@ def test_results_are_bit_identical_over_chunkings_and_executors(data: st.DataObj
 def test_more_rows_than_the_sample_are_fitted_exactly() -> None:
     rows = np.random.default_rng(1).permutation(blobs([30_000, 9_000, 1_000], 4, distance=14))
     found = cluster_kmeans(features(rows), n_classes=3)
+    assert isinstance(found.model, KMeansModel)
     assert found.model.counts.tolist() == [30_000, 9_000, 1_000]
     for number in range(3):
         members = rows[found.classes["label"].values == number].astype(float)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dask.array
 import numpy as np
 import pytest
 import xarray as xr
@@ -152,6 +151,14 @@ def test_empty_pixels_are_nan_and_counted() -> None:
     assert any("3 of 4 decays" in note for note in notes(fit.parameters))
 
 
+def test_one_lifetime_has_all_photons_and_no_means() -> None:
+    rows = np.concatenate([_exact((2.0,)).values, np.zeros((1, 128))])
+    fit = fit_decays(_decays(rows, step=12.5 / 128), _response(), period=PERIOD)
+    names = fit.parameters["parameter"].values.tolist()
+    assert names == ["photons_1", "lifetime_1", "background", "reduced_deviance"]
+    assert fit.fractions.values[:, 0] == pytest.approx([1.0, np.nan], nan_ok=True)
+
+
 def test_counts_below_zero_are_refused() -> None:
     with pytest.raises(SettingError, match="as they were counted"):
         fit_decay_tails(_exact((2.0,)) - 1e4, start="3 ns")
@@ -160,7 +167,7 @@ def test_counts_below_zero_are_refused() -> None:
 def test_a_map_of_one_pixel_and_of_chunks_gives_the_same_bits_as_the_whole() -> None:
     made = simulate_flim_map(size=12, timer=TIMER, seed=3).decays.astype(np.float32)
     whole = fit_decays(made, _response(), period=PERIOD)
-    lazy = made.copy(data=dask.array.from_array(made.values, chunks=(5, 4, 50)))
+    lazy = made.chunk(y=5, x=4, time=50)
     assert whole.parameters.identical(fit_decays(lazy, _response(), period=PERIOD).parameters)
     one = fit_decays(made[3:4, 5:6], _response(), period=PERIOD)
     assert np.array_equal(one.parameters.values[0, 0], whole.parameters.values[3, 5])

@@ -176,9 +176,12 @@ def test_negative_values_are_values_unless_counts_are_needed(name: str) -> None:
 
 @every_step
 def test_pixels_that_are_all_zero_are_measured(name: str) -> None:
-    features = spectra()
+    features, known = spectra(), ALL_KNOWN.copy()
     features[3:6, 2:9] = 0.0
-    assert_sound(run(name, features), ALL_KNOWN)
+    if name.endswith("poisson_mixture"):
+        # Its classes are shapes whatever the intensity: without a count there is none.
+        known[3:6, 2:9] = False
+    assert_sound(run(name, features), known)
 
 
 @every_step

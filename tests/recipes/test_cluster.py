@@ -273,6 +273,23 @@ def test_a_worker_that_does_not_see_a_file_says_which(
         fold(blocks_from_array(np.zeros((40_000, 2))), step, max, executor=executor)
 
 
+def test_a_cluster_without_workers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "_SECONDS_WITHOUT_WORKERS", 0.3)
+    with (
+        distributed.LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=1, processes=False, dashboard_address=":0", silence_logs=50
+        ) as made,
+        distributed.Client(made, set_as_default=False) as client,  # type: ignore[no-untyped-call]
+    ):
+        executor = ClusterExecutor(client, smallest=0)
+        client.retire_workers()
+        cut = blocks_from_array(np.zeros((40_000, 2)))
+        with pytest.raises(ClusterError, match=r"has had no workers .* start workers"):
+            fold(cut, lambda block: block.number, max, executor=executor)
+        with pytest.raises(ClusterError, match="has no workers: start some"):
+            ClusterExecutor(client)
+
+
 def test_an_address_that_does_not_answer_is_named() -> None:
     place = cluster_at("tcp://127.0.0.1:9", timeout=0.5)
     with pytest.raises(ClusterError, match=r"no scheduler answers at tcp://127\.0\.0\.1:9 within"):

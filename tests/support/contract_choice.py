@@ -36,6 +36,9 @@ _CHOICE = table_from_columns({"n_classes": [1, 2]}).assign_attrs(n_classes=2, re
 
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "simulation.simulate_eels_map": lambda: Example((), {"size": 12, "n_channels": 64}),
+    "clustering.compare_n_classes": lambda: Example(
+        (_counts(), _counts(), _uniform()), {"max_classes": 3, "n_references": 2}
+    ),
     "clustering.find_uniform_pixels": lambda: Example((_counts(),)),
     "clustering.fit_poisson_mixture": lambda: Example((_counts(), _uniform()), {"n_classes": 2}),
     "clustering.cluster_poisson_mixture": lambda: Example((_counts(), _CHOICE, _uniform())),

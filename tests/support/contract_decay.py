@@ -44,6 +44,11 @@ def _held() -> xr.DataArray:
     return xr.DataArray([[0.8, 2.0]], dims=("class", "component"))
 
 
+def _streak() -> xr.DataArray:
+    rows = _sums().transpose("time", "class").rename({"class": "wavelength"}).drop_vars("count")
+    return rows.assign_coords(wavelength=("wavelength", [500.0, 510.0, 520.0], {"units": "nm"}))
+
+
 @cache
 def _masses() -> xr.DataArray:
     rng = np.random.default_rng(4)
@@ -74,6 +79,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "curves.fit_decay_tails": lambda: Example((_decays(),)),
     "curves.fit_decays": lambda: Example((_decays(), _response(), _held()), {"period": "12.5 ns"}),
     "curves.decays_from_fit": lambda: Example((_sums(), _shared().parameters)),
+    "curves.decays_from_streak": lambda: Example((_streak(),)),
     "curves.phasors_from_decays": lambda: Example((_decays(), _response()), {"period": "12.5 ns"}),
     "curves.lifetimes_from_phasors": lambda: Example((_phasors(),)),
     "curves.fractions_from_phasors": lambda: Example(

@@ -12,6 +12,7 @@
 `link_classes`              classes numbered as those of another run on the same places
 `link_classes_by_means`     classes numbered as those whose means they resemble
 `image_from_classes`        an image of how doubtful every class is
+`compare_n_classes`         the classes of every number of them, side by side
 `choose_n_classes`          how many classes the features show, 1 included
 `fit_kmeans`                the k-means model alone
 `fit_kmeans_sweep`          k-means models of every number of classes in shared passes
@@ -32,6 +33,7 @@
 `HierarchicalClustering`    classes with their means and the tree
 `DensityClustering`         classes with their means
 `LinkedClasses`             classes with what they were matched with
+`ClassSweep`                what a comparison of numbers of classes gives
 `ClassComparison`           scores, confusion and agreement map of a comparison
 ==========================  ==================================================
 """
@@ -60,10 +62,12 @@ if TYPE_CHECKING:
     from adatom.clustering.poisson_mixture import cluster_poisson_mixture, fit_poisson_mixture
     from adatom.clustering.refining import refine_classes
     from adatom.clustering.shares import estimate_shares
+    from adatom.clustering.sweeping import ClassSweep, compare_n_classes
     from adatom.clustering.uniform import find_uniform_pixels
 
 __all__ = [
     "ClassComparison",
+    "ClassSweep",
     "Clustering",
     "DensityClustering",
     "HierarchicalClustering",
@@ -83,6 +87,7 @@ __all__ = [
     "cluster_kmeans",
     "cluster_poisson_mixture",
     "compare_classes",
+    "compare_n_classes",
     "estimate_shares",
     "find_markers",
     "find_outliers",
@@ -101,6 +106,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "ClassComparison": "comparing",
+        "ClassSweep": "sweeping",
         "Clustering": "models",
         "DensityClustering": "density",
         "HierarchicalClustering": "hierarchical",
@@ -120,6 +126,7 @@ __getattr__, __dir__ = lazy_names(
         "cluster_kmeans": "kmeans",
         "cluster_poisson_mixture": "poisson_mixture",
         "compare_classes": "comparing",
+        "compare_n_classes": "sweeping",
         "estimate_shares": "shares",
         "find_markers": "markers",
         "find_outliers": "outliers",

@@ -19,7 +19,7 @@ def fit_kmeans(
     cost of all channels. The best of them then goes by Lloyd's passes [1]_
     over all rows and channels, block by block, until it rests: until no mean
     moves, or of more than 16384 rows until a pass lowers the inertia by less
-    than a millionth. Memory holds the scores, of 67 million values at most,
+    than a hundred-thousandth. Memory holds the scores, of 67 million values at most,
     and a few blocks, whatever the size.
 
     Parameters

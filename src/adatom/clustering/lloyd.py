@@ -25,7 +25,7 @@ AT_REST: Final = 1e-4
 Labels that would still change lie on a boundary to the fourth digit; full rest takes several times
 as many passes over millions of rows.
 """
-_GAIN_AT_REST: Final = 1e-6
+_GAIN_AT_REST: Final = 1e-5
 # Blobs need some ten, evenly spread rows rarely more than a hundred.
 _MOST_PASSES: Final = 100
 
@@ -155,11 +155,12 @@ def lloyd_passes(
 
 
 def rest_by_gain(_steps: Floats, before: Floats, after: Floats) -> NDArray[np.bool_]:
-    """Let starts rest that a pass brings no more than a millionth of their inertia.
+    """Let starts rest that a pass brings no more than a hundred-thousandth of their inertia.
 
     Rows between two classes go on changing sides for many passes, above all
-    where a class is cut in two for want of a better place. They lower the
-    inertia in digits that tell no two partitions apart.
+    where a class is cut in two for want of a better place. What they gain is
+    less than chance: the inertia of 65,536 rows of 1,024 channels has a
+    standard deviation of 2e-4 of itself, as a sum of as many squares.
     """
     return np.asarray(after >= (1 - _GAIN_AT_REST) * before)
 

@@ -239,7 +239,7 @@ def model_from_dataset(stored: xr.Dataset, /) -> Model:
         If the dataset does not hold a clustering model.
     """
     sort = stored.attrs.get("model")
-    if sort not in _SORTS:
+    if not isinstance(sort, str) or sort not in _SORTS:
         *names, last = _SORTS
         msg = f"attrs['model'] is {sort!r}, need {', '.join(names)} or {last}"
         raise StoreError(msg)

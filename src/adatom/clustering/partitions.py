@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from adatom.clustering.lloyd import Floats
+    from adatom.numerics.blocks import Blocks
 
 # Starts compete on a sample: enough rows for a class of one in a thousand.
 _SAMPLE_ROWS: Final = 1 << 14
-# The best starts on the sample go on over all scores; more than three change the winner rarely.
+# The best of them go on over a larger one; more than three change the winner rarely.
 _FINALISTS: Final = 3
+_FINAL_ROWS: Final = 1 << 17
 # Scores of three million rows on twenty components, 256 MB; of more rows a sample competes.
 _SCORE_VALUES: Final = 1 << 26
 
@@ -57,7 +59,10 @@ def best_partitions(
         )
         n_scores = _SCORE_VALUES // len(subspace.basis)
         scores = sampled_scores_in(subspace, cut, counts, n_rows=n_scores, seed=seed)
-        means = [found @ subspace.basis for found in _winners(scores, numbers, n_starts, seed)]
+        found = _winners(blocks_from_array(scores), numbers, n_starts, seed)
+        if len(subspace.basis) < cut.n_columns:
+            found = [_best(passes, 1) for passes in _passes(blocks_from_array(scores), found)]
+        means = [each @ subspace.basis for each in found]
         # Full rest costs little where rows are few.
         rest = _full_rest if n_rows <= _SAMPLE_ROWS else rest_by_gain
         partitions = shared_passes(cut, means, origin=subspace.center, rest=rest)
@@ -70,18 +75,24 @@ def _full_rest(steps: Floats, _before: Floats, _after: Floats) -> NDArray[np.boo
 
 
 def _winners(
-    scores: NDArray[Any], numbers: Sequence[int], n_starts: int, seed: int
+    scores: Blocks, numbers: Sequence[int], n_starts: int, seed: int
 ) -> list[NDArray[np.float64]]:
-    """Let starts compete in the scores: the best means (1, class, component) of each number."""
-    origin = np.zeros(scores.shape[1])
-    every = blocks_from_array(scores)
-    rows = sample_of(every, moments_of(every).counts, n_rows=_SAMPLE_ROWS, seed=seed)
+    """Let starts compete in samples: the best means (1, class, component) of each number."""
+    rows = _sample(scores, _SAMPLE_ROWS, seed)
     stacks = [stacked_starts(rows, number, n_starts, seed) for number in numbers]
-    tried = shared_passes(blocks_from_array(rows), stacks, origin=origin, rest=rest_by_gain)
-    if len(rows) < len(scores):
+    tried = _passes(blocks_from_array(rows), stacks)
+    if len(rows) < scores.n_rows:
         finalists = [_best(passes, _FINALISTS) for passes in tried]
-        tried = shared_passes(every, finalists, origin=origin, rest=rest_by_gain)
+        tried = _passes(blocks_from_array(_sample(scores, _FINAL_ROWS, seed)), finalists)
     return [_best(passes, 1) for passes in tried]
+
+
+def _sample(scores: Blocks, n_rows: int, seed: int) -> NDArray[Any]:
+    return sample_of(scores, moments_of(scores).counts, n_rows=n_rows, seed=seed)
+
+
+def _passes(scores: Blocks, stacks: Sequence[NDArray[Any]]) -> list[Passes]:
+    return shared_passes(scores, stacks, origin=np.zeros(scores.n_columns), rest=rest_by_gain)
 
 
 def _best(passes: Passes, number: int) -> NDArray[np.float64]:

@@ -153,7 +153,7 @@ def _pooled_shape(cut: Blocks, n_classes: int) -> NDArray[np.float64]:
     if n_rows < n_classes:
         msg = f"{n_rows} measured rows have counts, {n_classes=} needs {n_classes} or more"
         raise TooFewSitesError(msg)
-    return survey.sums / survey.sums.sum()
+    return np.asarray(survey.sums / survey.sums.sum())
 
 
 def _best_start(

@@ -152,7 +152,7 @@ def density_from_conductance(
     References
     ----------
     .. [1] J. A. Stroscio, R. M. Feenstra, A. P. Fein, Phys. Rev. Lett. 57, 2579 (1986).
-    .. [2] R. M. Feenstra, Phys. Rev. B 50, 4561 (1994), sec. III.
+    .. [2] R. M. Feenstra, Phys. Rev. B 50, 4561 (1994).
     """
     FEATURES.check(conductance)
     FEATURES.check(current, name="current")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import NDArray
+
+
+Windows = TypeVar("Windows")
 
 
 class ElementMaps(NamedTuple):
@@ -55,6 +58,27 @@ def chosen_transitions(
 
 
 _EXAMPLES: dict[Technique, str] = {"edge": "Ti L3", "line": "Fe Ka"}
+
+
+def windows_that_fit(
+    windows_of: Callable[[Transition], Windows], chosen: Sequence[Transition], /, *, named: bool
+) -> tuple[list[Windows], list[str]]:
+    """Find the windows of each transition; of those that were only found, leave out what fails.
+
+    Raises
+    ------
+    SettingError
+        If the windows of one that the user named do not fit.
+    """
+    windows, told = [], []
+    for one in chosen:
+        try:
+            windows.append(windows_of(one))
+        except SettingError as error:
+            if named:
+                raise
+            told.append(f"Left out: {error}.")
+    return windows, told
 
 
 def maps_of_rows(

@@ -24,6 +24,10 @@ _NORMAL: Final = 1.4826
 # Shares of the energy: before and after a channel that may be an onset.
 _BEFORE, _AFTER = 0.10, 0.03
 _LEAST_EDGE_EV: Final = 12.0
+# Less than one per cent any background may bend by.
+_LEAST_JUMP: Final = 0.01
+# An excess after as large a deficit is where the decay of a white line ends, and no onset.
+_MOST_DEFICIT: Final = 0.75
 # Sources of X-rays are ionized well only by electrons of some more energy than the edge.
 _OVERVOLTAGE: Final = 1.2
 # Of the width of a line: calibration of the axis, and the mean of doublets.
@@ -48,7 +52,8 @@ def find_edges(spectra: Features, /, *, threshold: float = 5.0) -> Table:
     and what lies above it just after is compared with its error: that of
     counts, and how much the same share of the background scatters over all
     channels, since no background is a power law throughout. Where that is
-    largest, and above the threshold, there is an edge. Of the tabled onsets
+    largest, above the threshold and one per cent, and more than what was
+    missing just before, there is an edge. Of the tabled onsets
     [1]_ within 2 % of it, which calibration and chemistry may shift it by,
     K edges are named before L edges and those before M edges.
 
@@ -97,6 +102,8 @@ def find_edges(spectra: Features, /, *, threshold: float = 5.0) -> Table:
     step = float(np.abs(np.diff(axis)).mean()) if axis.size > 1 else 0.0
     rows = []
     for k in _maxima(energies, significance, threshold):
+        if not _is_onset(k, energies, jump):
+            continue
         near = _near_edges(energies[k], max(_SHIFT * energies[k], 2 * step))
         best = near[0] if near else None
         rows.append(
@@ -219,10 +226,10 @@ def _jumps(
     for onset in axis[axis > 0]:
         start = onset - max(_BEFORE * onset, 2 * _LEAST_EDGE_EV)
         before = (axis >= start) & (axis < onset)
-        after = (axis >= onset) & (axis <= onset + max(_AFTER * onset, _LEAST_EDGE_EV))
+        after = (axis >= onset) & (axis <= onset + _after(onset))
         # Near the ends of the axis there is too little to judge by.
         short = axis.min() > start or axis.max() < onset + _LEAST_EDGE_EV
-        if short or before.sum() < 6 or after.sum() < 3:
+        if short or before.sum() < 5 or after.sum() < 3:
             continue
         net, variance = net_of_edge(total[None], logs, before, after, 1.0)
         ground = total[after].sum() - net[0]
@@ -268,6 +275,17 @@ def _maxima(
     return sorted(tops)
 
 
+def _is_onset(k: int, energies: NDArray[np.float64], jump: NDArray[np.float64]) -> bool:
+    """Tell whether a jump is more than a bend, and more than a deficit just before makes up for."""
+    before = np.interp(energies[k] - _after(energies[k]), energies, jump)
+    return bool(jump[k] >= _LEAST_JUMP and before > -_MOST_DEFICIT * jump[k])
+
+
+def _after(onset: float) -> float:
+    """Give the width of the window after an onset."""
+    return float(max(_AFTER * onset, _LEAST_EDGE_EV))
+
+
 def _near_edges(energy: float, reach: float) -> list[Transition]:
     near = [
         one
@@ -298,7 +316,7 @@ def _peaks(
         error[k] = np.sqrt(center + share**2 * beside + 1)
     significance = net / error
     peaks = []
-    for k in np.flatnonzero(significance > threshold):
+    for k in np.flatnonzero(significance > threshold).tolist():
         near = slice(max(0, k - halves[k]), k + halves[k] + 1)
         if net[k] == net[near].max():
             weights = np.maximum(net[near], 0) ** 2

@@ -57,13 +57,7 @@ def correct_intensity(features: Features, /, *, to: Measure = "norm") -> Feature
 
     def work(rows: NDArray[Any]) -> NDArray[Any]:
         wide = rows.astype(np.float64)
-        size = {
-            "norm": lambda: np.sqrt(np.einsum("ij,ij->i", wide, wide)),
-            "sum": lambda: wide.sum(axis=1),
-            "max": lambda: wide.max(axis=1),
-            "median": lambda: _medians_above_zero(wide),
-            "rms": lambda: np.sqrt((wide * wide).mean(axis=1)),
-        }[to]()
+        size = _sizes(wide, to)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(size > 0, 1 / size, np.nan)[:, None] * wide
 
@@ -71,6 +65,18 @@ def correct_intensity(features: Features, /, *, to: Measure = "norm") -> Feature
     result.attrs["units"] = "1"
     add_note(result, f"Every row was divided by its {_WORDS[to]}.")
     return result
+
+
+def _sizes(rows: NDArray[np.float64], to: Measure) -> NDArray[np.float64]:
+    """Give of every row what is to become one."""
+    if to == "sum":
+        return np.asarray(rows.sum(axis=1))
+    if to == "max":
+        return np.asarray(rows.max(axis=1))
+    if to == "median":
+        return _medians_above_zero(rows)
+    squares = np.einsum("ij,ij->i", rows, rows)
+    return np.asarray(np.sqrt(squares if to == "norm" else squares / rows.shape[1]))
 
 
 def correct_thickness(spectra: Features, thickness: Features, /) -> Features:

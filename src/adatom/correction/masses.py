@@ -6,13 +6,15 @@ import re
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from adatom.errors import KindError, SettingError, UnitError
 from adatom.numerics.blocks import blocks
-from adatom.numerics.channels import by_rows, channel_axis_of
+from adatom.numerics.channels import channel_axis_of
 from adatom.numerics.decays import total_of
-from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
+from adatom.numerics.folds import map_to
+from adatom.schema import SPECTRAL_MAP, SpectralMap, Table, add_note, table_from_columns
 
 Floats = NDArray[np.float64]
 
@@ -25,8 +27,8 @@ _NORMAL: Final = 1.4826
 class MassPeaks(NamedTuple):
     """Spectra on the masses of peaks, and what is known of these."""
 
-    spectra: Features
-    """(..., mass_to_charge): the sum of every peak at every place."""
+    spectra: SpectralMap
+    """(y, x, mass_to_charge): the sum of every peak at every place."""
     peaks: Table
     """``mass_to_charge`` in Da, ``mean`` over all places, ``share`` of the
     places that have it, ``width``: how far apart in parts per million the
@@ -34,7 +36,13 @@ class MassPeaks(NamedTuple):
 
 
 def find_mass_peaks(
-    spectra: Features, /, *, tolerance: str = "10 ppm", snr: float = 5.0, min_share: float = 0.01
+    spectra: SpectralMap,
+    /,
+    *,
+    tolerance: str = "10 ppm",
+    snr: float = 5.0,
+    min_share: float = 0.01,
+    max_peaks: int = 2000,
 ) -> MassPeaks:
     """Find the masses of peaks in the mean of all spectra and sum each peak at every place.
 
@@ -46,10 +54,10 @@ def find_mass_peaks(
 
     Parameters
     ----------
-    spectra : Features
-        (..., mass_to_charge) in Da on one axis: continuous imzML as it is
+    spectra : SpectralMap
+        (y, x, mass_to_charge) in Da on one axis: continuous imzML as it is
         read, processed imzML with ``mass_tolerance`` a third of this
-        tolerance or less. Read block by block, twice.
+        tolerance or less. Read block by block, twice; the peaks are in memory.
     tolerance : str
         A peak reaches so far on either side, "10 ppm" of its mass or
         "0.05 Da": some three times the standard deviation of masses from
@@ -62,6 +70,8 @@ def find_mass_peaks(
     min_share : float
         Peaks that fewer places have are noise of single places: 0.01 of
         10,000 pixels are 100.
+    max_peaks : int
+        Of more, the strongest are kept: components of 2000 ions take seconds.
 
     Returns
     -------
@@ -77,43 +87,56 @@ def find_mass_peaks(
 
     Examples
     --------
-    >>> import xarray as xr
     >>> mass = ("mass_to_charge", 700 + 0.002 * np.arange(1000), {"units": "Da"})
-    >>> rows = np.zeros((3, 1000))
-    >>> rows[0, 299], rows[1, 300], rows[2, 301] = 5.0, 7.0, 5.0
-    >>> spectra = xr.DataArray(rows, dims=("site", "mass_to_charge"), coords={mass[0]: mass})
+    >>> rows = np.zeros((1, 3, 1000))
+    >>> rows[0, 0, 299], rows[0, 1, 300], rows[0, 2, 301] = 5.0, 7.0, 5.0
+    >>> axes = {"y": ("y", [0.0], {"units": "nm"}), "x": ("x", [0.0, 1.0, 2.0], {"units": "nm"})}
+    >>> spectra = xr.DataArray(rows, dims=("y", "x", mass[0]), coords={**axes, mass[0]: mass})
     >>> found = find_mass_peaks(spectra)
     >>> found.spectra.mass_to_charge.values.round(3), found.spectra.values.ravel()
     (array([700.6]), array([5., 7., 5.]))
     """
-    FEATURES.check(spectra)
+    SPECTRAL_MAP.check(spectra)
     masses, unit = channel_axis_of(spectra)
     if unit != "Da" or not (np.diff(masses) > 0).all() or not masses[0] > 0:
         msg = f"the axis {spectra.dims[-1]!r} is in {unit}: need rising masses above zero in Da"
         raise KindError(msg)
-    if not snr > 0 or not 0 <= min_share <= 1:
-        msg = f"{snr=} must be above zero and {min_share=} between 0 and 1"
+    if not snr > 0 or not 0 <= min_share <= 1 or max_peaks < 1:
+        msg = f"{snr=} and {max_peaks=} must be above zero and {min_share=} between 0 and 1"
         raise SettingError(msg)
     half = _half_widths(masses, tolerance)
     total = total_of(blocks(spectra))
     mean = total.counts / np.maximum(total.n_rows, 1)
     first, last, centers = _windows(masses, mean, half, snr)
     summed = _summed(spectra, first, last)
-    share = _share_of(summed)
+    measured = ~np.isnan(summed[:, :1])
+    share = (summed > 0).sum(axis=0) / max(int(measured.sum()), 1)
+    sums = np.add.reduceat(np.append(mean, 0.0), np.column_stack([first, last + 1]).ravel())[::2]
     kept = share >= min_share
+    n_rare = int((~kept).sum())
+    kept &= np.argsort(np.argsort(-sums * kept, kind="stable")) < max_peaks
     if not kept.any():
         msg = (
             f"none of {len(centers)} peaks is in {min_share:.2%} of the places or more: "
             "lower min_share"
         )
         raise SettingError(msg)
-    told = _told(mean, first, last, kept, tolerance)
+    held = sums[kept].sum() / max(float(np.nansum(mean)), 1e-300)
+    told = (
+        f"{int(kept.sum())} peaks within {tolerance} hold {held:.1%} of the intensity; left out "
+        f"are {n_rare} that too few places have, {int((~kept).sum()) - n_rare} weaker ones, and "
+        "what lies between."
+    )
     dim = str(spectra.dims[-1])
-    axis = {dim: (dim, centers[kept], {"units": "Da"})}
-    result = summed[..., kept].rename(measure=dim).assign_coords(axis).rename(spectra.name)
-    result.attrs = dict(spectra.attrs)
+    coords = {name: c for name, c in spectra.coords.items() if dim not in c.dims}
+    result = xr.DataArray(
+        summed[:, kept].reshape(*spectra.shape[:-1], -1),
+        dims=spectra.dims,
+        coords={**coords, dim: (dim, centers[kept], {"units": "Da"})},
+        name=spectra.name,
+        attrs=dict(spectra.attrs),
+    )
     add_note(result, told)
-    sums = np.add.reduceat(np.append(mean, 0.0), np.column_stack([first, last + 1]).ravel())[::2]
     width = (masses[last] - masses[first]) / centers * 1e6
     columns = {"mass_to_charge": centers, "mean": sums, "share": share, "width": width}
     peaks = table_from_columns(
@@ -204,34 +227,18 @@ def _highest(
     return np.sort(np.array(chosen, dtype=np.intp))
 
 
-def _summed(spectra: Features, first: NDArray[np.intp], last: NDArray[np.intp]) -> Features:
+def _summed(
+    spectra: SpectralMap, first: NDArray[np.intp], last: NDArray[np.intp]
+) -> NDArray[np.floating]:
+    """Sum every window at every place, (place, peak); NaN where a spectrum has one."""
+    cut = blocks(spectra)
     edges = np.column_stack([first, last + 1]).ravel()
+    summed = np.full((cut.n_rows, len(first)), np.nan, cut.dtype)
 
-    def work(rows: NDArray[Any]) -> NDArray[Any]:
+    def work(rows: NDArray[Any]) -> list[NDArray[Any]]:
         # One channel more, so that a window may end with the axis.
-        wide = np.pad(rows.astype(np.float64), ((0, 0), (0, 1)))
-        return np.asarray(np.add.reduceat(wide, edges, axis=1)[:, ::2])
+        wide = np.pad(rows, ((0, 0), (0, 1)))
+        return [np.add.reduceat(wide, edges, axis=1)[:, ::2]]
 
-    return by_rows(spectra, work, n_columns=len(first))
-
-
-def _share_of(summed: Features) -> Floats:
-    """Give the share of the measured places at which each peak is above zero."""
-    present = (summed > 0).where(summed.notnull())
-    total = total_of(blocks(present.astype(summed.dtype)))
-    return np.asarray(total.counts / np.maximum(total.n_rows, 1))
-
-
-def _told(
-    mean: Floats,
-    first: NDArray[np.intp],
-    last: NDArray[np.intp],
-    kept: NDArray[np.bool_],
-    tolerance: str,
-) -> str:
-    running = np.concatenate([[0.0], np.cumsum(np.nan_to_num(mean))])
-    held = (running[last + 1] - running[first])[kept].sum() / max(running[-1], 1e-300)
-    return (
-        f"{int(kept.sum())} peaks within {tolerance} hold {held:.1%} of the intensity; "
-        f"{int((~kept).sum())} that too few places have, and all between, were left out."
-    )
+    map_to(cut, work, [summed])
+    return summed

@@ -108,7 +108,7 @@ def fit_indentation(
         A half is that of rubber and cells, which keep their volume; 0.3 to
         0.4 of polymers and metals.
     adhesion : bool
-        DMT instead of Hertz and Sneddon: with ``segment="retract"``.
+        DMT instead of Hertz, of spheres only: with ``segment="retract"``.
     max_depth : length, optional
         Such as "200 nm", a tenth of the thickness of a thin sample at most;
         by default all of the contact.
@@ -132,7 +132,8 @@ def fit_indentation(
     KindError
         If there is no force or separation.
     SettingError
-        If tip or Poisson ratio are impossible, or there is no such segment.
+        If tip or Poisson ratio are impossible, if adhesion is asked of a tip
+        that is no sphere, or there is no such segment.
 
     Examples
     --------
@@ -161,6 +162,9 @@ def fit_indentation(
     needed_channels(curves, "separation", by="correction.correct_separation")
     if not 0 <= poisson_ratio <= 0.5:
         msg = f"{poisson_ratio=} must be from 0 to 0.5"
+        raise SettingError(msg)
+    if adhesion and tip.shape != "sphere":
+        msg = f"adhesion=True is the law of a sphere (DMT), the tip is a {tip.shape}"
         raise SettingError(msg)
     factor, power = tip.factor(poisson_ratio), tip.power
     deepest = np.inf if max_depth is None else _depth(max_depth)
@@ -224,6 +228,8 @@ def _modulus(
         weights = 1 / (1 + scale * power * depth ** (power - 1) / spring)
         if abs(scale - before) <= 1e-6 * abs(scale):
             break
+    if not scale > 0:
+        return [*[np.nan] * 5, float(FAULTS.index("no contact"))]
     depth = np.clip(offset - x, 0, None)
     left = y - scale * depth**power
     error = _error(depth, left, weights, scale, power)

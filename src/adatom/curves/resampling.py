@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from adatom.errors import KindError, SettingError
 from adatom.numerics.contacts import ordered
-from adatom.numerics.force_curves import needed_channels, rows_by_curves, segment_number
+from adatom.numerics.force_curves import grid_of, needed_channels, rows_by_curves, segment_number
 from adatom.schema import FEATURES, FORCE_CURVES, Features, ForceCurves, Spectra, add_note
 from adatom.units import length_from_setting
 
@@ -107,7 +107,7 @@ def features_from_curves(
             "segment": ("separation", np.repeat(np.array(names, dtype=str), n_samples)),
         },
         name="force",
-        attrs={"units": str(curves["force"].attrs["units"])},
+        attrs={"units": str(curves["force"].attrs["units"]), **grid_of(curves)},
     )
     add_note(
         result,
@@ -129,7 +129,8 @@ def map_from_sites(features: Features, /) -> Features:
     Returns
     -------
     Features
-        (y, x, ...) if the places fill a rectangle in equal steps, each once;
+        (y, x, ...) if the places fill a rectangle in equal steps, each once,
+        and are all of the grid that ``attrs["grid_shape"]`` tells, if any;
         else as they were, with a note that says why.
 
     Raises
@@ -150,6 +151,12 @@ def map_from_sites(features: Features, /) -> Features:
     if features.dims[0] != "site":
         msg = f"found dims {features.dims}, need ('site', <what is measured>)"
         raise KindError(msg)
+    grid = features.attrs.get("grid_shape")
+    if grid is not None and int(np.prod(grid)) != features.sizes["site"]:
+        return _left(
+            features,
+            f"they are {features.sizes['site']} of a grid of {' x '.join(map(str, grid))}",
+        )
     if not {"y", "x"} <= set(features.coords):
         return _left(features, "their places are not known")
     lines_y, lines_x = (

@@ -99,7 +99,7 @@ def estimate_abundance_intervals(
     ----------
     .. [1] D. J. Venzon and S. H. Moolgavkar, J. R. Stat. Soc. C 37, 87 (1988); with a threshold
        from the t distribution, as D. M. Bates and D. G. Watts, Nonlinear Regression Analysis
-       (1988), sec. 6.1.2.
+       (1988), ch. 6.
     """
     FEATURES.check(features)
     FEATURES.check(components, name="components")
@@ -178,7 +178,10 @@ class _Profiles:
 
     def _cost(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Give the sum of squares but for that of the rows themselves."""
-        return np.einsum("ij,ij->i", values @ self.gram - 2 * self.products, values)
+        cost: NDArray[np.float64] = np.einsum(
+            "ij,ij->i", values @ self.gram - 2 * self.products, values
+        )
+        return cost
 
     def _rise(
         self, number: int, held: NDArray[np.float64], rows: NDArray[np.bool_]
@@ -193,7 +196,8 @@ class _Profiles:
             values[:, others], _ = solve_bounded(inner, products, self.constraint, total)
         values[:, number] = held[rows]
         cost = np.einsum("ij,ij->i", values @ self.gram - 2 * self.products[rows], values)
-        return np.sqrt(np.maximum(cost - self.least[rows], 0.0)) - self.allowed[rows]
+        rise: NDArray[np.float64] = np.sqrt(np.maximum(cost - self.least[rows], 0.0))
+        return rise - self.allowed[rows]
 
     def ends(self, number: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Find where the profile of one abundance crosses what is allowed, on both sides."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -10,24 +10,38 @@ from numpy.typing import NDArray
 
 from adatom.decomposition.asked import number_from_choice
 from adatom.decomposition.endmembers import find_endmembers
-from adatom.decomposition.pca import components_like, rows_like
+from adatom.decomposition.factor_rounds import (
+    TINY,
+    Fit,
+    Loss,
+    View,
+    least_squares_rounds,
+    poisson_rounds,
+    swept_scores,
+)
+from adatom.decomposition.models import Weighting
+from adatom.decomposition.pca import (
+    column_weights,
+    components_like,
+    row_weights,
+    rows_like,
+    weighted_blocks,
+)
 from adatom.errors import SettingError, TooFewSitesError
-from adatom.numerics.blocks import Block, Blocks, blocks, blocks_from_array
-from adatom.numerics.folds import add_states, fold
-from adatom.numerics.moments import moments_of, sample_of
+from adatom.numerics.blocks import Blocks, blocks, blocks_from_array
+from adatom.numerics.executors import single_threaded_blas
+from adatom.numerics.folds import map_to
+from adatom.numerics.moments import Moments, moments_of, sample_of
+from adatom.numerics.principal_axes import principal_axes, principal_variances
 from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
 
-Loss = Literal["frobenius", "poisson"]
-
 # The first rounds go over a sample of rows, which settles the components up to details.
-_SAMPLE_ROWS: Final = 1 << 13
-# Rounds stop when one of them lowers the loss by less than this share of the fall so far.
-_AT_REST: Final = 1e-4
+_SAMPLE_ROWS: Final = 1 << 14
+# Of counts in all channels, at a hundred times the cost of scores, a smaller one.
+_SAMPLE_SPECTRA: Final = 1 << 12
 _MOST_ROUNDS: Final = 300
-# Sweeps over the components for the scores of a row, which start from those of the round before.
-_SWEEPS: Final = 4
-# Keeps quotients finite where a component vanishes; far below any count.
-_TINY: Final = 1e-12
+# Components of noise beside those of the signal do no harm, a missing one would.
+_LEAST_AXES: Final = 20
 
 
 class Factorization(NamedTuple):
@@ -39,12 +53,6 @@ class Factorization(NamedTuple):
     """(component, feature), each with the sum one, so that scores are total intensities."""
     summary: Table
     """One row a component: its share of all intensity; `attrs` tell of the fit."""
-
-
-class _Sums(NamedTuple):
-    loss: NDArray[np.float64]
-    scatter: NDArray[np.float64]
-    products: NDArray[np.float64]
 
 
 def decompose_nmf(
@@ -59,13 +67,15 @@ def decompose_nmf(
 ) -> Factorization:
     """Decompose features into non-negative components and scores.
 
-    The components start from the purest spectra (`find_endmembers`) and move
-    first over a sample of rows, then over all, block by block: each round
-    reads the features once. With "frobenius" scores and components are
-    updated one after the other by hierarchical alternating least squares
-    [1]_, with "poisson" by the multiplicative rules for the likelihood of
-    counts [2]_. The result depends on the start: non-negative factors are
-    not unique.
+    The components start from the purest spectra (`find_endmembers`). They
+    move first in the scores of the rows on principal components, where a
+    round costs a hundredth, then over all rows and channels, block by block,
+    until a round lowers the loss by less than a millionth. With "frobenius"
+    scores and components are updated one after the other by hierarchical
+    alternating least squares [1]_; with "poisson", after rounds of least
+    squares with the weights of counts [2]_, by the multiplicative rules for
+    their likelihood [3]_. The result depends on the start: non-negative
+    factors are not unique.
 
     Parameters
     ----------
@@ -81,9 +91,10 @@ def decompose_nmf(
         Squared differences, for noise of one level; or the deviance of
         counts.
     max_rounds : int
-        Rounds over all rows; a note tells if they did not suffice.
+        Rounds over all rows, each of which reads the features once; a note
+        tells if they did not suffice.
     seed : int
-        Of the start.
+        Of the start and of the sample.
 
     Returns
     -------
@@ -109,37 +120,48 @@ def decompose_nmf(
     References
     ----------
     .. [1] A. Cichocki and A.-H. Phan, IEICE Trans. Fundam. E92-A, 708 (2009).
-    .. [2] D. D. Lee and H. S. Seung, Adv. Neural Inf. Process. Syst. 13, 556 (2000).
+    .. [2] M. R. Keenan and P. G. Kotula, Surf. Interface Anal. 36, 203 (2004).
+    .. [3] D. D. Lee and H. S. Seung, Adv. Neural Inf. Process. Syst. 13, 556 (2000).
     """
     FEATURES.check(features)
     number = number_from_choice(
         choice, n_components, name="n_components", least=1, n_features=features.shape[-1]
     )
     cut = blocks(features)
-    moments = moments_of(cut)
+    with single_threaded_blas():
+        fit = _fitted(cut, number, loss, max_rounds, seed)
+    return _result(features, fit, loss)
+
+
+def _fitted(cut: Blocks, number: int, loss: Loss, max_rounds: int, seed: int) -> Fit:
+    weighting: Weighting = "poisson" if loss == "poisson" else "none"
+    if loss == "poisson":
+        _refuse_negative(moments_of(cut).lowest)
+    weights = column_weights(cut, weighting)
+    weighted = weighted_blocks(cut, weights, weighting)
+    moments = moments_of(weighted, scatter=True)
     n_rows = int(moments.counts.sum())
     if n_rows < number:
         msg = f"{n_rows} measured rows cannot hold {number} components"
         raise TooFewSitesError(msg)
-    _refuse_negative(cut)
-    start = _start(features, number, moments.mean, seed)
+    _refuse_negative(moments.lowest)
+    view = _principal_view(moments, max(_LEAST_AXES, 2 * number))
+    scores = _scores_in(view, weighted)
+    components = _start(scores, view, number, seed)
+    every = blocks_from_array(scores)
     if n_rows > 2 * _SAMPLE_ROWS:
-        sample = sample_of(cut, moments.counts, n_rows=_SAMPLE_ROWS, seed=seed)
-        start = _fitted(blocks_from_array(sample), start, loss, max_rounds).components
-    fit = _fitted(cut, start, loss, max_rounds)
-    return _result(features, fit, loss)
+        sample = sample_of(every, moments.counts, n_rows=_SAMPLE_ROWS, seed=seed)
+        drawn = blocks_from_array(sample)
+        components = least_squares_rounds(
+            drawn, components, view=view, max_rounds=_MOST_ROUNDS
+        ).components
+    fit = least_squares_rounds(every, components, view=view, max_rounds=_MOST_ROUNDS)
+    if loss == "frobenius":
+        return least_squares_rounds(cut, fit.components, scores=fit.scores, max_rounds=max_rounds)
+    return _fitted_to_counts(cut, fit.components, weights, moments, max_rounds, seed)
 
 
-class _Fit(NamedTuple):
-    scores: NDArray[Any]
-    components: NDArray[np.float64]
-    loss: float
-    n_rounds: int
-    converged: bool
-
-
-def _refuse_negative(cut: Blocks) -> None:
-    lowest = fold(cut, lambda block: block.values.min(initial=np.inf), min)
+def _refuse_negative(lowest: float) -> None:
     if lowest < 0:
         msg = (
             f"the least value is {lowest:.6g}, non-negative components need values of zero or "
@@ -148,142 +170,77 @@ def _refuse_negative(cut: Blocks) -> None:
         raise SettingError(msg)
 
 
-def _start(
-    features: xr.DataArray, number: int, mean: NDArray[np.float64], seed: int
-) -> NDArray[np.float64]:
+def _principal_view(moments: Moments, n_axes: int) -> View:
+    """Describe spectra by their first principal components."""
+    assert moments.scatter is not None  # noqa: S101 -- asked for
+    covariance = moments.scatter / moments.counts.sum()
+    n_axes = min(n_axes, len(covariance))
+    left_out = float(principal_variances(covariance)[n_axes:].sum())
+    return View(moments.mean, principal_axes(covariance, n_axes), left_out)
+
+
+def _scores_in(view: View, cut: Blocks) -> NDArray[Any]:
+    """Project all rows on the basis of a view: NaN where they are not measured."""
+    center, basis = view.center.astype(cut.dtype), view.basis.T.astype(cut.dtype)
+    scores = np.full((cut.n_rows, len(view.basis)), np.nan, cut.dtype)
+    map_to(cut, lambda rows: [(rows - center) @ basis], [scores])
+    return scores
+
+
+def _start(scores: NDArray[Any], view: View, number: int, seed: int) -> NDArray[np.float64]:
     """Start from the purest spectra, raised above zero, where updates could not leave it."""
-    floor = 1e-3 * np.maximum(mean, mean.max() * 1e-3) + _TINY
+    mean = view.center
     if number == 1:
-        return np.asarray(np.maximum(mean, floor)[None])
-    found = find_endmembers(features, n_endmembers=number, seed=seed).spectra.values
-    return np.asarray(np.maximum(found, floor), dtype=np.float64)
+        return _raised(mean[None], mean)
+    rows = xr.DataArray(scores, dims=("row", "component"))
+    found = find_endmembers(rows, n_endmembers=number, seed=seed).spectra.values
+    return _raised(mean + found @ view.basis, mean)
 
 
-def _fitted(cut: Blocks, start: NDArray[np.float64], loss: Loss, max_rounds: int) -> _Fit:
-    """Go over all blocks, again and again, until the loss is at rest."""
-    components = start / start.sum(axis=1, keepdims=True)
-    scores = np.full((cut.n_rows, len(start)), np.nan)
-    pass_over = _least_squares_pass if loss == "frobenius" else _poisson_pass
-    update = _least_squares_update if loss == "frobenius" else _poisson_update
-    first = before = np.inf
-    for number in range(1, max_rounds + 1):
-        sums = pass_over(cut, components, scores)
-        now = float(sums.loss)
-        first = now if number == 1 else first
-        if number > 2 and before - now <= _AT_REST * (first - now) * 0.1:
-            return _Fit(scores, components, now, number, converged=True)
-        before = now
-        if number < max_rounds:
-            components, scale = update(components, sums)
-            scores *= scale
-    return _Fit(scores, components, before, max_rounds, converged=False)
+def _raised(components: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    floor = 1e-3 * np.maximum(mean, mean.max() * 1e-3) + TINY
+    return np.asarray(np.maximum(components, floor), dtype=np.float64)
 
 
-def _least_squares_pass(
-    cut: Blocks, components: NDArray[np.float64], scores: NDArray[np.float64]
-) -> _Sums:
-    """Improve the scores of every row for the components as they are, and sum over rows."""
-    gram = components @ components.T
-    transposed = components.T.astype(cut.dtype)
+def _fitted_to_counts(
+    cut: Blocks,
+    components: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    moments: Moments,
+    max_rounds: int,
+    seed: int,
+) -> Fit:
+    """Go on from weighted least squares by the likelihood of counts."""
+    inverse = (1 / weights).astype(cut.dtype)
 
-    def step(block: Block) -> _Sums:
-        rows = block.values
-        products = (rows @ transposed).astype(np.float64)
-        old = scores[block.rows][block.measured]
-        found = _swept(products, gram, old)
-        _put(scores, block, found)
-        squares = np.einsum("ij,ij->", rows, rows, dtype=np.float64)
-        fitted = np.einsum("ij,ij->", found @ gram, found)
-        left = squares - 2 * np.einsum("ij,ij->", products, found) + fitted
-        crossed = (found.T.astype(cut.dtype) @ rows).astype(np.float64)
-        return _Sums(np.asarray(left), found.T @ found, crossed)
+    def first_scores_for(components: NDArray[np.float64]) -> Any:  # noqa: ANN401 -- a function
+        scaled = components / components.sum(axis=1, keepdims=True) / weights
+        gram = scaled @ scaled.T
 
-    return fold(cut, step, add_states)
+        def first_scores(rows: NDArray[Any]) -> NDArray[np.float64]:
+            share = row_weights(rows, "poisson")
+            products = ((rows / share * inverse) @ scaled.T).astype(np.float64)
+            unknown = np.full(products.shape, np.nan)
+            scores = swept_scores(products, gram, unknown)
+            # A score of zero could not rise again.
+            return np.maximum(scores, 1e-3 * scores.mean(axis=1, keepdims=True) + TINY) * share
 
+        return first_scores
 
-def _swept(
-    products: NDArray[np.float64], gram: NDArray[np.float64], old: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Solve for scores one component after the other, from where they were."""
-    diagonal = np.maximum(np.diag(gram), _TINY)
-    found = np.where(np.isfinite(old), old, np.maximum(products, 0) / gram.sum(axis=1))
-    # Columns are contiguous in this layout, which doubles the speed of the sweeps.
-    found = np.asfortranarray(found)
-    for _ in range(_SWEEPS):
-        for k in range(len(gram)):
-            step = (products[:, k] - found @ gram[:, k]) / diagonal[k]
-            np.maximum(found[:, k] + step, 0.0, out=found[:, k])
-    return found
-
-
-def _put(scores: NDArray[np.float64], block: Block, found: NDArray[np.float64]) -> None:
-    if block.measured.all():
-        scores[block.rows] = found
-    else:
-        part = scores[block.rows]
-        part[block.measured] = found
-        scores[block.rows] = part
+    components = components * weights
+    components = _raised(components, components.mean(axis=0))
+    if moments.counts.sum() > 2 * _SAMPLE_SPECTRA:
+        sample = sample_of(cut, moments.counts, n_rows=_SAMPLE_SPECTRA, seed=seed)
+        components = poisson_rounds(
+            blocks_from_array(sample),
+            components,
+            first_scores_for(components),
+            max_rounds=max_rounds,
+        ).components
+    return poisson_rounds(cut, components, first_scores_for(components), max_rounds=max_rounds)
 
 
-def _least_squares_update(
-    components: NDArray[np.float64], sums: _Sums
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Improve the components from sums over all rows; give what scores are to be scaled by."""
-    moved = components.copy()
-    diagonal = np.maximum(np.diag(sums.scatter), _TINY)
-    for _ in range(_SWEEPS):
-        for k in range(len(moved)):
-            step = (sums.products[k] - sums.scatter[k] @ moved) / diagonal[k]
-            moved[k] = np.maximum(moved[k] + step, 0.0)
-    return _with_sum_one(moved, components)
-
-
-def _poisson_pass(
-    cut: Blocks, components: NDArray[np.float64], scores: NDArray[np.float64]
-) -> _Sums:
-    """Update scores once by the multiplicative rule, and sum what the components need."""
-    spectra = components.astype(cut.dtype)
-
-    def step(block: Block) -> _Sums:
-        rows = block.values
-        total = rows.sum(axis=1, keepdims=True, dtype=np.float64)
-        old = scores[block.rows][block.measured]
-        guess = np.where(np.isfinite(old), old, total / len(components))
-        for _ in range(2):
-            model = np.maximum(guess.astype(cut.dtype) @ spectra, _TINY)
-            # The components have the sum one, by which the rule divides.
-            guess = guess * ((rows / model) @ spectra.T)
-        _put(scores, block, guess)
-        model = np.maximum(guess.astype(cut.dtype) @ spectra, _TINY)
-        ratio = rows / model
-        logs = np.zeros_like(ratio)
-        np.log(ratio, out=logs, where=ratio > 0)
-        deviance = np.einsum("ij,ij->", rows, logs, dtype=np.float64)
-        deviance += model.sum(dtype=np.float64) - rows.sum(dtype=np.float64)
-        crossed = (guess.T.astype(cut.dtype) @ ratio).astype(np.float64)
-        return _Sums(np.asarray(2 * deviance), guess.sum(axis=0), crossed)
-
-    return fold(cut, step, add_states)
-
-
-def _poisson_update(
-    components: NDArray[np.float64], sums: _Sums
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    moved = components * sums.products / np.maximum(sums.scatter, _TINY)[:, None]
-    return _with_sum_one(moved, components)
-
-
-def _with_sum_one(
-    moved: NDArray[np.float64], before: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scale components to the sum one; what vanished stays as it was, with no scores."""
-    sums = moved.sum(axis=1)
-    lost = sums <= _TINY
-    scaled = np.where(lost[:, None], before, moved / np.where(lost, 1.0, sums)[:, None])
-    return scaled, np.where(lost, 0.0, sums)
-
-
-def _result(features: xr.DataArray, fit: _Fit, loss: Loss) -> Factorization:
+def _result(features: xr.DataArray, fit: Fit, loss: Loss) -> Factorization:
     totals = np.nansum(fit.scores, axis=0)
     order = np.argsort(-totals, kind="stable")
     scores = rows_like(features, fit.scores[:, order].astype(blocks(features).dtype))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.linalg
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -14,7 +13,7 @@ from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.numerics.blocks import Blocks, blocks, mapped_blocks
 from adatom.numerics.folds import map_to
 from adatom.numerics.moments import moments_of
-from adatom.numerics.noise_rank import n_components_above_noise
+from adatom.numerics.parallel_analysis import components_of
 from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
 
 
@@ -35,8 +34,8 @@ def fit_pca(
     features : Features
         Numpy or dask inside. Rows with NaN take no part.
     n_components : int, optional
-        How many to keep; by default those that rise above white noise of
-        the median level of all [1]_, one at least.
+        How many to keep; by default those that rise above noise by parallel
+        analysis [1]_, one at least: see `choose_n_components`.
     weighting : {"none", "poisson"}
         "poisson" for counts: rows and columns are divided by the root of
         their means, which makes the noise of counts white [2]_; the mean
@@ -62,7 +61,7 @@ def fit_pca(
 
     References
     ----------
-    .. [1] V. A. Marchenko and L. A. Pastur, Math. USSR Sb. 1, 457 (1967).
+    .. [1] E. Dobriban and A. B. Owen, J. R. Stat. Soc. B 81, 163 (2019).
     .. [2] M. R. Keenan and P. G. Kotula, Surf. Interface Anal. 36, 203 (2004).
     """
     FEATURES.check(features)
@@ -70,32 +69,56 @@ def fit_pca(
     if n_components is not None and not 1 <= n_components <= n_features:
         msg = f"{n_components=} must lie between 1 and the {n_features} features"
         raise SettingError(msg)
+    found = weighted_covariance(features, weighting)
+    analysis, variances, axes = components_of(
+        found.covariance, found.n_rows, at_least=n_components or 1
+    )
+    kept = max(analysis.n_components, 1) if n_components is None else n_components
+    return PCAModel(
+        center=found.center,
+        basis=axes[:kept].copy(),
+        variances=variances,
+        column_weights=found.column_weights,
+        n_rows=found.n_rows,
+        n_above_noise=analysis.n_components,
+        weighting=weighting,
+        feature_dim=str(features.dims[-1]),
+    )
+
+
+class Covariance(NamedTuple):
+    """Products of all columns of weighted features, on average over the rows."""
+
+    covariance: NDArray[np.float64]
+    center: NDArray[np.float64]
+    """Taken off before."""
+    column_weights: NDArray[np.float64]
+    n_rows: int
+
+
+def weighted_covariance(features: xr.DataArray, weighting: Weighting, /) -> Covariance:
+    """Pass over features for their covariance, about their mean or, of counts, about zero.
+
+    Raises
+    ------
+    TooFewSitesError
+        If fewer than two rows are measured.
+    SettingError
+        If counts to be weighted are negative.
+    """
     cut = blocks(features)
-    weights = _column_weights(cut, weighting)
-    moments = moments_of(_weighted(cut, weights, weighting), scatter=True)
+    weights = column_weights(cut, weighting)
+    moments = moments_of(weighted_blocks(cut, weights, weighting), scatter=True)
     n_rows = int(moments.counts.sum())
     if n_rows < 2:
         msg = f"{n_rows} of {cut.n_rows} rows are measured throughout, components need 2 or more"
         raise TooFewSitesError(msg)
     assert moments.scatter is not None  # noqa: S101 -- asked for
-    center = moments.mean
-    scatter = moments.scatter
+    center, scatter = moments.mean, moments.scatter
     if weighting == "poisson":
         scatter = scatter + n_rows * np.outer(center, center)
-        center = np.zeros(n_features)
-    variances, axes = _principal_axes(scatter / (n_rows - 1))
-    above = n_components_above_noise(variances, n_rows)
-    kept = max(above, 1) if n_components is None else n_components
-    return PCAModel(
-        center=center,
-        basis=_signed(axes[:kept]),
-        variances=variances,
-        column_weights=weights,
-        n_rows=n_rows,
-        n_above_noise=above,
-        weighting=weighting,
-        feature_dim=str(features.dims[-1]),
-    )
+        center = np.zeros_like(center)
+    return Covariance(scatter / (n_rows - 1), center, weights, n_rows)
 
 
 def apply_pca(features: Features, model: PCAModel, /) -> Features:
@@ -132,11 +155,11 @@ def apply_pca(features: Features, model: PCAModel, /) -> Features:
     scores = np.full((cut.n_rows, model.n_components), np.nan, cut.dtype)
     center = model.center.astype(cut.dtype)
     basis = model.basis.T.astype(cut.dtype)
-    weigh = _weigher(model.column_weights.astype(cut.dtype), model.weighting)
+    weigh = weigher_of(model.column_weights.astype(cut.dtype), model.weighting)
 
     def work(rows: NDArray[Any]) -> tuple[NDArray[Any]]:
         projected = (weigh(rows) - center) @ basis
-        return (projected * _row_weights(rows, model.weighting),)
+        return (projected * row_weights(rows, model.weighting),)
 
     map_to(cut, work, [scores])
     return rows_like(features, scores)
@@ -190,7 +213,7 @@ def decompose_pca(
     )
 
 
-def _column_weights(cut: Blocks, weighting: Weighting) -> NDArray[np.float64]:
+def column_weights(cut: Blocks, weighting: Weighting, /) -> NDArray[np.float64]:
     """Give the root of the mean of every column; of columns without counts, one."""
     if weighting == "none":
         return np.ones(cut.n_columns)
@@ -205,7 +228,7 @@ def _column_weights(cut: Blocks, weighting: Weighting) -> NDArray[np.float64]:
     return np.where(mean > 0, np.sqrt(mean), 1.0)
 
 
-def _row_weights(rows: NDArray[Any], weighting: Weighting) -> NDArray[Any]:
+def row_weights(rows: NDArray[Any], weighting: Weighting, /) -> NDArray[Any]:
     """Give the root of the mean of every row, as a column; of rows without counts, one."""
     if weighting == "none":
         return np.ones((1, 1), rows.dtype)
@@ -213,30 +236,18 @@ def _row_weights(rows: NDArray[Any], weighting: Weighting) -> NDArray[Any]:
     return np.where(mean > 0, np.sqrt(np.maximum(mean, 0)), 1.0).astype(rows.dtype)
 
 
-def _weigher(weights: NDArray[Any], weighting: Weighting) -> Any:  # noqa: ANN401 -- a function
+def weigher_of(weights: NDArray[Any], weighting: Weighting, /) -> Any:  # noqa: ANN401 -- a function
+    """Give the function that divides rows by their weights and those of the columns."""
     if weighting == "none":
         return lambda rows: rows
-    return lambda rows: rows / _row_weights(rows, weighting) / weights
+    return lambda rows: rows / row_weights(rows, weighting) / weights
 
 
-def _weighted(cut: Blocks, weights: NDArray[np.float64], weighting: Weighting) -> Blocks:
+def weighted_blocks(cut: Blocks, weights: NDArray[np.float64], weighting: Weighting, /) -> Blocks:
+    """Divide the rows of blocks by their weights and those of the columns."""
     if weighting == "none":
         return cut
-    return mapped_blocks(cut, _weigher(weights.astype(cut.dtype), weighting))
-
-
-def _principal_axes(
-    covariance: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give variances and axes (component, feature), the largest first."""
-    values, vectors = scipy.linalg.eigh(covariance, driver="evd")
-    return np.maximum(values[::-1], 0.0), vectors[:, ::-1].T
-
-
-def _signed(axes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Make the largest entry of every axis positive: the sign of an eigenvector is arbitrary."""
-    largest = np.abs(axes).argmax(axis=1)
-    return np.ascontiguousarray(axes * np.sign(axes[np.arange(len(axes)), largest])[:, None])
+    return mapped_blocks(cut, weigher_of(weights.astype(cut.dtype), weighting))
 
 
 def _check_fit(features: xr.DataArray, model: PCAModel) -> None:

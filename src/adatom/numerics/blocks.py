@@ -214,12 +214,13 @@ def _cuts(shape: tuple[int, ...], n_rows: int) -> list[tuple[Box, slice]]:
     inner = math.prod(shape[axis + 1 :])
     n_pieces = -(-shape[axis] // max(1, n_rows // inner))
     edges = [shape[axis] * piece // n_pieces for piece in range(n_pieces + 1)]
+    rest = tuple(slice(0, size) for size in shape[axis + 1 :])
     cuts = []
     start = 0
     for outer in np.ndindex(shape[:axis]):
         for low, high in pairwise(edges):
-            slices = (*(slice(i, i + 1) for i in outer), slice(low, high))
+            box = (*(slice(i, i + 1) for i in outer), slice(low, high), *rest)
             stop = start + (high - low) * inner
-            cuts.append((slices, slice(start, stop)))
+            cuts.append((box, slice(start, stop)))
             start = stop
     return cuts

@@ -19,6 +19,8 @@ _SIGNIFICANT: Final = 5.0
 # Of counts along time the lowest quarter is before the pulse or long after it.
 _LOW: Final = 0.25
 _FOOT: Final = 0.1
+# Of a normal distribution: standard deviation over the median of absolute deviations.
+_NORMAL: Final = 1.4826
 
 
 class Total(NamedTuple):
@@ -79,7 +81,9 @@ def rise_of(counts: NDArray[np.float64], /) -> Rise:
     level = float(np.median(low))
     peak = int(np.argmax(known))
     height = float(known[peak]) - level
-    if height <= _SIGNIFICANT * np.sqrt(max(level, 1.0)):
+    # From channel to channel decays run smoothly, so that what jumps is noise of any origin.
+    jumps = _NORMAL * float(np.median(np.abs(np.diff(known)))) / np.sqrt(2)
+    if height <= _SIGNIFICANT * max(np.sqrt(max(level, 1.0)), jumps):
         msg = (
             f"no pulse shows: the highest of {len(known)} channels has {known[peak]:.4g} counts "
             f"over all decays, the lowest quarter {level:.4g}. Give decays that start in the window"

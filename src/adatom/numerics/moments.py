@@ -24,6 +24,8 @@ class Moments(NamedTuple):
     mean: NDArray[np.float64]
     sum_of_squares: float
     """Of all measured values about the mean."""
+    lowest: float
+    """The least measured value."""
     scatter: NDArray[np.float64] | None
     """(column, column), sums of products about the mean; None where not asked for."""
 
@@ -33,6 +35,7 @@ class _Sums(NamedTuple):
     first: NDArray[np.float64]
     square: NDArray[np.float64]
     second: NDArray[np.float64]
+    lowest: float
 
 
 def moments_of(blocks: Blocks, /, *, scatter: bool = False) -> Moments:
@@ -62,17 +65,24 @@ def moments_of(blocks: Blocks, /, *, scatter: bool = False) -> Moments:
             values.sum(axis=0, dtype=np.float64),
             np.asarray(square),
             second.astype(np.float64),
+            float(block.values.min(initial=np.inf)),
         )
 
-    sums = fold(blocks, step, add_states)
+    sums = fold(blocks, step, _merged)
     n = int(sums.counts.sum())
     offset = sums.first / max(n, 1)
     return Moments(
         counts=sums.counts,
         mean=shift.astype(np.float64) + offset,
         sum_of_squares=max(0.0, float(sums.square - n * offset @ offset)),
+        lowest=sums.lowest,
         scatter=sums.second - n * np.outer(offset, offset) if scatter else None,
     )
+
+
+def _merged(first: _Sums, second: _Sums) -> _Sums:
+    added = add_states(first, second)
+    return added._replace(lowest=min(first.lowest, second.lowest))
 
 
 def _early_mean(blocks: Blocks) -> NDArray[Any]:

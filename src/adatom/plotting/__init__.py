@@ -22,12 +22,14 @@
 ``plot_cell_columns``       the columns of a unit cell
 ``plot_unit_cells``         the unit cell of every frame of a movie
 ``plot_class_choice``       indices against the number of classes
+``plot_class_sweep``        maps and spectra of the classes of every number of them
 ``plot_comparison``         hits, misses and false sites against the truth
 ``plot_features``           the mean row of features
 ``plot_feature_maps``       a map of each feature: scores, abundances, parameters
 ``plot_components``         the curve of each component
 ``plot_curve_set``          a few curves over one another, such as endmembers
 ``plot_variances``          the variance of each component, and the noise
+``plot_tree``  the merges of a hierarchical clustering, and its cut
 ``plot_correction``         spectra before and after a correction
 ``plot_feature_histogram``  how features of one number spread, class by class
 ``plot_table``              how each column of a table spreads
@@ -62,7 +64,9 @@ if TYPE_CHECKING:
     from adatom.plotting.phasors import plot_phasors
     from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
     from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
+    from adatom.plotting.sweeps import plot_class_sweep
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
+    from adatom.plotting.trees import plot_tree
 
 __all__ = [
     "plot",
@@ -70,6 +74,7 @@ __all__ = [
     "plot_class_choice",
     "plot_class_means",
     "plot_class_spectra",
+    "plot_class_sweep",
     "plot_classes",
     "plot_comparison",
     "plot_components",
@@ -93,6 +98,7 @@ __all__ = [
     "plot_spectra",
     "plot_spectral_map",
     "plot_table",
+    "plot_tree",
     "plot_unit_cells",
     "plot_variances",
 ]
@@ -105,6 +111,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_class_choice": "choice",
         "plot_class_means": "classes",
         "plot_class_spectra": "class_spectra",
+        "plot_class_sweep": "sweeps",
         "plot_classes": "classes",
         "plot_comparison": "comparison",
         "plot_components": "components",
@@ -128,6 +135,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_spectra": "spectra",
         "plot_spectral_map": "tables",
         "plot_table": "tables",
+        "plot_tree": "trees",
         "plot_unit_cells": "cells",
         "plot_variances": "components",
     },

@@ -37,6 +37,8 @@ SETS: Final = frozenset({"component", "measure", "parameter", "element", "endmem
 _MOST_PANELS: Final = 12
 _COLUMNS: Final = 4
 _ROOM: Final = 1.75
+# Inches: beside a scale bar narrower figures have no room for words.
+_WIDE: Final = 4.5
 _PANEL_PIXELS: Final = 280
 # Noise about zero alone makes no map of two signs: negative values must reach so far.
 _SIGNED: Final = 0.25
@@ -127,10 +129,10 @@ def has_places(features: xr.DataArray, /) -> bool:
     """Tell whether the rows of features are pixels, or sites with places."""
     if features.dims[:-1] == ("y", "x"):
         return {"y", "x"} <= set(features.coords)
-    return features.dims[:-1] == ("site",) and all(
-        name in features.coords and np.isfinite(features.coords[name].values).all()
-        for name in ("y", "x")
-    )
+    if features.dims[:-1] != ("site",) or not {"y", "x"} <= set(features.coords):
+        return False
+    places = np.stack([features.coords[name].values.astype(float) for name in ("y", "x")])
+    return bool(np.isfinite(places).all()) and bool((np.ptp(places, axis=1) > 0).any())
 
 
 def feature_name(features: xr.DataArray, number: int, /) -> str:
@@ -244,6 +246,8 @@ def _tell_scale(figure: Figure, features: xr.DataArray, width: float, remark: st
     strip.set_ylim(0, 1)
     strip.plot([0.02, 0.02 + inches], [0.5, 0.5], color=INK, linewidth=3, solid_capstyle="butt")
     strip.text(0.1 + inches, 0.5, text, va="center", **text_style(bold=True))
+    if total_width < _WIDE and not remark:
+        return
     note = f"each map has a scale of its own{remark}"
     strip.text(
         total_width - 0.25, 0.5, note, ha="right", va="center", **text_style(size=6.5, color=FAINT)

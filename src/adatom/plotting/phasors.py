@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from matplotlib.colors import LogNorm
+from matplotlib.patheffects import withStroke
 
 from adatom.errors import KindError
 from adatom.plotting._canvas import (
@@ -69,7 +70,7 @@ def plot_phasors(
         raise KindError(msg)
     points = phasors.values.reshape(-1, 2).astype(float)
     known = np.isfinite(points).all(axis=1)
-    figure = new_figure(6.6, 4.1)
+    figure = new_figure(7.3, 4.1)
     axes = place_axes(figure, 0.65, 0.55, 4.9, 3.2)
     limits = _limits(points[known])
     axes.set_xlim(*limits[0])
@@ -109,11 +110,11 @@ def _draw_points(
         axes.plot(*points.T, "o", color="#0072B2", markersize=3, alpha=0.6, markeredgewidth=0)
         return
     bins = [np.arange(low, high + 1 / _BINS, 1 / _BINS) for low, high in limits]
-    counts, g, s = np.histogram2d(*points.T, bins=bins)
+    counts, g, s = np.histogram2d(points[:, 0], points[:, 1], bins=bins)
     shown = np.ma.masked_equal(counts.T, 0)
     norm = LogNorm(1, max(counts.max(), 2))
     picture = axes.pcolormesh(g, s, shown, cmap="viridis", norm=norm, rasterized=True)
-    bar_axes = place_axes(figure, 5.7, 0.55, 0.12, 2.6)
+    bar_axes = place_axes(figure, 6.35, 0.55, 0.12, 2.6)
     figure.colorbar(picture, cax=bar_axes)
     style_axes(bar_axes)
     bar_axes.set_ylabel("decays in a bin", **text_style(size=8, color=FAINT))
@@ -145,7 +146,11 @@ def _draw_tick(axes: Axes, place: complex, text: str, *, color: str) -> None:
     axes.plot(ends.real, ends.imag, color=color, linewidth=0.8)
     at = place + 0.03 * outwards
     side = "left" if outwards.real > 0.3 else "right" if outwards.real < -0.3 else "center"
-    axes.text(at.real, at.imag, text, ha=side, va="bottom", **text_style(size=7, color=color))
+    written = axes.text(
+        at.real, at.imag, text, ha=side, va="bottom", **text_style(size=7, color=color)
+    )
+    # Points may lie below it.
+    written.set_path_effects([withStroke(linewidth=2, foreground="white")])
 
 
 def _draw_centers(
@@ -169,7 +174,9 @@ def _draw_centers(
             label=style.name,
         )
     axes.legend(
-        loc="upper right",
+        # Inside of the half circle, near the g axis, only mixtures of far lifetimes lie.
+        loc="lower center",
+        bbox_to_anchor=(0.5, 0.1),
         frameon=False,
         prop={"family": "DejaVu Sans", "size": 7.5},
         labelcolor=INK,

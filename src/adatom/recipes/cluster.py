@@ -14,7 +14,7 @@ from functools import cache
 from importlib import metadata
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -89,8 +89,8 @@ class ClusterExecutor:
     """
 
     def __init__(self, client: Client, *, smallest: int = 1 << 25) -> None:
-        # Of which much has no types.
-        self._client: Any = client
+        # Much of it has no types.
+        self._client = cast("Any", client)
         self._address = str(self._client.scheduler.address)
         self._smallest = smallest
         self._here = ThreadExecutor()
@@ -106,10 +106,14 @@ class ClusterExecutor:
         """Take few enough blocks that every thread gets several tasks, but not too little work."""
         if self._is_small(blocks):
             return 1
-        share = len(blocks) // max(1, self.n_threads)
-        worth = _TASK_BYTES * len(blocks) // max(1, blocks.n_bytes)
-        wanted = max(share // _TASKS_PER_THREAD, min(share, worth))
-        return 1 << max(0, min(wanted, _MOST_BLOCKS).bit_length() - 1)
+        if blocks.reader not in self._sources:
+            share = len(blocks) // max(1, self.n_threads)
+            worth = _TASK_BYTES * len(blocks) // max(1, blocks.n_bytes)
+            wanted = max(share // _TASKS_PER_THREAD, min(share, worth))
+            span = 1 << max(0, min(wanted, _MOST_BLOCKS).bit_length() - 1)
+            self._sources[blocks.reader] = _Sources(span)
+        # As before, since what workers hold is cut so.
+        return self._sources[blocks.reader].span
 
     def _is_small(self, blocks: Blocks) -> bool:
         return blocks.n_bytes < self._smallest
@@ -156,7 +160,7 @@ class ClusterExecutor:
 
     def source_of(self, piece: Piece) -> Any:  # noqa: ANN401 -- a reader or its future
         """Give what reads a piece: handed out, or read by a worker, for an earlier pass."""
-        sources = self._sources.setdefault(piece.blocks.reader, _Sources())
+        sources = self._sources[piece.blocks.reader]
         source = sources.kept.get(piece.numbers)
         if source is None or _is_lost(source):
             source = sources.kept[piece.numbers] = self._new_source(piece, sources)
@@ -167,16 +171,21 @@ class ClusterExecutor:
         reader = traveling_reader(piece.blocks.reader, boxes)
         if isinstance(reader, ValuesReader):
             return self.send(reader, reader.nbytes)
-        n_bytes = piece.blocks.n_bytes * len(piece.numbers) // len(piece.blocks)
-        if sources.n_bytes + n_bytes > _KEPT_SHARE * self._workers()[1]:
+        share_of_all = (len(sources.kept) + 1) * sources.span / len(piece.blocks)
+        if share_of_all * piece.blocks.n_bytes > _KEPT_SHARE * self._workers()[1]:
             return reader
-        sources.n_bytes += n_bytes
         # Known to the scheduler by how it is read, so that what dies with a worker is read again.
         return self._client.submit(values_of, reader, boxes, pure=False)
 
     def submit(self, *given: Any) -> Any:  # noqa: ANN401 -- a future
         """Submit one piece of work."""
         return self._client.submit(_do, *given, pure=False)
+
+    def check_connection(self) -> None:
+        """Refuse to go on without a scheduler."""
+        if self._client.status != "running":
+            msg = f"the connection to the cluster at {self._address} was lost: run again"
+            raise ClusterError(msg)
 
     def wait(self, future: Any) -> Any:  # noqa: ANN401 -- whatever work gives
         """Wait for a result as long as there are workers."""
@@ -212,11 +221,10 @@ class ClusterExecutor:
 
 @dataclass(eq=False)
 class _Sources:
-    """What reads the pieces of one array, by their numbers."""
+    """What reads the pieces of one array, of `span` blocks each, by the numbers of these."""
 
+    span: int
     kept: dict[range, Any] = field(default_factory=dict)
-    n_bytes: int = 0
-    """Kept by workers so that the file need not be read again."""
 
 
 def _is_lost(value: object) -> bool:
@@ -264,11 +272,14 @@ class _Task:
         )
 
     def result(self) -> Any:  # noqa: ANN401 -- whatever work gives
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             try:
                 return self._executor.wait(self.future)
             except CancelledError:
-                # What was handed out died with its worker: the scheduler cannot make it anew.
+                # What was handed out died with its worker: the scheduler cannot make it anew, and
+                # tells a little later what else was lost.
+                self._executor.check_connection()
+                time.sleep(0.1 * attempt)
                 self.future = self._submitted()
         msg = f"workers were lost {_ATTEMPTS} times over the same piece of work: run again"
         raise ClusterError(msg)

@@ -185,11 +185,15 @@ def run_recipe(
     if executor is not None and (n_processes or 1) > 1:
         msg = f"{n_processes=} beside an executor: files go one after the other then, leave it out"
         raise SettingError(msg)
-    n_processes = n_processes if executor is None else 1
     folder = Path(out)
     names = [call.name for call in wired.inputs]
     shared = [call.name for call in wired.inputs if call.settings.get("dataset") is not None]
-    items = _items(items_of_files(names, files, inputs or {}, shared=shared))
+    given = items_of_files(names, files, inputs or {}, shared=shared)
+    if executor is not None:
+        # Workers may stand in another folder.
+        n_processes, folder = 1, folder.absolute()
+        given = [{name: path.absolute() for name, path in item.items()} for item in given]
+    items = _items(given)
     _begin_folder(folder, wired)
     record = {**_record(wired, items, folder), "executor": repr(executor or current_executor())}
     _write_record(folder, record, "running")

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import xarray as xr
 
+from adatom.clustering.sweeping import ClassSweep
 from adatom.localization.comparing import SiteComparison
 from adatom.plotting import (
     plot_cell_columns,
     plot_class_choice,
     plot_class_means,
     plot_class_spectra,
+    plot_class_sweep,
     plot_classes,
     plot_comparison,
     plot_components,
@@ -37,6 +39,7 @@ from adatom.plotting import (
     plot_sites,
     plot_spectra,
     plot_spectral_map,
+    plot_tree,
     plot_unit_cells,
     plot_variances,
 )
@@ -44,6 +47,7 @@ from adatom.plotting._curves import is_curve
 from adatom.plotting.cells import has_cells
 from adatom.plotting.columns import has_columns
 from adatom.plotting.feature_maps import SETS, has_places, varies
+from adatom.plotting.trees import is_tree
 from adatom.report.files import file_stem
 from adatom.schema import (
     CLASSES,
@@ -96,6 +100,9 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
     if result.kind is SITES and is_comparison(result.step):
         # One picture shows all of them together.
         return []
+    if is_sweep(result.step) and result.kind is not TABLE:
+        # As of the numbers of classes side by side, drawn with their table.
+        return []
     painters = {
         IMAGE.name: _image,
         MOVIE.name: _movie,
@@ -123,8 +130,15 @@ def main_result(lineage: Lineage, /) -> Result | None:
 
 
 def is_judgement(result: Result, /) -> bool:
-    """Tell whether a result says how good another one is."""
+    """Tell whether a result says how good another one is, or compares several."""
+    if is_sweep(result.step):
+        return True
     return is_comparison(result.step) or (result.kind is CLASSES and "expert" in result.value)
+
+
+def is_sweep(step: StepRecord, /) -> bool:
+    """Tell whether a step compared several numbers of classes."""
+    return set(step.results) == set(ClassSweep._fields)
 
 
 def main_picture(lineage: Lineage, /) -> Picture | None:
@@ -330,8 +344,9 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
     if before is not None:
         return [_correction(result, before)]
     is_set = features.dims[-1] in SETS
-    if is_set and has_places(features):
-        return _maps_of_features(result)
+    if is_set:
+        # Without places they are read in a table.
+        return _maps_of_features(result) if has_places(features) else []
     if vectors:
         # The vectors themselves are shown with their sites; their mean deviation is zero.
         return []
@@ -480,6 +495,12 @@ def _table(lineage: Lineage, result: Result) -> list[Picture]:
     if has_cells(table) and table.sizes["row"] > 1:
         caption = f"{result.name}: the cell of every frame; bars are one standard error."
         return [Picture(file_stem(result.name), caption, partial(plot_unit_cells, table))]
+    if is_tree(table):
+        caption = f"{result.name}: the top of the tree, and where it was cut."
+        number = result.step.settings.get("n_classes")
+        return [
+            Picture(file_stem(result.name), caption, partial(plot_tree, table, n_classes=number))
+        ]
     if {"component", "variance"} <= set(table):
         caption = f"{result.name}: the variance of every component."
         draw = partial(plot_variances, _with_noise(lineage, result))
@@ -487,7 +508,13 @@ def _table(lineage: Lineage, result: Result) -> list[Picture]:
     if "n_classes" not in table or "n_classes" not in table.attrs:
         return []
     caption = f"{result.name}: every index against the number of classes."
-    return [Picture(file_stem(result.name), caption, partial(plot_class_choice, table))]
+    pictures = [Picture(file_stem(result.name), caption, partial(plot_class_choice, table))]
+    if is_sweep(result.step):
+        sweep = ClassSweep(**result.step.results)
+        caption = f"{result.step.name}: the classes of every number of them, and their means."
+        draw = partial(plot_class_sweep, sweep.table, sweep.classes, sweep.means)
+        pictures.append(Picture(f"{file_stem(result.step.name)}-maps", caption, draw))
+    return pictures
 
 
 def _with_noise(lineage: Lineage, result: Result) -> xr.Dataset:

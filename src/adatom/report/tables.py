@@ -70,7 +70,7 @@ def tables_of(result: Result, /) -> list[ShownTable]:
     if result.kind is SITES:
         frame = frame_from_table(table_from_sites(result.value))
         return [_shown(f"{result.name}: every site", frame, _SITE_ROWS, folded=True)]
-    if result.kind is CLASSES:
+    if result.kind is CLASSES and "n_classes" not in result.value["label"].dims:
         return [_class_table(result), *_member_table(result)]
     if result.kind is FEATURES and result.value.ndim == 2 and result.value.dims[-1] in SETS:
         return [_feature_table(result)]
