@@ -67,7 +67,8 @@ def _image() -> xr.DataArray:
 
 
 def _scaled() -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
-    return tuple(correction.scaled_from_counts(_core_loss()))
+    spectra, weights, channels = correction.scaled_from_counts(_core_loss())
+    return spectra, weights, channels
 
 
 EXAMPLES: dict[str, Callable[[], Example]] = {

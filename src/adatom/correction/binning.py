@@ -193,9 +193,11 @@ def _multiple(chunks: tuple[int, ...], length: int) -> int:
 
 
 def _centers(coord: xr.DataArray, lengths: dict[str, int]) -> xr.Variable:
-    variable = coord.variable
-    for dim in coord.dims:
-        if dim in lengths:
-            means = variable.coarsen({dim: lengths[str(dim)]}, np.mean)
-            variable = xr.Variable(coord.dims, means.data, coord.attrs)
-    return variable.to_base_variable()
+    """Average a coordinate over the bins of its dims; other coordinates stay as they are."""
+    values = coord.values
+    for axis, dim in enumerate(coord.dims):
+        length = lengths.get(str(dim))
+        if length is not None:
+            cut = (*values.shape[:axis], -1, length, *values.shape[axis + 1 :])
+            values = values.reshape(cut).mean(axis=axis + 1)
+    return xr.Variable(coord.dims, values, dict(coord.attrs))

@@ -114,7 +114,7 @@ def _usual_excess(cut: Blocks, *, are_counts: bool) -> NDArray[np.float64]:
     excess = np.quantile(rows - around, share, axis=0)
     # As many rows are this far above by noise alone.
     noise = scipy.special.ndtri(share) * np.median(_scale(rows, around, are_counts), axis=0)
-    return np.maximum(excess - noise, 0.0)
+    return np.asarray(np.maximum(excess - noise, 0.0))
 
 
 def _medians_around(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -145,7 +145,7 @@ def _scale(
     # Where next to nothing is counted one count is no spike.
     counts = np.sqrt(np.maximum(around, 1.0)) if are_counts else np.zeros((1, 1))
     least = 1e-12 * np.nanmax(np.abs(rows), initial=1e-300, axis=1, keepdims=True)
-    return np.maximum(np.maximum(np.nan_to_num(noise), counts), least)
+    return np.asarray(np.maximum(np.maximum(np.nan_to_num(noise), counts), least))
 
 
 def _bend(around: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -161,7 +161,7 @@ def _bend(around: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np
     # Beside a line the medians may happen to lie straight: the whole window tells. The largest of
     # the window that noise makes is less than three times the noise of a channel.
     most = scipy.ndimage.maximum_filter(curved, window, mode="mirror") - 3 * scale
-    return np.minimum(span, np.maximum(most, 0.0))
+    return np.asarray(np.minimum(span, np.maximum(most, 0.0)))
 
 
 def _are_counts(cut: Blocks) -> bool:
