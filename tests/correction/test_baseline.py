@@ -70,6 +70,16 @@ def test_lines_keep_their_area_on_strong_fluorescence(
     assert np.sqrt(np.mean(error**2)) < baseline
 
 
+def test_the_baseline_never_comes_off_bent_fluorescence_wherever_the_lines_are() -> None:
+    rng = np.random.default_rng(9)
+    centers, heights = rng.uniform(220, 2980, (20, 12, 1)), rng.uniform(200, 1000, (20, 12, 1))
+    lines = (heights * np.exp(-4 * np.log(2) * ((EVEN - centers) / 30) ** 2)).sum(axis=1)
+    rows = lines + _fluorescence(EVEN) + NOISE * rng.standard_normal((20, 1024))
+    found = correct_baseline(_spectra(EVEN, rows)).spectra.values
+    # Where lines crowd the curve rises a little between them: to the noise, not to hundreds of it.
+    assert np.sqrt(np.mean((found - rows + _fluorescence(EVEN)) ** 2, axis=1)).max() < 2 * NOISE
+
+
 def test_a_polynomial_takes_off_a_polynomial_below_lines() -> None:
     truth = 500 + 800 * (EVEN / 3000) - 600 * (EVEN / 3000) ** 3
     noise = NOISE * np.random.default_rng(3).standard_normal((16, 1024))

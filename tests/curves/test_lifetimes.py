@@ -151,6 +151,14 @@ def test_empty_pixels_are_nan_and_counted() -> None:
     assert any("3 of 4 decays" in note for note in notes(fit.parameters))
 
 
+def test_one_lifetime_has_all_photons_and_no_means() -> None:
+    rows = np.concatenate([_exact((2.0,)).values, np.zeros((1, 128))])
+    fit = fit_decays(_decays(rows, step=12.5 / 128), _response(), period=PERIOD)
+    names = fit.parameters["parameter"].values.tolist()
+    assert names == ["photons_1", "lifetime_1", "background", "reduced_deviance"]
+    assert fit.fractions.values[:, 0] == pytest.approx([1.0, np.nan], nan_ok=True)
+
+
 def test_counts_below_zero_are_refused() -> None:
     with pytest.raises(SettingError, match="as they were counted"):
         fit_decay_tails(_exact((2.0,)) - 1e4, start="3 ns")

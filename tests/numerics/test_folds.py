@@ -185,6 +185,19 @@ def test_blas_has_one_thread_inside_and_its_own_again_outside() -> None:
         assert threads() == before
 
 
+def test_blas_keeps_one_thread_until_the_last_who_computes_leaves() -> None:
+    import threadpoolctl
+
+    first, second = single_threaded_blas(), single_threaded_blas()
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        found = threadpoolctl.threadpool_info()
+        second.__exit__(None, None, None)
+    assert {part["num_threads"] for part in found if part["user_api"] == "blas"} == {1}
+
+
 def test_rows_that_were_not_measured_keep_what_they_hold() -> None:
     array = spectra((20_000, 2))
     array[5] = np.nan

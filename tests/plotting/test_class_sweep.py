@@ -61,7 +61,7 @@ def test_the_pixels_have_the_colors_of_their_classes(sweep: ClassSweep) -> None:
 def test_the_difference_is_that_of_the_two_classes_that_parted(sweep: ClassSweep) -> None:
     figure = plot_class_sweep(*sweep)
     new, split = (int(sweep.classes[n].values[2]) for n in ("new_class", "split_class"))
-    drawn = figure.axes[5].lines[-1].get_ydata()
+    drawn = np.asarray(figure.axes[5].lines[-1].get_ydata(), dtype=float)
     means = sweep.means.sel(n_classes=3).values
     np.testing.assert_allclose(drawn, means[new] - means[split])
 

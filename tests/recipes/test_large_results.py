@@ -38,7 +38,8 @@ def simulated(block_info: Any = None) -> NDArray[np.float32]:
     """Give a chunk of a map of which every value follows from its place."""
     places = [np.arange(*span) for span in block_info[None]["array-location"]]
     y, x, energy = np.ix_(*places)
-    return (((y * 7 + x * 3) % 11 + 1) * (1 + energy % 5)).astype(np.float32)
+    values: NDArray[np.float32] = ((y * 7 + x * 3) % 11 + 1) * (1 + energy % 5).astype(np.float32)
+    return values.astype(np.float32)
 
 
 def stored_and_fitted(spectra: xr.DataArray, folder: Path) -> tuple[xr.DataArray, PCAModel]:

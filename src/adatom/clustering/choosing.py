@@ -226,6 +226,8 @@ def _reason(
             f"its density has {answer} separate {modes}, "
             "as classes without a valley between them count as one"
         )
+    if answer == 1 < number:
+        parts.append("what differs does so gradually, which components show better than classes")
     parts.append(f"the gap statistic alone says {_answer_of_gap(gaps, errors)}")
     return "; ".join(parts)
 

@@ -24,7 +24,12 @@ from adatom.clustering.models import (
     number_of_classes,
     size_order,
 )
-from adatom.clustering.subspace import Subspace, scores_in, subspace_of
+from adatom.clustering.subspace import (
+    Subspace,
+    moments_for_subspace,
+    scores_in,
+    subspace_of,
+)
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.blocks import Blocks, blocks, blocks_from_array
 from adatom.numerics.executors import single_threaded_blas
@@ -117,12 +122,13 @@ def fit_gaussian_mixture(
         msg = f"{n_components=} must be 1 to {cut.n_columns}, the number of features"
         raise SettingError(msg)
     with single_threaded_blas():
-        n_rows = int(moments_of(cut).counts.sum())
+        moments = moments_for_subspace(cut)
+        n_rows = int(moments.counts.sum())
         if n_rows < 2 * n_classes:
             msg = f"{n_rows} measured rows, {n_classes=} needs {2 * n_classes} or more"
             raise TooFewSitesError(msg)
         subspace, counts = subspace_of(
-            cut, n_classes=n_classes, n_components=n_components, seed=seed
+            cut, n_classes=n_classes, n_components=n_components, moments=moments, seed=seed
         )
         if not subspace.variances.max() > 0:
             msg = f"all {n_rows} measured rows are the same: no Gaussian has a width"
@@ -135,7 +141,7 @@ def fit_gaussian_mixture(
         )
         density = -float(np.log(np.maximum(box, 1e-300)).sum()) if outliers else float("nan")
         start = _best_start(rows, subspace, n_classes, covariance, density, n_starts, seed)
-        fit = fit_mixture(Designs(scores), start, spread=subspace.variances)
+        fit = fit_mixture(Designs(scores), start, spread=subspace.variances, fading=True)
     return _model_from_fit(fit, scores, subspace, str(features.dims[-1]))
 
 
@@ -240,7 +246,7 @@ def cluster_gaussian_mixture(
     features : Features
         See `fit_gaussian_mixture`.
     choice : Table, optional
-        Of `choose_n_classes`, in place of `n_classes`.
+        Of `choose_n_classes`: the number to take where `n_classes` gives none.
     n_classes : int, optional
         Number of classes, without the outliers.
     covariance : {"full", "tied", "diagonal", "spherical"}
@@ -264,7 +270,7 @@ def cluster_gaussian_mixture(
     Raises
     ------
     SettingError
-        If both or neither of `choice` and `n_classes` are given.
+        If neither `choice` nor `n_classes` is given.
 
     Examples
     --------

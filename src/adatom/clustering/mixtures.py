@@ -9,7 +9,8 @@ import numpy as np
 import scipy.optimize
 import scipy.special
 
-from adatom.numerics.folds import add_states, fold
+from adatom.numerics.blocks import blocks_from_array
+from adatom.numerics.folds import add_states, fold, map_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +95,7 @@ def fit_mixture(
     spread: NDArray[np.float64],
     n_passes: int = 200,
     at_rest: float = AT_REST,
+    fading: bool = False,
 ) -> Fit:
     """Raise the likelihood of a mixture by expectation-maximization until it rests [1]_.
 
@@ -113,6 +115,9 @@ def fit_mixture(
         At most; classes that overlap need some fifty.
     at_rest : float
         See `AT_REST`.
+    fading : bool
+        Let the pull of the common covariance fade for classes of many rows,
+        which then are those of highest likelihood.
 
     References
     ----------
@@ -129,7 +134,7 @@ def fit_mixture(
             return Fit(mixture, log_likelihood, n_rows, number, converged=True)
         before = log_likelihood
         latest = mixture
-        mixture = _maximization(mixture, sums, spread, designs.pairs)
+        mixture = _maximization(mixture, sums, spread, designs.pairs, fading)
     return Fit(latest, before, n_rows, n_passes, converged=False)
 
 
@@ -216,31 +221,51 @@ def log_sum(logs: NDArray[np.float64], /) -> NDArray[np.float64]:
 
 
 class Designs:
-    """The design of every block: kept if the rows are few, computed on every pass otherwise."""
+    """The design of every row: made once if the rows are few, on every pass otherwise.
+
+    Attributes
+    ----------
+    blocks : Blocks
+        Of rows, or of their designs.
+    pairs : tuple of arrays
+        Columns whose products stand in a design, in its order.
+    design_of : callable
+        Gives the designs (row, column) of a block.
+    """
 
     def __init__(self, blocks: Blocks) -> None:
-        self.blocks = blocks
         self.pairs = np.triu_indices(blocks.n_columns)
-        n_values = blocks.n_rows * (1 + blocks.n_columns + len(self.pairs[0]))
-        self._kept: dict[int, NDArray[np.float64]] | None = {} if n_values <= _KEPT_VALUES else None
+        width = 1 + blocks.n_columns + len(self.pairs[0])
+        self.blocks = blocks
+        self.design_of = _design_of_rows
+        if blocks.n_rows * width <= _KEPT_VALUES:
+            designs = np.full((blocks.n_rows, width), np.nan)
+            map_to(blocks, lambda rows: [_design_from_rows(rows)], [designs])
+            self.blocks = blocks_from_array(designs)
+            self.design_of = _design_as_kept
 
-    def of(self, block: Block) -> NDArray[np.float64]:
-        """Give the design of one block."""
-        if self._kept is not None and block.number in self._kept:
-            return self._kept[block.number]
-        design = _design(block.values.astype(np.float64, copy=False), self.pairs)
-        if self._kept is not None:
-            self._kept[block.number] = design
-        return design
+
+def _design_of_rows(block: Block) -> NDArray[np.float64]:
+    return _design_from_rows(block.values)
+
+
+def _design_as_kept(block: Block) -> NDArray[np.float64]:
+    return np.asarray(block.values)
+
+
+def _design_from_rows(rows: NDArray[Any]) -> NDArray[np.float64]:
+    return _design(rows.astype(np.float64, copy=False), np.triu_indices(rows.shape[1]))
 
 
 def _expectation(mixture: Mixture, designs: Designs) -> Callable[[Block], _Sums]:
     densities = _log_densities_of_design(mixture)
     n, d = mixture.means.shape
     freedom = mixture.freedom
+    # The step may run in another process: it takes the function alone, not the rows.
+    design_of = designs.design_of
 
     def step(block: Block) -> _Sums:
-        design = designs.of(block)
+        design = design_of(block)
         logs, squares = densities(design)
         totals = log_sum(logs)
         shares = np.exp(logs - totals)
@@ -259,7 +284,11 @@ def _expectation(mixture: Mixture, designs: Designs) -> Callable[[Block], _Sums]
 
 
 def _maximization(
-    mixture: Mixture, sums: _Sums, spread: NDArray[np.float64], pairs: tuple[Any, ...]
+    mixture: Mixture,
+    sums: _Sums,
+    spread: NDArray[np.float64],
+    pairs: tuple[Any, ...],
+    fading: bool,
 ) -> Mixture:
     n, d = mixture.means.shape
     members = np.maximum(sums.members[:n], 1e-12)
@@ -273,7 +302,7 @@ def _maximization(
         mixture,
         weights=sums.members[:n] / sums.members.sum(),
         means=means,
-        covariances=_covariances(mixture.covariance, scatters, members, spread),
+        covariances=_covariances(mixture.covariance, scatters, members, spread, fading),
         freedom=_freedom(mixture.freedom, d, float(sums.tails) / float(members.sum())),
     )
 
@@ -283,14 +312,19 @@ def _covariances(
     scatters: NDArray[np.float64],
     members: NDArray[np.float64],
     spread: NDArray[np.float64],
+    fading: bool = False,
 ) -> NDArray[np.float64]:
     n, d, _ = scatters.shape
     common = scatters.sum(axis=0) / members.sum()
     if form == "tied":
         covariances = np.repeat(common[None], n, axis=0)
     else:
-        prior = d + 2
-        covariances = (prior * common + scatters) / (prior + members)[:, None, None]
+        prior = np.full(n, d + 2.0)
+        if fading:
+            # Halved where a class has about as many rows as two covariances have numbers.
+            prior /= 1 + members / (d + 2) ** 2
+        pulled = prior[:, None, None] * common + scatters
+        covariances = pulled / (prior + members)[:, None, None]
     if form == "diagonal":
         covariances = covariances * np.eye(d)
     if form == "spherical":

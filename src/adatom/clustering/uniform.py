@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import scipy.ndimage
 import scipy.stats
 import xarray as xr
 
@@ -24,6 +25,9 @@ _SAMPLE_PIXELS: Final = 1 << 14
 # Slopes below this share of the spread of all are rounding, not noise.
 _ROUNDING: Final = 1e-6
 _FEWEST: Final = 25
+_COMPANY: Final = 6
+# With less of a map inside of domains, its pixels are too coarse for what is seen.
+_LEAST_SHARE: Final = 0.05
 
 
 def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01) -> Mask:
@@ -38,8 +42,9 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
     is compared with that of noise. What the noise is, is learnt from the fifth
     of all pixels with the smallest slopes, by their covariance corrected for
     this selection [2]_: nothing need be known of it, and it may be correlated
-    among features. A map without borders keeps all of its pixels but
-    `false_exclusion`.
+    among features. Lone pixels amid a border, whose slope is small by chance,
+    are left out as well. A map without borders keeps all of its pixels but
+    about `false_exclusion`.
 
     Parameters
     ----------
@@ -48,13 +53,17 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
         components. Of many features the principal components above the noise
         are looked at; those of all pixels stand in memory.
     false_exclusion : float
-        Share of pixels inside of domains that are left out by chance.
+        Share of pixels inside of domains that are left out by chance. With
+        more borders lose their last mixed pixels, and small domains theirs.
 
     Returns
     -------
     Mask
         True inside of domains; False at borders and where a pixel or one of
-        its neighbors is not measured. ``attrs["share"]`` of all pixels.
+        its neighbors is not measured. ``attrs["share"]`` of all pixels. Where
+        hardly a pixel is like those around it (less than a twentieth), as on
+        atoms two pixels wide, there are no domains, and a note says that all
+        pixels are kept.
 
     Raises
     ------
@@ -94,17 +103,34 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
     steepness, freedom = _steepness(_map_of_scores(features))
     limit = float(scipy.stats.chi2.isf(false_exclusion, freedom))
     # Not a number is not below the limit.
-    uniform = steepness <= limit
+    uniform = _in_company(steepness <= limit)
+    measured = np.isfinite(steepness)
+    has_domains = uniform.sum() >= _LEAST_SHARE * measured.sum()
+    if not has_domains:
+        uniform = measured
     place = {name: c for name, c in features.coords.items() if set(c.dims) <= {"y", "x"}}
     mask = xr.DataArray(uniform, dims=("y", "x"), coords=place, name="uniform")
     share = float(uniform.mean())
     mask.attrs["share"] = share
-    add_note(
-        mask,
+    told = (
         f"{share:.1%} of the pixels differ from their neighbors by noise alone; "
-        "the others lie at borders",
+        "the others lie at borders"
+        if has_domains
+        else "hardly a pixel is like those around it: there are no domains, and all are kept"
     )
+    add_note(mask, told)
     return mask
+
+
+def _in_company(uniform: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Leave out what has a slope of noise by chance amid a border: domains are more than a pixel.
+
+    Of the nine pixels about one at the straight edge of a domain six are inside.
+    """
+    about = scipy.ndimage.convolve(
+        uniform.astype(np.uint8), np.ones((3, 3), np.uint8), mode="nearest"
+    )
+    return np.asarray(uniform & (about >= _COMPANY))
 
 
 def inside_of(features: xr.DataArray, uniform: xr.DataArray | None, /) -> xr.DataArray:

@@ -3,6 +3,7 @@
 ====================== ==================================================
 `decompose_pca`        principal components with scores, exactly, streamed
 `fit_pca`              the components alone
+`choose_n_components`  how many components rise above the noise
 `apply_pca`            scores of other features on fitted components
 `decompose_robust_pca` principal components of most rows, and the outliers
 `decompose_ica`        components whose scores are independent
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.decomposition.choosing import choose_n_components
     from adatom.decomposition.endmembers import Endmembers, find_endmembers
     from adatom.decomposition.ica import IndependentComponents, decompose_ica
     from adatom.decomposition.intervals import AbundanceIntervals, estimate_abundance_intervals
@@ -39,6 +41,7 @@ __all__ = [
     "PCAModel",
     "RobustDecomposition",
     "apply_pca",
+    "choose_n_components",
     "decompose_ica",
     "decompose_nmf",
     "decompose_pca",
@@ -61,6 +64,7 @@ __getattr__, __dir__ = lazy_names(
         "PCAModel": "models",
         "RobustDecomposition": "robust_pca",
         "apply_pca": "pca",
+        "choose_n_components": "choosing",
         "decompose_ica": "ica",
         "decompose_nmf": "nmf",
         "decompose_pca": "pca",

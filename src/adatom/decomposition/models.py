@@ -32,7 +32,7 @@ class PCAModel:
     n_rows : int
         Measured rows that the model was fitted to.
     n_above_noise : int
-        Components that white noise of the same level would not give.
+        Components that noise, in every column as strong as there, would not give.
     weighting : {"none", "poisson"}
         Whether rows are divided by the root of their mean as well.
     feature_dim : str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -13,8 +13,7 @@ from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.numerics.blocks import Blocks, blocks, mapped_blocks
 from adatom.numerics.folds import map_to
 from adatom.numerics.moments import moments_of
-from adatom.numerics.noise_rank import n_components_above_noise
-from adatom.numerics.principal_axes import principal_axes, principal_variances
+from adatom.numerics.parallel_analysis import components_of
 from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
 
 
@@ -35,8 +34,8 @@ def fit_pca(
     features : Features
         Numpy or dask inside. Rows with NaN take no part.
     n_components : int, optional
-        How many to keep; by default those that rise above white noise of
-        the median level of all [1]_, one at least.
+        How many to keep; by default those that rise above noise by parallel
+        analysis [1]_, one at least: see `choose_n_components`.
     weighting : {"none", "poisson"}
         "poisson" for counts: rows and columns are divided by the root of
         their means, which makes the noise of counts white [2]_; the mean
@@ -62,7 +61,7 @@ def fit_pca(
 
     References
     ----------
-    .. [1] V. A. Marchenko and L. A. Pastur, Math. USSR Sb. 1, 457 (1967).
+    .. [1] E. Dobriban and A. B. Owen, J. R. Stat. Soc. B 81, 163 (2019).
     .. [2] M. R. Keenan and P. G. Kotula, Surf. Interface Anal. 36, 203 (2004).
     """
     FEATURES.check(features)
@@ -70,6 +69,43 @@ def fit_pca(
     if n_components is not None and not 1 <= n_components <= n_features:
         msg = f"{n_components=} must lie between 1 and the {n_features} features"
         raise SettingError(msg)
+    found = weighted_covariance(features, weighting)
+    analysis, variances, axes = components_of(
+        found.covariance, found.n_rows, at_least=n_components or 1
+    )
+    kept = max(analysis.n_components, 1) if n_components is None else n_components
+    return PCAModel(
+        center=found.center,
+        basis=axes[:kept].copy(),
+        variances=variances,
+        column_weights=found.column_weights,
+        n_rows=found.n_rows,
+        n_above_noise=analysis.n_components,
+        weighting=weighting,
+        feature_dim=str(features.dims[-1]),
+    )
+
+
+class Covariance(NamedTuple):
+    """Products of all columns of weighted features, on average over the rows."""
+
+    covariance: NDArray[np.float64]
+    center: NDArray[np.float64]
+    """Taken off before."""
+    column_weights: NDArray[np.float64]
+    n_rows: int
+
+
+def weighted_covariance(features: xr.DataArray, weighting: Weighting, /) -> Covariance:
+    """Pass over features for their covariance, about their mean or, of counts, about zero.
+
+    Raises
+    ------
+    TooFewSitesError
+        If fewer than two rows are measured.
+    SettingError
+        If counts to be weighted are negative.
+    """
     cut = blocks(features)
     weights = column_weights(cut, weighting)
     moments = moments_of(weighted_blocks(cut, weights, weighting), scatter=True)
@@ -78,25 +114,11 @@ def fit_pca(
         msg = f"{n_rows} of {cut.n_rows} rows are measured throughout, components need 2 or more"
         raise TooFewSitesError(msg)
     assert moments.scatter is not None  # noqa: S101 -- asked for
-    center = moments.mean
-    scatter = moments.scatter
+    center, scatter = moments.mean, moments.scatter
     if weighting == "poisson":
         scatter = scatter + n_rows * np.outer(center, center)
-        center = np.zeros(n_features)
-    covariance = scatter / (n_rows - 1)
-    variances = principal_variances(covariance)
-    above = n_components_above_noise(variances, n_rows)
-    kept = max(above, 1) if n_components is None else n_components
-    return PCAModel(
-        center=center,
-        basis=principal_axes(covariance, kept),
-        variances=variances,
-        column_weights=weights,
-        n_rows=n_rows,
-        n_above_noise=above,
-        weighting=weighting,
-        feature_dim=str(features.dims[-1]),
-    )
+        center = np.zeros_like(center)
+    return Covariance(scatter / (n_rows - 1), center, weights, n_rows)
 
 
 def apply_pca(features: Features, model: PCAModel, /) -> Features:

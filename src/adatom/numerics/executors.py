@@ -10,7 +10,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import scipy.linalg  # noqa: F401 -- its BLAS must be loaded before the threads of BLAS are found
 from threadpoolctl import ThreadpoolController
@@ -131,8 +132,36 @@ def _blas() -> Any:  # noqa: ANN401 -- threadpoolctl has no types
     return ThreadpoolController().select(user_api="blas")
 
 
+class _BlasLimit:
+    """One limit for all threads of this process that compute at the same time."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._n_inside = 0
+        self._limit: Any = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._n_inside == 0:
+                self._limit = _blas().limit(limits=1)
+            self._n_inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                # Not by the first that leaves: others may still be in a product.
+                self._limit.restore_original_limits()
+
+
+_LIMIT: Final = _BlasLimit()
+
+
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """Fix BLAS to one thread: its sums depend on how many threads share a product."""
-    with _blas().limit(limits=1):
+    _LIMIT.enter()
+    try:
         yield
+    finally:
+        _LIMIT.leave()

@@ -29,6 +29,7 @@
 ``plot_components``         the curve of each component
 ``plot_curve_set``          a few curves over one another, such as endmembers
 ``plot_variances``          the variance of each component, and the noise
+``plot_tree``  the merges of a hierarchical clustering, and its cut
 ``plot_correction``         spectra before and after a correction
 ``plot_feature_histogram``  how features of one number spread, class by class
 ``plot_table``              how each column of a table spreads
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
     from adatom.plotting.sweeps import plot_class_sweep
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
+    from adatom.plotting.trees import plot_tree
 
 __all__ = [
     "plot",
@@ -96,6 +98,7 @@ __all__ = [
     "plot_spectra",
     "plot_spectral_map",
     "plot_table",
+    "plot_tree",
     "plot_unit_cells",
     "plot_variances",
 ]
@@ -132,6 +135,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_spectra": "spectra",
         "plot_spectral_map": "tables",
         "plot_table": "tables",
+        "plot_tree": "trees",
         "plot_unit_cells": "cells",
         "plot_variances": "components",
     },

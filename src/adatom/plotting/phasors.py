@@ -174,7 +174,9 @@ def _draw_centers(
             label=style.name,
         )
     axes.legend(
-        loc="upper right",
+        # Inside of the half circle, near the g axis, only mixtures of far lifetimes lie.
+        loc="lower center",
+        bbox_to_anchor=(0.5, 0.1),
         frameon=False,
         prop={"family": "DejaVu Sans", "size": 7.5},
         labelcolor=INK,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -200,7 +200,7 @@ def _draw_cell(figure: Figure, cell: _Cell, axis: CurveAxis, *, left: float, bot
         spectra.tick_params(labelbottom=False)
 
 
-def _titles(cell: _Cell) -> list[tuple[str, dict[str, object]]]:
+def _titles(cell: _Cell) -> list[tuple[str, dict[str, Any]]]:
     words = f"{cell.number} class{'' if cell.number == 1 else 'es'}"
     if cell.chosen:
         words += " (recommended)"

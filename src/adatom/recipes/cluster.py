@@ -106,10 +106,18 @@ class ClusterExecutor:
         """Take few enough blocks that every thread gets several tasks, but not too little work."""
         if self._is_small(blocks):
             return 1
-        share = len(blocks) // max(1, self.n_threads)
-        worth = _TASK_BYTES * len(blocks) // max(1, blocks.n_bytes)
-        wanted = max(share // _TASKS_PER_THREAD, min(share, worth))
-        return 1 << max(0, min(wanted, _MOST_BLOCKS).bit_length() - 1)
+        if blocks.reader not in self._sources:
+            share = len(blocks) // max(1, self.n_threads)
+            worth = _TASK_BYTES * len(blocks) // max(1, blocks.n_bytes)
+            wanted = max(share // _TASKS_PER_THREAD, min(share, worth))
+            span = 1 << max(0, min(wanted, _MOST_BLOCKS).bit_length() - 1)
+            self._sources[blocks.reader] = _Sources(span)
+        # As before, since what workers hold is cut so.
+        return self._sources[blocks.reader].span
+
+    def _is_worth_sending(self, piece: object) -> bool:
+        """Tell large data from small ones, and from work that is no piece of blocks."""
+        return isinstance(piece, Piece) and not self._is_small(piece.blocks)
 
     def _is_small(self, blocks: Blocks) -> bool:
         return blocks.n_bytes < self._smallest
@@ -133,7 +141,7 @@ class ClusterExecutor:
         """Yield the results in order; no more than two tasks a thread are ahead of the caller."""
         pieces = iter(pieces)
         first = list(islice(pieces, 2))
-        if len(first) < 2 or self._is_small(first[0].blocks):
+        if len(first) < 2 or not self._is_worth_sending(first[0]):
             yield from self._here.map(work, chain(first, pieces))
             return
         most = 2 * max(1, self.n_threads)
@@ -156,7 +164,7 @@ class ClusterExecutor:
 
     def source_of(self, piece: Piece) -> Any:  # noqa: ANN401 -- a reader or its future
         """Give what reads a piece: handed out, or read by a worker, for an earlier pass."""
-        sources = self._sources.setdefault(piece.blocks.reader, _Sources())
+        sources = self._sources[piece.blocks.reader]
         source = sources.kept.get(piece.numbers)
         if source is None or _is_lost(source):
             source = sources.kept[piece.numbers] = self._new_source(piece, sources)
@@ -167,10 +175,9 @@ class ClusterExecutor:
         reader = traveling_reader(piece.blocks.reader, boxes)
         if isinstance(reader, ValuesReader):
             return self.send(reader, reader.nbytes)
-        n_bytes = piece.blocks.n_bytes * len(piece.numbers) // len(piece.blocks)
-        if sources.n_bytes + n_bytes > _KEPT_SHARE * self._workers()[1]:
+        share_of_all = (len(sources.kept) + 1) * sources.span / len(piece.blocks)
+        if share_of_all * piece.blocks.n_bytes > _KEPT_SHARE * self._workers()[1]:
             return reader
-        sources.n_bytes += n_bytes
         # Known to the scheduler by how it is read, so that what dies with a worker is read again.
         return self._client.submit(values_of, reader, boxes, pure=False)
 
@@ -218,11 +225,10 @@ class ClusterExecutor:
 
 @dataclass(eq=False)
 class _Sources:
-    """What reads the pieces of one array, by their numbers."""
+    """What reads the pieces of one array, of `span` blocks each, by the numbers of these."""
 
+    span: int
     kept: dict[range, Any] = field(default_factory=dict)
-    n_bytes: int = 0
-    """Kept by workers so that the file need not be read again."""
 
 
 def _is_lost(value: object) -> bool:

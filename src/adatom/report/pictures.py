@@ -39,6 +39,7 @@ from adatom.plotting import (
     plot_sites,
     plot_spectra,
     plot_spectral_map,
+    plot_tree,
     plot_unit_cells,
     plot_variances,
 )
@@ -46,6 +47,7 @@ from adatom.plotting._curves import is_curve
 from adatom.plotting.cells import has_cells
 from adatom.plotting.columns import has_columns
 from adatom.plotting.feature_maps import SETS, has_places, varies
+from adatom.plotting.trees import is_tree
 from adatom.report.files import file_stem
 from adatom.schema import (
     CLASSES,
@@ -493,6 +495,12 @@ def _table(lineage: Lineage, result: Result) -> list[Picture]:
     if has_cells(table) and table.sizes["row"] > 1:
         caption = f"{result.name}: the cell of every frame; bars are one standard error."
         return [Picture(file_stem(result.name), caption, partial(plot_unit_cells, table))]
+    if is_tree(table):
+        caption = f"{result.name}: the top of the tree, and where it was cut."
+        number = result.step.settings.get("n_classes")
+        return [
+            Picture(file_stem(result.name), caption, partial(plot_tree, table, n_classes=number))
+        ]
     if {"component", "variance"} <= set(table):
         caption = f"{result.name}: the variance of every component."
         draw = partial(plot_variances, _with_noise(lineage, result))

@@ -273,7 +273,7 @@ def _counted(
 
     def row(number: int) -> NDArray[np.int64]:
         rng = np.random.default_rng(streams[number])
-        return rng.poisson(amounts[number] @ endmembers)
+        return np.asarray(rng.poisson(amounts[number] @ endmembers), dtype=np.int64)
 
     for number, drawn in enumerate(current_executor().map(row, range(len(amounts)))):
         counts[number] = drawn
