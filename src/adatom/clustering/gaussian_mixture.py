@@ -94,7 +94,7 @@ def fit_gaussian_mixture(
     TooFewSitesError
         If there are fewer than two measured rows a class.
     SettingError
-        If a setting is out of range.
+        If a setting is out of range, or all rows are the same.
 
     References
     ----------
@@ -130,6 +130,9 @@ def fit_gaussian_mixture(
         subspace, counts = subspace_of(
             cut, n_classes=n_classes, n_components=n_components, moments=moments, seed=seed
         )
+        if not subspace.variances.max() > 0:
+            msg = f"all {n_rows} measured rows are the same: no Gaussian has a width"
+            raise SettingError(msg)
         projected = scores_in(subspace, cut, counts)
         box = np.ptp(projected, axis=0).astype(np.float64)
         scores = blocks_from_array(projected)

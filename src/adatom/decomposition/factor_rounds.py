@@ -141,7 +141,8 @@ def _rounds(
     before = np.inf
     for number in range(1, max_rounds + 1):
         sums = round_(components, scores)
-        now = float(sums.loss)
+        # Of exact factors it is a rounding error of either sign.
+        now = max(float(sums.loss), 0.0)
         rounding = float(np.finfo(cut.dtype).eps * sums.size)
         if before - now <= max(_AT_REST[loss] * now, rounding):
             return Fit(scores, components, now, number, converged=True)
