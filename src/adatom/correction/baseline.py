@@ -215,7 +215,7 @@ def _typical_spectrum(spectra: xr.DataArray) -> NDArray[np.float64]:
     if not known.size:
         return np.zeros(spectra.shape[-1])
     mean = low.sum(axis=0)[known] / kept[known]
-    return np.interp(np.arange(spectra.shape[-1]), known, mean)
+    return np.asarray(np.interp(np.arange(spectra.shape[-1]), known, mean))
 
 
 def _baseline_of(
