@@ -103,6 +103,15 @@ def test_spikes_in_a_few_spectra_do_not_pass_for_lines() -> None:
     assert float(note.split("lines up to ")[1].split(" 1/cm")[0]) == pytest.approx(30, rel=0.15)
 
 
+def test_spectra_that_all_have_gaps_tell_the_width_of_their_lines_too() -> None:
+    measured = _measured(EVEN)
+    measured[::2, 700:] = np.nan
+    measured[1::2, :20] = np.nan
+    (note,) = notes(correct_baseline(measured).spectra)
+    told = float(note.split("lines up to ")[1].split(" 1/cm")[0])
+    assert told == pytest.approx(1.5 * WIDTH, rel=0.15)
+
+
 def test_where_no_line_is_narrow_a_broad_band_stays() -> None:
     band = 100 * np.exp(-(((EVEN - 1500) / 400) ** 2))
     noise = np.random.default_rng(7).standard_normal((32, 1024))

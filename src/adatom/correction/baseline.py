@@ -111,7 +111,9 @@ def correct_baseline(
 
     The smoother of "arpls" and "als" weighs third derivatives, where the
     papers weigh second ones, which ask a baseline to be straight at both
-    ends: on bent fluorescence it then comes off its data from there.
+    ends: on bent fluorescence it then comes off its data from there. Only
+    where eight widths are more than the axis second ones are weighed, and
+    the baseline is nearly a straight line.
 
     References
     ----------
@@ -199,13 +201,21 @@ def _typical_spectrum(spectra: xr.DataArray) -> NDArray[np.float64]:
     each = -(-_SAMPLE_ROWS // max(len(numbers), 1))
     parts = []
     for number in numbers:
-        rows = cut[int(number)].values
+        block = cut[int(number)]
+        rows = np.concatenate([block.values, block.incomplete])
         parts.append(rows[:: max(1, len(rows) // each)])
-    rows = np.concatenate(parts) if parts else np.zeros((0, spectra.shape[-1]))
-    if not len(rows):
+    if not parts:
         return np.zeros(spectra.shape[-1])
-    kept = max(1, round(_KEPT_SHARE * len(rows)))
-    return np.asarray(np.sort(rows, axis=0)[:kept].mean(axis=0, dtype=np.float64))
+    # NaN come last in order.
+    ranked = np.sort(np.concatenate(parts), axis=0).astype(np.float64)
+    count = np.isfinite(ranked).sum(axis=0)
+    kept = np.minimum(np.maximum(1, np.round(_KEPT_SHARE * count)), count)
+    low = np.where(np.arange(len(ranked))[:, None] < kept, ranked, 0.0)
+    known = np.flatnonzero(count)
+    if not known.size:
+        return np.zeros(spectra.shape[-1])
+    mean = low.sum(axis=0)[known] / kept[known]
+    return np.asarray(np.interp(np.arange(spectra.shape[-1]), known, mean))
 
 
 def _baseline_of(

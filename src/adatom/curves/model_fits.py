@@ -35,7 +35,7 @@ class ModelFit(NamedTuple):
     class_parameters: Features
     """(class, parameter): of the means of the classes, where the fits of all rows started."""
     class_curves: Features
-    """(class, channel): the fitted curves of these means."""
+    """(class, channel): the fitted curves of these means, NaN beyond the range of the fit."""
 
 
 def fit_model(
@@ -132,7 +132,7 @@ def fit_model(
     means = _means(features, classes)
     of_means = _fit_means(fitter, means[:, inside])
     fits = _fit_all(features, inside, fitter, of_means)
-    return _results(features, axis, fitter, fits, of_means, model)
+    return _results(features, inside, fitter, fits, of_means, model)
 
 
 def _means(features: Features, classes: xr.Dataset | xr.DataArray | None) -> Floats:
@@ -225,7 +225,7 @@ def _fit_all(
 
 def _results(
     features: Features,
-    axis: Floats,
+    inside: NDArray[np.bool_],
     fitter: RowFitter,
     fits: RowFits,
     of_means: RowFits,
@@ -235,7 +235,7 @@ def _results(
     dtype = np.result_type(features.dtype, np.float32)
     names = list(model.reported)
     value_unit = str(features.attrs.get("units", ""))
-    axis_unit = channel_axis_of(features)[1]
+    axis, axis_unit = channel_axis_of(features)
     along = {"parameter": names, "unit": ("parameter", units_of(model, axis_unit, value_unit))}
     places = features.dims[:-1]
     last = features.dims[-1]
@@ -267,8 +267,9 @@ def _results(
     with np.errstate(all="ignore"):
         curve = model.curve(axis, of_means.values).value
     curves = np.broadcast_to(curve, (len(of_means.values), len(axis)))
+    shown = (of_means.state <= AT_BOUND)[:, None] & inside
     class_curves = xr.DataArray(
-        np.where((of_means.state <= AT_BOUND)[:, None], curves, np.nan).astype(dtype),
+        np.where(shown, curves, np.nan).astype(dtype),
         dims=("class", last),
         coords={name: c for name, c in features.coords.items() if c.dims == (last,)},
         name=features.name,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+import math
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,24 +12,24 @@ Floats: TypeAlias = NDArray[np.float64]
 Bands: TypeAlias = tuple[Floats, ...]
 """A symmetric matrix: ``bands[k][i]`` couples i and i + k; the main diagonal comes first."""
 
-_ORDER: Final = 3
 
+def roughness_penalty(axis: Floats, /, *, order: int) -> Bands:
+    """Give the integral of a squared derivative as a quadratic form of samples [1]_.
 
-def roughness_penalty(axis: Floats, /) -> Bands:
-    """Give the integral of the squared third derivative as a quadratic form of samples [1]_.
-
-    Third derivatives, which leave parabolas free, are divided differences of
-    four neighbors, so the steps of the axis may differ. Second derivatives
-    would ask curves to be straight at both ends, which backgrounds are not.
+    Derivatives are divided differences of neighbors, so the steps of the
+    axis may differ. The second leaves straight lines free, the third
+    parabolas.
 
     Parameters
     ----------
     axis : array, shape (n,)
-        Strictly monotonic, four values or more.
+        Strictly monotonic, of more values than `order`.
+    order : int
+        Of the derivative.
 
     Examples
     --------
-    >>> roughness_penalty(np.arange(5.0))[0]
+    >>> roughness_penalty(np.arange(5.0), order=3)[0]
     array([ 1., 10., 18., 10.,  1.])
 
     References
@@ -37,15 +38,15 @@ def roughness_penalty(axis: Floats, /) -> Bands:
     """
     n = len(axis)
     place = np.abs(axis - axis[0])
-    near = np.stack([place[k : n - _ORDER + k] for k in range(_ORDER + 1)])
+    near = np.stack([place[k : n - order + k] for k in range(order + 1)])
     apart = near[:, None, :] - near[None, :, :]
-    apart[np.arange(_ORDER + 1), np.arange(_ORDER + 1)] = 1.0
-    factors = 6.0 / apart.prod(axis=1) * np.sqrt((near[-1] - near[0]) / _ORDER)
-    bands = tuple(np.zeros(n - k) for k in range(_ORDER + 1))
-    for first in range(_ORDER + 1):
-        for second in range(first, _ORDER + 1):
-            product = factors[first] * factors[second]
-            bands[second - first][first : first + n - _ORDER] += product
+    apart[np.arange(order + 1), np.arange(order + 1)] = 1.0
+    width = (near[-1] - near[0]) / order
+    factors = math.factorial(order) / apart.prod(axis=1) * np.sqrt(width)
+    bands = tuple(np.zeros(n - k) for k in range(order + 1))
+    for first in range(order + 1):
+        for second in range(first, order + 1):
+            bands[second - first][first : first + n - order] += factors[first] * factors[second]
     return bands
 
 

@@ -115,7 +115,11 @@ def stiff_baseline(axis: Floats, wavelength: float, weigh: Weigh, /) -> Baseline
 
     The integral of squared third derivatives is weighed by
     ``(wavelength / 2 pi)^6`` against that of squared residuals: a wave of
-    this length keeps half of its height where all weights are one.
+    this length keeps half of its height where all weights are one. Second
+    derivatives would ask the curve to be straight at both ends, which
+    backgrounds are not. They are taken, to the power of four, where the
+    wavelength is longer than the axis: then nothing but a straight line is
+    wanted, and a parabola would follow what rises in the middle.
 
     Parameters
     ----------
@@ -127,8 +131,9 @@ def stiff_baseline(axis: Floats, wavelength: float, weigh: Weigh, /) -> Baseline
         `arpls_weights` or what `asymmetric_weights` makes.
     """
     knots = _knots(axis, wavelength)
-    stiffness = (wavelength / (2 * np.pi)) ** 6
-    penalty = tuple(stiffness * band for band in roughness_penalty(knots.place))
+    order = 3 if wavelength < abs(axis[-1] - axis[0]) else 2
+    stiffness = (wavelength / (2 * np.pi)) ** (2 * order)
+    penalty = tuple(stiffness * band for band in roughness_penalty(knots.place, order=order))
     step = np.abs(np.gradient(axis))[:, None]
 
     def baseline_of(columns: Floats, measured: Flags) -> Floats:
