@@ -21,7 +21,6 @@ from adatom.numerics.baselines import (
 from adatom.numerics.blocks import blocks
 from adatom.numerics.channels import by_rows, channel_axis_of, length_on_axis
 from adatom.numerics.line_widths import line_width_of
-from adatom.numerics.moments import moments_of, sample_of
 from adatom.schema import FEATURES, Features, add_note
 
 Method = Literal["arpls", "als", "snip", "polynomial"]
@@ -36,6 +35,7 @@ _MARGIN: Final = 1.5
 # Where no line stands out whatever rises is broad: then the baseline is stiff.
 _NO_LINE_SHARE: Final = 0.25
 _SAMPLE_ROWS: Final = 2048
+_SAMPLE_BLOCKS: Final = 16
 # A channel struck by cosmic rays in a few rows is no line.
 _KEPT_SHARE: Final = 0.95
 
@@ -64,8 +64,8 @@ def correct_baseline(
     spectra : Features
         Spectra of lines that stand above a smooth background, without spikes
         (`correct_spikes`). The steps of the axis may differ. NaN stay, and
-        are bridged. Numpy gives numpy; dask gives dask, after one look at a
-        sample.
+        are bridged. Numpy gives numpy; dask gives dask, after a look at some
+        rows where `line_width` is not told.
     method : {"arpls", "als", "snip", "polynomial"}
         How lines are kept out of the baseline. "arpls" weighs every channel
         by how likely it is noise about the baseline, which so runs through
@@ -192,9 +192,16 @@ def _line_width(
 
 
 def _typical_spectrum(spectra: xr.DataArray) -> NDArray[np.float64]:
-    """Average a sample of rows without the highest values of every channel."""
+    """Average rows from all over the map without the highest values of every channel."""
     cut = blocks(spectra)
-    rows = sample_of(cut, moments_of(cut).counts, n_rows=_SAMPLE_ROWS, seed=0)
+    # Some blocks are enough to see how wide lines are: a map on disk is not read twice for it.
+    numbers = np.unique(np.linspace(0, len(cut) - 1, min(len(cut), _SAMPLE_BLOCKS)).astype(int))
+    each = -(-_SAMPLE_ROWS // max(len(numbers), 1))
+    parts = []
+    for number in numbers:
+        rows = cut[int(number)].values
+        parts.append(rows[:: max(1, len(rows) // each)])
+    rows = np.concatenate(parts) if parts else np.zeros((0, spectra.shape[-1]))
     if not len(rows):
         return np.zeros(spectra.shape[-1])
     kept = max(1, round(_KEPT_SHARE * len(rows)))

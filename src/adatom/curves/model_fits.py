@@ -264,9 +264,9 @@ def _results(
     class_parameters = xr.DataArray(
         of_means.reported.astype(dtype), dims=("class", "parameter"), coords=along
     ).assign_attrs(model=text)
-    curves = np.broadcast_to(
-        model.curve(axis, of_means.values).value, (len(of_means.values), len(axis))
-    )
+    with np.errstate(all="ignore"):
+        curve = model.curve(axis, of_means.values).value
+    curves = np.broadcast_to(curve, (len(of_means.values), len(axis)))
     class_curves = xr.DataArray(
         np.where((of_means.state <= AT_BOUND)[:, None], curves, np.nan).astype(dtype),
         dims=("class", last),
