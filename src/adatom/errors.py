@@ -45,5 +45,9 @@ class MissingExtraError(AdatomError, ImportError):
     """A step needs an optional part of adatom that is not installed."""
 
 
+class ClusterError(AdatomError, ConnectionError):
+    """A cluster does not answer, has lost its workers, or runs other code than this process."""
+
+
 class AdatomWarning(UserWarning):
     """Something that the user can act on."""

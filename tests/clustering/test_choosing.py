@@ -7,8 +7,9 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.ndimage import gaussian_filter
 
-from adatom.clustering import choose_n_classes, cluster_kmeans
+from adatom.clustering import choose_n_classes, cluster_kmeans, find_uniform_pixels
 from adatom.clustering.indices import calinski_harabasz, simplified_silhouette
 from adatom.clustering.modes import count_modes, sweep_mixtures
 from adatom.errors import SettingError, TooFewSitesError
@@ -127,6 +128,30 @@ def test_plateaus_and_long_tails_are_one_class(
 
 def test_identical_rows_are_one_class() -> None:
     assert answer(np.ones((50, 3))) == 1
+
+
+def test_rows_that_differ_by_rounding_are_one_class() -> None:
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(9.0, (500, 40)).astype(np.float32)
+    # Of shares that add up to one their sum is left, rounded.
+    sums = (counts / counts.sum(axis=1, keepdims=True)).sum(axis=1, keepdims=True)
+    assert len(np.unique(sums)) > 1
+    assert answer(sums) == 1
+
+
+def test_mixed_borders_hide_no_class_when_the_inside_of_domains_decides() -> None:
+    rng = np.random.default_rng(0)
+    fields = gaussian_filter(rng.standard_normal((4, 48, 48)), (0, 5, 5), mode="wrap")
+    shares = np.stack(
+        [gaussian_filter((fields.argmax(axis=0) == k).astype(float), 1.2) for k in range(4)], -1
+    )
+    centers = 12 * np.eye(4)
+    values = shares @ centers + rng.standard_normal((48, 48, 4))
+    place = {name: (name, np.arange(48.0), {"units": "nm"}) for name in ("y", "x")}
+    mixed = xr.DataArray(values, dims=("y", "x", "feature"), coords=place)
+    table = choose_n_classes(mixed, find_uniform_pixels(mixed), n_references=2)
+    assert table.attrs["n_classes"] == 4
+    assert "rows, those inside of domains" in notes(table)[0]
 
 
 def test_a_few_distinct_rows_are_as_many_classes() -> None:

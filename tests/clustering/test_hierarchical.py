@@ -38,7 +38,7 @@ def test_the_tree_of_few_rows_is_that_of_scipy() -> None:
     tree = ward_tree(rows, np.ones(300, dtype=int))
     expected = scipy.cluster.hierarchy.linkage(rows, "ward")
     np.testing.assert_allclose(tree.height, expected[:, 2], atol=1e-12)
-    merges = np.stack([tree.first, tree.second, tree.count], axis=1)
+    merges = np.stack([tree.first, tree.second, tree.n_rows], axis=1)
     np.testing.assert_array_equal(merges, expected[:, [0, 1, 3]])
 
 
@@ -49,7 +49,7 @@ def test_points_that_stand_for_rows_merge_as_these_rows_do() -> None:
     by_counts = ward_tree(points, counts)
     # The same points merge first, at no height.
     np.testing.assert_allclose(by_counts.height, whole.height[-39:], atol=1e-9)
-    np.testing.assert_array_equal(by_counts.count, whole.count[-39:])
+    np.testing.assert_array_equal(by_counts.n_rows, whole.n_rows[-39:])
 
 
 def test_classes_are_those_of_the_tree_cut_by_scipy() -> None:
@@ -168,7 +168,7 @@ def test_counts_below_the_merges_of_parts_add_up() -> None:
     tree, n_parts = connected_tree(points, np.array([1, 2, 3, 4]), np.array([[0, 1], [2, 3]]))
     assert isinstance(tree, Tree)
     assert n_parts == 2
-    assert tree.count.tolist() == [3, 7, 10]
+    assert tree.n_rows.tolist() == [3, 7, 10]
 
 
 def test_what_cannot_be_cut_says_why() -> None:

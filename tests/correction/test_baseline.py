@@ -27,10 +27,8 @@ CENTERS: Final = (620.0, 785.0, 1002.0, 1095.0, 1340.0, 1448.0, 1580.0, 1662.0, 
 
 def _lines(axis: Array) -> Array:
     heights = 300.0 + 100.0 * np.arange(len(CENTERS)) % 700
-    return sum(
-        height * np.exp(-4 * np.log(2) * ((axis - center) / WIDTH) ** 2)
-        for height, center in zip(heights, CENTERS, strict=True)
-    )
+    apart = (axis - np.array(CENTERS)[:, None]) / WIDTH
+    return np.asarray(heights @ np.exp(-4 * np.log(2) * apart**2))
 
 
 def _fluorescence(axis: Array) -> Array:
@@ -72,6 +70,16 @@ def test_lines_keep_their_area_on_strong_fluorescence(
     assert np.sqrt(np.mean(error**2)) < baseline
 
 
+def test_the_baseline_never_comes_off_bent_fluorescence_wherever_the_lines_are() -> None:
+    rng = np.random.default_rng(9)
+    centers, heights = rng.uniform(220, 2980, (20, 12, 1)), rng.uniform(200, 1000, (20, 12, 1))
+    lines = (heights * np.exp(-4 * np.log(2) * ((EVEN - centers) / 30) ** 2)).sum(axis=1)
+    rows = lines + _fluorescence(EVEN) + NOISE * rng.standard_normal((20, 1024))
+    found = correct_baseline(_spectra(EVEN, rows)).spectra.values
+    # Where lines crowd the curve rises a little between them: to the noise, not to hundreds of it.
+    assert np.sqrt(np.mean((found - rows + _fluorescence(EVEN)) ** 2, axis=1)).max() < 2 * NOISE
+
+
 def test_a_polynomial_takes_off_a_polynomial_below_lines() -> None:
     truth = 500 + 800 * (EVEN / 3000) - 600 * (EVEN / 3000) ** 3
     noise = NOISE * np.random.default_rng(3).standard_normal((16, 1024))
@@ -83,8 +91,8 @@ def test_a_polynomial_takes_off_a_polynomial_below_lines() -> None:
 def test_the_width_of_lines_is_found_and_told() -> None:
     (note,) = notes(correct_baseline(_measured(EVEN)).spectra)
     told = float(note.split("lines up to ")[1].split(" 1/cm")[0])
-    # Twice the typical width, which noise and neighbors change by a tenth.
-    assert told == pytest.approx(2 * WIDTH, rel=0.15)
+    # One and a half times the width, which noise and neighbors change by a tenth.
+    assert told == pytest.approx(1.5 * WIDTH, rel=0.15)
 
 
 def test_spikes_in_a_few_spectra_do_not_pass_for_lines() -> None:
@@ -92,7 +100,31 @@ def test_spikes_in_a_few_spectra_do_not_pass_for_lines() -> None:
     rng = np.random.default_rng(4)
     struck.values[rng.permutation(64)[:20], rng.integers(0, 1024, 20)] += 1e5
     (note,) = notes(correct_baseline(struck).spectra)
-    assert float(note.split("lines up to ")[1].split(" 1/cm")[0]) == pytest.approx(40, rel=0.15)
+    assert float(note.split("lines up to ")[1].split(" 1/cm")[0]) == pytest.approx(30, rel=0.15)
+
+
+def test_spectra_that_all_have_gaps_tell_the_width_of_their_lines_too() -> None:
+    measured = _measured(EVEN)
+    measured[::2, 700:] = np.nan
+    measured[1::2, :20] = np.nan
+    (note,) = notes(correct_baseline(measured).spectra)
+    told = float(note.split("lines up to ")[1].split(" 1/cm")[0])
+    assert told == pytest.approx(1.5 * WIDTH, rel=0.15)
+
+
+def test_where_no_line_is_narrow_a_broad_band_stays() -> None:
+    band = 100 * np.exp(-(((EVEN - 1500) / 400) ** 2))
+    noise = np.random.default_rng(7).standard_normal((32, 1024))
+    found = correct_baseline(_spectra(EVEN, 20 + band + noise)).spectra.mean("site").values
+    assert found.max() > 90
+
+
+def test_a_polynomial_of_order_zero_is_a_dark_level() -> None:
+    noise = np.random.default_rng(8).standard_normal((8, 1024))
+    rows = _spectra(EVEN, 15 + 100 * np.exp(-(((EVEN - 1500) / 200) ** 2)) + noise)
+    level = correct_baseline(rows, method="polynomial", order=0).level
+    # Clipping at one spread of the noise leaves the level within that of the truth.
+    np.testing.assert_allclose(level.values, 15, atol=1.0)
 
 
 def test_the_level_is_the_mean_of_what_was_taken_off() -> None:
@@ -123,8 +155,9 @@ def test_gaps_stay_gaps_and_are_bridged(method: Method) -> None:
 @pytest.mark.parametrize("level", [0.0, 7.0, -3.0])
 def test_a_constant_spectrum_is_all_baseline(method: Method, level: float) -> None:
     found = correct_baseline(_spectra(EVEN, np.full((2, 1024), level)), method=method)
-    np.testing.assert_allclose(found.spectra.values, 0.0, atol=1e-6)
-    np.testing.assert_allclose(found.level.values, level, atol=1e-6)
+    # Without lines the baseline is as stiff as it gets: its equations cost ten digits of sixteen.
+    np.testing.assert_allclose(found.spectra.values, 0.0, atol=1e-4)
+    np.testing.assert_allclose(found.level.values, level, atol=1e-4)
 
 
 def test_spectra_without_lines_keep_their_mean() -> None:

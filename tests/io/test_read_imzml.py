@@ -76,9 +76,17 @@ def test_a_tolerance_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
         read_spectral_map(write_imzml(tmp_path), mass_tolerance=text)
 
 
+def test_spectra_on_one_axis_of_mass_keep_it_and_say_so(tmp_path: Path) -> None:
+    found = read_spectral_map(write_continuous(tmp_path), mass_tolerance="0.1 Da")
+    kept = read_spectral_map(write_continuous(tmp_path))
+    assert np.array_equal(found.mass_to_charge, kept.mass_to_charge)
+    assert any("mass_tolerance was not needed" in note for note in found.attrs["notes"])
+
+
 def test_a_tolerance_is_refused_where_it_has_no_meaning(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="one axis for all"):
-        read_spectral_map(write_continuous(tmp_path), mass_tolerance="0.1 Da")
+    np.save(tmp_path / "map.npy", np.zeros((3, 4, 50)))
+    with pytest.raises(SettingError, match="no axis of mass"):
+        read_spectral_map(tmp_path / "map.npy", mass_tolerance="0.1 Da")
 
 
 def test_every_peak_is_a_row_of_the_table(tmp_path: Path) -> None:

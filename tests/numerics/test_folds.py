@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import gc
 import math
+import os
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -12,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from adatom.errors import StoreError
+from adatom.numerics import readers
 from adatom.numerics.blocks import Block, Blocks, blocks, blocks_from_array
 from adatom.numerics.executors import (
     Executor,
@@ -179,6 +185,19 @@ def test_blas_has_one_thread_inside_and_its_own_again_outside() -> None:
         assert threads() == before
 
 
+def test_blas_keeps_one_thread_until_the_last_who_computes_leaves() -> None:
+    import threadpoolctl
+
+    first, second = single_threaded_blas(), single_threaded_blas()
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        found = threadpoolctl.threadpool_info()
+        second.__exit__(None, None, None)
+    assert {part["num_threads"] for part in found if part["user_api"] == "blas"} == {1}
+
+
 def test_rows_that_were_not_measured_keep_what_they_hold() -> None:
     array = spectra((20_000, 2))
     array[5] = np.nan
@@ -246,16 +265,85 @@ def test_a_sample_of_few_rows_is_all_of_them() -> None:
 
 def test_chunks_are_computed_once_and_not_for_every_block() -> None:
     calls: list[int] = []
-
-    def load(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        calls.append(len(values))
-        return values
-
-    whole = da.from_array(spectra((40_000, 3)), chunks=(20_000, 3))  # type: ignore[no-untyped-call]
-    lazy = whole.map_blocks(load, dtype=np.float32, meta=np.zeros((0, 0), np.float32))
-    cut = blocks(xr.DataArray(lazy, dims=("site", "feature")))
+    cut = blocks_from_array(counted(spectra((40_000, 3)), (20_000, 3), calls))
     assert len(cut) == 5
     with use_executor(SerialExecutor()):
         moments_of(cut)
-    # The first chunk comes once more for the early mean.
-    assert len(calls) <= 4
+    assert len(calls) == 2
+
+
+def counted(array: np.ndarray[Any, Any], chunks: Any, calls: list[int]) -> Any:
+    """Give a dask array that writes down the size of every chunk that is computed."""
+
+    def load(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        calls.append(values.size)
+        return values
+
+    whole = da.from_array(array, chunks=chunks)  # type: ignore[no-untyped-call]
+    return whole.map_blocks(load, dtype=array.dtype, meta=np.zeros((0,) * array.ndim, array.dtype))
+
+
+@pytest.mark.parametrize("chunks", [(300, 100, 4), (300, 10, 8), (50, 100, 2), (-1, -1, -1)])
+@pytest.mark.parametrize("executor", [SerialExecutor(), ThreadExecutor(3)])
+def test_chunks_across_all_rows_are_computed_once_and_not_for_every_block(
+    chunks: tuple[int, ...], executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if memory could hold a tenth of the map; images of single energies are cut across it.
+    array = spectra((300, 100, 20))
+    monkeypatch.setattr(readers, "_HELD_BYTES", array.nbytes // 10)
+    calls: list[int] = []
+    cut = blocks_from_array(counted(array, chunks, calls))
+    assert len(cut) > 3
+    with use_executor(executor):
+        first = moments_of(cut).mean
+        assert np.array_equal(moments_of(cut).mean, first)
+    assert np.array_equal(moments_of(blocks_from_array(array)).mean, first)
+    assert sum(calls) == array.size
+
+
+def test_temporary_files_go_with_what_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "_HELD_BYTES", 1000)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    array = spectra((300, 100, 20))
+    cut = blocks_from_array(counted(array, (300, 100, 1), []))
+    assert np.array_equal(gathered(cut), array.reshape(-1, 20))
+    (folder,) = tmp_path.iterdir()
+    assert len(list(folder.iterdir())) == 20
+    del cut
+    gc.collect()
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="space is not reserved here")
+def test_no_room_for_temporary_files_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(readers, "_HELD_BYTES", 1000)
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    cut = blocks_from_array(counted(spectra((300, 100, 20)), (300, 100, 1), []))
+    with pytest.raises(StoreError, match=r"no room for 120000 bytes .* by TMPDIR, or save"):
+        cut[0]
+
+
+def test_a_file_is_read_by_blocks_whatever_the_chunks_of_its_graph(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(readers, "_HELD_BYTES", 1000)
+    asked: list[int] = []
+
+    class Source:
+        shape, dtype, ndim = (300, 100, 20), np.dtype(np.float32), 3
+
+        def __getitem__(self, index: Any) -> Any:
+            asked.append(array[index].size)
+            return array[index]
+
+    array = spectra(Source.shape)
+    lazy = da.from_array(Source(), chunks=-1, name=False)  # type: ignore[no-untyped-call]
+    cut = blocks_from_array(lazy)
+    assert np.array_equal(gathered(cut), array.reshape(-1, 20))
+    assert max(asked) <= 8192 * 20
+    assert sum(asked) == array.size

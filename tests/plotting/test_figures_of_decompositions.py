@@ -43,16 +43,18 @@ def test_scores_of_both_signs_are_drawn_about_zero_and_others_are_not() -> None:
 
 
 def test_of_many_features_twelve_are_shown_and_the_rest_is_counted() -> None:
-    figure = plotting.plot_feature_maps(_map(np.ones((4, 4, 15)), "component", ""))
+    figure = plotting.plot_feature_maps(_map(np.arange(240.0).reshape(4, 4, 15), "component", ""))
     assert sum(bool(axes.images) for axes in figure.axes) == 12
     texts = [text.get_text() for axes in figure.axes for text in axes.texts]
-    assert any("12 of 15 are shown" in text for text in texts)
+    assert any("12 of 15 vary and are shown" in text for text in texts)
 
 
 def test_parameters_are_named_with_their_units() -> None:
-    maps = _map(np.ones((3, 3, 2)), "measure", "").assign_coords(
-        measure=["adhesion", "stiffness"], unit=("measure", ["nN", "N/m"])
+    maps = _map(np.arange(27.0).reshape(3, 3, 3), "measure", "").assign_coords(
+        measure=["adhesion", "stiffness", "constant"], unit=("measure", ["nN", "N/m", "1"])
     )
+    # What is the same everywhere has no map.
+    maps[..., 2] = 1.0
     figure = plotting.plot_feature_maps(maps)
     titles = [axes.get_title(loc="left") for axes in figure.axes if axes.images]
     assert titles == ["adhesion [nN]", "stiffness [N/m]"]

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from contract_example import Example
 
-from adatom import clustering
+from adatom import clustering, decomposition
 
 
 def features() -> xr.DataArray:
@@ -44,6 +44,11 @@ def means() -> xr.DataArray:
     return clustering.class_means(features(), hard())
 
 
+def pure() -> xr.DataArray:
+    """Give the purest spectra."""
+    return decomposition.find_endmembers(features(), n_endmembers=2).spectra
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "clustering.fit_kmeans_sweep": lambda: Example((features(),), {"max_classes": 4}),
     "decomposition.choose_n_components": lambda: Example((features(),)),
@@ -56,4 +61,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "clustering.link_classes": lambda: Example((classes(), hard())),
     "clustering.link_classes_by_means": lambda: Example((hard(), means(), means()[::-1])),
     "clustering.image_from_classes": lambda: Example((classes(),)),
+    "decomposition.decompose_ica": lambda: Example((features(),), {"n_components": 2}),
+    "decomposition.decompose_robust_pca": lambda: Example((features(),), {"n_components": 2}),
+    "decomposition.estimate_abundance_intervals": lambda: Example((features(), pure())),
 }

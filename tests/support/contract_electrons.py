@@ -67,7 +67,8 @@ def _image() -> xr.DataArray:
 
 
 def _scaled() -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
-    return tuple(correction.scaled_from_counts(_core_loss()))
+    spectra, weights, channels = correction.scaled_from_counts(_core_loss())
+    return spectra, weights, channels
 
 
 EXAMPLES: dict[str, Callable[[], Example]] = {
@@ -77,7 +78,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "correction.correct_sampling": lambda: Example((_core_loss(),), {"step": "3 eV"}),
     "correction.bins_from_channels": lambda: Example((_core_loss(),), {"n_channels": 4}),
     "correction.bins_from_pixels": lambda: Example((_core_loss(),), {"join": "sum"}),
-    "correction.correct_dead_channels": lambda: Example((_stuck(),)),
+    "correction.correct_stuck_channels": lambda: Example((_stuck(),)),
     "correction.correct_dead_pixels": lambda: Example((_dead(),), {"fill": "interpolate"}),
     "correction.scaled_from_counts": lambda: Example((_core_loss(),)),
     "correction.counts_from_scaled": lambda: Example(_scaled()),

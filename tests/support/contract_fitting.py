@@ -22,6 +22,24 @@ def _raman_map() -> xr.DataArray:
     return xr.DataArray(values, dims=dims, coords=axes, attrs={"units": "1"})
 
 
+def _luminescence() -> tuple[xr.DataArray, xr.Dataset]:
+    """Give 18 x 18 spectra of one line in two classes."""
+    rng = np.random.default_rng(6)
+    wavelength = np.linspace(500.0, 540.0, 48)
+    label = (np.arange(18 * 18) % 5 < 2).astype(np.int32).reshape(18, 18)
+    centers = np.where(label, 515.0, 525.0)[..., None]
+    values = 100 * np.exp(-(((wavelength - centers) / 5) ** 2)) + rng.standard_normal((18, 18, 48))
+    axes = {name: (name, 0.5 * np.arange(18.0), {"units": "nm"}) for name in ("y", "x")}
+    axes["wavelength"] = ("wavelength", wavelength, {"units": "nm"})
+    dims = ("y", "x", "wavelength")
+    spectra = xr.DataArray(values, dims=dims, coords=axes, attrs={"units": "1"})
+    return spectra, xr.Dataset({"label": (("y", "x"), label)})
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "correction.correct_baseline": lambda: Example((_raman_map(),)),
+    "curves.locate_line": lambda: Example((_luminescence()[0],)),
+    "curves.fit_model": lambda: Example(
+        _luminescence(), {"model": "GaussianModel(prefix='g_') + ConstantModel()"}
+    ),
 }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import xarray as xr
 from contract_example import Example
 
-from adatom import correction
+from adatom import correction, curves, simulation
 
 _SPACE = {"units": "nm"}
 
@@ -48,6 +49,21 @@ def _loops() -> xr.DataArray:
     )
 
 
+@cache
+def _cached_forces() -> xr.Dataset:
+    simulated = simulation.simulate_force_curves(shape=(2, 3), n_samples=200, seed=3)
+    levelled = correction.correct_force_baseline(correction.correct_deflection(simulated.curves))
+    return correction.correct_separation(levelled.curves, curves.find_contact(levelled.curves))
+
+
+def _forces() -> xr.Dataset:
+    return _cached_forces().copy(deep=True)
+
+
+def _volts() -> xr.Dataset:
+    return simulation.simulate_force_curves(shape=(2, 3), n_samples=200, seed=3).curves
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "correction.correct_outlier_spectra": lambda: Example((_currents(),), {"factor": 1.2}),
     "correction.correct_saturation": lambda: Example((_currents(),), {"limit": "0.5 nA"}),
@@ -57,4 +73,16 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "correction.correct_lock_in": lambda: Example((2 * _conductances() + 1, _conductances())),
     "correction.density_from_conductance": lambda: Example((_conductances(), _currents())),
     "curves.estimate_loops": lambda: Example((_loops(),)),
+    "curves.estimate_gap": lambda: Example((_conductances(),)),
+    "simulation.simulate_force_curves": lambda: Example((), {"shape": (2, 2), "n_samples": 64}),
+    "correction.correct_deflection": lambda: Example((_volts(),)),
+    "correction.correct_force_baseline": lambda: Example((_forces(),)),
+    "correction.correct_separation": lambda: Example((_forces(), curves.find_contact(_forces()))),
+    "curves.find_contact": lambda: Example((_forces(),)),
+    "curves.estimate_sensitivity": lambda: Example((_volts(),)),
+    "curves.estimate_adhesion": lambda: Example((_forces(),)),
+    "curves.estimate_stiffness": lambda: Example((_forces(),)),
+    "curves.fit_indentation": lambda: Example((_forces(),), {"tip": curves.Tip(radius="50 nm")}),
+    "curves.features_from_curves": lambda: Example((_forces(),), {"n_samples": 32}),
+    "curves.map_from_sites": lambda: Example((curves.find_contact(_forces()),)),
 }

@@ -237,12 +237,18 @@ def write_ptu(folder: Path) -> Path:
 
 def write_sdt(folder: Path) -> Path:
     """Write one block of decays: 16 channels over 50 ns at a gain of 4."""
+    return write_decays(folder / "decays.sdt", DECAYS, window=50e-9 / 4)
+
+
+def write_decays(path: Path, decays: np.ndarray[Any, Any], window: float) -> Path:
+    """Write decays (y, x, channel) of 16 bits as one block of an sdt; the window is in s."""
     from sdtfile.sdtfile import BLOCK_HEADER, FILE_HEADER, MEASURE_INFO
 
     info = b"*IDENTIFICATION\r\nID : SPC Setup & Data File\r\nTitle : test\r\n*END\r\n\r\n"
     measured = np.zeros(1, np.dtype(MEASURE_INFO).newbyteorder("<"))
-    measured["tac_r"], measured["tac_g"], measured["adc_re"] = 50e-9, 4, 16
-    measured["scan_x"], measured["scan_y"] = 3, 4
+    rows, columns, channels = decays.shape
+    measured["tac_r"], measured["tac_g"], measured["adc_re"] = 4 * window, 4, channels
+    measured["scan_x"], measured["scan_y"] = columns, rows
     start = 42 + len(info) + measured.nbytes
     header = np.zeros(1, np.dtype(FILE_HEADER).newbyteorder("<"))
     header["revision"], header["info_offs"], header["info_length"] = 0x28F, 42, len(info)
@@ -252,11 +258,10 @@ def write_sdt(folder: Path) -> Path:
     header["header_valid"], header["chksum"] = 0x5555, 0x55AA
     block = np.zeros(1, np.dtype(BLOCK_HEADER).newbyteorder("<"))
     block["data_offs"] = start + block.nbytes
-    block["next_block_offs"] = start + block.nbytes + DECAYS.nbytes
+    block["next_block_offs"] = start + block.nbytes + decays.nbytes
     # A decay block of 16-bit counts, made by a measurement.
-    block["block_type"], block["block_length"] = 0x01, DECAYS.nbytes
-    path = folder / "decays.sdt"
-    parts = (header.tobytes(), info, measured.tobytes(), block.tobytes(), DECAYS.tobytes())
+    block["block_type"], block["block_length"] = 0x01, decays.nbytes
+    parts = (header.tobytes(), info, measured.tobytes(), block.tobytes(), decays.tobytes())
     path.write_bytes(b"".join(parts))
     return path
 

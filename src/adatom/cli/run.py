@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adatom.errors import RecipeError, SettingError
 
 if TYPE_CHECKING:
+    from adatom.numerics.executors import Executor
     from adatom.recipes.runs import RunSummary
 
 
@@ -42,6 +44,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="files worked on at once (default: one a processor)"
     )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="share the blocks of large data among N processes on this machine, which are started "
+        "for the run; files go one after the other",
+    )
+    where.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="share them among the workers of a dask cluster, such as tcp://10.0.0.1:8786; "
+        "workers must have the same adatom and see the files under the same paths",
+    )
     parser.add_argument("--no-report", action="store_true", help="results only")
 
 
@@ -56,19 +72,35 @@ def run(arguments: argparse.Namespace) -> int:
         msg = f"--jobs {arguments.jobs} must be 1 or more"
         raise SettingError(msg)
     recipe = find_recipe(arguments.recipe)
-    summary = run_recipe(
-        recipe,
-        [path for pattern in arguments.files for path in files_of_pattern(pattern)],
-        out=arguments.out or Path("runs") / recipe.name,
-        inputs=_inputs(arguments.inputs),
-        changes=_changes(arguments.changes),
-        seed=arguments.seed,
-        n_processes=arguments.jobs,
-        reports=not arguments.no_report,
-        progress=TerminalProgress(),
-    )
+    with _executor(arguments) as executor:
+        summary = run_recipe(
+            recipe,
+            [path for pattern in arguments.files for path in files_of_pattern(pattern)],
+            out=arguments.out or Path("runs") / recipe.name,
+            inputs=_inputs(arguments.inputs),
+            changes=_changes(arguments.changes),
+            seed=arguments.seed,
+            n_processes=arguments.jobs,
+            executor=executor,
+            reports=not arguments.no_report,
+            progress=TerminalProgress(),
+        )
     print_summary(summary)
     return 0 if summary.is_good else 1
+
+
+def _executor(arguments: argparse.Namespace) -> AbstractContextManager[Executor | None]:
+    """Find or start what works on the blocks of large data; None: this process."""
+    if arguments.cluster is None and arguments.workers is None:
+        return nullcontext()
+    if arguments.jobs is not None:
+        msg = "--jobs works on several files at once, a cluster on one: give one of the two"
+        raise SettingError(msg)
+    from adatom.recipes.cluster import cluster_at, local_cluster
+
+    if arguments.cluster is not None:
+        return cluster_at(arguments.cluster)
+    return local_cluster(arguments.workers)
 
 
 def _changes(given: list[str]) -> dict[str, str]:

@@ -3,6 +3,8 @@
 ==========================  ==================================================
 `cluster_kmeans`            classes by k-means, exact at any size
 `cluster_gaussian_mixture`  soft classes by a mixture of Gaussians with outliers
+`cluster_poisson_mixture`   soft classes of counts by the shape of their spectra
+`find_uniform_pixels`       pixels inside of domains, without those of borders
 `cluster_hierarchical`      classes cut from Ward's tree, of rows or of connected regions
 `cluster_density`           classes as dense regions, and noise, by HDBSCAN
 `cluster_consensus`         classes that resamplings agree on, with their stability
@@ -10,23 +12,28 @@
 `link_classes`              classes numbered as those of another run on the same places
 `link_classes_by_means`     classes numbered as those whose means they resemble
 `image_from_classes`        an image of how doubtful every class is
+`compare_n_classes`         the classes of every number of them, side by side
 `choose_n_classes`          how many classes the features show, 1 included
 `fit_kmeans`                the k-means model alone
 `fit_kmeans_sweep`          k-means models of every number of classes in shared passes
 `fit_gaussian_mixture`      the mixture model alone
+`fit_poisson_mixture`       the model of counts alone
 `assign_classes`            classes of any features by a fitted model
 `find_outliers`             the few that differ from the many
 `estimate_shares`           the share of every class, with an interval
 `class_means`               mean features of every class
 `class_sums`                summed features of every class, as of counts
+`find_markers`              the features that tell a class from all others
 `compare_classes`           classes against a label image drawn by an expert
 `KMeansModel`               what k-means learnt
 `KMeansSweep`               models of every number of classes
 `MixtureModel`              what a mixture learnt
+`PoissonMixtureModel`       what a mixture of counts learnt
 `Clustering`                classes with their model
 `HierarchicalClustering`    classes with their means and the tree
 `DensityClustering`         classes with their means
 `LinkedClasses`             classes with what they were matched with
+`ClassSweep`                what a comparison of numbers of classes gives
 `ClassComparison`           scores, confusion and agreement map of a comparison
 ==========================  ==================================================
 """
@@ -49,13 +56,18 @@ if TYPE_CHECKING:
     from adatom.clustering.kmeans import cluster_kmeans, fit_kmeans
     from adatom.clustering.kmeans_sweep import KMeansSweep, fit_kmeans_sweep
     from adatom.clustering.linking import LinkedClasses, link_classes, link_classes_by_means
-    from adatom.clustering.models import Clustering, KMeansModel, MixtureModel
+    from adatom.clustering.markers import find_markers
+    from adatom.clustering.models import Clustering, KMeansModel, MixtureModel, PoissonMixtureModel
     from adatom.clustering.outliers import find_outliers
+    from adatom.clustering.poisson_mixture import cluster_poisson_mixture, fit_poisson_mixture
     from adatom.clustering.refining import refine_classes
     from adatom.clustering.shares import estimate_shares
+    from adatom.clustering.sweeping import ClassSweep, compare_n_classes
+    from adatom.clustering.uniform import find_uniform_pixels
 
 __all__ = [
     "ClassComparison",
+    "ClassSweep",
     "Clustering",
     "DensityClustering",
     "HierarchicalClustering",
@@ -63,6 +75,7 @@ __all__ = [
     "KMeansSweep",
     "LinkedClasses",
     "MixtureModel",
+    "PoissonMixtureModel",
     "assign_classes",
     "choose_n_classes",
     "class_means",
@@ -72,12 +85,17 @@ __all__ = [
     "cluster_gaussian_mixture",
     "cluster_hierarchical",
     "cluster_kmeans",
+    "cluster_poisson_mixture",
     "compare_classes",
+    "compare_n_classes",
     "estimate_shares",
+    "find_markers",
     "find_outliers",
+    "find_uniform_pixels",
     "fit_gaussian_mixture",
     "fit_kmeans",
     "fit_kmeans_sweep",
+    "fit_poisson_mixture",
     "image_from_classes",
     "link_classes",
     "link_classes_by_means",
@@ -88,6 +106,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "ClassComparison": "comparing",
+        "ClassSweep": "sweeping",
         "Clustering": "models",
         "DensityClustering": "density",
         "HierarchicalClustering": "hierarchical",
@@ -95,6 +114,7 @@ __getattr__, __dir__ = lazy_names(
         "KMeansSweep": "kmeans_sweep",
         "LinkedClasses": "linking",
         "MixtureModel": "models",
+        "PoissonMixtureModel": "models",
         "assign_classes": "assigning",
         "choose_n_classes": "choosing",
         "class_means": "assigning",
@@ -104,12 +124,17 @@ __getattr__, __dir__ = lazy_names(
         "cluster_gaussian_mixture": "gaussian_mixture",
         "cluster_hierarchical": "hierarchical",
         "cluster_kmeans": "kmeans",
+        "cluster_poisson_mixture": "poisson_mixture",
         "compare_classes": "comparing",
+        "compare_n_classes": "sweeping",
         "estimate_shares": "shares",
+        "find_markers": "markers",
         "find_outliers": "outliers",
+        "find_uniform_pixels": "uniform",
         "fit_gaussian_mixture": "gaussian_mixture",
         "fit_kmeans": "kmeans",
         "fit_kmeans_sweep": "kmeans_sweep",
+        "fit_poisson_mixture": "poisson_mixture",
         "image_from_classes": "doubt",
         "link_classes": "linking",
         "link_classes_by_means": "linking",

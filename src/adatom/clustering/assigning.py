@@ -11,7 +11,14 @@ import xarray as xr
 from adatom.clustering.doubt import entropy_of
 from adatom.clustering.lloyd import nearest_means
 from adatom.clustering.mixtures import Mixture, log_densities_of, log_sum
-from adatom.clustering.models import KMeansModel, MixtureModel, check_features_fit
+from adatom.clustering.models import (
+    KMeansModel,
+    MixtureModel,
+    Model,
+    PoissonMixtureModel,
+    check_features_fit,
+)
+from adatom.clustering.shapes import Shapes, deviances, log_likelihoods_of, totals_of
 from adatom.errors import KindError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.folds import fold, map_to
@@ -32,7 +39,9 @@ if TYPE_CHECKING:
 _ALL: Final = slice(None)
 
 
-def assign_classes(features: Features, model: KMeansModel | MixtureModel, /) -> Classes:
+def assign_classes(
+    features: Features, model: KMeansModel | MixtureModel | PoissonMixtureModel, /
+) -> Classes:
     """Assign a class to every row of features by a model that was fitted before.
 
     A row that lacks up to half of its features, as a site at the border or
@@ -46,9 +55,9 @@ def assign_classes(features: Features, model: KMeansModel | MixtureModel, /) -> 
     ----------
     features : Features
         Measured in the same way as what `model` was fitted to.
-    model : KMeansModel or MixtureModel
-        From `fit_kmeans`, `fit_gaussian_mixture` or the ``model`` of a
-        clustering.
+    model : KMeansModel, MixtureModel or PoissonMixtureModel
+        From `fit_kmeans`, `fit_gaussian_mixture`, `fit_poisson_mixture` or
+        the ``model`` of a clustering.
 
     Returns
     -------
@@ -56,10 +65,11 @@ def assign_classes(features: Features, model: KMeansModel | MixtureModel, /) -> 
         On the leading dims of the features, with their coordinates:
 
         - ``label``: the class; -1 for rows of which more than half of the
-          features are NaN, and for all that have NaN where a mixture was
-          fitted in fewer components.
+          features are NaN, for all that have NaN where a mixture was
+          fitted in fewer components, and for counts that are all zero.
         - ``distance``: to the mean of the class; of a mixture in standard
-          deviations of the class (Mahalanobis). Typical members are near.
+          deviations of the class (Mahalanobis), of counts the root of their
+          deviance. Typical members are near.
           NaN for outliers and for rows that lack features.
         - ``margin``: 0 on the boundary to another class, 1 far from it:
           1 - d1/d2 with the distances to the nearest and second nearest mean
@@ -96,7 +106,7 @@ def assign_classes(features: Features, model: KMeansModel | MixtureModel, /) -> 
     check_features_fit(features, model)
     n_classes = len(model.counts)
     cut = blocks(features)
-    judge = _by_means(model) if isinstance(model, KMeansModel) else _by_mixture(model)
+    judge = _judge_of(model)
     outputs = _unclassified(cut.n_rows, model)
     complete = np.zeros(cut.n_rows, dtype=bool)
     map_to(
@@ -125,8 +135,14 @@ def assign_classes(features: Features, model: KMeansModel | MixtureModel, /) -> 
     classes.attrs["n_classes"] = n_classes
     if isinstance(model, MixtureModel) and model.outlier_class is not None:
         classes.attrs["outlier_class"] = model.outlier_class
-    _tell_of_parts(classes, int(np.count_nonzero(~complete)))
+    _tell_of_parts(classes, complete.reshape(cut.shape))
     return classes
+
+
+def _judge_of(model: Model) -> Judge:
+    if isinstance(model, KMeansModel):
+        return _by_means(model)
+    return _by_mixture(model) if isinstance(model, MixtureModel) else _by_shapes(model)
 
 
 def _by_means(model: KMeansModel) -> Judge:
@@ -178,11 +194,38 @@ def _by_mixture(model: MixtureModel) -> Judge:
         if model.outlier_class is not None:
             squares = np.concatenate([squares, np.full((1, len(scores)), np.nan)])
         distance = np.sqrt(squares[label, np.arange(len(scores))])
-        ranked = np.sort(probability, axis=1)
-        second = ranked[:, -2] if ranked.shape[1] > 1 else 0.0
-        return label, distance, ranked[:, -1] - second, probability
+        return label, distance, _lead(probability), probability
 
     return judge
+
+
+def _by_shapes(model: PoissonMixtureModel) -> Judge:
+    def judge(rows: NDArray[Any], columns: Columns) -> Sequence[NDArray[Any]]:
+        outputs = _unclassified(len(rows), model)
+        rows = rows[:, columns]
+        # Given the total in the channels that were measured, their counts are multinomial as well.
+        parts = [shape[..., columns] for shape in (model.shapes, model.pooled)]
+        shapes, pooled = (part / part.sum(axis=-1, keepdims=True) for part in parts)
+        mixture = Shapes(model.weights, shapes, pooled, model.dispersion)
+        counted = np.flatnonzero(totals_of(rows) > 0)
+        rows = rows[counted]
+        logs = log_likelihoods_of(mixture, rows.dtype)(rows)
+        probability = np.exp(logs - log_sum(logs)).T
+        label = probability.argmax(axis=1).astype(np.int32)
+        distance = np.sqrt(deviances(rows, shapes, label) / model.dispersion)
+        results = (label, distance, _lead(probability), probability)
+        for output, result in zip(outputs, results, strict=True):
+            output[counted] = result
+        return outputs
+
+    return judge
+
+
+def _lead(probability: NDArray[Any]) -> NDArray[Any]:
+    """Give the largest probability of each row less the second."""
+    ranked = np.sort(probability, axis=1)
+    second = ranked[:, -2] if ranked.shape[1] > 1 else 0.0
+    return np.asarray(ranked[:, -1] - second)
 
 
 def _marginal(whole: Mixture, model: MixtureModel, columns: NDArray[np.bool_]) -> Mixture:
@@ -199,9 +242,7 @@ def _marginal(whole: Mixture, model: MixtureModel, columns: NDArray[np.bool_]) -
     )
 
 
-def _by_parts(
-    rows: NDArray[Any], judge: Judge, model: KMeansModel | MixtureModel
-) -> list[NDArray[Any]]:
+def _by_parts(rows: NDArray[Any], judge: Judge, model: Model) -> list[NDArray[Any]]:
     """Judge rows that lack the same features together by the features they have."""
     known = np.isfinite(rows)
     outputs = _unclassified(len(rows), model)
@@ -217,30 +258,34 @@ def _by_parts(
     return outputs
 
 
-def _unclassified(n_rows: int, model: KMeansModel | MixtureModel) -> list[NDArray[Any]]:
+def _unclassified(n_rows: int, model: Model) -> list[NDArray[Any]]:
     """Give label -1, and NaN for distance, margin and, of a mixture, every probability."""
     outputs: list[NDArray[Any]] = [np.full(n_rows, -1, dtype=np.int32)]
     outputs += [np.full(n_rows, np.nan, dtype=np.float32) for _ in range(2)]
-    if isinstance(model, MixtureModel):
+    if not isinstance(model, KMeansModel):
         outputs.append(np.full((n_rows, len(model.counts)), np.nan, dtype=np.float32))
     return outputs
 
 
-def _tell_of_parts(classes: Classes, n_incomplete: int) -> None:
-    label = classes["label"].values
-    n_missing = int(np.count_nonzero(label < 0))
-    if n_incomplete > n_missing:
+def _tell_of_parts(classes: Classes, complete: NDArray[np.bool_]) -> None:
+    unclassified = classes["label"].values < 0
+    n_rows = unclassified.size
+    n_missing = int(np.count_nonzero(unclassified & ~complete))
+    n_empty = int(np.count_nonzero(unclassified & complete))
+    n_judged = int(np.count_nonzero(~complete)) - n_missing
+    if n_judged:
         add_note(
             classes,
-            f"{n_incomplete - n_missing} of {label.size} rows lack up to half of the features: "
+            f"{n_judged} of {n_rows} rows lack up to half of the features: "
             "they have the class of those they have, and distance NaN",
         )
     if n_missing:
         add_note(
             classes,
-            f"{n_missing} of {label.size} rows lack features that would be needed: "
-            "label -1, no class",
+            f"{n_missing} of {n_rows} rows lack features that would be needed: label -1, no class",
         )
+    if n_empty:
+        add_note(classes, f"{n_empty} of {n_rows} rows have no counts: label -1, no class")
 
 
 def class_means(features: Features, classes: Classes, /) -> Features:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -14,12 +14,13 @@ from adatom.clustering.indices import (
 )
 from adatom.clustering.lloyd import lloyd_passes, stacked_starts
 from adatom.clustering.modes import Sweep, count_modes, sweep_mixtures
-from adatom.clustering.subspace import scores_in, subspace_of
+from adatom.clustering.subspace import Subspace, scores_in, subspace_of
+from adatom.clustering.uniform import inside_of
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.blocks import blocks, blocks_from_array
 from adatom.numerics.executors import single_threaded_blas
 from adatom.numerics.moments import moments_of, sample_of
-from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
+from adatom.schema import FEATURES, Features, Mask, Table, add_note, table_from_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 # Of more rows a sample says the same, sooner: a class of one in a thousand still has a few.
 _SAMPLE_ROWS: Final = 4096
 _N_STARTS: Final = 8
+# Sums and products round some steps of the type off.
+_ROUNDING_STEPS: Final = 8
 
 
 class _Partition(NamedTuple):
@@ -37,7 +40,13 @@ class _Partition(NamedTuple):
 
 
 def choose_n_classes(
-    features: Features, /, *, max_classes: int = 8, n_references: int = 10, seed: int = 0
+    features: Features,
+    uniform: Mask | None = None,
+    /,
+    *,
+    max_classes: int = 8,
+    n_references: int = 10,
+    seed: int = 0,
 ) -> Table:
     """Find how many classes features show; the answer may be one.
 
@@ -59,6 +68,10 @@ def choose_n_classes(
         Numpy or dask inside. Rows with NaN take no part. Of many rows a
         stratified sample of 4096 decides; of many features the principal
         components above the noise.
+    uniform : Mask, optional
+        Of `find_uniform_pixels`: only rows where it is True decide. On a map
+        with sharp domains the mixed pixels of their borders bridge the
+        classes, and hide the valleys between them.
     max_classes : int
         Numbers tried are 1 to this one. Eight is about what a map of
         colors can still show.
@@ -84,6 +97,8 @@ def choose_n_classes(
         If `max_classes` or `n_references` is out of range.
     TooFewSitesError
         If there are fewer than ten measured rows.
+    KindError
+        If `uniform` lies on other places than the features.
 
     Examples
     --------
@@ -105,7 +120,7 @@ def choose_n_classes(
     if max_classes < 1 or n_references < 2:
         msg = f"{max_classes=} must be 1 or more, {n_references=} 2 or more"
         raise SettingError(msg)
-    cut = blocks(features)
+    cut = blocks(inside_of(features, uniform))
     with single_threaded_blas():
         n_rows = int(moments_of(cut).counts.sum())
         if n_rows < 10:
@@ -116,7 +131,10 @@ def choose_n_classes(
         scores = scores_in(subspace, cut, counts)
         scored = blocks_from_array(scores)
         rows = sample_of(scored, moments_of(scored).counts, n_rows=_SAMPLE_ROWS, seed=seed)
-        table = _table(rows.astype(np.float64), max_classes, n_references, seed)
+        rows = _above_rounding(rows, subspace, cut.dtype)
+        table = _table(rows, max_classes, n_references, seed)
+    if uniform is not None:
+        add_note(table, f"decided on {n_rows} of {cut.n_rows} rows, those inside of domains")
     if len(rows) < n_rows:
         add_note(table, f"decided on a stratified sample of {len(rows)} of {n_rows} rows")
     if len(subspace.basis) < cut.n_columns:
@@ -126,6 +144,19 @@ def choose_n_classes(
             f"of {cut.n_columns} features",
         )
     return table
+
+
+def _above_rounding(
+    rows: NDArray[Any], subspace: Subspace, dtype: np.dtype[Any], /
+) -> NDArray[np.float64]:
+    """Make level the components whose spread is no more than the rounding of the features.
+
+    Rows that were brought to one sum and hold nothing else differ by rounding, in steps that
+    would pass for classes.
+    """
+    rounding = _ROUNDING_STEPS * float(np.finfo(dtype).eps) * np.linalg.norm(subspace.center)
+    real = subspace.variances > rounding**2
+    return np.where(real, rows.astype(np.float64), 0.0)
 
 
 def _table(rows: NDArray[np.float64], max_classes: int, n_references: int, seed: int) -> Table:
@@ -195,6 +226,8 @@ def _reason(
             f"its density has {answer} separate {modes}, "
             "as classes without a valley between them count as one"
         )
+    if answer == 1 < number:
+        parts.append("what differs does so gradually, which components show better than classes")
     parts.append(f"the gap statistic alone says {_answer_of_gap(gaps, errors)}")
     return "; ".join(parts)
 

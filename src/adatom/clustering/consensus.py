@@ -18,7 +18,7 @@ from adatom.numerics.folds import map_to
 from adatom.numerics.groups import counts_by_group
 from adatom.numerics.moments import Moments, moments_of, sample_of
 from adatom.numerics.scores import best_matching
-from adatom.schema import FEATURES, TABLE, Features, Table, add_note
+from adatom.schema import FEATURES, TABLE, Classes, Features, Table, add_note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +53,7 @@ def cluster_consensus(
         Numpy or dask inside. Rows with NaN take no part. Of many rows a
         stratified sample is resampled; every row votes.
     choice : Table, optional
-        Of `choose_n_classes`, in place of `n_classes`.
+        Of `choose_n_classes`: the number to take where `n_classes` gives none.
     n_classes : int, optional
         Number of classes.
     n_resamples : int
@@ -96,7 +96,7 @@ def cluster_consensus(
 
     References
     ----------
-    .. [1] N. C. Oza and S. Russell, Proc. 8th Int. Workshop Artif. Intell. Stat., 229 (2001).
+    .. [1] N. C. Oza and S. Russell, Proc. 8th Int. Workshop Artif. Intell. Stat. (2001).
     .. [2] S. Dudoit and J. Fridlyand, Bioinformatics 19, 1090 (2003), BagClust1.
     .. [3] C. Hennig, Comput. Stat. Data Anal. 52, 258 (2007).
     """
@@ -118,28 +118,29 @@ def cluster_consensus(
         fitted = _resampled(rows, moments, number, n_resamples, seed)
         matched, overlap = _matched(rows, model.means - origin, fitted, origin)
         votes = _votes(cut, matched, origin)
-    votes = votes.reshape(*features.shape[:-1], number)
-    label = np.where(classes["label"].values >= 0, votes.argmax(axis=-1), -1)
-    # What lacks features keeps the class of those it has; nothing was resampled for it.
-    label = np.where(np.isnan(votes[..., 0]), classes["label"].values, label)
-    places = classes["label"].dims
-    classes["label"] = (places, label.astype(np.int32))
-    classes["probability"] = ((*places, "class"), votes)
-    classes["stability"] = (places, votes.max(axis=-1))
-    classes["margin"] = (places, margin_of(votes))
-    classes["entropy"] = (places, entropy_of(votes))
+    _tell_votes(classes, votes.reshape(*features.shape[:-1], number))
     classes["class_stability"] = ("class", overlap)
-    classes["count"] = ("class", counts_by_group(label, n_groups=number))
-    doubtful = float(np.nanmean(votes.max(axis=-1) < 0.9))
-    add_note(
-        classes,
-        f"over {n_resamples} resamplings the classes are stable to "
-        f"{', '.join(f'{value:.2f}' for value in overlap)}; {doubtful:.1%} of the rows agree in "
-        "less than nine of ten",
-    )
+    stable = ", ".join(f"{value:.2f}" for value in overlap)
+    add_note(classes, f"over {n_resamples} resamplings the classes are stable to {stable}")
     if len(rows) < moments.counts.sum():
         add_note(classes, f"a stratified sample of {len(rows)} rows was resampled; all rows voted")
     return Clustering(classes, model)
+
+
+def _tell_votes(classes: Classes, votes: NDArray[Any]) -> None:
+    """Give classes, in place, the labels of most votes, and what the shares of these tell."""
+    before, shares = classes["label"], votes.max(axis=-1)
+    # What lacks features keeps the class of those it has; nothing was resampled for it.
+    label = np.where(np.isnan(shares), before.values, votes.argmax(axis=-1)).astype(np.int32)
+    places = before.dims
+    classes["label"] = (places, label)
+    classes["probability"] = ((*places, "class"), votes)
+    classes["stability"] = (places, shares)
+    classes["margin"] = (places, margin_of(votes))
+    classes["entropy"] = (places, entropy_of(votes))
+    classes["count"] = ("class", counts_by_group(label, n_groups=votes.shape[-1]))
+    doubtful = np.count_nonzero(shares < 0.9) / np.count_nonzero(np.isfinite(shares))
+    add_note(classes, f"{doubtful:.1%} of the rows get their class in less than nine of ten votes")
 
 
 def _resampled(

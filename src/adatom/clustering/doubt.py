@@ -36,7 +36,7 @@ def entropy_of(probability: NDArray[Any], /) -> NDArray[Any]:
     logarithm = np.log(np.where(probability > 0, probability, 1))
     entropy: NDArray[Any] = -(probability * logarithm).sum(axis=-1) / np.log(n_classes)
     # Rounding must not leave the range that is promised.
-    return np.clip(np.abs(entropy), 0, 1).astype(probability.dtype)
+    return np.asarray(np.clip(np.abs(entropy), 0, 1), dtype=probability.dtype)
 
 
 def margin_of(probability: NDArray[Any], /) -> NDArray[Any]:

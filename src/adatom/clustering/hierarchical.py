@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from adatom.clustering.labelled import classes_from_labels
-from adatom.clustering.lloyd import lloyd_passes, nearest_means, seed_means
+from adatom.clustering.lloyd import lloyd_passes, nearest_means
 from adatom.clustering.models import number_of_classes
 from adatom.clustering.places import neighbor_pairs
 from adatom.clustering.subspace import scores_in, subspace_of
@@ -33,14 +33,15 @@ if TYPE_CHECKING:
 
 # All pairs of so many rows take 134 MB.
 _ALL_PAIRS: Final = 4096
-_MICRO_CLASSES: Final = 1024
+_MICRO_CLASSES: Final = 2048
 _SAMPLE_ROWS: Final = 1 << 14
 # The greedy order of a map of 128 x 128 takes a second; of larger ones it makes no difference
 # that shows in which order single pixels found their neighbors.
 _GREEDY_REGIONS: Final = 1 << 14
 # Of the tree so many branches are given: more than anybody looks at.
 _BRANCHES: Final = 256
-_MICRO_PASSES: Final = 10
+# Small classes need not be the best ones: a few passes make them round.
+_MICRO_PASSES: Final = 3
 
 
 class HierarchicalClustering(NamedTuple):
@@ -62,7 +63,7 @@ class _Leaves(NamedTuple):
     counts: NDArray[np.int64]
     of_row: NDArray[np.int64]
     """The leaf of every measured row."""
-    note: str | None
+    notes: list[str]
 
 
 def cluster_hierarchical(
@@ -82,19 +83,21 @@ def cluster_hierarchical(
     can be cut from it.
 
     Up to 4096 rows the tree is exact. Of more rows it would take all pairs of
-    them; so they are first gathered in 1024 small classes by k-means in the
+    them; so they are first gathered in 2048 small classes by k-means in the
     principal components above the noise, which then are merged with their
-    counts. With `connected` only classes that touch are merged, which needs no
-    pairs but neighbors: exact up to 16,384 rows, in the components above the
-    noise; of more, places that are each other's nearest neighbor are merged
-    first [2]_. A note says which was done.
+    counts; where rows form no separate groups, classes then depend on the
+    seed, as Ward's do on any change of the rows. With `connected` only classes
+    that touch are merged, which needs no pairs but neighbors: exact up to
+    16,384 rows, in the components above the noise; of more, places that are
+    each other's nearest neighbor are merged first [2]_. A note says which was
+    done.
 
     Parameters
     ----------
     features : Features
         Numpy or dask inside. Rows with NaN take no part.
     choice : Table, optional
-        Of `choose_n_classes`, in place of `n_classes`.
+        Of `choose_n_classes`: the number to take where `n_classes` gives none.
     n_classes : int, optional
         Number of classes to cut from the tree.
     connected : bool
@@ -113,7 +116,7 @@ def cluster_hierarchical(
     TooFewSitesError
         If there are fewer measured rows than classes, or fewer than two.
     SettingError
-        If both or neither of `choice` and `n_classes` are given, or
+        If neither `choice` nor `n_classes` is given, or
         `n_classes` is more than the leaves of the tree.
     KindError
         If `connected` and the places have no neighbors.
@@ -144,14 +147,8 @@ def cluster_hierarchical(
         if n_rows < max(number, 2):
             msg = f"{n_rows} measured rows cannot form {number} classes of a tree: give more rows"
             raise TooFewSitesError(msg)
-        notes: list[str] = []
         if connected:
-            tree, leaves, n_parts = _connected(features, cut, measured)
-            if n_parts > max(number, 1):
-                notes.append(
-                    f"the map falls into {n_parts} parts that do not touch: parts were merged as "
-                    "if they did, so some classes are not connected"
-                )
+            tree, leaves = _connected(features, cut, measured, number)
         else:
             leaves = _all_rows(cut) if n_rows <= _ALL_PAIRS else _micro_classes(cut, seed)
             tree = ward_tree(leaves.points, leaves.counts)
@@ -161,9 +158,8 @@ def cluster_hierarchical(
     label = np.full(cut.n_rows, -1, dtype=np.int64)
     label[measured] = cut_tree(tree, len(leaves.counts), number)[leaves.of_row]
     classes, means = classes_from_labels(features, label, n_classes=number)
-    for note in (leaves.note, *notes):
-        if note:
-            add_note(classes, note)
+    for note in leaves.notes:
+        add_note(classes, note)
     if n_rows < cut.n_rows:
         add_note(classes, f"{cut.n_rows - n_rows} rows with NaN have no class: label -1")
     return HierarchicalClustering(
@@ -178,7 +174,7 @@ def _measured(cut: Blocks) -> NDArray[np.bool_]:
 def _all_rows(cut: Blocks) -> _Leaves:
     rows = np.concatenate(fold(cut, lambda block: [block.values], lambda a, b: a + b))
     number = np.arange(len(rows))
-    return _Leaves(rows.astype(np.float64), np.ones(len(rows), dtype=np.int64), number, None)
+    return _Leaves(rows.astype(np.float64), np.ones(len(rows), dtype=np.int64), number, [])
 
 
 def _micro_classes(cut: Blocks, seed: int) -> _Leaves:
@@ -188,7 +184,9 @@ def _micro_classes(cut: Blocks, seed: int) -> _Leaves:
     scored = blocks_from_array(scores)
     moments = moments_of(scored)
     rows = sample_of(scored, moments.counts, n_rows=_SAMPLE_ROWS, seed=seed)
-    starts = seed_means(rows, n_classes=_MICRO_CLASSES, rng=np.random.default_rng(seed))
+    # Starts as dense as the rows are; far ones, as of k-means++, would stand for single outliers.
+    edges = np.arange(_MICRO_CLASSES + 1) * len(rows) // _MICRO_CLASSES
+    starts = rows[np.random.default_rng(seed).integers(edges[:-1], edges[1:])]
     origin = np.zeros(scores.shape[1])
     found = lloyd_passes(
         blocks_from_array(rows),
@@ -204,7 +202,7 @@ def _micro_classes(cut: Blocks, seed: int) -> _Leaves:
         f"{len(scores)} rows were first gathered in {len(kept)} small classes by k-means in "
         f"{scores.shape[1]} principal components; the tree is of these"
     )
-    return _Leaves(points, counts_by_group(of_row, n_groups=len(kept)), of_row, note)
+    return _Leaves(points, counts_by_group(of_row, n_groups=len(kept)), of_row, [note])
 
 
 def _nearest(scored: Blocks, means: NDArray[Any]) -> NDArray[np.int64]:
@@ -215,16 +213,17 @@ def _nearest(scored: Blocks, means: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _connected(
-    features: Features, cut: Blocks, measured: NDArray[np.bool_]
-) -> tuple[Tree, _Leaves, int]:
+    features: Features, cut: Blocks, measured: NDArray[np.bool_], n_classes: int
+) -> tuple[Tree, _Leaves]:
+    """Grow the tree of the places that touch, in the components above the noise."""
     pairs = neighbor_pairs(features[..., 0])
     row_of = np.cumsum(measured) - 1
     pairs = row_of[pairs[measured[pairs].all(axis=1)]]
     subspace, counts = subspace_of(cut, n_classes=2)
     scores = scores_in(subspace, cut, counts).astype(np.float64)
-    note = None
+    notes = []
     if len(subspace.basis) < cut.n_columns:
-        note = (
+        notes.append(
             f"merged by their distances in the {len(subspace.basis)} principal components kept "
             f"of {cut.n_columns} features"
         )
@@ -233,12 +232,18 @@ def _connected(
         region = merged_neighbors(scores, pairs, n_left=_GREEDY_REGIONS)
         pairs = np.sort(region[pairs], axis=1)
         pairs = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
-        added = f"{len(scores)} rows were first merged to {region.max() + 1} regions of neighbors"
-        note = f"{note}; {added}" if note else added
+        notes.append(
+            f"{len(scores)} rows were first merged to {region.max() + 1} regions of neighbors"
+        )
     sizes = counts_by_group(region, n_groups=int(region.max()) + 1)
     points = means_by_group(scores, region, n_groups=len(sizes))
     tree, n_parts = connected_tree(points, sizes, pairs)
-    return tree, _Leaves(points, sizes, region, note), n_parts
+    if n_parts > n_classes:
+        notes.append(
+            f"the map falls into {n_parts} parts that do not touch: parts were merged as if they "
+            "did, so some classes are not connected"
+        )
+    return tree, _Leaves(points, sizes, region, notes)
 
 
 def _table(tree: Tree, unit: str) -> Table:
@@ -259,7 +264,7 @@ def _table(tree: Tree, unit: str) -> Table:
             "second": renumbered[:, 1],
             "height": tree.height[top],
             "n_leaves": _leaves_below(renumbered, n),
-            "count": tree.count[top],
+            "count": tree.n_rows[top],
         },
         units={"height": unit},
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -12,8 +13,6 @@ from adatom.errors import KindError, SettingError, StoreError
 from adatom.schema import Classes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
 Covariance = Literal["full", "tied", "diagonal", "spherical"]
@@ -151,14 +150,87 @@ class MixtureModel:
         return cls(**_parts_of_model(cls, stored))
 
 
+@dataclass(frozen=True, eq=False)
+class PoissonMixtureModel:
+    """A mixture of spectral shapes under the statistics of counts.
+
+    Attributes
+    ----------
+    weights : array, shape (class,)
+        Share of each class; class 0 has most rows.
+    shapes : array, shape (class, feature)
+        Expected share of the counts of a row in every channel; each adds up
+        to one.
+    pooled : array, shape (feature,)
+        Shape of all rows together.
+    counts : array of int, shape (class,)
+        Rows of each class in the fit.
+    dispersion : float
+        Variance of the values over their mean: 1 for counts, the gain for
+        counts times a gain, more where classes do not explain all.
+    log_likelihood, bic : float
+        Of the fit, relative to a single class; the smaller the BIC the
+        better.
+    n_passes : int
+        Passes of expectation-maximization over all rows.
+    converged : bool
+        False: the likelihood still rose when the passes ran out.
+    feature_dim : str
+        Name of the dim that was measured.
+    """
+
+    weights: NDArray[np.float64]
+    shapes: NDArray[np.float64]
+    pooled: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    dispersion: float
+    log_likelihood: float
+    bic: float
+    n_passes: int
+    converged: bool
+    feature_dim: str
+
+    ARRAYS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "weights": ("class",),
+        "shapes": ("class", "feature"),
+        "pooled": ("feature",),
+        "counts": ("class",),
+    }
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.shapes)
+
+    @property
+    def n_features(self) -> int:
+        """Size of the dim that was measured."""
+        return int(self.shapes.shape[1])
+
+    def to_dataset(self) -> xr.Dataset:
+        """Give the model as arrays and numbers, for a file."""
+        return _dataset_from_model(self)
+
+    @classmethod
+    def from_dataset(cls, stored: xr.Dataset, /) -> PoissonMixtureModel:
+        """Make the model again from what `to_dataset` gave."""
+        return cls(**_parts_of_model(cls, stored))
+
+
+Model = KMeansModel | MixtureModel | PoissonMixtureModel
+_SORTS: Final[Mapping[str, type[Model]]] = {
+    sort.__name__: sort for sort in (KMeansModel, MixtureModel, PoissonMixtureModel)
+}
+
+
 class Clustering(NamedTuple):
     """Classes of features and the model that assigned them."""
 
     classes: Classes
-    model: KMeansModel | MixtureModel
+    model: KMeansModel | MixtureModel | PoissonMixtureModel
 
 
-def model_from_dataset(stored: xr.Dataset, /) -> KMeansModel | MixtureModel:
+def model_from_dataset(stored: xr.Dataset, /) -> Model:
     """Make a model of any sort again from what its ``to_dataset`` gave.
 
     Raises
@@ -167,15 +239,14 @@ def model_from_dataset(stored: xr.Dataset, /) -> KMeansModel | MixtureModel:
         If the dataset does not hold a clustering model.
     """
     sort = stored.attrs.get("model")
-    if sort == KMeansModel.__name__:
-        return KMeansModel.from_dataset(stored)
-    if sort == MixtureModel.__name__:
-        return MixtureModel.from_dataset(stored)
-    msg = f"attrs['model'] is {sort!r}, need {KMeansModel.__name__} or {MixtureModel.__name__}"
-    raise StoreError(msg)
+    if not isinstance(sort, str) or sort not in _SORTS:
+        *names, last = _SORTS
+        msg = f"attrs['model'] is {sort!r}, need {', '.join(names)} or {last}"
+        raise StoreError(msg)
+    return _SORTS[sort].from_dataset(stored)
 
 
-def _dataset_from_model(model: KMeansModel | MixtureModel) -> xr.Dataset:
+def _dataset_from_model(model: Model) -> xr.Dataset:
     numbers = {
         field.name: getattr(model, field.name)
         for field in fields(model)
@@ -189,7 +260,7 @@ def _dataset_from_model(model: KMeansModel | MixtureModel) -> xr.Dataset:
     )
 
 
-def _parts_of_model(sort: type[KMeansModel | MixtureModel], stored: xr.Dataset) -> dict[str, Any]:
+def _parts_of_model(sort: type[Model], stored: xr.Dataset) -> dict[str, Any]:
     if stored.attrs.get("model") != sort.__name__:
         msg = f"attrs['model'] is {stored.attrs.get('model')!r}, need {sort.__name__!r}"
         raise StoreError(msg)
@@ -207,7 +278,7 @@ def _parts_of_model(sort: type[KMeansModel | MixtureModel], stored: xr.Dataset) 
     return parts
 
 
-def check_features_fit(features: xr.DataArray, model: KMeansModel | MixtureModel, /) -> None:
+def check_features_fit(features: xr.DataArray, model: Model, /) -> None:
     """Raise `KindError` unless `features` measure what `model` was fitted to."""
     dim, size = str(features.dims[-1]), features.sizes[features.dims[-1]]
     if (dim, size) != (model.feature_dim, model.n_features):
@@ -219,20 +290,17 @@ def check_features_fit(features: xr.DataArray, model: KMeansModel | MixtureModel
 
 
 def number_of_classes(choice: xr.Dataset | None, n_classes: int | None, /) -> int:
-    """Take the number of classes from a setting or from the table of `choose_n_classes`.
+    """Take the number of classes from a setting, or else from the table of `choose_n_classes`.
 
     Raises
     ------
     SettingError
-        If both or neither are given, or the number is less than 1.
+        If neither is given, or the number is less than 1.
     """
-    if (choice is None) == (n_classes is None):
-        msg = (
-            "give either n_classes= or, as second data, the table of choose_n_classes: "
-            f"found {'neither' if choice is None else f'both, {n_classes=}'}"
-        )
+    if choice is None and n_classes is None:
+        msg = "give n_classes= or, as second data, the table of choose_n_classes: found neither"
         raise SettingError(msg)
-    if choice is not None:
+    if choice is not None and n_classes is None:
         if "n_classes" not in choice.attrs:
             msg = "the table has no attrs['n_classes']: take the one of choose_n_classes"
             raise SettingError(msg)

@@ -73,4 +73,4 @@ def _triangulated(points: NDArray[np.float64], sites: NDArray[np.intp]) -> NDArr
         along = sites[np.lexsort(points[sites].T)]
         return np.array(list(pairwise(along)), dtype=np.int64).reshape(-1, 2)
     edges = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
-    return sites[np.unique(np.sort(edges, axis=1), axis=0)].astype(np.int64)
+    return np.asarray(sites[np.unique(np.sort(edges, axis=1), axis=0)], dtype=np.int64)

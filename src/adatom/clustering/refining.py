@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # A place whose four neighbors all disagree with it needs odds of e^8, 3000 to one, to stand
 # against this coupling; a larger one would overrule measurements that nobody doubts.
 _STRONGEST: Final = 2.0
-_ROUNDS: Final = 100
+_ROUNDS: Final = 300
 # No probability moves by more: some ten times less than a map of doubt can show.
 _AT_REST: Final = 1e-3
 # Newton's steps on a concave function of one number.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import scipy.ndimage
 import scipy.stats
 import xarray as xr
 
@@ -12,18 +13,23 @@ from adatom.clustering.subspace import scores_in, subspace_of
 from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.executors import single_threaded_blas
-from adatom.schema import FEATURES, Features, Mask, add_note
+from adatom.schema import FEATURES, MASK, Features, Mask, add_note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # The noise is that of the fifth of all pixels which change least: so few may lie inside domains.
 _CALM_SHARE: Final = 0.2
+# A covariance of fewer pixels for each component would be too small by chance.
+_CALM_FOR_EACH: Final = 10
 _C_STEPS: Final = 20
 _SAMPLE_PIXELS: Final = 1 << 14
 # Slopes below this share of the spread of all are rounding, not noise.
 _ROUNDING: Final = 1e-6
 _FEWEST: Final = 25
+_COMPANY: Final = 6
+# With less of a map inside of domains, its pixels are too coarse for what is seen.
+_LEAST_SHARE: Final = 0.05
 
 
 def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01) -> Mask:
@@ -38,8 +44,9 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
     is compared with that of noise. What the noise is, is learnt from the fifth
     of all pixels with the smallest slopes, by their covariance corrected for
     this selection [2]_: nothing need be known of it, and it may be correlated
-    among features. A map without borders keeps all of its pixels but
-    `false_exclusion`.
+    among features. Lone pixels amid a border, whose slope is small by chance,
+    are left out as well. A map without borders keeps all of its pixels but
+    about `false_exclusion`.
 
     Parameters
     ----------
@@ -48,13 +55,17 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
         components. Of many features the principal components above the noise
         are looked at; those of all pixels stand in memory.
     false_exclusion : float
-        Share of pixels inside of domains that are left out by chance.
+        Share of pixels inside of domains that are left out by chance. With
+        more borders lose their last mixed pixels, and small domains theirs.
 
     Returns
     -------
     Mask
         True inside of domains; False at borders and where a pixel or one of
-        its neighbors is not measured. ``attrs["share"]`` of all pixels.
+        its neighbors is not measured. ``attrs["share"]`` of all pixels. Where
+        hardly a pixel is like those around it (less than a twentieth, or fewer
+        than 25), as on atoms two pixels wide, there are no domains, and a note says that all
+        pixels are kept.
 
     Raises
     ------
@@ -94,17 +105,59 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
     steepness, freedom = _steepness(_map_of_scores(features))
     limit = float(scipy.stats.chi2.isf(false_exclusion, freedom))
     # Not a number is not below the limit.
-    uniform = steepness <= limit
+    uniform = _in_company(steepness <= limit)
+    measured = np.isfinite(steepness)
+    has_domains = uniform.sum() >= max(_FEWEST, _LEAST_SHARE * measured.sum())
+    if not has_domains:
+        uniform = measured
     place = {name: c for name, c in features.coords.items() if set(c.dims) <= {"y", "x"}}
     mask = xr.DataArray(uniform, dims=("y", "x"), coords=place, name="uniform")
     share = float(uniform.mean())
     mask.attrs["share"] = share
-    add_note(
-        mask,
+    told = (
         f"{share:.1%} of the pixels differ from their neighbors by noise alone; "
-        "the others lie at borders",
+        "the others lie at borders"
+        if has_domains
+        else "hardly a pixel is like those around it: there are no domains, and all are kept"
     )
+    add_note(mask, told)
     return mask
+
+
+def _in_company(uniform: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Leave out what has a slope of noise by chance amid a border: domains are more than a pixel.
+
+    Of the nine pixels about one at the straight edge of a domain six are inside.
+    """
+    about = scipy.ndimage.convolve(
+        uniform.astype(np.uint8), np.ones((3, 3), np.uint8), mode="nearest"
+    )
+    return np.asarray(uniform & (about >= _COMPANY))
+
+
+def inside_of(features: xr.DataArray, uniform: xr.DataArray | None, /) -> xr.DataArray:
+    """Take the rows outside of domains for not measured; without a mask give all rows.
+
+    Raises
+    ------
+    KindError
+        If the mask lies on other places than the features.
+    """
+    if uniform is None:
+        return features
+    MASK.check(uniform)
+    places = features.dims[:-1]
+    if uniform.dims != places or uniform.shape != features.shape[:-1]:
+        msg = (
+            f"the mask lies on {dict(uniform.sizes)}, the features on "
+            f"{ {dim: features.sizes[dim] for dim in places} }: they must be of the same places"
+        )
+        raise KindError(msg)
+    # By position: coordinates may differ by rounding, and xarray would drop what does.
+    inside = xr.DataArray(uniform.data, dims=places)
+    narrow = features.dtype.itemsize <= 2
+    kept = features if features.dtype.kind == "f" else features.astype("f4" if narrow else "f8")
+    return kept.where(inside)
 
 
 def _map_of_scores(features: xr.DataArray) -> NDArray[np.float32]:
@@ -129,7 +182,11 @@ def _steepness(scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
     n_components = scores.shape[-1]
     freedom = n_components * len(slopes)
     flat = [slope.reshape(-1, n_components) for slope in slopes]
-    known = np.flatnonzero(np.isfinite(np.stack(flat)).all(axis=(0, 2)))
+    # A slope does not look at its own pixel.
+    measured = np.isfinite(scores.reshape(-1, n_components)).all(axis=1)
+    for slope in flat:
+        measured &= np.isfinite(slope).all(axis=1)
+    known = np.flatnonzero(measured)
     if len(known) < _FEWEST:
         msg = (
             f"{len(known)} pixels have measured neighbors, {_FEWEST} are needed to tell borders "
@@ -166,7 +223,7 @@ def _noise_factors(slopes: list[NDArray[np.float64]], freedom: int) -> list[NDAr
     until they stay the same: the concentration steps of Rousseeuw and Van Driessen (1999).
     """
     n = len(slopes[0])
-    n_calm = max(int(_CALM_SHARE * n), min(n, 4 * slopes[0].shape[1]))
+    n_calm = max(int(_CALM_SHARE * n), min(n, _CALM_FOR_EACH * slopes[0].shape[1]))
     share = n_calm / n
     correction = 1.0
     if share < 1:

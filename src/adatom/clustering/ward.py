@@ -23,7 +23,7 @@ class Tree(NamedTuple):
     second: NDArray[np.int64]
     height: NDArray[np.float64]
     """Root of twice the rise of the sum of squares; the distance of two single rows."""
-    count: NDArray[np.int64]
+    n_rows: NDArray[np.int64]
     """Rows below each merge."""
 
 

@@ -10,9 +10,11 @@
 ``bins_from_channels``         join neighboring channels
 ``bins_from_pixels``           join squares of neighboring pixels
 ``correct_spikes``             replace channels struck by cosmic rays
-``correct_dead_channels``      replace channels that do not measure
+``correct_stuck_channels``     replace channels that have one value in all rows
+``correct_dead_channels``      replace channels of a counter that count too little
 ``correct_pile_up``            give back photons that came second
 ``correct_time_zero``          count time from the pulse
+``find_mass_peaks``            masses that show, and each peak summed at every place
 ``correct_dead_pixels``        set aside pixels that do not measure
 ``correct_power_law``          take off the background below an edge of EELS
 ``correct_baseline``           take off what varies slowly below lines
@@ -39,6 +41,8 @@
 ``correct_thickness``          divide by it
 ``correct_plural_scattering``  Fourier-log and Fourier-ratio deconvolution
 ``image_from_window``          the map of an element, a band or a mass
+``DecayBackground``            what ``correct_decay_background`` gives
+``MassPeaks``                  what ``find_mass_peaks`` gives
 ``find_edges``                 which edges of EELS there may be
 ``maps_from_edges``            maps of elements from edges, with errors
 ``find_lines``                 which X-ray lines there may be
@@ -83,7 +87,11 @@ if TYPE_CHECKING:
         roots_from_counts,
         scaled_from_counts,
     )
-    from adatom.correction.dead import DeadPixelCorrection, correct_dead_pixels
+    from adatom.correction.dead import (
+        DeadPixelCorrection,
+        correct_dead_pixels,
+        correct_stuck_channels,
+    )
     from adatom.correction.decays import (
         DecayBackground,
         correct_dead_channels,
@@ -92,6 +100,7 @@ if TYPE_CHECKING:
         correct_time_zero,
     )
     from adatom.correction.edge_maps import maps_from_edges
+    from adatom.correction.edge_search import find_edges
     from adatom.correction.element_maps import ElementMaps
     from adatom.correction.force_curves import (
         ForceBaselineCorrection,
@@ -100,11 +109,12 @@ if TYPE_CHECKING:
         correct_separation,
     )
     from adatom.correction.frames import FrameChoice, choose_frames
-    from adatom.correction.identification import find_edges, find_lines
     from adatom.correction.intensity import correct_intensity, correct_thickness
     from adatom.correction.line_maps import maps_from_lines
+    from adatom.correction.line_search import find_lines
     from adatom.correction.lines import correct_lines
     from adatom.correction.masks import features_from_mask, mask_from_image
+    from adatom.correction.masses import MassPeaks, find_mass_peaks
     from adatom.correction.outliers import OutlierCorrection, correct_outlier_spectra
     from adatom.correction.plural_scattering import correct_plural_scattering, estimate_thickness
     from adatom.correction.saturation import SaturationCorrection, correct_saturation
@@ -133,6 +143,7 @@ __all__ = [
     "ForceBaselineCorrection",
     "FrameChoice",
     "LockInCorrection",
+    "MassPeaks",
     "OutlierCorrection",
     "SaturationCorrection",
     "ScaledCounts",
@@ -165,6 +176,7 @@ __all__ = [
     "correct_separation",
     "correct_shifts",
     "correct_spikes",
+    "correct_stuck_channels",
     "correct_thickness",
     "correct_time_zero",
     "correct_zero_bias",
@@ -177,6 +189,7 @@ __all__ = [
     "features_from_mask",
     "find_edges",
     "find_lines",
+    "find_mass_peaks",
     "image_from_window",
     "maps_from_edges",
     "maps_from_lines",
@@ -197,6 +210,7 @@ __getattr__, __dir__ = lazy_names(
         "ForceBaselineCorrection": "force_curves",
         "FrameChoice": "frames",
         "LockInCorrection": "zero_bias",
+        "MassPeaks": "masses",
         "OutlierCorrection": "outliers",
         "SaturationCorrection": "saturation",
         "ScaledCounts": "counts",
@@ -229,6 +243,7 @@ __getattr__, __dir__ = lazy_names(
         "correct_separation": "force_curves",
         "correct_shifts": "shifts",
         "correct_spikes": "spikes",
+        "correct_stuck_channels": "dead",
         "correct_thickness": "intensity",
         "correct_time_zero": "decays",
         "correct_zero_bias": "zero_bias",
@@ -239,8 +254,9 @@ __getattr__, __dir__ = lazy_names(
         "estimate_thickness": "plural_scattering",
         "estimate_zero_loss": "zero_loss",
         "features_from_mask": "masks",
-        "find_edges": "identification",
-        "find_lines": "identification",
+        "find_edges": "edge_search",
+        "find_lines": "line_search",
+        "find_mass_peaks": "masses",
         "image_from_window": "windows",
         "maps_from_edges": "edge_maps",
         "maps_from_lines": "line_maps",

@@ -6,16 +6,22 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from adatom.errors import SettingError
-from adatom.numerics.channels import channel_axis_of
+from adatom.numerics.channels import channel_axis_of, value_on_axis
 from adatom.schema import FEATURES, IMAGE, SPECTRAL_MAP, Features, Image, SpectralMap, add_note
 
 Join = Literal["sum", "mean"]
 
 
 def bins_from_channels(
-    features: Features, /, *, n_channels: int = 2, join: Join | None = None
+    features: Features,
+    /,
+    *,
+    n_channels: int | None = None,
+    width: str | None = None,
+    join: Join | None = None,
 ) -> Features:
     """Join neighboring channels into bins.
 
@@ -23,8 +29,11 @@ def bins_from_channels(
     ----------
     features : Features
         Numpy gives numpy; dask gives dask.
-    n_channels : int
-        Channels of a bin.
+    n_channels : int, optional
+        Channels of a bin; by default two.
+    width : text, optional
+        Or the width of a bin, such as "80 eV", of which the nearest whole
+        number of channels is taken, one at least.
     join : {"sum", "mean"}, optional
         By default whole numbers are summed, since they are counts, and
         others averaged.
@@ -38,7 +47,8 @@ def bins_from_channels(
     Raises
     ------
     SettingError
-        If a bin has fewer than one channel or more than there are.
+        If a bin has fewer than one channel or more than there are, or both
+        its channels and its width are given.
 
     Examples
     --------
@@ -49,6 +59,9 @@ def bins_from_channels(
     """
     FEATURES.check(features)
     axis, unit = channel_axis_of(features)
+    if width is not None:
+        n_channels = _channels_of(width, n_channels, axis, unit)
+    n_channels = 2 if n_channels is None else n_channels
     n_bins = _bins_of(axis.size, n_channels, "n_channels", "channels")
     dim = str(features.dims[-1])
     kept = features[..., : n_bins * n_channels]
@@ -119,6 +132,14 @@ def bins_from_pixels(
     return joined
 
 
+def _channels_of(width: str, n_channels: int | None, axis: NDArray[np.float64], unit: str) -> int:
+    if n_channels is not None:
+        msg = f"give {n_channels=} or {width=}, not both"
+        raise SettingError(msg)
+    step = float(np.abs(np.diff(axis)).mean()) if axis.size > 1 else np.inf
+    return max(1, round(value_on_axis(width, unit, name="width") / step))
+
+
 def _bins_of(size: int, length: int, name: str, what: str) -> int:
     if not 1 <= length <= size:
         msg = f"{name}={length} must lie between 1 and the {size} {what} that there are"
@@ -172,9 +193,11 @@ def _multiple(chunks: tuple[int, ...], length: int) -> int:
 
 
 def _centers(coord: xr.DataArray, lengths: dict[str, int]) -> xr.Variable:
-    variable = coord.variable
-    for dim in coord.dims:
-        if dim in lengths:
-            means = variable.coarsen({dim: lengths[str(dim)]}, np.mean)
-            variable = xr.Variable(coord.dims, means.data, coord.attrs)
-    return variable.to_base_variable()
+    """Average a coordinate over the bins of its dims; other coordinates stay as they are."""
+    values = coord.values
+    for axis, dim in enumerate(coord.dims):
+        length = lengths.get(str(dim))
+        if length is not None:
+            cut = (*values.shape[:axis], -1, length, *values.shape[axis + 1 :])
+            values = values.reshape(cut).mean(axis=axis + 1)
+    return xr.Variable(coord.dims, values, dict(coord.attrs))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,10 @@ from adatom.numerics.local_polynomials import local_polynomial, noise_of_rows
 from adatom.numerics.measures import measures_by_rows
 from adatom.numerics.sweeps import length_along, side_by_side, sweep_of
 from adatom.schema import FEATURES, Features, add_note
+
+_LEAST_CERTAIN: Final = 3.0
+# Steps of the sweep on either side of zero bias.
+_NEAR_ZERO: Final = 3.0
 
 
 class Conductance(NamedTuple):
@@ -124,7 +128,9 @@ def density_from_conductance(
     Returns
     -------
     Features
-        Without unit; one for an ohmic contact.
+        Without unit; one for an ohmic contact. NaN where the broadened I/V
+        is below three times its noise: nothing can be divided by it, which
+        a wider broadening mends.
 
     Raises
     ------
@@ -146,36 +152,57 @@ def density_from_conductance(
     References
     ----------
     .. [1] J. A. Stroscio, R. M. Feenstra, A. P. Fein, Phys. Rev. Lett. 57, 2579 (1986).
-    .. [2] R. M. Feenstra, Phys. Rev. B 50, 4561 (1994), sec. III.
+    .. [2] R. M. Feenstra, Phys. Rev. B 50, 4561 (1994).
     """
     FEATURES.check(conductance)
     FEATURES.check(current, name="current")
     axis, unit = sweep_of(conductance)
     width = length_along(broadening, unit, "broadening")
     both = side_by_side(conductance, current)
-    weights = np.exp(-np.abs(axis[:, None] - axis[None, :]) / width)
-    # An axis without a sample at zero needs no special care; one with it, I/V there is the
-    # mean of its neighbors.
-    at_zero = np.abs(axis) < 1e-9 * np.abs(axis).max()
-    weights = np.where(at_zero[None, :], 0.0, weights) * np.gradient(axis)[None, :]
+    weights = np.exp(-np.abs(axis[:, None] - axis[None, :]) / width) * np.abs(np.gradient(axis))
     weights /= weights.sum(axis=1, keepdims=True)
-    with np.errstate(divide="ignore"):
-        inverse = np.where(at_zero, 0.0, 1 / axis)
+    # Noise of the broadened ratio for white noise of one in the current.
+    gain = np.sqrt(((weights @ _ratio(np.eye(len(axis)), axis).T) ** 2).sum(axis=1))
     n = len(axis)
 
     def work(rows: NDArray[Any]) -> NDArray[np.float64]:
         wide = rows.astype(np.float64)
-        ratio = wide[:, n:] * inverse
-        # Summed along rows: a product of matrices rounds by how many rows there are.
-        mean = np.stack([(ratio * weight).sum(axis=1) for weight in weights], axis=1)
+        mean = _broadened(_ratio(wide[:, n:], axis), weights)
+        noise = noise_of_rows(wide[:, n:])[:, None] * gain
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(mean != 0, wide[:, :n] / mean, np.nan)
+            is_known = (np.abs(mean) > _LEAST_CERTAIN * noise) & (mean != 0)
+            return np.where(is_known, wide[:, :n] / mean, np.nan)
 
     made = by_rows(both, work, n_columns=n)
     result = conductance.astype(made.dtype, copy=False).copy(data=made.data)
     result.name, result.attrs["units"] = "density_of_states", "1"
     add_note(result, f"dI/dV was divided by I/V broadened by {width:.4g} {unit}.")
     return result
+
+
+def _ratio(currents: NDArray[np.float64], axis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give I/V; within three steps of zero bias it is the slope of a line through zero.
+
+    The current over its own bias would be little but noise there.
+    """
+    step = float(np.median(np.abs(np.diff(axis))))
+    near = np.abs(axis) <= (_NEAR_ZERO + 1e-6) * step
+    ratio = currents / np.where(near, 1.0, axis)
+    squares = float((axis[near] ** 2).sum())
+    if squares > 0:
+        ratio[:, near] = (currents[:, near] * axis[near]).sum(axis=1, keepdims=True) / squares
+    return ratio
+
+
+def _broadened(rows: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average rows with the weights around every channel, over what was measured."""
+    known = np.isfinite(rows)
+    filled = np.where(known, rows, 0.0)
+    # Summed along rows: a product of matrices rounds by how many rows there are.
+    sums = np.stack([(filled * around).sum(axis=1) for around in weights], axis=1)
+    shares = np.stack([(known * around).sum(axis=1) for around in weights], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(sums / shares)
 
 
 def _quotient_unit(above: str, below: str) -> str:

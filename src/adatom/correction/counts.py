@@ -77,7 +77,7 @@ def scaled_from_counts(counts: Features, /) -> ScaledCounts:
         return np.where(average == 0, 1.0, np.sqrt(np.abs(average)))
 
     def scaled(rows: NDArray[Any]) -> NDArray[Any]:
-        return rows.astype(np.float64) / roots(rows) / columns
+        return np.asarray(rows.astype(np.float64) / roots(rows) / columns)
 
     result = by_rows(counts, scaled)
     result.attrs["units"] = "1"
@@ -242,7 +242,7 @@ def counts_from_roots(
         wide = np.maximum(rows.astype(np.float64), least)
         root = np.sqrt(1.5)
         series = wide**2 / 4 + root / 4 / wide - 11 / 8 / wide**2 + 5 / 8 * root / wide**3
-        return offset + gain * np.maximum(series - 1 / 8 - dark, 0.0)
+        return np.asarray(offset + gain * np.maximum(series - 1 / 8 - dark, 0.0))
 
     result = by_rows(roots, work)
     add_note(result, f"Inverse of the Anscombe transform, {gain=:g}, {readout=:g}, {offset=:g}.")

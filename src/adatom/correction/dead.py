@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-import dask.array as da
+import dask.array
 import numpy as np
 import xarray as xr
 
@@ -34,7 +34,7 @@ class DeadPixelCorrection(NamedTuple):
     """True where a pixel measured."""
 
 
-def correct_dead_channels(
+def correct_stuck_channels(
     spectra: Features, /, *, known: list[str] | None = None, fill: Fill = "interpolate"
 ) -> Features:
     """Replace channels that do not measure: known ones, else those stuck in all rows.
@@ -71,7 +71,7 @@ def correct_dead_channels(
     >>> values = np.random.default_rng(0).poisson(90.0, (20, 9)).astype(float)
     >>> values[:, 4] = 7
     >>> rows = xr.DataArray(values, dims=("site", "energy"), coords={"energy": energy})
-    >>> bool((correct_dead_channels(rows)[:, 4] == (rows[:, 3] + rows[:, 5]) / 2).all())
+    >>> bool((correct_stuck_channels(rows)[:, 4] == (rows[:, 3] + rows[:, 5]) / 2).all())
     True
     """
     FEATURES.check(spectra)
@@ -173,7 +173,7 @@ def _stuck_channels(cut: Blocks) -> NDArray[np.bool_]:
     def step(block: Block) -> _Ranges:
         rows = block.values
         if not len(rows):
-            none = np.zeros(cut.n_columns)
+            none = np.zeros(rows.shape[1])
             return _Ranges(none + np.inf, none - np.inf, none, 0)
         ends = rows.min(axis=0).astype(float), rows.max(axis=0).astype(float)
         return _Ranges(*ends, rows.sum(axis=0, dtype=np.float64), len(rows))
@@ -187,7 +187,7 @@ def _stuck_channels(cut: Blocks) -> NDArray[np.bool_]:
     # Rolled round the ends, the farther side only adds channels to compare with.
     varies = np.median(~constant[around], axis=0) > 0.5
     expected = np.median(ranges.total[around], axis=0)
-    return constant & varies & ((ranges.low != 0) | (expected >= _SURE_COUNTS))
+    return np.asarray(constant & varies & ((ranges.low != 0) | (expected >= _SURE_COUNTS)))
 
 
 def _merged(first: _Ranges, second: _Ranges) -> _Ranges:
@@ -235,7 +235,7 @@ def _dead_pixels(spectra: xr.DataArray) -> NDArray[np.bool_]:
     suspect, total = found[..., 0] > 0, found[..., 1].astype(np.float64)
     expected, _ = _mean_of_neighbors(total[..., None], ~suspect)
     silent = suspect & (total == 0)
-    return suspect & (~silent | (np.nan_to_num(expected[..., 0]) >= _SURE_COUNTS))
+    return np.asarray(suspect & (~silent | (np.nan_to_num(expected[..., 0]) >= _SURE_COUNTS)))
 
 
 def _mean_of_neighbors(
@@ -264,6 +264,7 @@ def _filled_pixels(spectra: xr.DataArray, good: NDArray[np.bool_], fill: Fill) -
     if hasattr(values, "dask"):
         # A dead pixel at the rim of a chunk takes from the next one.
         whole = values.rechunk({2: -1})
+        da: Any = dask.array
         mask = da.from_array(good[..., None].astype(np.float32), chunks=(*whole.chunks[:2], 1))
         made = da.map_overlap(
             _filled_block, whole, mask, depth={0: 1, 1: 1, 2: 0}, boundary=np.nan,
@@ -274,6 +275,15 @@ def _filled_pixels(spectra: xr.DataArray, good: NDArray[np.bool_], fill: Fill) -
 
 
 def _filled_block(block: NDArray[Any], good: NDArray[Any]) -> NDArray[Any]:
-    alive = (good[..., 0] == 1) & np.isfinite(block).all(axis=-1)
-    means, _ = _mean_of_neighbors(block.astype(np.float64), alive)
-    return np.where(good == 1, block, means).astype(block.dtype)
+    """Fill pixels that are not good, line by line so that memory holds three of them."""
+    made = block.copy()
+    measured = good[..., 0] == 1
+    for y in np.flatnonzero(~measured.all(axis=1)).tolist():
+        first = max(0, y - 1)
+        lines = slice(first, y + 2)
+        near = block[lines].astype(np.float64)
+        alive = measured[lines] & np.isfinite(near).all(axis=-1)
+        means, _ = _mean_of_neighbors(near, alive)
+        holes = ~measured[y]
+        made[y, holes] = means[y - first, holes]
+    return made

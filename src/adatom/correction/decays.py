@@ -20,7 +20,9 @@ _CLEAR: Final = 3.0
 _LEAST_BEFORE: Final = 3
 # A working channel with the counts of its neighbors has as few by chance once in 1e12.
 _SIGMAS: Final = 7.0
-_DEAD: Final = 0.5
+_DEAD: Final = 0.2
+# Channels on each side that are looked at: a run of dead ones is shorter.
+_LONGEST_RUN: Final = 4
 
 
 class DecayBackground(NamedTuple):
@@ -100,10 +102,11 @@ def _before_pulse(decays: xr.DataArray) -> NDArray[np.bool_]:
 
 
 def correct_dead_channels(decays: Features, /, *, fill: bool = True) -> Features:
-    """Find channels of a counter that count less than half of what their neighbors do.
+    """Find channels of a counter that count next to nothing while those on both sides do.
 
-    Judged by the sum of all decays, and only where it is no chance: seven
-    standard deviations below the mean of the channels on both sides.
+    Judged by the sum of all decays: less than a fifth of what is reached
+    within four channels on either side, and no chance, seven standard
+    deviations below that. Runs of up to three dead channels are found.
 
     Parameters
     ----------
@@ -148,20 +151,14 @@ def correct_dead_channels(decays: Features, /, *, fill: bool = True) -> Features
 
 
 def _dead_channels(total: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Give channels that are far below the nearest that are not, whole runs of them included."""
-    dead = np.zeros(len(total), dtype=bool)
+    """Give channels far below what is reached on both sides within a run of dead ones and one."""
     known = np.maximum(np.nan_to_num(total), 0.0)
-    for _ in range(len(total)):
-        working = np.flatnonzero(~dead)
-        inner = working[1:-1]
-        beside = np.minimum(known[working[:-2]], known[working[2:]])
-        low = (known[inner] < _DEAD * beside) & (
-            beside - known[inner] > _SIGMAS * np.sqrt(np.maximum(beside, 1.0))
-        )
-        if not low.any():
-            break
-        dead[inner[low]] = True
-    return dead
+    padded = np.pad(known, _LONGEST_RUN)
+    beside = np.lib.stride_tricks.sliding_window_view(padded, _LONGEST_RUN).max(axis=1)
+    size = len(known)
+    reached = np.minimum(beside[:size], beside[_LONGEST_RUN + 1 : _LONGEST_RUN + 1 + size])
+    chance = _SIGMAS * np.sqrt(np.maximum(reached, 1.0))
+    return np.asarray((known < _DEAD * reached) & (reached - known > chance))
 
 
 def correct_pile_up(decays: Features, /, *, n_pulses: int) -> Features:
@@ -200,7 +197,7 @@ def correct_pile_up(decays: Features, /, *, n_pulses: int) -> Features:
 
     References
     ----------
-    .. [1] P. B. Coates, J. Phys. E 1, 878 (1968), eq. 2.
+    .. [1] P. B. Coates, J. Phys. E 1, 878 (1968).
     """
     FEATURES.check(decays)
     if n_pulses < 1:

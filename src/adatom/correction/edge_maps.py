@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from adatom.correction.background import power_laws
-from adatom.correction.element_maps import ElementMaps, chosen_transitions, maps_of_rows
+from adatom.correction.element_maps import (
+    ElementMaps,
+    chosen_transitions,
+    maps_of_rows,
+    windows_that_fit,
+)
 from adatom.errors import SettingError, UnitError
+from adatom.numerics.blocks import blocks
 from adatom.numerics.channels import channel_axis_of, value_on_axis
+from adatom.numerics.moments import moments_of, sample_of
 from adatom.numerics.transitions import Transition, transitions
 from adatom.schema import FEATURES, TABLE, Features, Table, add_note, table_from_columns
 
@@ -24,6 +31,7 @@ _SIGNAL_SHARE: Final = 0.08
 _MARGIN: Final = 0.006
 _LEAST_MARGIN_EV: Final = 3.0
 _LEAST_FIT: Final = 4
+_SAMPLE_ROWS: Final = 1024
 
 
 class EdgeWindows(NamedTuple):
@@ -43,12 +51,13 @@ def maps_from_edges(
     edges: list[str] | None = None,
     width: str | None = None,
     fit_width: str | None = None,
-    gain: float = 1.0,
+    gain: float | None = None,
 ) -> ElementMaps:
     """Map elements by their edges of EELS: counts above the background before each edge.
 
     A power law is fitted to every spectrum before each edge by maximum
-    likelihood of counts and extrapolated under it [1]_. Windows follow from
+    likelihood of counts and extrapolated under it [1]_, less what the noise of
+    the fit adds to an exponential on the average. Windows follow from
     the tabled onsets: the fit ends a little before the onset and begins no
     earlier than half way from the edge before; the sum ends before the next
     edge of another element. What is cut short or overlaps is noted.
@@ -69,19 +78,23 @@ def maps_from_edges(
     fit_width : text, optional
         Of the fit before the onset; by default 15 % of the onset, a
         compromise between noise and bend of the background [1]_.
-    gain : float
-        Counts of the file for one electron; standard errors need it.
+    gain : float, optional
+        Counts of the file for one electron, which standard errors need; by
+        default found from how channels scatter about the fitted backgrounds,
+        over what counts of electrons would.
 
     Returns
     -------
     ElementMaps
         Net counts may be negative where there is none of an element. Errors
-        have a share of the signal and one of the extrapolation.
+        have a share of the signal and one of the extrapolation. Without an
+        element where none was found.
 
     Raises
     ------
     SettingError
-        If an edge is not tabled, or its windows do not lie on the axis.
+        If an edge that was named is not tabled, or its windows do not lie on
+        the axis. Of edges that were only found, those are left out and noted.
     UnitError
         If the axis is not in eV.
 
@@ -103,7 +116,7 @@ def maps_from_edges(
     FEATURES.check(spectra)
     if found is not None:
         TABLE.check(found, name="found")
-    if not gain > 0:
+    if gain is not None and not gain > 0:
         msg = f"{gain=} must be above zero"
         raise SettingError(msg)
     axis = axis_in_ev(spectra)
@@ -112,17 +125,31 @@ def maps_from_edges(
         value_on_axis(text, "eV", name=name) if text is not None else None
         for text, name in ((width, "width"), (fit_width, "fit_width"))
     ]
-    windows = [_windows_of(edge, chosen, axis, asked[0], asked[1]) for edge in chosen]
+    windows, told = windows_that_fit(
+        lambda edge: _windows_of(edge, chosen, axis, asked[0], asked[1]),
+        chosen,
+        named=edges is not None,
+    )
     logs = np.log(np.maximum(axis, 1e-9))
+    table = _table(windows, axis)
+    for text in told:
+        add_note(table, text)
+    found_gain = gain if gain is not None else _gain_of(spectra, logs, windows)
+    if windows and gain is None:
+        add_note(
+            table,
+            f"Channels scatter about the backgrounds as {found_gain:.3g} counts for an electron "
+            "would: standard errors are of these.",
+        )
 
     def work(
         rows: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        nets = [net_of_edge(rows, logs, one.fit, one.signal, gain) for one in windows]
+        nets = [net_of_edge(rows, logs, one.fit, one.signal, found_gain) for one in windows]
         net, variance = zip(*nets, strict=True)
         return np.stack(net, axis=1), np.stack(variance, axis=1)
 
-    return maps_of_rows(spectra, work, chosen, _table(windows, axis))
+    return maps_of_rows(spectra, work, [one.edge for one in windows], table)
 
 
 def axis_in_ev(spectra: xr.DataArray, /) -> NDArray[np.float64]:
@@ -144,33 +171,64 @@ def net_of_edge(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give counts above the extrapolated power law, and their variance, for every row."""
     # About the middle of the fit height and power are nearly independent.
-    centered = logs - logs[fit].mean()
-    height, power = power_laws(rows[:, fit], centered[fit])
-    under = height[:, None] * np.exp(-power[:, None] * centered[signal])
+    logs = logs - logs[fit].mean()
+    height, power = power_laws(rows[:, fit], logs[fit])
+    errors = _errors_of_fit(height, power, logs[fit], gain)
+    under = height[:, None] * np.exp(-power[:, None] * logs[signal])
+    # The exponential of what scatters by v is too large by exp(v / 2) on the average.
+    under *= np.exp(-0.5 * errors.of_log(logs[signal]))
     total, background = rows[:, signal].sum(axis=1), under.sum(axis=1)
-    return total - background, gain * (
-        np.maximum(total, 0) + _variance_of_fit(height, power, centered, fit, under, signal)
-    )
+    slope = background, -(under * logs[signal]).sum(axis=1)
+    return total - background, gain * np.maximum(total, 0) + errors.of_sum(*slope)
 
 
-def _variance_of_fit(
-    height: NDArray[np.float64],
-    power: NDArray[np.float64],
-    logs: NDArray[np.float64],
-    fit: NDArray[np.bool_],
-    under: NDArray[np.float64],
-    signal: NDArray[np.bool_],
-) -> NDArray[np.float64]:
-    """Propagate the information on height and power to the sum under the edge."""
-    fitted = height[:, None] * np.exp(-power[:, None] * logs[fit])
-    # Information on the logarithm of the height and on the power.
-    aa, ar, rr = ((fitted * (-logs[fit]) ** k).sum(axis=1) for k in range(3))
-    slope_a, slope_r = under.sum(axis=1), -(under * logs[signal]).sum(axis=1)
+class _FitErrors(NamedTuple):
+    """Variances and covariance (row,) of the logarithm of the height and of the power."""
+
+    height: NDArray[np.float64]
+    power: NDArray[np.float64]
+    both: NDArray[np.float64]
+
+    def of_log(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the variance of the logarithm of the background (row, channel)."""
+        height, power, both = (one[:, None] for one in self)
+        return height - 2 * both * logs + power * logs**2
+
+    def of_sum(
+        self, by_height: NDArray[np.float64], by_power: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Give the variance (row,) of a sum that changes so with both."""
+        mixed = 2 * by_height * by_power * self.both
+        return by_height**2 * self.height + mixed + by_power**2 * self.power
+
+
+def _errors_of_fit(
+    height: NDArray[np.float64], power: NDArray[np.float64], logs: NDArray[np.float64], gain: float
+) -> _FitErrors:
+    """Invert the information that counts give on height and power."""
+    fitted = height[:, None] * np.exp(-power[:, None] * logs)
+    hh, hp, pp = ((fitted * (-logs) ** k).sum(axis=1) for k in range(3))
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = (slope_a**2 * rr - 2 * slope_a * slope_r * ar + slope_r**2 * aa) / (
-            aa * rr - ar**2
-        )
-    return np.where(height > 0, variance, np.where(np.isnan(height), np.nan, 0.0))
+        found = [gain * one / (hh * pp - hp**2) for one in (pp, hh, -hp)]
+    # Without counts the background is zero, and nothing scatters.
+    return _FitErrors(*(np.where(height > 0, one, height * 0.0) for one in found))
+
+
+def _gain_of(spectra: xr.DataArray, logs: NDArray[np.float64], windows: list[EdgeWindows]) -> float:
+    """Give the variance of channels about the fitted backgrounds over that of counts."""
+    cut = blocks(spectra)
+    rows = sample_of(cut, moments_of(cut).counts, n_rows=_SAMPLE_ROWS, seed=0).astype(np.float64)
+    squares, free = 0.0, 0.0
+    for one in windows:
+        centered = logs[one.fit] - logs[one.fit].mean()
+        height, power = power_laws(rows[:, one.fit], centered)
+        fitted = height[:, None] * np.exp(-power[:, None] * centered)
+        # Pearson's statistic: also of few counts its mean is the number of channels.
+        counted = (fitted > 0).all(axis=1)
+        apart = (rows[counted][:, one.fit] - fitted[counted]) ** 2 / fitted[counted]
+        squares += float(apart.sum())
+        free += apart.shape[0] * (apart.shape[1] - 2)
+    return squares / free if squares > 0 else 1.0
 
 
 def _windows_of(
@@ -180,29 +238,14 @@ def _windows_of(
     width: float | None,
     fit_width: float | None,
 ) -> EdgeWindows:
-    onset = edge.energy
-    step = float(np.abs(np.diff(axis)).max(initial=0.0))
+    onset, step = edge.energy, float(np.abs(np.diff(axis)).max(initial=0.0))
     margin = max(_LEAST_MARGIN_EV, _MARGIN * onset, step)
     # All edges of the elements that are mapped, L2 beside L3 included.
-    others = [
-        one
-        for one in transitions("edge")
-        if one.element in {other.element for other in chosen} and one.name != edge.name
-    ]
-    before = [one for one in others if one.energy < onset - margin]
-    start = onset - (fit_width or _FIT_SHARE * onset)
-    words = []
-    for one in before:
-        if (half := (one.energy + onset) / 2) > start:
-            start = half
-            words.append(f"fit begins half way from {one.name}")
-    end = onset + (width or _SIGNAL_SHARE * onset)
-    after = [one for one in others if one.energy > onset and one.element != edge.element]
-    for one in after:
-        if one.energy - margin < end:
-            end = max(one.energy - margin, onset + step)
-            words.append(f"sum ends before {one.name}")
-    words += [
+    elements = {one.element for one in chosen}
+    others = [one for one in transitions("edge") if one.element in elements and one != edge]
+    start, early = _fit_start(edge, others, onset - (fit_width or _FIT_SHARE * onset), margin)
+    end, late = _signal_end(edge, others, onset + (width or _SIGNAL_SHARE * onset), margin, step)
+    near = [
         f"{one.name} lies within {margin:.3g} eV"
         for one in others
         if one.element != edge.element and abs(one.energy - onset) <= margin
@@ -217,7 +260,29 @@ def _windows_of(
             f"{axis.min():.5g} to {axis.max():.5g} eV: leave it out, or give fit_width= or width="
         )
         raise SettingError(msg)
-    return EdgeWindows(edge, fit, signal, "; ".join(dict.fromkeys(words[-2:])))
+    return EdgeWindows(edge, fit, signal, "; ".join([*early, *late, *near]))
+
+
+def _fit_start(
+    edge: Transition, others: list[Transition], start: float, margin: float
+) -> tuple[float, list[str]]:
+    """Give where the fit begins, and what keeps it from beginning earlier."""
+    before = [one for one in others if one.energy < edge.energy - margin]
+    last = max(before, key=lambda one: one.energy, default=None)
+    if last is None or (half := (last.energy + edge.energy) / 2) <= start:
+        return start, []
+    return half, [f"fit begins half way from {last.name}"]
+
+
+def _signal_end(
+    edge: Transition, others: list[Transition], end: float, margin: float, step: float
+) -> tuple[float, list[str]]:
+    """Give where the sum ends, and what keeps it from ending later."""
+    after = [one for one in others if one.energy > edge.energy and one.element != edge.element]
+    first = min(after, key=lambda one: one.energy, default=None)
+    if first is None or first.energy - margin >= end:
+        return end, []
+    return max(first.energy - margin, edge.energy + step), [f"sum ends before {first.name}"]
 
 
 def _table(windows: list[EdgeWindows], axis: NDArray[np.float64]) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import NDArray
+
+
+Windows = TypeVar("Windows")
 
 
 class ElementMaps(NamedTuple):
@@ -38,7 +41,7 @@ def chosen_transitions(
     Raises
     ------
     SettingError
-        If neither is given, nothing was found, or one is named twice.
+        If neither is given, or one is named twice.
     """
     what = f"{technique}s"
     if names is None:
@@ -46,9 +49,6 @@ def chosen_transitions(
             msg = f'name the {what}, as {what}=["{_EXAMPLES[technique]}"], or find them before'
             raise SettingError(msg)
         names = [str(name) for name in found[technique].values[found["used"].values]]
-    if not names:
-        msg = f'no {technique} was found: name them, as {what}=["{_EXAMPLES[technique]}"]'
-        raise SettingError(msg)
     chosen = [find_transition(name, technique) for name in names]
     twice = sorted({one.name for one in chosen if chosen.count(one) > 1})
     if twice:
@@ -58,6 +58,27 @@ def chosen_transitions(
 
 
 _EXAMPLES: dict[Technique, str] = {"edge": "Ti L3", "line": "Fe Ka"}
+
+
+def windows_that_fit(
+    windows_of: Callable[[Transition], Windows], chosen: Sequence[Transition], /, *, named: bool
+) -> tuple[list[Windows], list[str]]:
+    """Find the windows of each transition; of those that were only found, leave out what fails.
+
+    Raises
+    ------
+    SettingError
+        If the windows of one that the user named do not fit.
+    """
+    windows, told = [], []
+    for one in chosen:
+        try:
+            windows.append(windows_of(one))
+        except SettingError as error:
+            if named:
+                raise
+            told.append(f"Left out: {error}.")
+    return windows, told
 
 
 def maps_of_rows(
@@ -71,6 +92,8 @@ def maps_of_rows(
     n = len(chosen)
 
     def both(rows: NDArray[Any]) -> NDArray[Any]:
+        if not n:
+            return np.zeros((len(rows), 0))
         net, variance = work(rows.astype(np.float64))
         return np.concatenate([net, np.sqrt(variance)], axis=1)
 
@@ -81,6 +104,8 @@ def maps_of_rows(
     maps, errors = (made[..., part].assign_coords(names) for part in (slice(n), slice(n, None)))
     maps.name, errors.name = "net", "standard_error"
     maps.attrs, errors.attrs = dict(attrs), dict(attrs)
+    if not n:
+        add_note(maps, "There are no maps: nothing was named, and nothing found.")
     for text in windows.attrs.get("notes", []):
         add_note(maps, text)
     return ElementMaps(maps, errors, windows)

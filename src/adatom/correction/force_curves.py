@@ -253,7 +253,7 @@ def _deflection_in_nm(curves: xr.Dataset, told: float | None, noted: xr.Dataset)
         if "spring_constant" not in curves.attrs:
             msg = "these curves have a force, but neither deflection nor spring constant"
             raise KindError(msg)
-        made = curves["force"] / curves.attrs["spring_constant"]
+        made: xr.DataArray = curves["force"] / float(curves.attrs["spring_constant"])
         return made.astype(curves["force"].dtype)
     deflection = curves["deflection"]
     unit = deflection.attrs["units"]
@@ -272,10 +272,11 @@ def _deflection_in_nm(curves: xr.Dataset, told: float | None, noted: xr.Dataset)
             "or a reference on a stiff sample by curves.estimate_sensitivity"
         )
         raise SettingError(msg)
-    factor = used if unit == "V" else used / of_file
+    factor = used if unit == "V" or of_file is None else used / float(of_file)
     noted.attrs["deflection_sensitivity"] = float(used)
     add_note(noted, f"Deflection was scaled by a sensitivity of {used:.5g} nm/V.")
-    return (deflection * factor).astype(deflection.dtype)
+    scaled: xr.DataArray = deflection * factor
+    return scaled.astype(deflection.dtype)
 
 
 def _levelled(height: Array, force: Array, lines: list[int]) -> Array:

@@ -11,9 +11,15 @@ from adatom.errors import KindError
 from adatom.numerics.channels import by_rows
 from adatom.schema import FEATURES, Features, add_note
 
-Measure = Literal["norm", "sum", "max"]
+Measure = Literal["norm", "sum", "max", "median", "rms"]
 
-_WORDS: Final = {"norm": "Euclidean length", "sum": "sum", "max": "maximum"}
+_WORDS: Final = {
+    "norm": "Euclidean length",
+    "sum": "sum",
+    "max": "maximum",
+    "median": "median above zero",
+    "rms": "root of the mean square",
+}
 
 
 def correct_intensity(features: Features, /, *, to: Measure = "norm") -> Features:
@@ -26,10 +32,12 @@ def correct_intensity(features: Features, /, *, to: Measure = "norm") -> Feature
     ----------
     features : Features
         Numpy gives numpy; dask gives dask.
-    to : {"norm", "sum", "max"}
+    to : {"norm", "sum", "max", "median", "rms"}
         What becomes one: the Euclidean length, after which distances between
         rows are those of the spectral angle; the sum, after which counts are
-        shares; or the maximum.
+        shares (the total ion current of mass spectra); the maximum; the
+        median of what is above zero, which one strong ion does not sway; or
+        the root of the mean square.
 
     Returns
     -------
@@ -49,11 +57,7 @@ def correct_intensity(features: Features, /, *, to: Measure = "norm") -> Feature
 
     def work(rows: NDArray[Any]) -> NDArray[Any]:
         wide = rows.astype(np.float64)
-        size = {
-            "norm": lambda: np.sqrt(np.einsum("ij,ij->i", wide, wide)),
-            "sum": lambda: wide.sum(axis=1),
-            "max": lambda: wide.max(axis=1),
-        }[to]()
+        size = _sizes(wide, to)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(size > 0, 1 / size, np.nan)[:, None] * wide
 
@@ -61,6 +65,18 @@ def correct_intensity(features: Features, /, *, to: Measure = "norm") -> Feature
     result.attrs["units"] = "1"
     add_note(result, f"Every row was divided by its {_WORDS[to]}.")
     return result
+
+
+def _sizes(rows: NDArray[np.float64], to: Measure) -> NDArray[np.float64]:
+    """Give of every row what is to become one."""
+    if to == "sum":
+        return np.asarray(rows.sum(axis=1))
+    if to == "max":
+        return np.asarray(rows.max(axis=1))
+    if to == "median":
+        return _medians_above_zero(rows)
+    squares = np.einsum("ij,ij->i", rows, rows)
+    return np.asarray(np.sqrt(squares if to == "norm" else squares / rows.shape[1]))
 
 
 def correct_thickness(spectra: Features, thickness: Features, /) -> Features:
@@ -108,3 +124,13 @@ def correct_thickness(spectra: Features, thickness: Features, /) -> Features:
     result = result.transpose(*spectra.dims).assign_attrs(spectra.attrs)
     add_note(result, "Every row was divided by the thickness at its pixel.")
     return result
+
+
+def _medians_above_zero(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the median of the values above zero of every row; NaN where one is NaN or none is."""
+    found = np.full(len(rows), np.nan)
+    for number, row in enumerate(rows):
+        above = row[row > 0]
+        if above.size and not np.isnan(row).any():
+            found[number] = np.median(above)
+    return found

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from adatom.correction.edge_maps import axis_in_ev
-from adatom.correction.element_maps import ElementMaps, chosen_transitions, maps_of_rows
+from adatom.correction.element_maps import (
+    ElementMaps,
+    chosen_transitions,
+    maps_of_rows,
+    windows_that_fit,
+)
 from adatom.errors import SettingError
 from adatom.numerics.channels import value_on_axis
 from adatom.numerics.transitions import Transition, transitions
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
 # The Fano factor and the energy of an electron-hole pair in silicon: 5.545 x 0.12 x 3.8 eV.
 _FANO_EV: Final = 2.5
 _MANGANESE_EV: Final = 5898.75
-# Backgrounds begin where a Gaussian line has fallen to 1e-3 of its height.
+# Backgrounds begin where a Gaussian line, this one or another, has fallen to 1e-3 of its height.
 _GAP: Final = 1.6
 
 
@@ -94,7 +99,8 @@ def maps_from_lines(
     Returns
     -------
     ElementMaps
-        Net counts may be negative where there is none of an element.
+        Net counts may be negative where there is none of an element. Without
+        an element where none was found.
 
     Raises
     ------
@@ -127,7 +133,12 @@ def maps_from_lines(
         raise SettingError(msg)
     axis = axis_in_ev(spectra)
     chosen = chosen_transitions(lines, found, "line")
-    windows = [line_windows(line, chosen, axis, sharp, width) for line in chosen]
+    windows, told = windows_that_fit(
+        lambda line: line_windows(line, chosen, axis, sharp, width), chosen, named=lines is not None
+    )
+    table = _table(windows, axis)
+    for text in told:
+        add_note(table, text)
 
     def work(
         rows: NDArray[np.float64],
@@ -140,7 +151,7 @@ def maps_from_lines(
             variances.append(gain * (np.maximum(rows[:, used], 0) * weights**2).sum(axis=1))
         return np.stack(nets, axis=1), np.stack(variances, axis=1)
 
-    return maps_of_rows(spectra, work, chosen, _table(windows, axis))
+    return maps_of_rows(spectra, work, [one.line for one in windows], table)
 
 
 def line_windows(
@@ -170,7 +181,7 @@ def line_windows(
     ]
     free = np.ones(axis.size, dtype=bool)
     for one in (line, *others):
-        free &= np.abs(axis - one.energy) > line_width(one.energy, resolution)
+        free &= np.abs(axis - one.energy) > _GAP * line_width(one.energy, resolution)
     gap = max(_GAP, width / 2 + 0.1) * full
     sides = [_side(axis, line.energy, sign, gap, full, free) for sign in (-1, 1)]
     words = [f"{name} lies within" for name in close]
@@ -189,8 +200,9 @@ def _side(
 ) -> NDArray[np.bool_]:
     """Take the nearest channels on a side that are free of lines, one full width of them."""
     apart = sign * (axis - energy)
-    # Farther away than a few widths the background says little about that under the line.
-    usable = np.flatnonzero((apart > gap) & (apart <= gap + 4 * full) & free)
+    # Families of L lines are some six widths long; from farther away the background under the line
+    # cannot be told.
+    usable = np.flatnonzero((apart > gap) & (apart <= gap + 8 * full) & free)
     step = float(np.abs(np.diff(axis)).mean())
     wanted = max(1, round(full / step))
     nearest = usable[np.argsort(apart[usable], kind="stable")][:wanted]

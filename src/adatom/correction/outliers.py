@@ -104,7 +104,7 @@ def _without(spectra: xr.DataArray, is_outlier: xr.DataArray) -> xr.DataArray:
     if hasattr(values, "dask"):
         import dask.array as da
 
-        kept = da.from_array(kept, chunks=(*values.chunks[:-1], 1))
+        kept = da.from_array(kept, chunks=(*values.chunks[:-1], 1))  # type: ignore[no-untyped-call]
         made = da.where(kept, values, dtype.type(np.nan))
     else:
         made = np.where(kept, values, dtype.type(np.nan))

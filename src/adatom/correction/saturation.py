@@ -43,9 +43,10 @@ def correct_saturation(spectra: Features, /, *, limit: str | None = None) -> Sat
         a scaling the end of the range is no longer one value.
     limit : str, optional
         Magnitude at which the converter ends, in the unit of the data, such
-        as "10 V". By default the largest magnitude of all is taken if three
-        neighboring channels of a row have it, as noise never has; counts
-        repeat by nature, so that their limit must be told.
+        as "10 V", of both signs. By default the highest value of all is taken
+        if three neighboring channels of a row have it, as noise never has,
+        and the lowest likewise if it is below zero; counts repeat by nature,
+        so that their limit must be told.
 
     Returns
     -------
@@ -67,25 +68,26 @@ def correct_saturation(spectra: Features, /, *, limit: str | None = None) -> Sat
     """
     FEATURES.check(spectra)
     unit = str(spectra.attrs.get("units", "1"))
-    at = _found_limit(spectra) if limit is None else _told_limit(limit, unit)
-    level = at * (1 - _SAME)
+    lowest, highest = _found_limits(spectra) if limit is None else _told_limits(limit, unit)
+    bottom, top = lowest * (1 - _SAME), highest * (1 - _SAME)
 
     def mended(rows: NDArray[Any]) -> NDArray[Any]:
-        return np.where(np.abs(rows) >= level, np.nan, rows)
+        return np.where((rows >= top) | (rows <= bottom), np.nan, rows)
 
     def counted(rows: NDArray[Any]) -> NDArray[Any]:
-        return (np.abs(rows) >= level).sum(axis=1, keepdims=True)
+        return np.asarray(((rows >= top) | (rows <= bottom)).sum(axis=1, keepdims=True))
 
     result = by_rows(spectra, mended)
     counts = measures_by_rows(spectra, counted, {"n_saturated": "1"}, name="n_saturated")
-    if np.isinf(at):
-        add_note(result, "No value is repeated at the end of a range: nothing is saturated.")
+    ends = " and ".join(f"{end:g} {unit}" for end in (lowest, highest) if np.isfinite(end))
+    if ends:
+        add_note(result, f"Samples at {ends}, the end of the range, are NaN.")
     else:
-        add_note(result, f"Samples at {at:g} {unit}, the end of the range, are NaN.")
+        add_note(result, "No value is repeated at the end of a range: nothing is saturated.")
     return SaturationCorrection(result, counts)
 
 
-def _told_limit(text: str, unit: str) -> float:
+def _told_limits(text: str, unit: str) -> tuple[float, float]:
     value, found = quantity_from_text(text, name="limit")
     if found != unit:
         msg = f"limit={text!r} is in {found}, the data are in {unit}"
@@ -93,29 +95,33 @@ def _told_limit(text: str, unit: str) -> float:
     if not value > 0:
         msg = f"limit={text!r} must be above zero"
         raise SettingError(msg)
-    return value
+    return -value, value
 
 
-def _found_limit(spectra: xr.DataArray) -> float:
-    """Give the largest magnitude if a row stays at it, else infinity."""
+def _found_limits(spectra: xr.DataArray) -> tuple[float, float]:
+    """Give the lowest and the highest value where a row stays at them, else infinities."""
     if spectra.dtype.kind != "f":
-        return np.inf
-    found = by_rows(spectra, _flat_tops, n_columns=2).values.reshape(-1, 2)
-    largest = np.nanmax(found[:, 0], initial=0.0)
-    flat = found[found[:, 1] > 0, 0]
-    is_end = flat.size and flat.max() >= largest * (1 - _SAME)
-    return float(largest) if is_end and largest > 0 else np.inf
+        return -np.inf, np.inf
+    found = by_rows(spectra, _flat_ends, n_columns=4).values.reshape(-1, 4).astype(np.float64)
+    highest, lowest = found[:, 0].max(), -found[:, 2].max()
+    is_top = found[found[:, 1] > 0, 0].max(initial=0.0) >= highest * (1 - _SAME) > 0
+    is_bottom = found[found[:, 3] > 0, 2].max(initial=0.0) >= -lowest * (1 - _SAME) > 0
+    return float(lowest) if is_bottom else -np.inf, float(highest) if is_top else np.inf
 
 
-def _flat_tops(rows: NDArray[Any]) -> NDArray[np.float64]:
-    """Give the largest magnitude of every row, and whether neighbors share it."""
-    size = np.abs(np.where(np.isfinite(rows), rows, 0.0))
-    top = size.max(axis=1, keepdims=True)
-    at = (size >= top * (1 - _SAME)) & (size > 0)
+def _flat_ends(rows: NDArray[Any]) -> NDArray[np.float64]:
+    """Give the highest value of every row and whether neighbors share it; of -rows the same."""
+    return np.hstack([_flat_top(rows), _flat_top(-rows)])
+
+
+def _flat_top(rows: NDArray[Any]) -> NDArray[np.float64]:
+    values = np.where(np.isfinite(rows), rows, 0.0)
+    top = values.max(axis=1, keepdims=True)
+    at = (values >= top * (1 - _SAME)) & (values > 0)
     n = rows.shape[1] - _LEAST_FLAT + 1
     if n < 1:
         return np.hstack([top, np.zeros_like(top)])
     together = np.logical_and.reduce([at[:, k : k + n] for k in range(_LEAST_FLAT)])
     # Counts repeat by nature.
-    are_counts = (size == np.round(size)).all(axis=1, keepdims=True)
+    are_counts = (values == np.round(values)).all(axis=1, keepdims=True)
     return np.hstack([top, together.any(axis=1, keepdims=True) & ~are_counts])

@@ -6,12 +6,14 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import scipy.ndimage
+import scipy.special
 import xarray as xr
 from numpy.typing import NDArray
 
 from adatom.errors import SettingError
-from adatom.numerics.blocks import blocks
+from adatom.numerics.blocks import Block, Blocks, blocks
 from adatom.numerics.channels import by_rows
+from adatom.numerics.folds import fold
 from adatom.numerics.moments import moments_of, sample_of
 from adatom.schema import FEATURES, Features, add_note
 
@@ -22,6 +24,7 @@ _WINDOW: Final = 7
 # Lines differ from row to row; what is more than twice as high as usual is no line.
 _USUAL: Final = 2.0
 _SAMPLE_ROWS: Final = 2048
+_LEAST_CHANNELS: Final = 3
 _MANY_ROWS, _SOME_ROWS = 200, 10
 
 
@@ -37,11 +40,12 @@ def correct_spikes(spectra: Features, /, *, threshold: float = 8.0) -> SpikeCorr
     """Replace channels that stand out of their neighbors as no line can.
 
     A spike is higher than the median of its seven neighbors by `threshold`
-    times the noise, where the noise is that of the row (from the differences
-    of channels) or that of counts at this height, whichever is larger; by
-    more than the median itself rises across the window; and by more than is
-    usual at this channel in a sample of all rows, so that a sharp line which
-    many rows have is no spike. It takes the value of that median.
+    times the noise, where the noise is that of the row (from second
+    differences of channels, which a slope does not change) or that of counts
+    at this height, one count at least, whichever is larger; by more than the
+    median itself bends within the window; and by more than is usual at this
+    channel in a sample of all rows, so that a sharp line which many rows have
+    is no spike. It takes the value of that median.
 
     Parameters
     ----------
@@ -73,15 +77,18 @@ def correct_spikes(spectra: Features, /, *, threshold: float = 8.0) -> SpikeCorr
         msg = f"{threshold=} must be above zero"
         raise SettingError(msg)
 
-    usual = _usual_excess(spectra)
+    cut = blocks(spectra)
+    are_counts = _are_counts(cut)
+    usual = _usual_excess(cut, are_counts=are_counts)
 
     def mended(rows: NDArray[Any]) -> NDArray[Any]:
         wide = rows.astype(np.float64)
-        around, is_spike = _spikes(wide, threshold, usual)
+        around, is_spike = _spikes(wide, threshold, usual, are_counts=are_counts)
         return np.where(is_spike, around, wide)
 
     def counted(rows: NDArray[Any]) -> NDArray[Any]:
-        _, is_spike = _spikes(rows.astype(np.float64), threshold, usual)
+        wide = rows.astype(np.float64)
+        _, is_spike = _spikes(wide, threshold, usual, are_counts=are_counts)
         return np.asarray(is_spike.sum(axis=1, keepdims=True))
 
     result = by_rows(spectra, mended)
@@ -95,16 +102,19 @@ def _as_measure(counts: xr.DataArray) -> xr.DataArray:
     return counts
 
 
-def _usual_excess(spectra: xr.DataArray) -> NDArray[np.float64]:
-    """Give how far each channel stands above its neighbors in all but the highest of rows."""
-    cut = blocks(spectra)
+def _usual_excess(cut: Blocks, *, are_counts: bool) -> NDArray[np.float64]:
+    """Give how far each channel stands above its neighbors, beyond noise, in most rows."""
     counts = moments_of(cut).counts
     rows = sample_of(cut, counts, n_rows=_SAMPLE_ROWS, seed=0).astype(np.float64)
     # Among few rows the highest may well be the spike that is sought.
     share = 0.99 if len(rows) >= _MANY_ROWS else 0.9 if len(rows) >= _SOME_ROWS else None
     if share is None:
-        return np.zeros(spectra.shape[-1])
-    return np.asarray(np.quantile(rows - _medians_around(rows), share, axis=0))
+        return np.zeros(cut.n_columns)
+    around = _medians_around(rows)
+    excess = np.quantile(rows - around, share, axis=0)
+    # As many rows are this far above by noise alone.
+    noise = scipy.special.ndtri(share) * np.median(_scale(rows, around, are_counts), axis=0)
+    return np.asarray(np.maximum(excess - noise, 0.0))
 
 
 def _medians_around(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -112,20 +122,57 @@ def _medians_around(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _spikes(
-    rows: NDArray[np.float64], threshold: float, usual: NDArray[np.float64]
+    rows: NDArray[np.float64], threshold: float, usual: NDArray[np.float64], *, are_counts: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Give the medians around every channel, and which channels are spikes."""
     around = _medians_around(rows)
-    steps = np.abs(np.diff(rows, axis=1))
-    noise = _NORMAL * np.nanmedian(steps, axis=1, keepdims=True) / np.sqrt(2)
-    counts = np.sqrt(np.maximum(around, 0)) if _are_counts(rows) else 0.0
-    span = scipy.ndimage.maximum_filter(around, (1, _WINDOW), mode="mirror")
-    span -= scipy.ndimage.minimum_filter(around, (1, _WINDOW), mode="mirror")
-    scale = np.maximum(np.maximum(noise, counts), 1e-12 * np.nanmax(np.abs(rows), initial=1e-300))
+    scale = _scale(rows, around, are_counts)
     with np.errstate(invalid="ignore"):
-        return around, rows - around > threshold * scale + span + _USUAL * usual
+        limit = threshold * scale + _bend(around, scale) + _USUAL * usual
+        return around, rows - around > limit
 
 
-def _are_counts(rows: NDArray[np.float64]) -> bool:
-    known = rows[np.isfinite(rows)]
-    return bool(known.size) and bool((known >= 0).all() and (known == np.round(known)).all())
+def _scale(
+    rows: NDArray[np.float64], around: NDArray[np.float64], are_counts: bool
+) -> NDArray[np.float64]:
+    """Give the noise of every channel: that of its row, or that of counts of this height."""
+    if rows.shape[1] < _LEAST_CHANNELS:
+        noise = np.zeros((len(rows), 1))
+    else:
+        # A slope has no second differences; those of white noise have six times its variance.
+        bends = np.abs(np.diff(rows, n=2, axis=1))
+        noise = _NORMAL * np.median(bends, axis=1, keepdims=True) / np.sqrt(6)
+    # Where next to nothing is counted one count is no spike.
+    counts = np.sqrt(np.maximum(around, 1.0)) if are_counts else np.zeros((1, 1))
+    least = 1e-12 * np.nanmax(np.abs(rows), initial=1e-300, axis=1, keepdims=True)
+    return np.asarray(np.maximum(np.maximum(np.nan_to_num(noise), counts), least))
+
+
+def _bend(around: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give how far the medians vary within the window, where that is more than a slope."""
+    window = (1, _WINDOW)
+    span = scipy.ndimage.maximum_filter(around, window, mode="mirror")
+    span -= scipy.ndimage.minimum_filter(around, window, mode="mirror")
+    half = _WINDOW // 2
+    if around.shape[1] <= half:
+        return np.asarray(span)
+    padded = np.pad(around, ((0, 0), (half, half)), mode="reflect")
+    curved = np.abs(padded[:, 2 * half :] + padded[:, : around.shape[1]] - 2 * around)
+    # Beside a line the medians may happen to lie straight: the whole window tells. The largest of
+    # the window that noise makes is less than three times the noise of a channel.
+    most = scipy.ndimage.maximum_filter(curved, window, mode="mirror") - 3 * scale
+    return np.asarray(np.minimum(span, np.maximum(most, 0.0)))
+
+
+def _are_counts(cut: Blocks) -> bool:
+    """Tell whether all values are whole numbers, none of them negative."""
+
+    def step(block: Block) -> bool:
+        values = block.values
+        return bool((values >= 0).all() and (values == np.round(values)).all())
+
+    return fold(cut, step, _both)
+
+
+def _both(first: bool, second: bool) -> bool:
+    return first and second

@@ -84,7 +84,7 @@ def mean_from_sweeps(forward: Features, backward: Features | None = None, /) -> 
         known = np.isfinite(squares)
         total = np.where(known, squares, 0.0).sum(axis=1)
         with np.errstate(invalid="ignore"):
-            return np.sqrt(total / known.sum(axis=1))[:, None]
+            return np.asarray(np.sqrt(total / known.sum(axis=1))[:, None])
 
     made = by_rows(both, mean, n_columns=len(there))
     dim = forward.dims[-1]

@@ -186,8 +186,8 @@ def _around_zero(axis: NDArray[np.float64], unit: str, window: str | None) -> ND
         inside = np.abs(axis) <= _SHARE / 2 * float(np.ptp(axis))
         nearest = np.argsort(np.abs(axis), kind="stable")[:_LEAST_SAMPLES]
         return np.union1d(np.flatnonzero(inside), nearest)
-    inside = np.flatnonzero(np.abs(axis) <= length_along(window, unit, "window") / 2)
-    if inside.size < _LEAST_SAMPLES:
-        msg = f"{window=} holds {inside.size} samples around zero, {_LEAST_SAMPLES} are needed"
+    used = np.flatnonzero(np.abs(axis) <= length_along(window, unit, "window") / 2)
+    if used.size < _LEAST_SAMPLES:
+        msg = f"{window=} holds {used.size} samples around zero, {_LEAST_SAMPLES} are needed"
         raise SettingError(msg)
-    return inside
+    return used

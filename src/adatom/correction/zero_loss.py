@@ -80,7 +80,7 @@ def estimate_zero_loss(low_loss: Features, /) -> Features:
     shape = _shape_of_peak(low_loss)
 
     def work(rows: NDArray[Any]) -> NDArray[Any]:
-        return axis[0] + step * _places(rows.astype(np.float64), shape)[:, None]
+        return np.asarray(axis[0] + step * _places(rows.astype(np.float64), shape)[:, None])
 
     positions = by_rows(low_loss, work, n_columns=1)
     positions.name = "zero_loss"

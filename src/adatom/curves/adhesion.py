@@ -25,6 +25,8 @@ _AVERAGED: Final = 400
 # A minimum over thousands of samples of white noise stays above this many deviations.
 _LEAST_ADHESION: Final = 5.0
 _UPPER_HALF: Final = 0.5
+# Nothing is stiffer than the cantilever in series with it; calibrations are good to ten per cent.
+_STEEPEST: Final = 1.1
 _LEAST_SAMPLES: Final = 5
 
 
@@ -47,10 +49,11 @@ def estimate_adhesion(curves: ForceCurves, /, *, segment: str = "retract") -> Fe
         ``adhesion_force_error``, the noise of that average;
         ``adhesion_energy`` (nN nm, which is 1e-18 J), the area between curve
         and baseline from where the force becomes negative to the rupture;
-        ``rupture_length`` (nm), the largest separation at which the tip
-        still pulls; and ``fault``, as of `find_contact`. A curve whose
-        lowest force is within five times the noise has adhesion, energy and
-        length zero. Curves without separation are NaN with fault 1.
+        ``rupture_length`` (nm), the largest separation, counted from the
+        contact of the approach, at which the tip still pulls; and
+        ``fault``, as of `find_contact`. A curve whose lowest force is within
+        five times the noise has adhesion, energy and length zero. Curves
+        without separation are NaN with fault 1.
 
     Raises
     ------
@@ -80,7 +83,7 @@ def estimate_adhesion(curves: ForceCurves, /, *, segment: str = "retract") -> Fe
     number = segment_number(curves, segment)
 
     def work(separations: Array, forces: Array) -> list[float]:
-        return _adhesion(separations[number], forces[number])
+        return adhesion_of(separations[number], forces[number])
 
     units = {
         "adhesion_force": "nN",
@@ -117,6 +120,8 @@ def estimate_stiffness(curves: ForceCurves, /, *, segment: str = "retract") -> F
         and ``stiffness_error`` (all nN/nm, which is N/m), and ``fault``, as
         of `find_contact`. The stiffness is NaN where the slope is within two
         errors of k: the sample is stiffer than this cantilever can tell.
+        Fault 5: the slope is more than a tenth above k, which no sample can
+        do; sensitivity or spring constant is wrong.
 
     Raises
     ------
@@ -166,7 +171,8 @@ def _without(fault: str, n: int) -> list[float]:
     return [np.nan] * n + [float(FAULTS.index(fault))]
 
 
-def _adhesion(separation: Array, force: Array) -> list[float]:
+def adhesion_of(separation: Array, force: Array, /) -> list[float]:
+    """Give force, its error, energy, rupture length and fault of one pull-off."""
     x, y = ordered(separation, force)
     if not len(x):
         return _without("no contact", 4)
@@ -200,6 +206,8 @@ def _stiffness(height: Array, force: Array, spring: float) -> list[float]:
         return _without("too few samples", 4)
     slope, error = slope_of(x[used], y[used])
     slope = -slope
+    if slope - 2 * error > _STEEPEST * spring:
+        return [slope, error, np.nan, np.nan, float(FAULTS.index("steeper than the cantilever"))]
     stiffness, stiffness_error = np.nan, np.nan
     if spring - slope > 2 * error:
         stiffness = spring * slope / (spring - slope)

@@ -102,7 +102,7 @@ def nanoseconds(text: Time, /, *, name: str) -> float:
     return value / _PER_UNIT[unit]
 
 
-def response_shares(response: xr.DataArray, decays: xr.DataArray, timing: Timing, /) -> Floats:
+def response_shares(response: xr.DataArray, timing: Timing, /) -> Floats:
     """Give the share of the response in every channel: what all its rows sum up to.
 
     Raises
@@ -195,7 +195,7 @@ class _Steps(NamedTuple):
     """The same of what is excited evenly within the channel."""
     added_slope: Floats
     tilted: Floats
-    """What is more if all of it is excited late in the channel: at a rate from 0 to twice the mean."""
+    """What is more if the rate rises from zero to twice its mean within the channel."""
     tilted_slope: Floats
 
 

@@ -33,7 +33,8 @@ class DecayFit(NamedTuple):
     ``amplitude_fraction_k`` of every component, then ``background`` (counts
     of all channels), ``mean_lifetime`` (over photons),
     ``amplitude_mean_lifetime`` and ``reduced_deviance`` (about 1 for a good
-    fit to many counts a channel). Coordinate ``unit (parameter)``."""
+    fit to many counts a channel); of one lifetime without fractions and
+    means. Coordinate ``unit (parameter)``."""
     errors: Features
     """(..., parameter), standard errors of the same; NaN at a bound, as for
     a fraction of zero, and where a lifetime is held."""
@@ -48,14 +49,26 @@ _OF_ROW = {
 }  # fmt: skip
 
 
+_OF_ONE = ("photons_1", "lifetime_1", "background", "reduced_deviance")
+
+
 def parameter_units(n_lifetimes: int, /) -> dict[str, str]:
     """Name the parameters of so many lifetimes, with their units, in order.
 
+    Of one lifetime there are neither fractions nor means.
+
     Examples
     --------
-    >>> list(parameter_units(1))[:2]
-    ['photons_1', 'lifetime_1']
+    >>> list(parameter_units(1))
+    ['photons_1', 'lifetime_1', 'background', 'reduced_deviance']
     """
+    everything = _all_units(n_lifetimes)
+    if n_lifetimes > 1:
+        return everything
+    return {name: everything[name] for name in everything if name in _OF_ONE}
+
+
+def _all_units(n_lifetimes: int) -> dict[str, str]:
     numbers = range(1, n_lifetimes + 1)
     named = {f"{name}_{k}": unit for name, unit in _OF_COMPONENT.items() for k in numbers}
     return named | _OF_ROW
@@ -103,7 +116,11 @@ def rows_from_fit(
         np.full((n_rows, 1), np.nan),
     ]
     at_rest = np.where(fit.converged, 1.0, np.nan)[:, None]
-    return np.concatenate(told, axis=1) * at_rest, np.concatenate(unsure, axis=1) * at_rest
+    wanted = np.isin(list(_all_units(k)), list(parameter_units(k)))
+    return (
+        np.concatenate(told, axis=1)[:, wanted] * at_rest,
+        np.concatenate(unsure, axis=1)[:, wanted] * at_rest,
+    )
 
 
 def _told(photons: Floats, tau: Floats) -> tuple[Floats, Floats]:
@@ -162,7 +179,11 @@ def fit_from_rows(
     parameters = placed(values, "decay_parameter")
     k = n_lifetimes
     lifetimes = _components(parameters[..., k : 2 * k], "lifetime", "ns")
-    fractions = _components(parameters[..., 2 * k : 3 * k], "photon_fraction", "1")
+    if k > 1:
+        fractions = _components(parameters[..., 2 * k : 3 * k], "photon_fraction", "1")
+    else:
+        # Where there is a lifetime at all, all photons have it.
+        fractions = (lifetimes * 0 + 1).rename("photon_fraction").assign_attrs(units="1")
     fit = DecayFit(lifetimes, fractions, parameters, placed(errors, "standard_error"))
     n_lost = int(np.isnan(values[:, 0]).sum())
     if n_lost:

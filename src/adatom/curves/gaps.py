@@ -44,7 +44,8 @@ def estimate_gap(conductance: Features, /, *, level: float = 0.03) -> Features:
         ``gap``, their distance, in the unit of the bias, and ``level``, in that
         of the conductance. Where there are states at zero bias the gap is
         zero; where the sweep ends before states begin the onset is NaN.
-        Rows with NaN are NaN.
+        Samples that are NaN, as of a saturated amplifier, are no states;
+        a row with NaN around zero bias is NaN.
 
     Raises
     ------
@@ -89,13 +90,14 @@ def estimate_gap(conductance: Features, /, *, level: float = 0.03) -> Features:
 def _gaps(
     rows: NDArray[np.float64], axis: NDArray[np.float64], level: float
 ) -> NDArray[np.float64]:
-    known = np.isfinite(rows).all(axis=1)
-    rows = np.where(known[:, None], rows, 0.0)
-    levels = np.maximum(level * rows.max(axis=1), _TIMES_NOISE * noise_of_rows(rows))
     start = int(np.searchsorted(axis, 0.0))
+    near = slice(max(0, start - 2), start + 2)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(rows[:, near]).all(axis=1))
+    rows = np.where(known[:, None], rows, 0.0)
+    highest = np.where(np.isfinite(rows), rows, -np.inf).max(axis=1)
+    levels = np.maximum(level * highest, _TIMES_NOISE * noise_of_rows(rows))
     upper = _onset(rows[:, start:], axis[start:], levels)
     lower = _onset(rows[:, :start][:, ::-1], axis[:start][::-1], levels)
-    near = slice(max(0, start - 2), start + 2)
     is_metal = np.median(rows[:, near], axis=1) > levels
     lower, upper = np.where(is_metal, np.nan, lower), np.where(is_metal, np.nan, upper)
     gap = np.where(is_metal, 0.0, upper - lower)

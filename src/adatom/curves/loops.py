@@ -28,8 +28,9 @@ def estimate_loops(loops: Features, /) -> Features:
     """Measure hysteresis loops: coercive voltages, remanence, imprint, area.
 
     Each branch, the sweep up and the sweep down, is fitted by the nearest
-    curve that never turns back (isotonic regression [1]_): noise and single
-    bad samples are pooled, and a branch crosses any level once. Whether
+    curve that never turns back (isotonic regression [1]_), after single bad
+    samples took the median of three: so a branch crosses any level once, and
+    no smoothing moves it. Whether
     loops rise or fall with the voltage is found row by row. Names of the
     parameters follow [2]_.
 
@@ -84,7 +85,7 @@ def estimate_loops(loops: Features, /) -> Features:
     References
     ----------
     .. [1] R. E. Barlow et al., Statistical Inference under Order Restrictions (Wiley 1972), ch. 1.
-    .. [2] S. Jesse, H. N. Lee, S. V. Kalinin, Rev. Sci. Instrum. 77, 073702 (2006), fig. 1.
+    .. [2] S. Jesse, H. N. Lee, S. V. Kalinin, Rev. Sci. Instrum. 77, 073702 (2006).
     """
     FEATURES.check(loops)
     axis, unit = channel_axis_of(loops)
@@ -128,39 +129,49 @@ def _loop_numbers(
     rows: NDArray[np.float64], axis: NDArray[np.float64], branches: _Branches
 ) -> NDArray[np.float64]:
     up, down = branches
-    known = np.isfinite(rows).all(axis=1)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(rows).all(axis=1))
     loops = np.where(known[:, None], rows, 0.0)
-    rising = [_isotonic(loops[:, part]) for part in (up, down)]
-    falling = [-_isotonic(-loops[:, part]) for part in (up, down)]
-    misfits = [
-        sum(((fit - loops[:, part]) ** 2).sum(axis=1) for fit, part in zip(fits, (up, down),
-            strict=True)) for fits in (rising, falling)
-    ]  # fmt: skip
-    falls = (misfits[1] < misfits[0])[:, None]
-    fit_up, fit_down = (np.where(falls, b, a) for a, b in zip(rising, falling, strict=True))
-    # As if all were rising: levels are crossed from below.
-    sign = np.where(falls, -1.0, 1.0)
+    fit_up, fit_down, sign, explained = _fitted(loops[:, up], loops[:, down])
+    # As if all were rising: the midline is crossed from below.
     low, high = (sign * (fit_up[:, [end]] + fit_down[:, [end]]) / 2 for end in (0, -1))
     middle = (low + high) / 2
-    crossings = [
-        _crossing(sign * fit_up, axis[up], middle),
-        _crossing(sign * fit_down, axis[down], middle),
-    ]
-    remanence = [_at_zero(fit_up, axis[up]), _at_zero(fit_down, axis[down])]
-    whole = np.hstack([loops[:, up], loops[:, down]])
-    total = ((whole - whole.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        explained = np.where(total > 0, 1 - np.minimum(*misfits) / total, np.nan)
+    crossing_up = _crossing(sign * fit_up, axis[up], middle)
+    crossing_down = _crossing(sign * fit_down, axis[down], middle)
+    remanence_up, remanence_down = _at_zero(fit_up, axis[up]), _at_zero(fit_down, axis[down])
     numbers = [
-        *crossings,
-        (crossings[0] + crossings[1]) / 2,
-        crossings[0] - crossings[1],
-        *remanence,
-        remanence[1] - remanence[0],
+        crossing_up,
+        crossing_down,
+        (crossing_up + crossing_down) / 2,
+        crossing_up - crossing_down,
+        remanence_up,
+        remanence_down,
+        remanence_down - remanence_up,
         _area(loops, axis),
         explained,
     ]
     return np.where(known[:, None], np.stack(numbers, axis=1), np.nan)
+
+
+def _fitted(up: NDArray[np.float64], down: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Fit both branches rising and falling; give the better, its sign, and what it explains."""
+    halves = [_without_spikes(up), _without_spikes(down)]
+    rising = [_isotonic(half) for half in halves]
+    falling = [-_isotonic(-half) for half in halves]
+    whole = np.hstack([up, down])
+    misfits = [((np.hstack(fits) - whole) ** 2).sum(axis=1) for fits in (rising, falling)]
+    falls = (misfits[1] < misfits[0])[:, None]
+    fit_up, fit_down = (np.where(falls, b, a) for a, b in zip(rising, falling, strict=True))
+    total = ((whole - whole.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        explained = np.where(total > 0, 1 - np.minimum(*misfits) / total, np.nan)
+    return fit_up, fit_down, np.where(falls, -1.0, 1.0), explained
+
+
+def _without_spikes(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Take the median of every three neighbors, which leaves what never turns back as it is."""
+    made = rows.copy()
+    made[:, 1:-1] = np.median([rows[:, :-2], rows[:, 1:-1], rows[:, 2:]], axis=0)
+    return made
 
 
 def _isotonic(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -209,4 +220,4 @@ def _at_zero(rows: NDArray[np.float64], axis: NDArray[np.float64]) -> NDArray[np
 def _area(loops: NDArray[np.float64], axis: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the area of the closed polygon of every loop (shoelace formula)."""
     following = np.roll(loops, -1, axis=1)
-    return np.abs((axis * following - np.roll(axis, -1) * loops).sum(axis=1)) / 2
+    return np.asarray(np.abs((axis * following - np.roll(axis, -1) * loops).sum(axis=1)) / 2)

@@ -36,7 +36,7 @@ def image_from_parameters(
 
     Examples
     --------
-    >>> import xarray as xr
+    >>> import numpy as np, xarray as xr
     >>> axes = {dim: (dim, [0.0, 1.0], {"units": "nm"}) for dim in ("y", "x")}
     >>> names = {"parameter": ["height", "width"], "unit": ("parameter", ["1", "nm"])}
     >>> fitted = xr.DataArray(np.ones((2, 2, 2)), dims=("y", "x", "parameter"), coords=axes | names)

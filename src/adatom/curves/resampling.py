@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from adatom.errors import KindError, SettingError
 from adatom.numerics.contacts import ordered
-from adatom.numerics.force_curves import needed_channels, rows_by_curves, segment_number
+from adatom.numerics.force_curves import grid_of, needed_channels, rows_by_curves, segment_number
 from adatom.schema import FEATURES, FORCE_CURVES, Features, ForceCurves, Spectra, add_note
 from adatom.units import length_from_setting
 
@@ -42,8 +42,8 @@ def features_from_curves(
         dask, after one pass for the span if it is not told.
     span : tuple of two texts, optional
         Such as ("-50 nm", "200 nm"), negative where the tip indents. By
-        default what nine in ten curves with a contact cover. Curves that do
-        not cover it have NaN there.
+        default what nine in ten curves with a contact cover; 0 to 1 nm if
+        none has one. Curves that do not cover it have NaN there.
     n_samples : int
         Of each segment.
     segments : list of str, optional
@@ -60,7 +60,7 @@ def features_from_curves(
     KindError
         If there is no force or separation.
     SettingError
-        If the span is empty or no curve has a contact.
+        If the span is empty, or the curves share none.
 
     Examples
     --------
@@ -80,7 +80,11 @@ def features_from_curves(
         msg = f"{n_samples=} must be two or more"
         raise SettingError(msg)
     there = [str(name) for name in curves.coords["segment"].values]
-    names = segments or [name for name in ("approach", "retract") if name in there] or there[:1]
+    names = (
+        list(segments or [])
+        or [name for name in ("approach", "retract") if name in there]
+        or there[:1]
+    )
     numbers = [segment_number(curves, name) for name in names]
     low, high = _told_span(span) if span else _common_span(curves, numbers)
     axis = np.linspace(high, low, n_samples)
@@ -103,7 +107,7 @@ def features_from_curves(
             "segment": ("separation", np.repeat(np.array(names, dtype=str), n_samples)),
         },
         name="force",
-        attrs={"units": str(curves["force"].attrs["units"])},
+        attrs={"units": str(curves["force"].attrs["units"]), **grid_of(curves)},
     )
     add_note(
         result,
@@ -125,7 +129,8 @@ def map_from_sites(features: Features, /) -> Features:
     Returns
     -------
     Features
-        (y, x, ...) if the places fill a rectangle in equal steps, each once;
+        (y, x, ...) if the places fill a rectangle in equal steps, each once,
+        and are all of the grid that ``attrs["grid_shape"]`` tells, if any;
         else as they were, with a note that says why.
 
     Raises
@@ -146,12 +151,20 @@ def map_from_sites(features: Features, /) -> Features:
     if features.dims[0] != "site":
         msg = f"found dims {features.dims}, need ('site', <what is measured>)"
         raise KindError(msg)
+    grid = features.attrs.get("grid_shape")
+    if grid is not None and int(np.prod(grid)) != features.sizes["site"]:
+        return _left(
+            features,
+            f"they are {features.sizes['site']} of a grid of {' x '.join(map(str, grid))}",
+        )
     if not {"y", "x"} <= set(features.coords):
         return _left(features, "their places are not known")
-    axes = [_grid_axis(features.coords[name].values.astype(float)) for name in ("y", "x")]
-    if axes[0] is None or axes[1] is None:
+    lines_y, lines_x = (
+        _grid_axis(features.coords[name].values.astype(float)) for name in ("y", "x")
+    )
+    if lines_y is None or lines_x is None:
         return _left(features, "their places are not in equal steps")
-    (y, rows), (x, columns) = axes
+    (y, rows), (x, columns) = lines_y, lines_x
     number = rows * len(x) + columns
     if len(number) != len(y) * len(x) or np.unique(number).size != len(number):
         return _left(
@@ -213,8 +226,7 @@ def _common_span(curves: xr.Dataset, numbers: list[int]) -> tuple[float, float]:
     highest = separation.max("sample").min("segment").values
     known = np.isfinite(lowest) & np.isfinite(highest)
     if not known.any():
-        msg = "no curve has a contact, so that none has a separation: see `fault` of find_contact"
-        raise SettingError(msg)
+        return 0.0, 1.0
     low, high = np.quantile(lowest[known], 0.9), np.quantile(highest[known], 0.1)
     if not low < high:
         msg = "the curves share no range of separation: give span="

@@ -26,6 +26,8 @@ _N: Final = len(_LIFETIMES)
 _CENTER, _WIDTH, _LEVEL = 2 * _N, 2 * _N + 1, 2 * _N + 2
 # From a tenth to half of its height a Gaussian edge takes 1.28 standard deviations.
 _TENTH: Final = 1.2816
+# The Gaussian rests long before lifetimes that many sums of three describe alike.
+_STEPS: Final = 60
 
 
 def estimate_response(decays: Features, /, *, period: Time | None = None) -> Features:
@@ -130,7 +132,9 @@ def _fit_rise(total: Floats, timing: Timing, foot: float, half: float, level: fl
     def expected(parameters: Floats, _numbers: NDArray[np.intp]) -> tuple[Floats, Floats]:
         return _rise(parameters[0], excitation)
 
-    return fit_poisson(expected, total[None], start[None], lower[None], upper[None], max_steps=300)
+    return fit_poisson(
+        expected, total[None], start[None], lower[None], upper[None], max_steps=_STEPS
+    )
 
 
 def _rise(parameters: Floats, excitation: Excitation) -> tuple[Floats, Floats]:

@@ -10,6 +10,7 @@
 `decompose_nmf`        non-negative components and scores
 `find_endmembers`      the purest spectra of a map (VCA, N-FINDR)
 `estimate_abundances`  how much of known spectra every row holds
+`estimate_abundance_intervals`  from least to most, within the bounds
 ====================== ==================================================
 """
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from adatom.decomposition.choosing import choose_n_components
     from adatom.decomposition.endmembers import Endmembers, find_endmembers
     from adatom.decomposition.ica import IndependentComponents, decompose_ica
+    from adatom.decomposition.intervals import AbundanceIntervals, estimate_abundance_intervals
     from adatom.decomposition.models import Decomposition, PCAModel
     from adatom.decomposition.nmf import Factorization, decompose_nmf
     from adatom.decomposition.pca import apply_pca, decompose_pca, fit_pca
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from adatom.decomposition.unmixing import Abundances, estimate_abundances
 
 __all__ = [
+    "AbundanceIntervals",
     "Abundances",
     "Decomposition",
     "Endmembers",
@@ -43,6 +46,7 @@ __all__ = [
     "decompose_nmf",
     "decompose_pca",
     "decompose_robust_pca",
+    "estimate_abundance_intervals",
     "estimate_abundances",
     "find_endmembers",
     "fit_pca",
@@ -51,6 +55,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "AbundanceIntervals": "intervals",
         "Abundances": "unmixing",
         "Decomposition": "models",
         "Endmembers": "endmembers",
@@ -64,6 +69,7 @@ __getattr__, __dir__ = lazy_names(
         "decompose_nmf": "nmf",
         "decompose_pca": "pca",
         "decompose_robust_pca": "robust_pca",
+        "estimate_abundance_intervals": "intervals",
         "estimate_abundances": "unmixing",
         "find_endmembers": "endmembers",
         "fit_pca": "pca",

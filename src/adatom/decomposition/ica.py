@@ -94,14 +94,14 @@ def decompose_ica(
     >>> rng = np.random.default_rng(0)
     >>> sources = rng.exponential(1.0, (500, 2)) * [2.0, 1.0]
     >>> rows = xr.DataArray(sources @ [[1, 1, 0], [0, 1, 1]], dims=("site", "feature"))
-    >>> decompose_ica(rows, n_components=2).components.values.round()
-    array([[ 2.,  2., -0.],
-           [ 0.,  1.,  1.]])
+    >>> decompose_ica(rows, n_components=2).components.values.round() + 0.0
+    array([[2., 2., 0.],
+           [0., 1., 1.]])
 
     References
     ----------
-    .. [1] A. Hyvarinen, IEEE Trans. Neural Netw. 10, 626 (1999), eq. 20; the implementation is
-       that of scikit-learn.
+    .. [1] A. Hyvarinen, IEEE Trans. Neural Netw. 10, 626 (1999); the implementation is that of
+       scikit-learn.
     """
     FEATURES.check(features)
     number = n_components
@@ -110,14 +110,7 @@ def decompose_ica(
             choice, n_components, name="n_components", least=1, n_features=features.shape[-1]
         )
     model = fit_pca(features, n_components=number)
-    spread = np.sqrt(model.variances[: model.n_components])
-    if not spread[-1] > np.sqrt(_NULL) * spread[0]:
-        n_real = int(np.count_nonzero(spread > np.sqrt(_NULL) * spread[0]))
-        msg = (
-            f"the features vary along {n_real} directions, {model.n_components} components were "
-            f"asked for: give n_components={n_real} or less"
-        )
-        raise SettingError(msg)
+    spread = _spread(model)
     whole = apply_pca(features, model)
     flat = whole.values.reshape(-1, model.n_components)
     measured = np.isfinite(flat[:, 0])
@@ -125,11 +118,7 @@ def decompose_ica(
     with single_threaded_blas():
         turn, converged, n_sample = _turn(white, seed)
         sources = white @ turn.T.astype(flat.dtype)
-    components = (turn * spread) @ model.basis
-    order = np.argsort(-(components**2).sum(axis=1), kind="stable")
-    sources, components = sources[:, order], components[order]
-    sign = _signs(sources, components)
-    sources, components = sources * sign.astype(flat.dtype), components * sign[:, None]
+    sources, components = _arranged(sources, (turn * spread) @ model.basis)
     scores = np.full(flat.shape, np.nan, flat.dtype)
     scores[measured] = sources
     result = IndependentComponents(
@@ -140,8 +129,34 @@ def decompose_ica(
     )
     result.scores.attrs["units"] = "1"
     result.components.attrs["units"] = str(features.attrs.get("units", "1"))
-    _tell(result, converged, n_sample, np.count_nonzero(measured), measured.size)
+    _tell(result, converged, n_sample, int(np.count_nonzero(measured)), measured.size)
     return result
+
+
+def _spread(model: PCAModel) -> NDArray[np.float64]:
+    """Give the standard deviation of every component, none of which may be zero."""
+    spread: NDArray[np.float64] = np.sqrt(model.variances[: model.n_components])
+    n_real = int(np.count_nonzero(spread > np.sqrt(_NULL) * spread[0]))
+    if not n_real:
+        msg = "the rows are all the same: there is nothing to decompose"
+        raise SettingError(msg)
+    if n_real < len(spread):
+        msg = (
+            f"the features vary along {n_real} directions, {len(spread)} components were asked "
+            f"for: give n_components={n_real} or less"
+        )
+        raise SettingError(msg)
+    return spread
+
+
+def _arranged(
+    sources: NDArray[Any], components: NDArray[np.float64]
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Order components by falling share of the variance, and give each its sign."""
+    order = np.argsort(-(components**2).sum(axis=1), kind="stable")
+    sources, components = sources[:, order], components[order]
+    sign = _signs(sources, components)
+    return sources * sign.astype(sources.dtype), components * sign[:, None]
 
 
 def _turn(white: NDArray[Any], seed: int) -> tuple[NDArray[np.float64], bool, int]:

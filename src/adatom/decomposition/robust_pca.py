@@ -90,7 +90,7 @@ def decompose_robust_pca(
     Parameters
     ----------
     features : Features
-        Numpy or dask inside, read block by block eleven times; scores and
+        Numpy or dask inside, read block by block a dozen times; scores and
         distances are held in memory. Rows with NaN take no part.
     n_components : int, optional
         By default those of regular rows that rise above white noise, one at
@@ -137,8 +137,8 @@ def decompose_robust_pca(
     References
     ----------
     .. [1] N. Locantore et al., Test 8, 1 (1999); R. A. Maronna, Technometrics 47, 264 (2005).
-    .. [2] M. Hubert, P. J. Rousseeuw and K. Vanden Branden, Technometrics 47, 64 (2005), sec. 2
-       and eq. 3; the concentration of the scatter of scores as in P. J. Rousseeuw and
+    .. [2] M. Hubert, P. J. Rousseeuw and K. Vanden Branden, Technometrics 47, 64 (2005);
+       the concentration of the scatter of scores as in P. J. Rousseeuw and
        K. Van Driessen, Technometrics 41, 212 (1999).
     """
     FEATURES.check(features)
@@ -192,9 +192,6 @@ def _spherical(cut: Blocks, counts: NDArray[np.int64], seed: int) -> _Fit:
     scores = (rows - center) @ axes.T
     middle = np.median(scores, axis=0)
     spread = _NORMAL * np.median(np.abs(scores - middle), axis=0)
-    if not spread.max() > 0:
-        msg = "half of the rows or more are all the same: there is nothing that most rows vary in"
-        raise SettingError(msg)
     order = np.argsort(-spread, kind="stable")
     return _Fit(center, axes[order], spread[order] ** 2, len(rows))
 
@@ -202,18 +199,22 @@ def _spherical(cut: Blocks, counts: NDArray[np.int64], seed: int) -> _Fit:
 def _spatial_median(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Find the point with the least sum of distances to all rows, by Weiszfeld's steps."""
     center: NDArray[np.float64] = np.median(rows, axis=0)
+    if not np.median(np.abs(rows - center).max(axis=1)) > 0:
+        msg = "half of the rows or more are all the same: there is nothing that most rows vary in"
+        raise SettingError(msg)
     for _ in range(_WEISZFELD_STEPS):
         away = np.sqrt(((rows - center) ** 2).sum(axis=1))
-        weight = 1 / np.maximum(away, 1e-9 * max(float(np.median(away)), 1e-300))
+        usual = float(np.median(away))
+        weight = usual / np.maximum(away, 1e-9 * usual)
         moved = weight @ rows / weight.sum()
-        if np.abs(moved - center).max() <= 1e-6 * max(float(np.median(away)), 1e-300):
+        if np.abs(moved - center).max() <= 1e-6 * usual:
             break
         center = moved
     return center
 
 
 class _Sums(NamedTuple):
-    count: NDArray[np.int64]
+    n_rows: NDArray[np.int64]
     first: NDArray[np.float64]
     second: NDArray[np.float64]
 
@@ -232,7 +233,7 @@ def _of_rows(cut: Blocks, kept: NDArray[np.bool_]) -> _Fit:
         return fold(cut, step, add_states)
 
     first = sums(np.zeros(cut.n_columns, cut.dtype), second=False)
-    n = int(first.count)
+    n = int(first.n_rows)
     if n < _FEWEST:
         msg = f"only {n} rows are like one another: there is nothing that most rows have in common"
         raise TooFewSitesError(msg)
@@ -325,7 +326,7 @@ def _left_of(
         return np.asarray(((away - (away @ basis.T) @ basis) ** 2).sum(axis=0))
 
     total = fold(cut, step, lambda first, second: first + second)
-    return total / max(int(rows.sum()), 1)
+    return np.asarray(total / max(int(rows.sum()), 1))
 
 
 def _score_distances(
@@ -349,11 +350,11 @@ def _score_distances(
         squares = _squares(scores, scores[chosen])
     # Half of the rows spread less than all: the median of the distances is known of normal rows.
     squares = squares / max(float(np.median(squares)), 1e-300) * float(chdtri(k, 0.5))
-    # All rows within the cutoff tell the scatter better than half of them do.
-    near = squares <= float(chdtri(k, 0.025))
-    typical = float(np.median(_squares(scores[near], scores[near])))
-    squares = _squares(others, scores[near]) / max(typical, 1e-300) * _median_below(k)
-    return np.sqrt(squares)
+    # All rows within the cutoff tell the scatter better than half of them do. Once: to narrow it
+    # again and again would trim long tails without end.
+    near = scores[squares <= float(chdtri(k, 0.025))]
+    typical = max(float(np.median(_squares(near, near))), 1e-300) / _median_below(k)
+    return np.asarray(np.sqrt(_squares(others, near) / typical))
 
 
 def _median_below(k: int) -> float:

@@ -50,7 +50,7 @@ def without_single_values(
     least = max(float(noise.max(initial=0.0)) * 1e-6, 1e-300)
     scale = np.maximum(noise, least)
     design, wanted = (basis / scale).T, rows.astype(np.float64) / scale
-    scores = wanted @ np.linalg.pinv(design).T
+    scores: NDArray[np.float64] = wanted @ np.linalg.pinv(design).T
     for _ in range(_ROUNDS):
         off = np.abs(wanted - scores @ design.T)
         scores = _weighted(design, wanted, 1 / np.maximum(off / _HUBER, 1))
@@ -74,6 +74,7 @@ def _weighted(
     products = (design[:, :, None] * design[:, None, :]).reshape(len(design), k * k)
     gram = (weights @ products).reshape(-1, k, k)
     # A touch on the diagonal, for rows whose good channels do not tell one component.
-    gram += 1e-12 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(k)
-    solved: NDArray[np.float64] = np.linalg.solve(gram, ((weights * wanted) @ design)[..., None])
-    return solved[..., 0]
+    touch = 1e-12 * np.einsum("rkk->r", gram)
+    gram[:, np.arange(k), np.arange(k)] += touch[:, None]
+    solved = np.linalg.solve(gram, ((weights * wanted) @ design)[..., None])
+    return np.asarray(solved[..., 0], dtype=np.float64)

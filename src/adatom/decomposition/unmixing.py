@@ -87,7 +87,7 @@ def estimate_abundances(
     """
     FEATURES.check(features)
     FEATURES.check(components, name="components")
-    spectra = _matrix(features, components)
+    spectra = matrix_of(features, components)
     cut = blocks(features)
     n_components = len(spectra)
     outputs = [np.full((cut.n_rows, n), np.nan, cut.dtype) for n in (n_components, n_components, 1)]
@@ -101,14 +101,14 @@ def estimate_abundances(
         return [values, errors, residual[:, None]]
 
     map_to(cut, work, outputs)
-    unit = "1" if normalize else _ratio_unit(features, components)
+    unit = "1" if normalize else ratio_unit(features, components)
     named = (
         components[components.dims[0]].values if components.dims[0] in components.coords else None
     )
     return Abundances(
-        _map_like(features, outputs[0], "component", "abundance", unit, named),
-        _map_like(features, outputs[1], "component", "abundance_error", unit, named),
-        _map_like(
+        map_like(features, outputs[0], "component", "abundance", unit, named),
+        map_like(features, outputs[1], "component", "abundance_error", unit, named),
+        map_like(
             features, outputs[2], "measure", "residual", str(features.attrs.get("units", "1"))
         ),
     )
@@ -119,15 +119,40 @@ def solve_rows(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Solve all rows: abundances, their standard errors, and the root mean square residual."""
     gram, products = spectra @ spectra.T, rows @ spectra.T
-    free = np.ones(products.shape, dtype=bool)
-    values = _solve_sets(gram, products, free, constraint)
-    if constraint != "none":
-        values, free = _with_bounds(gram, products, values, free, constraint)
+    values, free = solve_bounded(gram, products, constraint)
     left = rows - values @ spectra
     squares = np.einsum("ij,ij->i", left, left)
     degrees = np.maximum(spectra.shape[1] - free.sum(axis=1), 1)
-    errors = _errors(gram, free, constraint) * np.sqrt(squares / degrees)[:, None]
+    errors = unit_errors(gram, free, constraint) * np.sqrt(squares / degrees)[:, None]
     return values, errors, np.sqrt(squares / spectra.shape[1])
+
+
+def solve_bounded(
+    gram: NDArray[np.float64],
+    products: NDArray[np.float64],
+    constraint: Constraint,
+    total: NDArray[np.float64] | None = None,
+    /,
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Solve all rows from products with the components: abundances, and which are off the bound.
+
+    Parameters
+    ----------
+    gram : array, shape (component, component)
+        Products of the components with one another.
+    products : array, shape (row, component)
+        Of the rows with the components.
+    constraint : {"nonnegative", "none", "sum_to_one"}
+        As of `estimate_abundances`.
+    total : array, shape (row,), optional
+        What "sum_to_one" adds up to, if not to one.
+    """
+    total = np.ones(len(products)) if total is None else total
+    free = np.ones(products.shape, dtype=bool)
+    values = solve_sets(gram, products, free, constraint, total)
+    if constraint == "none":
+        return values, free
+    return _with_bounds(gram, products, values, free, constraint, total)
 
 
 def _with_bounds(
@@ -136,6 +161,7 @@ def _with_bounds(
     values: NDArray[np.float64],
     free: NDArray[np.bool_],
     constraint: Constraint,
+    total: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Exchange components between the bound and the free set until every row is optimal.
 
@@ -170,7 +196,9 @@ def _with_bounds(
         free[open_rows] ^= np.where(single[:, None], alone, wrong)
         if constraint == "sum_to_one":
             _never_empty(free, open_rows, products)
-        values[open_rows] = _solve_sets(gram, products[open_rows], free[open_rows], constraint)
+        values[open_rows] = solve_sets(
+            gram, products[open_rows], free[open_rows], constraint, total[open_rows]
+        )
     return np.where(free, np.maximum(values, 0.0), 0.0), free
 
 
@@ -196,11 +224,13 @@ def _gradient(
     return slope
 
 
-def _solve_sets(
+def solve_sets(
     gram: NDArray[np.float64],
     products: NDArray[np.float64],
     sets: NDArray[np.bool_],
     constraint: Constraint,
+    total: NDArray[np.float64],
+    /,
 ) -> NDArray[np.float64]:
     """Solve rows with the same free set together; what is not free is zero."""
     values = np.zeros_like(products)
@@ -216,17 +246,17 @@ def _solve_sets(
             n = len(columns)
             bordered = np.zeros((n + 1, n + 1))
             bordered[:n, :n], bordered[n, :n], bordered[:n, n] = inner, 1.0, 1.0
-            solved = np.linalg.solve(bordered, np.vstack([wanted, np.ones(len(rows))]))[:n]
+            solved = np.linalg.solve(bordered, np.vstack([wanted, total[rows]]))[:n]
         else:
             solved = np.linalg.solve(inner, wanted)
         values[np.ix_(rows, columns)] = solved.T
     return values
 
 
-def _errors(
-    gram: NDArray[np.float64], free: NDArray[np.bool_], constraint: Constraint
+def unit_errors(
+    gram: NDArray[np.float64], free: NDArray[np.bool_], constraint: Constraint, /
 ) -> NDArray[np.float64]:
-    """Give standard errors for unit noise, of the free components of each row."""
+    """Give standard errors for noise of one, of the free components of each row."""
     errors = np.zeros(free.shape)
     patterns, which = np.unique(free, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
@@ -242,7 +272,16 @@ def _errors(
     return errors
 
 
-def _matrix(features: xr.DataArray, components: xr.DataArray) -> NDArray[np.float64]:
+def matrix_of(features: xr.DataArray, components: xr.DataArray, /) -> NDArray[np.float64]:
+    """Give components as an array (component, feature), checked against the features.
+
+    Raises
+    ------
+    KindError
+        If they have different features.
+    SettingError
+        If components hold NaN or are not linearly independent.
+    """
     if components.ndim != 2 or components.dims[-1] != features.dims[-1]:
         msg = (
             f"components have dims {tuple(components.dims)}, need (component, "
@@ -268,19 +307,22 @@ def _matrix(features: xr.DataArray, components: xr.DataArray) -> NDArray[np.floa
     return spectra
 
 
-def _ratio_unit(features: xr.DataArray, components: xr.DataArray) -> str:
+def ratio_unit(features: xr.DataArray, components: xr.DataArray, /) -> str:
+    """Give the unit of abundances: none where components are in the unit of the features."""
     ours, theirs = features.attrs.get("units", "1"), components.attrs.get("units", "1")
     return "1" if ours == theirs else str(ours)
 
 
-def _map_like(
+def map_like(
     features: xr.DataArray,
     values: NDArray[Any],
     dim: str,
     name: str,
     unit: str,
     along: NDArray[Any] | None = None,
+    /,
 ) -> xr.DataArray:
+    """Give values (row, column) the places of the rows that they belong to."""
     last = features.dims[-1]
     kept = {key: coord for key, coord in features.coords.items() if last not in coord.dims}
     if along is None or len(along) != values.shape[1]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import partial
 from mmap import mmap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from adatom.io.layout import Layout
     from adatom.io.signals import RawAxis, RawFile, RawSignal
     from adatom.schema import Kind
+
+# What dask itself takes for a chunk.
+_CHUNK_BYTES: Final = 1 << 27
 
 
 @dataclass
@@ -74,8 +78,26 @@ def lazy(values: Any, outer: tuple[int, ...]) -> Any:  # noqa: ANN401 -- dask
     if isinstance(values, np.ndarray):
         # Dask would copy the whole array, and so load all of a mapped file.
         values = LazyArray(values.shape, values.dtype, _reader(values))
-    chunks = {i: ("auto" if i in outer else -1) for i in range(values.ndim)}
+    chunks = _chunks(tuple(values.shape), values.dtype.itemsize, outer)
     return da.from_array(values, chunks=chunks, name=False)  # type: ignore[no-untyped-call]
+
+
+def _chunks(shape: tuple[int, ...], itemsize: int, outer: tuple[int, ...]) -> dict[int, int]:
+    """Cut the first outer axis that has to be cut; those before it go one step at a time.
+
+    So chunks are consecutive rows, as whoever goes through them block by
+    block asks for them: chunks that are square in y and x would be read
+    again for every line.
+    """
+    chunks = dict.fromkeys(range(len(shape)), -1)
+    left = itemsize * math.prod(size for axis, size in enumerate(shape) if axis not in outer)
+    sizes = [shape[axis] for axis in outer]
+    for number, axis in enumerate(outer):
+        inner = max(left * math.prod(sizes[number + 1 :]), 1)
+        chunks[axis] = max(1, min(shape[axis], _CHUNK_BYTES // inner))
+        if inner <= _CHUNK_BYTES:
+            break
+    return chunks
 
 
 def _reader(values: NDArray[Any]) -> Callable[[Any], NDArray[Any]]:

@@ -229,12 +229,18 @@ def read_spectral_map(
 
 
 def _map_draft(raw: RawFile, part: RawPart, mass_tolerance: str | None, grid: str | None) -> Draft:
-    if mass_tolerance is not None:
-        msg = f"{mass_tolerance=} is for lists of peaks; {raw.path.name!r} has one axis for all"
-        raise SettingError(msg)
     assert isinstance(part, RawSignal)  # noqa: S101 -- all else that makes maps are peaks
+    has_masses = any(axis.unit == "Da" for axis in part.axes)
+    if mass_tolerance is not None and not has_masses:
+        msg = f"{mass_tolerance=} is for mass spectra; {raw.path.name!r} has no axis of mass"
+        raise SettingError(msg)
     signal = part if grid is None else folded_signal(raw.path, part, grid=grid)
-    return Draft(raw, signal, layout_of_signal(signal, ndim=3))
+    draft = Draft(raw, signal, layout_of_signal(signal, ndim=3))
+    if mass_tolerance is not None:
+        draft.notes.append(
+            "all spectra share one axis of mass, which was kept: mass_tolerance was not needed"
+        )
+    return draft
 
 
 def read_diffraction_map(

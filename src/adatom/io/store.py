@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,7 @@ import numpy as np
 import xarray as xr
 
 from adatom.errors import StoreError
+from adatom.numerics.readers import DaskReader
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -306,10 +308,32 @@ def _write_variable(
         config={"write_empty_chunks": True},
     )
     if is_lazy and dtype.kind not in "UO":
-        lazy.append((values.rechunk(chunks), target))
+        if not _write_by_rows(values, target):
+            lazy.append((values.rechunk(chunks), target))
     else:
         target[...] = values
     return node
+
+
+def _write_by_rows(values: Any, target: Any) -> bool:  # noqa: ANN401 -- dask and zarr arrays
+    """Write an array that is cut so across its rows that dask would hold all of it at once."""
+    n_lead = len(values.shape) - 1
+    if n_lead < 1 or target.chunks[-1] < values.shape[-1]:
+        return False
+    edges = [range(0, size, step) for size, step in zip(values.shape, target.chunks)][:n_lead]
+    boxes = [
+        tuple(
+            slice(start, min(start + step, size))
+            for start, step, size in zip(starts, target.chunks, values.shape)
+        )
+        for starts in product(*edges)
+    ]
+    read = DaskReader(values)
+    if all(read.holds(box) for box in boxes):
+        return False
+    for box in boxes:
+        target[box] = read(box)
+    return True
 
 
 def _chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:

@@ -1,69 +1,65 @@
-"""Smooth curves through many noisy rows at once: banded equations, a column a row of data."""
+"""Banded equations for many right sides at once, each with a diagonal of its own."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+import math
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
+Bands: TypeAlias = tuple[Floats, ...]
+"""A symmetric matrix: ``bands[k][i]`` couples i and i + k; the main diagonal comes first."""
 
 
-class Pentadiagonal(NamedTuple):
-    """A symmetric matrix with two diagonals beside the main one.
+def roughness_penalty(axis: Floats, /, *, order: int) -> Bands:
+    """Give the integral of a squared derivative as a quadratic form of samples [1]_.
 
-    Attributes
-    ----------
-    main : array, shape (n,)
-    first : array, shape (n - 1,)
-        ``[i]`` couples i and i + 1.
-    second : array, shape (n - 2,)
-        ``[i]`` couples i and i + 2.
-    """
-
-    main: Floats
-    first: Floats
-    second: Floats
-
-
-def curvature_penalty(axis: Floats, /) -> Pentadiagonal:
-    """Give the integral of the squared second derivative as a quadratic form of samples [1]_.
-
-    Second derivatives are divided differences of three neighbors, so the
-    steps of the axis may differ.
+    Derivatives are divided differences of neighbors, so the steps of the
+    axis may differ. The second leaves straight lines free, the third
+    parabolas.
 
     Parameters
     ----------
     axis : array, shape (n,)
-        Strictly monotonic, three values or more.
+        Strictly monotonic, of more values than `order`.
+    order : int
+        Of the derivative.
 
     Examples
     --------
-    >>> curvature_penalty(np.arange(4.0)).main
-    array([1., 5., 5., 1.])
+    >>> roughness_penalty(np.arange(5.0), order=3)[0]
+    array([ 1., 10., 18., 10.,  1.])
 
     References
     ----------
     .. [1] P. H. C. Eilers, Anal. Chem. 75, 3631 (2003), supporting information for unequal steps.
     """
-    steps = np.abs(np.diff(axis))
-    width = (steps[:-1] + steps[1:]) / 2
-    # One row of differences for each inner sample, with the square root of its share of the axis.
-    root = 1 / np.sqrt(width)
-    left, right = root / steps[:-1], root / steps[1:]
-    middle = -(left + right)
-    main = np.zeros(len(axis))
-    main[:-2] += left**2
-    main[1:-1] += middle**2
-    main[2:] += right**2
-    first = np.zeros(len(axis) - 1)
-    first[:-1] += left * middle
-    first[1:] += middle * right
-    return Pentadiagonal(main, first, left * right)
+    n = len(axis)
+    place = np.abs(axis - axis[0])
+    near = np.stack([place[k : n - order + k] for k in range(order + 1)])
+    apart = near[:, None, :] - near[None, :, :]
+    apart[np.arange(order + 1), np.arange(order + 1)] = 1.0
+    width = (near[-1] - near[0]) / order
+    factors = math.factorial(order) / apart.prod(axis=1) * np.sqrt(width)
+    bands = tuple(np.zeros(n - k) for k in range(order + 1))
+    for first in range(order + 1):
+        for second in range(first, order + 1):
+            bands[second - first][first : first + n - order] += factors[first] * factors[second]
+    return bands
 
 
-def solve_pentadiagonal(matrix: Pentadiagonal, weights: Floats, right: Floats, /) -> Floats:
+def banded_product(bands: Bands, columns: Floats, /) -> Floats:
+    """Multiply the matrix with columns (n, column)."""
+    made = bands[0][:, None] * columns
+    for k, band in enumerate(bands[1:], start=1):
+        made[:-k] += band[:, None] * columns[k:]
+        made[k:] += band[:, None] * columns[:-k]
+    return made
+
+
+def solve_banded(bands: Bands, weights: Floats, right: Floats, /) -> Floats:
     """Solve ``(matrix + diag(weights[:, j])) z = right[:, j]`` for every column j.
 
     All columns take a step of the factorization ``L D L^T`` together, so one
@@ -71,40 +67,40 @@ def solve_pentadiagonal(matrix: Pentadiagonal, weights: Floats, right: Floats, /
 
     Parameters
     ----------
-    matrix : Pentadiagonal
-        Positive semidefinite, of size n.
+    bands : tuple of arrays
+        Of a positive semidefinite matrix of size n.
     weights : array, shape (n, column)
-        Not negative, and two or more above zero in every column.
+        Not negative, and in every column more of them above zero than the
+        matrix leaves free.
     right : array, shape (n, column)
 
     Examples
     --------
-    >>> identity = Pentadiagonal(np.ones(4), np.zeros(3), np.zeros(2))
-    >>> solve_pentadiagonal(identity, np.ones((4, 1)), np.full((4, 1), 6.0)).ravel()
+    >>> identity = (np.ones(4), np.zeros(3))
+    >>> solve_banded(identity, np.ones((4, 1)), np.full((4, 1), 6.0)).ravel()
     array([3., 3., 3., 3.])
     """
-    n = len(matrix.main)
-    inverse, near, far = (np.zeros_like(right) for _ in range(3))
+    n, width = len(bands[0]), len(bands) - 1
+    inverse = np.empty_like(right)
+    # lower[k][i] is L[i, i - k]; what reaches above the first row stays zero.
+    lower = [np.zeros_like(right) for _ in range(width + 1)]
     z = np.array(right)
-    pivot, product = np.empty_like(right[0]), np.empty_like(right[0])
-    main, first, second = (part.tolist() for part in matrix)
+    pivot, term = np.empty_like(right[0]), np.empty_like(right[0])
+    coupling = [np.empty_like(right[0]) for _ in range(width + 1)]
+    lists = [band.tolist() for band in bands]
     for i in range(n):
-        np.add(weights[i], main[i], out=pivot)
-        if i >= 2:
-            np.multiply(inverse[i - 2], second[i - 2], out=far[i])
-            pivot -= np.multiply(far[i], second[i - 2], out=product)
-            z[i] -= np.multiply(far[i], z[i - 2], out=product)
-        if i >= 1:
-            # What couples to the neighbor, less what has gone through the one before it.
-            coupling = np.multiply(near[i - 1], second[i - 2] if i >= 2 else 0.0, out=product)
-            np.subtract(first[i - 1], coupling, out=product)
-            np.multiply(inverse[i - 1], product, out=near[i])
-            pivot -= np.multiply(near[i], product, out=product)
-            z[i] -= np.multiply(near[i], z[i - 1], out=product)
+        np.add(weights[i], lists[0][i], out=pivot)
+        for k in range(min(width, i), 0, -1):
+            here = coupling[k]
+            here.fill(lists[k][i - k])
+            for m in range(k + 1, min(width, i) + 1):
+                here -= np.multiply(coupling[m], lower[m - k][i - k], out=term)
+            np.multiply(here, inverse[i - k], out=lower[k][i])
+            pivot -= np.multiply(lower[k][i], here, out=term)
+            z[i] -= np.multiply(lower[k][i], z[i - k], out=term)
         np.divide(1.0, pivot, out=inverse[i])
     z *= inverse
     for i in range(n - 2, -1, -1):
-        z[i] -= np.multiply(near[i + 1], z[i + 1], out=product)
-        if i < n - 2:
-            z[i] -= np.multiply(far[i + 2], z[i + 2], out=product)
+        for k in range(1, min(width, n - 1 - i) + 1):
+            z[i] -= np.multiply(lower[k][i + k], z[i + k], out=term)
     return z

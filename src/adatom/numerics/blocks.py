@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import numpy as np
+
+from adatom.numerics.readers import Box, Reader, reader_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 _VALUES_PER_BLOCK: Final = 1 << 22
 # Sums of products stay exact to 1e-6 in float32 up to some thousands of rows.
 _ROWS_PER_BLOCK: Final = 1 << 13
-# A lazy array computes whole chunks: one this large at most is kept for the blocks that share it.
-_CHUNK_BYTES: Final = 1 << 28
-
-Slices = tuple[slice, ...]
 
 
 class Block(NamedTuple):
@@ -53,14 +50,18 @@ class Blocks:
         Size of the last dim.
     dtype : numpy dtype
         Of the blocks: float64 for float64 and wide integers, else float32.
+    reader : Reader
+        Of the array.
     """
 
     shape: tuple[int, ...]
     n_columns: int
     dtype: np.dtype[Any]
-    _read: Callable[[Slices], NDArray[Any]] = field(repr=False)
-    _cuts: tuple[tuple[Slices, slice], ...] = field(repr=False)
+    reader: Reader = field(repr=False)
+    _cuts: tuple[tuple[Box, slice], ...] = field(repr=False)
     _complete: list[bool] = field(repr=False)
+    _first: int = 0
+    """Number of the first of `_cuts`, where only some blocks are at hand."""
 
     def __len__(self) -> int:
         return len(self._cuts)
@@ -70,22 +71,42 @@ class Blocks:
         """Rows in all blocks, those with gaps included."""
         return math.prod(self.shape)
 
+    @property
+    def n_bytes(self) -> int:
+        """Size of all blocks in memory."""
+        return self.n_rows * self.n_columns * self.dtype.itemsize
+
     def rows_of(self, index: int, /) -> slice:
         """Say which rows a block holds, without reading it."""
-        return self._cuts[index][1]
+        return self._cuts[index - self._first][1]
+
+    def boxes_of(self, numbers: range, /) -> list[Box]:
+        """Say where some blocks stand in the array."""
+        return [self._cuts[number - self._first][0] for number in numbers]
+
+    def only(self, numbers: range, reader: Reader, /) -> Self:
+        """Keep some consecutive blocks, by the numbers that they have, read by another reader."""
+        kept = slice(numbers.start - self._first, numbers.stop - self._first)
+        return replace(
+            self,
+            reader=reader,
+            _cuts=self._cuts[kept],
+            _complete=self._complete[kept],
+            _first=numbers.start,
+        )
 
     def __getitem__(self, index: int, /) -> Block:
-        slices, rows = self._cuts[index]
+        box, rows = self._cuts[index - self._first]
         # One memory layout for all sources: numpy's sums depend on it.
-        values = np.ascontiguousarray(self._read(slices), dtype=self.dtype)
+        values = np.ascontiguousarray(self.reader(box), dtype=self.dtype)
         values = values.reshape(-1, self.n_columns)
-        if self._complete[index]:
+        if self._complete[index - self._first]:
             return Block(index, rows, np.ones(len(values), dtype=bool), values, values[:0])
         measured = np.isfinite(values).all(axis=1)
         incomplete = values[~measured]
         if measured.all():
             # Remembered, since fits pass over the same blocks many times.
-            self._complete[index] = True
+            self._complete[index - self._first] = True
         else:
             values = values[measured]
         return Block(index, rows, measured, values, incomplete)
@@ -119,8 +140,7 @@ def blocks_from_array(array: Any, /) -> Blocks:  # noqa: ANN401 -- numpy or dask
     dtype = np.dtype(np.float32 if narrow and array.dtype.itemsize <= 4 else np.float64)
     n_rows = max(1, min(_ROWS_PER_BLOCK, _VALUES_PER_BLOCK // max(n_columns, 1)))
     cuts = tuple(_cuts(tuple(shape), n_rows))
-    read = _DaskReader(array) if hasattr(array, "dask") else _ArrayReader(array)
-    return Blocks(tuple(shape), n_columns, dtype, read, cuts, [False] * len(cuts))
+    return Blocks(tuple(shape), n_columns, dtype, reader_of(array), cuts, [False] * len(cuts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +166,7 @@ def mapped_blocks(cut: Blocks, work: Callable[[NDArray[Any]], NDArray[Any]], /) 
         the same type.
     """
     return MappedBlocks(
-        cut.shape, cut.n_columns, cut.dtype, cut._read, cut._cuts, cut._complete, work
+        cut.shape, cut.n_columns, cut.dtype, cut.reader, cut._cuts, cut._complete, _work=work
     )
 
 
@@ -184,7 +204,7 @@ def pieces_of(cut: Blocks, span: int, beside: Sequence[NDArray[Any]] = (), /) ->
         yield Piece(cut, numbers, tuple(array[rows] for array in beside))
 
 
-def _cuts(shape: tuple[int, ...], n_rows: int) -> list[tuple[Slices, slice]]:
+def _cuts(shape: tuple[int, ...], n_rows: int) -> list[tuple[Box, slice]]:
     """Cut the leading dims into boxes that are consecutive in C order."""
     if math.prod(shape) == 0:
         return []
@@ -194,55 +214,13 @@ def _cuts(shape: tuple[int, ...], n_rows: int) -> list[tuple[Slices, slice]]:
     inner = math.prod(shape[axis + 1 :])
     n_pieces = -(-shape[axis] // max(1, n_rows // inner))
     edges = [shape[axis] * piece // n_pieces for piece in range(n_pieces + 1)]
+    rest = tuple(slice(0, size) for size in shape[axis + 1 :])
     cuts = []
     start = 0
     for outer in np.ndindex(shape[:axis]):
         for low, high in pairwise(edges):
-            slices = (*(slice(i, i + 1) for i in outer), slice(low, high))
+            box = (*(slice(i, i + 1) for i in outer), slice(low, high), *rest)
             stop = start + (high - low) * inner
-            cuts.append((slices, slice(start, stop)))
+            cuts.append((box, slice(start, stop)))
             start = stop
     return cuts
-
-
-@dataclass(frozen=True)
-class _ArrayReader:
-    array: Any
-
-    def __call__(self, slices: Slices) -> NDArray[Any]:
-        return np.asarray(self.array[slices])
-
-
-@dataclass(eq=False)
-class _DaskReader:
-    """Computes the chunks that a box touches once, not once for every block in them."""
-
-    array: Any
-    _lock: Lock = field(default_factory=Lock)
-    _held: tuple[Slices, NDArray[Any]] | None = None
-
-    def __call__(self, slices: Slices) -> NDArray[Any]:
-        slab = self._whole_chunks(slices)
-        n_values = math.prod(s.stop - s.start for s in slab)
-        n_values *= math.prod(self.array.shape[len(slab) :])
-        if n_values * self.array.dtype.itemsize > _CHUNK_BYTES:
-            return np.asarray(self.array[slices].compute(scheduler="threads"))
-        with self._lock:
-            held = self._held
-            if held is None or held[0] != slab:
-                held = (slab, np.asarray(self.array[slab].compute(scheduler="threads")))
-                self._held = held
-        inside = tuple(
-            slice(s.start - whole.start, s.stop - whole.start)
-            for s, whole in zip(slices, slab, strict=True)
-        )
-        return held[1][inside]
-
-    def _whole_chunks(self, slices: Slices) -> Slices:
-        slab = []
-        for cut, sizes in zip(slices, self.array.chunks, strict=False):
-            edges = np.concatenate([[0], np.cumsum(sizes)])
-            low = edges[np.searchsorted(edges, cut.start, side="right") - 1]
-            high = edges[np.searchsorted(edges, cut.stop, side="left")]
-            slab.append(slice(int(low), int(high)))
-        return tuple(slab)

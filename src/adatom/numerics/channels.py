@@ -14,6 +14,7 @@ from adatom.units import quantity_from_text
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_VALUES_AT_ONCE: Final = 1 << 22
 # From the unit that texts are turned into to the other one that the house has for the quantity.
 _FACTORS: Final = {("s", "ns"): 1e9, ("nm", "mm"): 1e-6}
 
@@ -139,5 +140,10 @@ def _rows(
     # Empty blocks are given by dask to learn the type.
     if block.size == 0:
         return np.empty(shape, dtype)
-    rows = np.ascontiguousarray(block.reshape(-1, block.shape[-1]))
-    return np.asarray(work(rows), dtype).reshape(shape)
+    rows = block.reshape(-1, block.shape[-1])
+    made = np.empty((len(rows), shape[-1]), dtype)
+    # Piece by piece, since work needs several times the memory of what it is given.
+    step = max(1, _VALUES_AT_ONCE // rows.shape[1])
+    for start in range(0, len(rows), step):
+        made[start : start + step] = work(np.ascontiguousarray(rows[start : start + step]))
+    return made.reshape(shape)

@@ -30,6 +30,10 @@ _CANDIDATES: Final = (61, 31)
 # Noise of a segment reaches four to five deviations once in its thousands of samples.
 _LEAST_RISE: Final = 8.0
 _LEAST_IN_CONTACT: Final = 5
+# Drift and virtual deflection over a ramp are some times the noise; a line much steeper than
+# that is contact throughout.
+_STEEP: Final = 30.0
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,6 @@ def free_line(height: Array, force: Array, /) -> FreeLine:
     """
     n = len(height)
     count = max(LEAST_SAMPLES // 2, int(_FAR_SHARE * n))
-    # Heights from their mean keep offset and tilt independent.
     width = max(3, n // 100)
     fit = _clipped_line(height[:count], force[:count])
     while count < n:
@@ -135,7 +138,12 @@ def _leaves_at(
         _NORMAL * float(np.median(np.abs(free - np.median(free)))),
         float(off[:count].std()) / np.sqrt(width) / 2,
     )
-    outside = np.abs(means[len(free) :]) > _LEAVES * scatter
+    # What the line itself is uncertain by, as far as it is prolonged.
+    x = height[:count] - height[:count].mean()
+    beyond = height[len(free) + width // 2 :][: len(means) - len(free)] - height[:count].mean()
+    spread = max(float(x @ x), 1e-300)
+    line_error = scatter * np.sqrt(width) * np.sqrt(1 / count + beyond**2 / spread)
+    outside = np.abs(means[len(free) :]) > _LEAVES * np.hypot(scatter, line_error)
     return len(free) + int(outside.argmax()) + width // 2 if outside.any() else len(force)
 
 
@@ -166,21 +174,19 @@ def find_contact_of(height: Array, force: Array, /) -> Contact:
     off = force - line.at(height)
     # A few samples together, since one in a thousand may be anything.
     rise = float(_running_means(off, max(5, len(off) // 200)).max())
-    if not rise > _LEAST_RISE * line.noise:
-        return Contact(np.nan, np.nan, rise, line, "no contact")
-    if _is_in_contact_from_the_start(height, line, rise):
+    slope = abs(line.tilt) * float(np.ptp(height))
+    # A curve without noise, as of a dead channel, still has that of rounding.
+    noise = max(line.noise, _ROUNDING * float(np.abs(force).max()))
+    if not rise > _LEAST_RISE * noise:
+        is_steep = slope > _STEEP * noise
+        return Contact(np.nan, np.nan, rise, line, "no baseline" if is_steep else "no contact")
+    if slope > 2 * rise:
         return Contact(np.nan, np.nan, rise, line, "no baseline")
     x, y = _foot(height, off, line, rise)
     place, error = _best_contact(x, y, line)
     if np.count_nonzero(height < place) < _LEAST_IN_CONTACT:
         return Contact(np.nan, np.nan, rise, line, "no contact")
     return Contact(place, error, rise, line)
-
-
-def _is_in_contact_from_the_start(height: Array, line: FreeLine, rise: float) -> bool:
-    """Tell a "free" line as steep as the contact itself."""
-    span = float(np.ptp(height))
-    return abs(line.tilt) * span > 2 * rise
 
 
 def _foot(height: Array, off: Array, line: FreeLine, rise: float) -> tuple[Array, Array]:

@@ -10,13 +10,16 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import scipy.linalg  # noqa: F401 -- its BLAS must be loaded before the threads of BLAS are found
 from threadpoolctl import ThreadpoolController
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from adatom.numerics.blocks import Blocks
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -25,7 +28,7 @@ T = TypeVar("T")
 class Executor(Protocol):
     """Does the same work on many pieces and gives the results in their order."""
 
-    def span(self, n_blocks: int, /) -> int:
+    def span(self, blocks: Blocks, /) -> int:
         """Say how many blocks make one piece: a power of two."""
         ...
 
@@ -41,7 +44,7 @@ class Executor(Protocol):
 class SerialExecutor:
     """One piece after the other, in the thread of the caller."""
 
-    def span(self, _n_blocks: int, /) -> int:
+    def span(self, _blocks: Blocks, /) -> int:
         """Take blocks one by one."""
         return 1
 
@@ -63,7 +66,7 @@ class ThreadExecutor:
 
     n_threads: int = 0
 
-    def span(self, _n_blocks: int, /) -> int:
+    def span(self, _blocks: Blocks, /) -> int:
         """Take blocks one by one."""
         return 1
 
@@ -129,8 +132,36 @@ def _blas() -> Any:  # noqa: ANN401 -- threadpoolctl has no types
     return ThreadpoolController().select(user_api="blas")
 
 
+class _BlasLimit:
+    """One limit for all threads of this process that compute at the same time."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._n_inside = 0
+        self._limit: Any = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._n_inside == 0:
+                self._limit = _blas().limit(limits=1)
+            self._n_inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                # Not by the first that leaves: others may still be in a product.
+                self._limit.restore_original_limits()
+
+
+_LIMIT: Final = _BlasLimit()
+
+
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """Fix BLAS to one thread: its sums depend on how many threads share a product."""
-    with _blas().limit(limits=1):
+    _LIMIT.enter()
+    try:
         yield
+    finally:
+        _LIMIT.leave()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from adatom.numerics.blocks import Blocks, Piece
+    from adatom.numerics.blocks import Block, Blocks, Piece
     from adatom.numerics.executors import Executor
 
 State = TypeVar("State")
@@ -145,7 +146,18 @@ def map_to(
         As of `fold`.
     """
     if len(blocks):
-        _run(blocks, _Map(work, incomplete), outputs, beside, executor)
+        step = partial(_values_alone, work)
+        _run(blocks, _Map(step, _nothing, incomplete), outputs, beside, executor)
+
+
+def _values_alone(
+    work: Callable[..., Sequence[NDArray[Any]]], block: Block, *rows: NDArray[Any]
+) -> tuple[None, Sequence[NDArray[Any]]]:
+    return None, work(block.values, *rows)
+
+
+def _nothing(_first: None, _second: None) -> None:
+    return None
 
 
 class _Written(NamedTuple):
@@ -224,34 +236,32 @@ class _FoldMap(Generic[State]):
 
 
 @dataclass(frozen=True)
-class _Map:
-    work: Callable[..., Sequence[NDArray[Any]]]
-    incomplete: Callable[[NDArray[Any]], Sequence[NDArray[Any]]] | None
+class _Map(_FoldMap[None]):
+    """Sums nothing; rows that lack some values may be worked on as well."""
+
+    incomplete: Callable[[NDArray[Any]], Sequence[NDArray[Any]]] | None = None
 
     def __call__(self, piece: Piece) -> _Done:
         written = []
         for block, rows in piece:
-            written.append(_Written(block.rows, block.measured, self.work(block.values, *rows)))
+            _, arrays = self.step(block, *rows)
+            written.append(_Written(block.rows, block.measured, arrays))
             if self.incomplete is not None and len(block.incomplete):
                 arrays = self.incomplete(block.incomplete)
                 written.append(_Written(block.rows, ~block.measured, arrays))
         return _Done([(0, None)], written)
 
-    @staticmethod
-    def merge(_first: None, _second: None) -> None:
-        """Nothing is summed."""
-
 
 def _run(
     blocks: Blocks,
-    work: Any,  # noqa: ANN401 -- one of the three above
+    work: _Fold[State] | _FoldMap[State],
     outputs: Sequence[Any],
     beside: Sequence[NDArray[Any]],
     executor: Executor | None,
-) -> Any:  # noqa: ANN401 -- the state
+) -> State:
     executor = executor or current_executor()
-    span = executor.span(len(blocks))
-    runs: _Runs[Any] = _Runs(work.merge)
+    span = executor.span(blocks)
+    runs = _Runs(work.merge)
     with single_threaded_blas():
         for done in executor.map(work, pieces_of(blocks, span, beside)):
             for level, state in done.waiting:

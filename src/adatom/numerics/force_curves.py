@@ -52,7 +52,9 @@ def measures_by_curves(
         return made
 
     made = _applied(curves, channels, looped, ["measure"], {"measure": len(units)})
-    return named_measures(made.assign_coords(_places(curves)), units, name=name)
+    result = named_measures(made.assign_coords(_places(curves)), units, name=name)
+    result.attrs |= grid_of(curves)
+    return result
 
 
 def channel_by_curves(
@@ -115,6 +117,11 @@ def _applied(
 
 def _places(curves: xr.Dataset) -> dict[str, xr.DataArray]:
     return {str(name): coord for name, coord in curves.coords.items() if coord.dims == ("site",)}
+
+
+def grid_of(curves: xr.Dataset, /) -> dict[str, Any]:
+    """Give the attribute that tells the grid of which the curves are all or some."""
+    return {"grid_shape": curves.attrs["grid_shape"]} if "grid_shape" in curves.attrs else {}
 
 
 def height_of(curves: xr.Dataset, /) -> str:

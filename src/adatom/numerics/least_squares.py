@@ -16,6 +16,10 @@ _DAMPING_RANGE: Final = (1e-9, 1e9)
 # Marquardt's factor up; down more carefully, so that a lucky step does not undo what was learnt.
 _DAMPING_UP: Final = 10.0
 _DAMPING_DOWN: Final = 0.2
+# A step that gains less than a quarter of what its curvature promised went too far, as where a
+# model cannot follow its data: undamped, such steps go to and fro across the valley.
+_TOO_LITTLE: Final = 0.25
+_DAMPING_CAREFUL: Final = 3.0
 
 
 class NormalEquations(NamedTuple):
@@ -129,6 +133,8 @@ def fit_least_squares(
     *,
     max_steps: int = 50,
     tolerance: float = 1e-10,
+    bounds: tuple[Floats, Floats] | None = None,
+    least_gain: Floats | float = 0.0,
 ) -> BatchFit:
     """Fit a batch of independent models by damped least squares.
 
@@ -144,6 +150,12 @@ def fit_least_squares(
     tolerance : float
         A fit has converged when the step would lower its cost by less than
         this share of the cost.
+    bounds : tuple of two arrays, shape (parameter,), optional
+        Lowest and highest values. Steps end there, and a parameter at a
+        bound that would go on beyond it is held while the others step.
+    least_gain : float or array, shape (fit,)
+        Gains of cost that are rounding, so that fits of data without noise,
+        which have hardly any cost to compare with, come to rest.
 
     Returns
     -------
@@ -166,6 +178,7 @@ def fit_least_squares(
     cost, gradient, curvature = (np.array(part, dtype=np.float64) for part in now)
     damping = np.full(len(parameters), DAMPING_START)
     converged = np.zeros(len(parameters), dtype=bool)
+    rounding = np.broadcast_to(np.maximum(least_gain, np.finfo(float).tiny), cost.shape)
     n_steps = 0
     for _ in range(max_steps):
         active = everyone[~converged & np.isfinite(cost)]
@@ -173,18 +186,54 @@ def fit_least_squares(
             break
         n_steps += 1
         here = NormalEquations(cost[active], gradient[active], curvature[active])
-        step = damped_step(here, damping[active])
+        step, whole = _step_within(here, damping[active], parameters[active], bounds)
         there = evaluate(parameters[active] + step, active)
         accepted = there.cost <= here.cost
         gain = np.sum(step * here.gradient, axis=-1)
-        converged[active] = gain <= tolerance * here.cost + np.finfo(float).tiny
-        damping[active] = next_damping(damping[active], accepted)
+        rest = tolerance * here.cost + rounding[active]
+        converged[active] = whole & (gain <= rest)
+        damping[active] = np.where(
+            accepted & (here.cost - there.cost < _TOO_LITTLE * gain),
+            np.minimum(damping[active] * _DAMPING_CAREFUL, _DAMPING_RANGE[1]),
+            next_damping(damping[active], accepted),
+        )
         moved = active[accepted]
         parameters[moved] += step[accepted]
         cost[moved] = there.cost[accepted]
         gradient[moved] = there.gradient[accepted]
         curvature[moved] = there.curvature[accepted]
     return BatchFit(parameters, cost, curvature, converged, n_steps)
+
+
+def _step_within(
+    equations: NormalEquations,
+    damping: Floats,
+    parameters: Floats,
+    bounds: tuple[Floats, Floats] | None,
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Give the damped steps up to the bounds, and which of them are not cut short there.
+
+    A parameter that is at a bound and would step beyond is held while the
+    others step; it is let go when the others rest and its gradient points
+    inside.
+    """
+    step = damped_step(equations, damping)
+    if bounds is None:
+        return step, np.ones(len(step), dtype=bool)
+    lower, upper = bounds
+    held = (parameters <= lower) & ((step < 0) | (equations.gradient < 0))
+    held |= (parameters >= upper) & ((step > 0) | (equations.gradient > 0))
+    some = np.flatnonzero(held.any(axis=1))
+    if some.size:
+        free = ~held[some]
+        left = NormalEquations(
+            equations.cost[some],
+            np.where(free, equations.gradient[some], 0.0),
+            np.where(free[:, :, None] & free[:, None, :], equations.curvature[some], 0.0),
+        )
+        step[some] = damped_step(left, damping[some])
+    inside = np.clip(parameters + step, lower, upper)
+    return inside - parameters, np.asarray((inside == parameters + step).all(axis=1))
 
 
 def evaluate_from_model(model: Model, /) -> Evaluate:

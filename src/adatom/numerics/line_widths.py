@@ -16,14 +16,18 @@ _NORMAL: Final = 1.4826
 _CLEAR: Final = 5.0
 # What is wider than this share of the axis cannot be told from a background.
 _WIDEST: Final = 0.25
+# Spectrometers sample their lines by three channels or more; what is narrower is a spike.
+_NARROWEST: Final = 3.0
+# Most of what stands out is no wider: a few broad humps of a background do not count.
+_SHARE: Final = 0.75
 
 
 def line_width_of(axis: NDArray[np.float64], spectrum: NDArray[np.float64], /) -> float | None:
-    """Give the typical full width at half maximum of the lines of a spectrum.
+    """Give a full width at half maximum that most lines of a spectrum do not exceed.
 
-    The median of the widths of all clear peaks at half of their prominence,
-    each counted by its prominence: a few broad humps of a background do not
-    sway it, nor many weak wiggles.
+    The widths of all clear peaks at half of their prominence are counted by
+    their prominence, and three quarters of it lie below: a few broad humps
+    of a background do not sway it, nor many weak wiggles.
 
     Parameters
     ----------
@@ -54,10 +58,10 @@ def line_width_of(axis: NDArray[np.float64], spectrum: NDArray[np.float64], /) -
     _, _, left, right = scipy.signal.peak_widths(spectrum, peaks, rel_height=0.5)
     number = np.arange(len(axis))
     widths = np.abs(np.interp(right, number, axis) - np.interp(left, number, axis))
-    kept = widths <= _WIDEST * abs(axis[-1] - axis[0])
+    kept = (widths <= _WIDEST * abs(axis[-1] - axis[0])) & (right - left >= _NARROWEST)
     if not kept.any():
         return None
     widths, weights = widths[kept], found["prominences"][kept]
     order = np.argsort(widths)
     share = np.cumsum(weights[order])
-    return float(widths[order][np.searchsorted(share, share[-1] / 2)])
+    return float(widths[order][np.searchsorted(share, _SHARE * share[-1])])

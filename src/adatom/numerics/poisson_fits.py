@@ -24,6 +24,7 @@ CountModel: TypeAlias = Callable[[Floats, NDArray[np.intp]], tuple[Floats, Float
 # In units of the log-likelihood: a step that gains less moves no parameter by a thousandth of
 # its standard error.
 _TOLERANCE: Final = 1e-7
+_OF_MEAN: Final = 1e-3
 
 
 class PoissonFit(NamedTuple):
@@ -130,8 +131,9 @@ def _equations(
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(expected > 0, counts / expected, np.where(counts > 0, np.inf, 1.0))
         terms = expected - counts + np.where(counts > 0, counts * np.log(ratio), 0.0)
-        # Of a model that is linear in its parameters this is the whole second derivative.
-        weight = np.where(expected > 0, counts / expected**2, 0.0)
+        # Of a model that is linear in its parameters the counts give the whole second derivative;
+        # a little of its mean moves also those that no count tells of.
+        weight = np.where(expected > 0, (counts + _OF_MEAN * expected) / expected**2, 0.0)
     cost = 2 * terms.sum(axis=1)
     pull = np.where(np.isfinite(ratio), ratio - 1, 0.0)
     transposed = np.swapaxes(jacobian, -1, -2)
@@ -154,7 +156,7 @@ def _information(model: CountModel, parameters: Floats, numbers: NDArray[np.intp
 def _step_inside(
     equations: NormalEquations, damping: Floats, least: Floats, most: Floats
 ) -> Floats:
-    """Give the damped step; where it leaves the box, the best with the others at the bound."""
+    """Give the damped step; where it leaves the box, the best with those parameters at it."""
     step = damped_step(equations, damping)
     beyond = (step < least) | (step > most)
     rows = np.flatnonzero(beyond.any(axis=1))

@@ -33,8 +33,7 @@ def sweep_of(spectra: xr.DataArray, /) -> tuple[NDArray[np.float64], str]:
 def side_by_side(one: xr.DataArray, other: xr.DataArray, /) -> xr.DataArray:
     """Put rows of two features of the same places and channels beside one another."""
     same = one.shape == other.shape and one.dims[:-1] == other.dims[:-1]
-    axes = [channel_axis_of(features)[0] for features in (one, other)] if same else []
-    if not same or not np.allclose(*axes, rtol=1e-6, atol=1e-9 * float(np.abs(axes[0]).max())):
+    if not same or not _same_axis(channel_axis_of(one)[0], channel_axis_of(other)[0]):
         msg = (
             f"the two are not of the same places and channels: {dict(one.sizes)} and "
             f"{dict(other.sizes)}. Read them from the same file, and crop both alike"
@@ -44,14 +43,21 @@ def side_by_side(one: xr.DataArray, other: xr.DataArray, /) -> xr.DataArray:
         import dask.array as da
 
         whole = one.ndim - 1
-        first = da.asarray(one.data).rechunk({whole: -1})
-        second = da.asarray(other.data).rechunk((*first.chunks[:-1], -1))
-        values: Any = da.concatenate([first, second], axis=-1).rechunk({whole: -1})
+        first = da.asarray(one.data)  # type: ignore[no-untyped-call]
+        first = first.rechunk({whole: -1})
+        second = da.asarray(other.data)  # type: ignore[no-untyped-call]
+        second = second.rechunk((*first.chunks[:-1], -1))
+        values: Any = da.concatenate([first, second], axis=-1)  # type: ignore[no-untyped-call]
+        values = values.rechunk({whole: -1})
     else:
         values = np.concatenate([one.values, other.values], axis=-1)
     dim = one.dims[-1]
     kept = {name: coord for name, coord in one.coords.items() if dim not in coord.dims}
     return xr.DataArray(values, dims=one.dims, coords=kept, attrs=one.attrs)
+
+
+def _same_axis(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    return bool(np.allclose(one, other, rtol=1e-6, atol=1e-9 * float(np.abs(one).max())))
 
 
 def length_along(text: str, unit: str, name: str) -> float:

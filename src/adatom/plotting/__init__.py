@@ -1,35 +1,39 @@
 """Any kind of data -> figure, without pyplot's global state.
 
-=========================  ==================================================
-``plot``                   any kind of data, by its kind
-``plot_image``             an image with scale bar and color bar
-``plot_movie``             frames of a movie
-``plot_spectral_map``      the mean over the channels
-``plot_spectra``           spectra that make no map, or a streak image
-``plot_force_curves``      force against height
-``plot_diffraction_map``   mean pattern and mean intensity of a scan
-``plot_regions``           a mask: what was left out
-``plot_sites``             sites over their image
-``plot_site_statistics``   distances, widths, amplitudes, position errors
-``plot_neighbor_vectors``  vectors to the neighbors, class by class
-``plot_classes``           where each class is
-``plot_class_means``       the mean of each class
-``plot_class_spectra``     the mean spectrum of each class, with its spread
-``plot_member_spectra``    typical and doubtful spectra of each class
-``plot_members``           typical and doubtful members of each class
-``plot_cell_columns``      the columns of a unit cell
-``plot_unit_cells``        the unit cell of every frame of a movie
-``plot_class_choice``      indices against the number of classes
-``plot_comparison``        hits, misses and false sites against the truth
-``plot_features``          the mean row of features
-``plot_feature_maps``      a map of each feature: scores, abundances, parameters
-``plot_components``        the curve of each component
-``plot_curve_set``         a few curves over one another, such as endmembers
-``plot_variances``         the variance of each component, and the noise
-``plot_correction``        spectra before and after a correction
+==========================  ==================================================
+``plot``                    any kind of data, by its kind
+``plot_image``              an image with scale bar and color bar
+``plot_movie``              frames of a movie
+``plot_spectral_map``       the mean over the channels
+``plot_decays``             decays with fits and residuals, logarithmically
+``plot_phasors``            the phasor plot of decays
+``plot_spectra``            spectra that make no map, or a streak image
+``plot_force_curves``       force against height
+``plot_diffraction_map``    mean pattern and mean intensity of a scan
+``plot_regions``            a mask: what was left out
+``plot_sites``              sites over their image
+``plot_site_statistics``    distances, widths, amplitudes, position errors
+``plot_neighbor_vectors``   vectors to the neighbors, class by class
+``plot_classes``            where each class is
+``plot_class_means``        the mean of each class
+``plot_class_spectra``      the mean spectrum of each class, with its spread
+``plot_member_spectra``     typical and doubtful spectra of each class
+``plot_members``            typical and doubtful members of each class
+``plot_cell_columns``       the columns of a unit cell
+``plot_unit_cells``         the unit cell of every frame of a movie
+``plot_class_choice``       indices against the number of classes
+``plot_class_sweep``        maps and spectra of the classes of every number of them
+``plot_comparison``         hits, misses and false sites against the truth
+``plot_features``           the mean row of features
+``plot_feature_maps``       a map of each feature: scores, abundances, parameters
+``plot_components``         the curve of each component
+``plot_curve_set``          a few curves over one another, such as endmembers
+``plot_variances``          the variance of each component, and the noise
+``plot_tree``  the merges of a hierarchical clustering, and its cut
+``plot_correction``         spectra before and after a correction
 ``plot_feature_histogram``  how features of one number spread, class by class
-``plot_table``             how each column of a table spreads
-=========================  ==================================================
+``plot_table``              how each column of a table spreads
+==========================  ==================================================
 
 Figures stand on their own: scale bars have round lengths in the unit of the
 data, colors are told apart by people with any color vision (Okabe and Ito for
@@ -52,13 +56,17 @@ if TYPE_CHECKING:
     from adatom.plotting.comparison import plot_comparison
     from adatom.plotting.components import plot_components, plot_curve_set, plot_variances
     from adatom.plotting.corrections import plot_correction
+    from adatom.plotting.decays import plot_decays
     from adatom.plotting.dispatch import plot
     from adatom.plotting.feature_maps import plot_feature_maps
     from adatom.plotting.histograms import plot_feature_histogram
     from adatom.plotting.images import plot_image, plot_movie, plot_regions
+    from adatom.plotting.phasors import plot_phasors
     from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
     from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
+    from adatom.plotting.sweeps import plot_class_sweep
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
+    from adatom.plotting.trees import plot_tree
 
 __all__ = [
     "plot",
@@ -66,11 +74,13 @@ __all__ = [
     "plot_class_choice",
     "plot_class_means",
     "plot_class_spectra",
+    "plot_class_sweep",
     "plot_classes",
     "plot_comparison",
     "plot_components",
     "plot_correction",
     "plot_curve_set",
+    "plot_decays",
     "plot_diffraction_map",
     "plot_feature_histogram",
     "plot_feature_maps",
@@ -81,12 +91,14 @@ __all__ = [
     "plot_members",
     "plot_movie",
     "plot_neighbor_vectors",
+    "plot_phasors",
     "plot_regions",
     "plot_site_statistics",
     "plot_sites",
     "plot_spectra",
     "plot_spectral_map",
     "plot_table",
+    "plot_tree",
     "plot_unit_cells",
     "plot_variances",
 ]
@@ -99,11 +111,13 @@ __getattr__, __dir__ = lazy_names(
         "plot_class_choice": "choice",
         "plot_class_means": "classes",
         "plot_class_spectra": "class_spectra",
+        "plot_class_sweep": "sweeps",
         "plot_classes": "classes",
         "plot_comparison": "comparison",
         "plot_components": "components",
         "plot_correction": "corrections",
         "plot_curve_set": "components",
+        "plot_decays": "decays",
         "plot_diffraction_map": "spectra",
         "plot_feature_histogram": "histograms",
         "plot_feature_maps": "feature_maps",
@@ -114,12 +128,14 @@ __getattr__, __dir__ = lazy_names(
         "plot_members": "classes",
         "plot_movie": "images",
         "plot_neighbor_vectors": "sites",
+        "plot_phasors": "phasors",
         "plot_regions": "images",
         "plot_site_statistics": "sites",
         "plot_sites": "sites",
         "plot_spectra": "spectra",
         "plot_spectral_map": "tables",
         "plot_table": "tables",
+        "plot_tree": "trees",
         "plot_unit_cells": "cells",
         "plot_variances": "components",
     },

@@ -156,7 +156,8 @@ def frame_axes(axes: Axes, image: xr.DataArray, /) -> None:
 
 def value_label(data: xr.DataArray, /) -> str:
     """Name what the values of an array are, with their unit."""
-    name, unit = str("value" if data.name is None else data.name), str(data.attrs.get("units", "1"))
+    name = "value" if data.name is None else str(data.name).replace("_", " ")
+    unit = str(data.attrs.get("units", "1"))
     return plain_text(name if unit in {"1", ""} else f"{name} [{unit}]")
 
 

@@ -18,6 +18,7 @@ from adatom.plotting.images import plot_image, plot_movie, plot_regions
 from adatom.plotting.sites import plot_sites
 from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
 from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
+from adatom.plotting.trees import is_tree, plot_tree
 from adatom.schema import (
     CLASSES,
     DIFFRACTION_MAP,
@@ -76,6 +77,8 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
                 return plot_cell_columns(data)
             if has_cells(data) and data.sizes["row"] > 1:
                 return plot_unit_cells(data)
+            if is_tree(data):
+                return plot_tree(data)
             if {"component", "variance"} <= set(data):
                 return plot_variances(data)
             return plot_class_choice(data) if "n_classes" in data else plot_table(data)

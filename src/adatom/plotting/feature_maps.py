@@ -37,7 +37,11 @@ SETS: Final = frozenset({"component", "measure", "parameter", "element", "endmem
 _MOST_PANELS: Final = 12
 _COLUMNS: Final = 4
 _ROOM: Final = 1.75
+# Inches: beside a scale bar narrower figures have no room for words.
+_WIDE: Final = 4.5
 _PANEL_PIXELS: Final = 280
+# Noise about zero alone makes no map of two signs: negative values must reach so far.
+_SIGNED: Final = 0.25
 
 
 class _Layout(NamedTuple):
@@ -54,8 +58,8 @@ def plot_feature_maps(features: Features, /) -> Figure:
     ----------
     features : Features
         On (y, x), or along site with places y and x. Numbers of both signs
-        are drawn in red and blue about zero. At most twelve are shown; the
-        caption of the last says how many more there are.
+        are drawn in red and blue about zero. What is the same everywhere, or
+        nowhere measured, is named below the maps; at most twelve are shown.
 
     Raises
     ------
@@ -66,7 +70,8 @@ def plot_feature_maps(features: Features, /) -> Figure:
     --------
     >>> import xarray as xr
     >>> axes = {n: (n, np.arange(4.0), {"units": "nm"}) for n in ("y", "x")}
-    >>> scores = xr.DataArray(np.ones((4, 4, 2)), dims=("y", "x", "component"), coords=axes)
+    >>> values = np.arange(32.0).reshape(4, 4, 2)
+    >>> scores = xr.DataArray(values, dims=("y", "x", "component"), coords=axes)
     >>> len(plot_feature_maps(scores).axes)
     5
     """
@@ -77,28 +82,42 @@ def plot_feature_maps(features: Features, /) -> Figure:
     total = features.shape[-1]
     if total == 1 and features.dims[0] == "y":
         return _one_map(features)
-    number = min(total, _MOST_PANELS)
+    shown = [k for k in range(total) if varies(features, k)][:_MOST_PANELS] or [0]
+    number = len(shown)
     layout = _layout(features, number)
     figure = new_figure(
         layout.columns * (layout.width + 0.75) + 0.15, layout.rows * (layout.height + 0.34) + 0.42
     )
     height = figure.get_size_inches()[1]
-    for place in range(number):
+    for place, index in enumerate(shown):
         row, column = divmod(place, layout.columns)
         left = 0.1 + column * (layout.width + 0.75)
         bottom = height - 0.02 - (row + 1) * (layout.height + 0.34) + 0.06
         axes = place_axes(figure, left, bottom, layout.width, layout.height)
-        picture = _draw_one(axes, features.isel({features.dims[-1]: place}))
+        picture = _draw_one(axes, _one(features, index))
         _color_bar(figure, axes, picture)
-        title = feature_name(features, place)
+        title = feature_name(features, index)
         axes.set_title(plain_text(title, limit=26), loc="left", pad=3, **text_style(size=8))
-    left_out = f"; {number} of {total} are shown" if total > number else ""
+    left_out = f"; {number} of {total} vary and are shown" if total > number else ""
     _tell_scale(figure, features, layout.width, left_out)
     return figure
 
 
+def varies(features: xr.DataArray, number: int, /) -> bool:
+    """Tell whether one of the features has more than one value."""
+    values = shown_pixels(_one(features, number)).values if features.ndim == 3 else (
+        _one(features, number).values
+    )  # fmt: skip
+    known = values[np.isfinite(values)]
+    return bool(known.size) and bool(known.min() < known.max())
+
+
+def _one(features: xr.DataArray, number: int) -> xr.DataArray:
+    return features.isel({features.dims[-1]: number})
+
+
 def _one_map(features: xr.DataArray) -> Figure:
-    image = features.isel({features.dims[-1]: 0})
+    image = _one(features, 0)
     unit = unit_of_feature(features, 0)
     image = image.assign_attrs(units=unit)
     image.name = feature_name(features, 0).removesuffix(f" [{unit}]")
@@ -110,10 +129,10 @@ def has_places(features: xr.DataArray, /) -> bool:
     """Tell whether the rows of features are pixels, or sites with places."""
     if features.dims[:-1] == ("y", "x"):
         return {"y", "x"} <= set(features.coords)
-    return features.dims[:-1] == ("site",) and all(
-        name in features.coords and np.isfinite(features.coords[name].values).all()
-        for name in ("y", "x")
-    )
+    if features.dims[:-1] != ("site",) or not {"y", "x"} <= set(features.coords):
+        return False
+    places = np.stack([features.coords[name].values.astype(float) for name in ("y", "x")])
+    return bool(np.isfinite(places).all()) and bool((np.ptp(places, axis=1) > 0).any())
 
 
 def feature_name(features: xr.DataArray, number: int, /) -> str:
@@ -199,7 +218,7 @@ def _draw_one(axes: Axes, values: xr.DataArray) -> ScalarMappable:
 def _norm(values: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> tuple[Normalize, str]:
     low, high = contrast_limits(values.astype(float), PERCENTILES)
     known = values[np.isfinite(values)]
-    if known.size and known.min() < 0 < known.max() and low < -0.05 * high:
+    if known.size and known.min() < 0 < known.max() and low < -_SIGNED * high:
         reach = max(abs(low), abs(high))
         return Normalize(-reach, reach), "RdBu_r"
     return Normalize(low, high), "viridis"
@@ -227,6 +246,8 @@ def _tell_scale(figure: Figure, features: xr.DataArray, width: float, remark: st
     strip.set_ylim(0, 1)
     strip.plot([0.02, 0.02 + inches], [0.5, 0.5], color=INK, linewidth=3, solid_capstyle="butt")
     strip.text(0.1 + inches, 0.5, text, va="center", **text_style(bold=True))
+    if total_width < _WIDE and not remark:
+        return
     note = f"each map has a scale of its own{remark}"
     strip.text(
         total_width - 0.25, 0.5, note, ha="right", va="center", **text_style(size=6.5, color=FAINT)

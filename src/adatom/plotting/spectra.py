@@ -19,6 +19,7 @@ from adatom.plotting._canvas import (
     write_numbers_out,
 )
 from adatom.plotting._colors import OKABE_ITO, on_paper
+from adatom.plotting._curves import curve_axis, draw_band, draw_curve
 from adatom.plotting._display import contrast_limits
 from adatom.plotting._panels import PERCENTILES, value_label
 from adatom.schema import (
@@ -62,7 +63,7 @@ def plot_spectra(spectra: Spectra, /) -> Figure:
     if spectra.dims[0] != "site":
         return _streak(spectra)
     total = spectra.shape[0]
-    along = spectra.coords[spectra.dims[1]].values
+    axis = curve_axis(spectra)
     figure = new_figure(7.2, 3.6)
     axes = place_axes(figure, 0.85, 0.55, 6.15, 2.75)
     numbers = _spread_numbers(total, _MOST_ROWS)
@@ -70,18 +71,19 @@ def plot_spectra(spectra: Spectra, /) -> Figure:
     if total <= _MOST_LINES:
         for number, (row, color) in enumerate(zip(values, OKABE_ITO, strict=False)):
             ink = INK if total == 1 else on_paper(color)
-            axes.plot(along, row, color=ink, linewidth=1.0, label=f"{number}")
+            draw_curve(axes, axis, row, color=ink, linewidth=1.0, label=f"{number}")
         title = "one spectrum" if total == 1 else f"{total} spectra"
         if total > 1:
             _legend(axes)
     else:
         low, mean, high = _mean_and_band(values)
-        axes.fill_between(along, low, high, color="#9db7cf", alpha=0.6, linewidth=0)
-        axes.plot(along, mean, color=INK, linewidth=1.1)
+        draw_band(axes, axis, low, high, color="#9db7cf", alpha=0.6)
+        draw_curve(axes, axis, mean, color=INK, linewidth=1.1)
         which = (
             f"{total} spectra" if total == len(numbers) else f"{len(numbers)} of {total} spectra"
         )
-        title = f"mean of {which}; nine in ten lie in the shaded band"
+        banded = not (axis.is_loop or axis.has_stems)
+        title = f"mean of {which}" + ("; nine in ten lie in the shaded band" if banded else "")
     _finish(axes, _axis_label(spectra, 1), value_label(spectra), title)
     return figure
 
@@ -97,10 +99,10 @@ def _mean_and_band(values: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def plot_force_curves(curves: ForceCurves, /) -> Figure:
-    """Plot the force of some curves, spread over the file, against the height.
+    """Plot the force of some curves, spread over the file, against separation or height.
 
-    Where there is no force the deflection is shown, where there is no
-    height the time.
+    Where there is no force the deflection is shown, where there is neither
+    separation nor height the time.
 
     Examples
     --------
@@ -114,8 +116,9 @@ def plot_force_curves(curves: ForceCurves, /) -> Figure:
     total = curves.sizes["site"]
     shown = _spread_numbers(total, _MOST_CURVES)
     chosen = curves.isel(site=shown)
-    ordinate = _first_of(curves, ("force", "deflection"), besides=("height", "time"))
-    abscissa = _first_of(curves, ("height", "height_piezo", "time"), besides=(ordinate,))
+    ordinate = _first_of(curves, ("force", "deflection"), besides=("separation", "height", "time"))
+    wanted = ("separation", "height", "height_piezo", "time")
+    abscissa = _first_of(curves, wanted, besides=(ordinate,))
     columns = 2 if len(shown) == 4 else min(len(shown), 3)
     rows = -(-len(shown) // columns)
     width, height = (6.15, 3.0) if columns == 1 else (2.25, 1.9)

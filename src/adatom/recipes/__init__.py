@@ -10,13 +10,15 @@
 ``list_recipes``     shipped recipes and their titles
 ``check_recipe``     wires a recipe before any pixel is read
 ``starter_recipe``   a file -> a commented recipe to begin with
+``ClusterExecutor``  a client of dask.distributed -> what works on its cluster
+``local_cluster``    worker processes on this machine; ``cluster_at`` an address
 ===================  ========================================================
 
 Modules in the order of a run: ``recipe`` parses, ``steps`` finds functions,
 ``kinds`` and ``values`` compare annotations with results and settings,
 ``wiring`` checks; ``sources`` hashes files, ``code`` hashes sources, ``cache``
 keeps results by key, ``items`` runs one pass, ``folders`` writes it, ``pool``
-runs many, ``runs`` joins all of these.
+runs many, ``cluster`` shares blocks among machines, ``runs`` joins all of these.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.recipes.cluster import ClusterExecutor, cluster_at, local_cluster
     from adatom.recipes.demo import run_demo
     from adatom.recipes.opened import ItemResults, Run, open_run
     from adatom.recipes.recipe import Recipe, parse_recipe, read_recipe
@@ -36,15 +39,18 @@ if TYPE_CHECKING:
     from adatom.recipes.wiring import check_recipe, find_problems
 
 __all__ = [
+    "ClusterExecutor",
     "ItemResults",
     "Recipe",
     "Repetition",
     "Run",
     "RunSummary",
     "check_recipe",
+    "cluster_at",
     "find_problems",
     "find_recipe",
     "list_recipes",
+    "local_cluster",
     "open_run",
     "parse_recipe",
     "read_recipe",
@@ -57,15 +63,18 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "ClusterExecutor": "cluster",
         "ItemResults": "opened",
         "Recipe": "recipe",
         "Repetition": "repeating",
         "Run": "opened",
         "RunSummary": "runs",
         "check_recipe": "wiring",
+        "cluster_at": "cluster",
         "find_problems": "wiring",
         "find_recipe": "shipped",
         "list_recipes": "shipped",
+        "local_cluster": "cluster",
         "open_run": "opened",
         "parse_recipe": "recipe",
         "read_recipe": "recipe",

@@ -11,6 +11,7 @@ from typing import Any
 
 import adatom
 from adatom.errors import AdatomError, AdatomWarning
+from adatom.numerics.executors import current_executor
 from adatom.recipes.cache import ResultStore, StoredResult
 from adatom.recipes.code import CodeVersion
 from adatom.recipes.measuring import machine, measured, now
@@ -157,6 +158,7 @@ class Pass:
             "libraries": version.libraries,
             "adatom": adatom.__version__,
             "machine": machine(),
+            "executor": repr(current_executor()),
             "made": now(),
             "seconds": round(took.seconds, 6),
             "cpu_seconds": round(took.cpu_seconds, 6),

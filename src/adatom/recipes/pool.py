@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
+from adatom.numerics.executors import ThreadExecutor, available_cores, use_executor
 from adatom.recipes.items import Job, Outcome, run_job
 from adatom.recipes.threads import shared_processors
 
@@ -57,6 +58,7 @@ def _run_until_broken(waiting: deque[Job], n_processes: int, keep: OnOutcome) ->
     """Take jobs from the queue until it is empty; give those that ran when a process died."""
     running: dict[Future[Outcome], Job] = {}
     context = multiprocessing.get_context("spawn")
+    n_threads = max(1, available_cores() // n_processes)
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(n_processes, mp_context=context, initializer=_begin_worker)
     try:
@@ -64,7 +66,7 @@ def _run_until_broken(waiting: deque[Job], n_processes: int, keep: OnOutcome) ->
             while waiting and len(running) < n_processes:
                 job = waiting.popleft()
                 with _interrupts_held():
-                    running[pool.submit(run_job, job)] = job
+                    running[pool.submit(_run_alone, job, n_threads)] = job
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 keep(future.result())
@@ -79,6 +81,12 @@ def _run_until_broken(waiting: deque[Job], n_processes: int, keep: OnOutcome) ->
     finally:
         pool.shutdown(cancel_futures=True)
     return []
+
+
+def _run_alone(job: Job, n_threads: int) -> Outcome:
+    """Run a job with its share of the processors."""
+    with use_executor(ThreadExecutor(n_threads)):
+        return run_job(job)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 import adatom
 from adatom.errors import ReadError, SettingError, StoreError
+from adatom.numerics.executors import Executor, current_executor, use_executor
 from adatom.recipes.cache import ResultStore, write_text_atomic
 from adatom.recipes.code import CodeVersion, code_version, report_version
 from adatom.recipes.folders import (
@@ -124,6 +125,7 @@ def run_recipe(
     changes: Mapping[str, str] | None = None,
     seed: int | None = None,
     n_processes: int | None = None,
+    executor: Executor | None = None,
     reports: bool = True,
     progress: Progress | None = None,
 ) -> RunSummary:
@@ -145,6 +147,9 @@ def run_recipe(
         For all steps that have a seed and are not given one by the recipe.
     n_processes : int, optional
         Files worked on at once; by default one a processor.
+    executor : Executor, optional
+        Works on the blocks of large data, such as a `ClusterExecutor`; files
+        then go one after the other. By default threads of this machine.
     reports : bool
         Whether to write reports.
     progress : Progress, optional
@@ -160,7 +165,8 @@ def run_recipe(
     RecipeError
         If the recipe does not fit together, before anything is read.
     SettingError
-        If a change does not fit the recipe, or `n_processes` is below 1.
+        If a change does not fit the recipe, `n_processes` is below 1, or it
+        is above 1 beside an executor.
     StoreError
         If `out` is a folder of something else.
 
@@ -176,10 +182,20 @@ def run_recipe(
     if n_processes is not None and n_processes < 1:
         msg = f"{n_processes=} must be 1 or more"
         raise SettingError(msg)
+    if executor is not None and (n_processes or 1) > 1:
+        msg = f"{n_processes=} beside an executor: files go one after the other then, leave it out"
+        raise SettingError(msg)
     folder = Path(out)
-    items = _items(items_of_files([c.name for c in wired.inputs], files, inputs or {}))
+    names = [call.name for call in wired.inputs]
+    shared = [call.name for call in wired.inputs if call.settings.get("dataset") is not None]
+    given = items_of_files(names, files, inputs or {}, shared=shared)
+    if executor is not None:
+        # Workers may stand in another folder.
+        n_processes, folder = 1, folder.absolute()
+        given = [{name: path.absolute() for name, path in item.items()} for item in given]
+    items = _items(given)
     _begin_folder(folder, wired)
-    record = _record(wired, items, folder)
+    record = {**_record(wired, items, folder), "executor": repr(executor or current_executor())}
     _write_record(folder, record, "running")
     versions = _versions(wired)
     jobs = [
@@ -190,8 +206,9 @@ def run_recipe(
     told = progress or Silence()
     told.begin(len(items), sum(not call.collect for call in wired.calls))
     try:
-        outcomes = _run_items(items, jobs, folder, n_processes, told)
-        collected = _collect(wired, folder, versions, outcomes, has_report=reports)
+        with use_executor(executor or current_executor()):
+            outcomes = _run_items(items, jobs, folder, n_processes, told)
+            collected = _collect(wired, folder, versions, outcomes, has_report=reports)
     finally:
         told.end()
     several = reports and (len(items) > 1 or collected is not None)

@@ -81,7 +81,12 @@ def sources_of_paths(paths: Sequence[Path], /) -> list[Source | ReadError]:
 
 
 def items_of_files(
-    inputs: Sequence[str], files: Sequence[str | Path], named: Mapping[str, Sequence[str | Path]], /
+    inputs: Sequence[str],
+    files: Sequence[str | Path],
+    named: Mapping[str, Sequence[str | Path]],
+    /,
+    *,
+    shared: Sequence[str] = (),
 ) -> list[dict[str, Path]]:
     """Fill the inputs of a recipe with files, one item after the other.
 
@@ -94,6 +99,9 @@ def items_of_files(
     named : mapping of str to sequence of path
         Files of further inputs, in the same order; a single one stands for
         all items.
+    shared : sequence of str
+        Inputs that take the files of the first one where they get none:
+        those that read another dataset of the same file.
 
     Raises
     ------
@@ -113,6 +121,10 @@ def items_of_files(
         raise RecipeError(msg)
     if files:
         given[open_inputs.pop(0)] = [Path(path) for path in files]
+    first = next((name for name in inputs if name in given), None)
+    if first is not None:
+        given |= {name: given[first] for name in open_inputs if name in shared}
+        open_inputs = [name for name in open_inputs if name not in given]
     if open_inputs:
         example = f"--input {open_inputs[0]}=FILE"
         msg = f"no file for the input `{open_inputs[0]}`: name files, or use {example}"

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import xarray as xr
 
+from adatom.clustering.sweeping import ClassSweep
 from adatom.localization.comparing import SiteComparison
 from adatom.plotting import (
     plot_cell_columns,
     plot_class_choice,
     plot_class_means,
     plot_class_spectra,
+    plot_class_sweep,
     plot_classes,
     plot_comparison,
     plot_components,
     plot_correction,
     plot_curve_set,
+    plot_decays,
     plot_diffraction_map,
     plot_feature_histogram,
     plot_feature_maps,
@@ -30,18 +33,21 @@ from adatom.plotting import (
     plot_members,
     plot_movie,
     plot_neighbor_vectors,
+    plot_phasors,
     plot_regions,
     plot_site_statistics,
     plot_sites,
     plot_spectra,
     plot_spectral_map,
+    plot_tree,
     plot_unit_cells,
     plot_variances,
 )
 from adatom.plotting._curves import is_curve
 from adatom.plotting.cells import has_cells
 from adatom.plotting.columns import has_columns
-from adatom.plotting.feature_maps import SETS, has_places
+from adatom.plotting.feature_maps import SETS, has_places, varies
+from adatom.plotting.trees import is_tree
 from adatom.report.files import file_stem
 from adatom.schema import (
     CLASSES,
@@ -94,6 +100,9 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
     if result.kind is SITES and is_comparison(result.step):
         # One picture shows all of them together.
         return []
+    if is_sweep(result.step) and result.kind is not TABLE:
+        # As of the numbers of classes side by side, drawn with their table.
+        return []
     painters = {
         IMAGE.name: _image,
         MOVIE.name: _movie,
@@ -121,8 +130,15 @@ def main_result(lineage: Lineage, /) -> Result | None:
 
 
 def is_judgement(result: Result, /) -> bool:
-    """Tell whether a result says how good another one is."""
+    """Tell whether a result says how good another one is, or compares several."""
+    if is_sweep(result.step):
+        return True
     return is_comparison(result.step) or (result.kind is CLASSES and "expert" in result.value)
+
+
+def is_sweep(step: StepRecord, /) -> bool:
+    """Tell whether a step compared several numbers of classes."""
+    return set(step.results) == set(ClassSweep._fields)
 
 
 def main_picture(lineage: Lineage, /) -> Picture | None:
@@ -174,6 +190,8 @@ def _spectral_map(lineage: Lineage, result: Result) -> list[Picture]:
     before = _before_correction(lineage, result)
     if before is not None:
         return [_correction(result, before)]
+    if result.value.dims[-1] == "phasor":
+        return [_phasors(lineage, result)]
     if not is_curve(result.value) or result.value.dims[-1] in SETS:
         return _maps_of_features(result)
     return [
@@ -222,6 +240,8 @@ def _correction(result: Result, before: Result) -> Picture:
 
 
 def _maps_of_features(result: Result) -> list[Picture]:
+    if not any(varies(result.value, number) for number in range(result.value.shape[-1])):
+        return []
     caption = f"{result.name}: a map of each {str(result.value.dims[-1]).replace('_', ' ')}."
     draw = partial(plot_feature_maps, result.value)
     return [Picture(file_stem(result.name), caption, draw)]
@@ -291,6 +311,13 @@ def _classes_of_sites(lineage: Lineage, sites: Result, neighbors: Result) -> Res
 def _features(lineage: Lineage, result: Result) -> list[Picture]:
     name, features = file_stem(result.name), result.value
     vectors = "neighbor" in features.coords
+    if features.dims[-1] == "phasor":
+        return [_phasors(lineage, result)]
+    if features.dims[0] == "class" and features.dims[-1] == "time":
+        return [_decays(lineage, result)]
+    if features.dims[0] == "class" and features.dims[-1] in SETS:
+        # A few numbers a class are read in a table.
+        return []
     if features.dims[0] == "class":
         classes = lineage.origin(result.step, CLASSES)
         caption = f"{result.name}: the mean of each class and the number of its members."
@@ -300,7 +327,8 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
             caption = f"{caption} Deviations are added to the slots of the first star."
         draw = partial(plot_class_means, features, classes.value if classes else None)
         averaged = lineage.results.get(result.step.data[0]) if result.step.data else None
-        if averaged is not None and classes is not None and is_curve(features):
+        averages = result.step.step == "clustering.class_means"
+        if averages and averaged is not None and classes is not None and is_curve(features):
             rows = averaged.value
             if rows.shape[:-1] == classes.value["label"].shape:
                 caption = f"{caption} Shaded: one standard deviation within the class."
@@ -316,8 +344,9 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
     if before is not None:
         return [_correction(result, before)]
     is_set = features.dims[-1] in SETS
-    if is_set and has_places(features):
-        return _maps_of_features(result)
+    if is_set:
+        # Without places they are read in a table.
+        return _maps_of_features(result) if has_places(features) else []
     if vectors:
         # The vectors themselves are shown with their sites; their mean deviation is zero.
         return []
@@ -326,6 +355,33 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
         return [Picture(name, caption, partial(plot_feature_histogram, features))]
     caption = f"{result.name}: the mean of all rows."
     return [Picture(name, caption, partial(plot_features, features))]
+
+
+def _phasors(lineage: Lineage, result: Result) -> Picture:
+    classes = next(
+        (
+            one
+            for one in lineage.of_kind(CLASSES)
+            if one.value["label"].shape == result.value.shape[:-1]
+            and result in list(lineage.origins(one.step))
+        ),
+        None,
+    )
+    caption = f"{result.name}: every decay as a point; on the half circle it has one lifetime."
+    draw = partial(plot_phasors, result.value, classes.value if classes else None)
+    return Picture(file_stem(result.name), caption, draw)
+
+
+def _decays(lineage: Lineage, result: Result) -> Picture:
+    """Show decays of classes; fits over what they were fitted to."""
+    sums = lineage.results.get(result.step.data[0]) if result.step.data else None
+    if result.step.step == "curves.decays_from_fit" and sums is not None:
+        caption = f"{result.name}: fits to {sums.name}, and what they leave."
+        draw = partial(plot_decays, sums.value, result.value)
+    else:
+        caption = f"{result.name}: the decay of each class."
+        draw = partial(plot_decays, result.value)
+    return Picture(file_stem(result.name), caption, draw)
 
 
 def _added_to_star(means: xr.DataArray, sites: xr.Dataset) -> xr.DataArray:
@@ -439,6 +495,12 @@ def _table(lineage: Lineage, result: Result) -> list[Picture]:
     if has_cells(table) and table.sizes["row"] > 1:
         caption = f"{result.name}: the cell of every frame; bars are one standard error."
         return [Picture(file_stem(result.name), caption, partial(plot_unit_cells, table))]
+    if is_tree(table):
+        caption = f"{result.name}: the top of the tree, and where it was cut."
+        number = result.step.settings.get("n_classes")
+        return [
+            Picture(file_stem(result.name), caption, partial(plot_tree, table, n_classes=number))
+        ]
     if {"component", "variance"} <= set(table):
         caption = f"{result.name}: the variance of every component."
         draw = partial(plot_variances, _with_noise(lineage, result))
@@ -446,7 +508,13 @@ def _table(lineage: Lineage, result: Result) -> list[Picture]:
     if "n_classes" not in table or "n_classes" not in table.attrs:
         return []
     caption = f"{result.name}: every index against the number of classes."
-    return [Picture(file_stem(result.name), caption, partial(plot_class_choice, table))]
+    pictures = [Picture(file_stem(result.name), caption, partial(plot_class_choice, table))]
+    if is_sweep(result.step):
+        sweep = ClassSweep(**result.step.results)
+        caption = f"{result.step.name}: the classes of every number of them, and their means."
+        draw = partial(plot_class_sweep, sweep.table, sweep.classes, sweep.means)
+        pictures.append(Picture(f"{file_stem(result.step.name)}-maps", caption, draw))
+    return pictures
 
 
 def _with_noise(lineage: Lineage, result: Result) -> xr.Dataset:

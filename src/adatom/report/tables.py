@@ -9,9 +9,11 @@ import numpy as np
 import xarray as xr
 
 from adatom.plotting._colors import class_style
+from adatom.plotting.feature_maps import SETS, feature_name
 from adatom.report.words import class_counts, number_text
 from adatom.schema import (
     CLASSES,
+    FEATURES,
     SITES,
     TABLE,
     frame_from_table,
@@ -68,9 +70,24 @@ def tables_of(result: Result, /) -> list[ShownTable]:
     if result.kind is SITES:
         frame = frame_from_table(table_from_sites(result.value))
         return [_shown(f"{result.name}: every site", frame, _SITE_ROWS, folded=True)]
-    if result.kind is CLASSES:
+    if result.kind is CLASSES and "n_classes" not in result.value["label"].dims:
         return [_class_table(result), *_member_table(result)]
+    if result.kind is FEATURES and result.value.ndim == 2 and result.value.dims[-1] in SETS:
+        return [_feature_table(result)]
     return []
+
+
+def _feature_table(result: Result) -> ShownTable:
+    """Give features that have names a column each, such as parameters of a fit."""
+    features: xr.DataArray = result.value
+    row = str(features.dims[0])
+    columns: dict[str, Any] = {row: np.arange(len(features))}
+    if row in features.coords:
+        columns[row] = features.coords[row].values
+    for number in range(features.shape[-1]):
+        columns[feature_name(features, number)] = features[:, number].values
+    frame = frame_from_table(table_from_columns(columns))
+    return _shown(result.name, frame, MAX_ROWS, folded=len(frame) > MAX_ROWS)
 
 
 def _shown(caption: str, frame: pd.DataFrame, limit: int, *, folded: bool = False) -> ShownTable:

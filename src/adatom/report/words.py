@@ -211,7 +211,11 @@ def _named_sentences(results: list[Result], sentence: Callable[[Any], str]) -> l
 
 def clusterings(lineage: Lineage, /) -> list[Result]:
     """Give the classes that were found, without those that judge them."""
-    return [one for one in lineage.of_kind(CLASSES) if "expert" not in one.value]
+    return [
+        one
+        for one in lineage.of_kind(CLASSES)
+        if "expert" not in one.value and "n_classes" not in one.value["label"].dims
+    ]
 
 
 def choices(lineage: Lineage, /) -> list[Result]:

@@ -4,6 +4,7 @@
 ``simulate_graphene``      graphene with Si impurities, vacancies, contamination
 ``simulate_lattice``       any lattice with a stated signal-to-noise ratio
 ``simulate_flim_map``      decays at every pixel, photon by photon
+``simulate_mass_map``      mass spectra at every pixel of a tissue
 ``simulate_image``         any sites, as a scanning microscope sees them
 ``simulate_force_curves``  a map of force curves on an elastic, adhesive sample
 ``simulate_eels_map``      core losses of six materials with mixed borders
@@ -14,6 +15,8 @@
 ``FlimSimulation``         what ``simulate_flim_map`` gives
 ``Decay``                  how the emission of a class dies away
 ``PhotonTimer``            settings of a counter of photons
+``MassSimulation``         what ``simulate_mass_map`` gives
+``MassSpectrometer``       settings of a mass spectrometer
 ``EELSSimulation``         what the simulation of energy-loss spectra gives
 ``Crystal``                settings of a lattice
 ``Flake``                  settings of defective graphene
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
         simulate_lattice,
     )
     from adatom.simulation.lattices import Crystal, build_lattice
+    from adatom.simulation.masses import MassSimulation, MassSpectrometer, simulate_mass_map
     from adatom.simulation.microscope import Microscope
 
 __all__ = [
@@ -62,6 +66,8 @@ __all__ = [
     "Flake",
     "FlimSimulation",
     "ForceSimulation",
+    "MassSimulation",
+    "MassSpectrometer",
     "Microscope",
     "PhotonTimer",
     "Simulation",
@@ -75,6 +81,7 @@ __all__ = [
     "simulate_graphene",
     "simulate_image",
     "simulate_lattice",
+    "simulate_mass_map",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -87,6 +94,8 @@ __getattr__, __dir__ = lazy_names(
         "Flake": "graphene",
         "FlimSimulation": "decays",
         "ForceSimulation": "force_curves",
+        "MassSimulation": "masses",
+        "MassSpectrometer": "masses",
         "Microscope": "microscope",
         "PhotonTimer": "decays",
         "Simulation": "images",
@@ -100,5 +109,6 @@ __getattr__, __dir__ = lazy_names(
         "simulate_graphene": "images",
         "simulate_image": "images",
         "simulate_lattice": "images",
+        "simulate_mass_map": "masses",
     },
 )

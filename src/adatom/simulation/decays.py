@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-import scipy.ndimage
 import xarray as xr
 from scipy.special import log_ndtr, ndtr
 
 from adatom.errors import SettingError
 from adatom.schema import SPECTRAL_MAP, Classes, SpectralMap, Table, add_note, table_from_columns
+from adatom.simulation.regions import bands
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-# Domains of this many pixels across, of the smooth field whose levels are the classes.
-_DOMAIN: Final = 8.0
 
 
 @dataclass(frozen=True)
@@ -108,13 +105,20 @@ class PhotonTimer:
         shares = np.zeros((len(tau), self.n_channels))
         for pulse in (-1, 0, 1):
             since = self.edges + pulse * self.period - self.response_center
-            scaled = since / width
-            excited = np.exp(width**2 / (2 * tau**2) - since / tau + log_ndtr(scaled - width / tau))
-            shares += np.diff(ndtr(scaled) - excited, axis=1)
+            shares += np.diff(ndtr(since / width) - _excited(since, tau, width), axis=1)
         # From the second pulse before on the response is over: a geometric series is left.
         since = self.edges + 2 * self.period - self.response_center
-        left = np.exp(width**2 / (2 * tau**2) - since / tau) / -np.expm1(-self.period / tau)
+        left = _excited(since, tau, width) / -np.expm1(-self.period / tau)
         return shares - np.diff(left, axis=1)
+
+
+def _excited(
+    since: NDArray[np.float64], tau: NDArray[np.float64], width: float
+) -> NDArray[np.float64]:
+    """Give the share still excited at times since the middle of a Gaussian pulse."""
+    # One exponential of sums: its parts overflow where the lifetime is far below the width.
+    logs = width**2 / (2 * tau**2) - since / tau + log_ndtr(since / width - width / tau)
+    return np.asarray(np.exp(logs))
 
 
 class FlimSimulation(NamedTuple):
@@ -188,7 +192,7 @@ def simulate_flim_map(
         msg = f"{len(decays)=} and {size=} must be 1 or more, {photons=}, {background=} 0 or more"
         raise SettingError(msg)
     places, counting = np.random.default_rng(seed).spawn(2)
-    label = _bands(size, len(decays), places)
+    label = bands(size, len(decays), places)
     even = np.full(timer.n_channels, 1 / timer.n_channels)
     expected = np.stack(
         [
@@ -213,13 +217,6 @@ def simulate_flim_map(
         {"label": (("y", "x"), label.astype(np.int32))}, coords={k: space[k] for k in ("y", "x")}
     )
     return FlimSimulation(made, classes, _truth(decays))
-
-
-def _bands(size: int, n_classes: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    field = scipy.ndimage.gaussian_filter(rng.normal(size=(size, size)), _DOMAIN, mode="wrap")
-    rank = np.empty(size * size, dtype=np.int64)
-    rank[np.argsort(field, axis=None, kind="stable")] = np.arange(size * size)
-    return (rank * n_classes // (size * size)).reshape(size, size)
 
 
 def _truth(decays: tuple[Decay, ...]) -> Table:
