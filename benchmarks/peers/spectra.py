@@ -34,6 +34,8 @@ VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMB
 
 
 class Figure(NamedTuple):
+    """What is told of a program."""
+
     name: str
     value: float | str
     unit: str
@@ -218,9 +220,7 @@ def nmf_by_sklearn(loss: str) -> Callable[[Array], tuple[Array, Array]]:
         from sklearn.decomposition import NMF
 
         solver = {"frobenius": "cd", "kullback-leibler": "mu"}[loss]
-        # Its default start is exactly zero in places, which the multiplicative rule cannot leave.
-        start = {"frobenius": "nndsvd", "kullback-leibler": "nndsvda"}[loss]
-        model = NMF(N_CLASSES, solver=solver, beta_loss=loss, init=start, random_state=SEED)
+        model = NMF(N_CLASSES, solver=solver, beta_loss=loss, random_state=SEED)
         scores = model.fit_transform(values.reshape(-1, values.shape[-1]))
         return scores, model.components_
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from spectra import HERE, N_CLASSES, N_PRINCIPAL, NUMBERS, SEED, THREADS, Figure, report, run_alone
 
 SIDE, N_CHANNELS, ROWS_PER_CHUNK = 1024, 1024, 8

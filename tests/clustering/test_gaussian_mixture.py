@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from scipy.stats import multivariate_normal
+from sklearn.mixture import GaussianMixture
 
 from adatom.clustering import (
     MixtureModel,
@@ -244,3 +245,19 @@ def test_more_columns_than_a_covariance_can_have_are_no_trouble() -> None:
     true = pictures[0] - pictures[1]
     # Noise of 100 rows in 5000 columns turns the axis by some ten degrees.
     assert abs(model.basis[0] @ true) / np.linalg.norm(true) > 0.9
+
+
+def test_rows_that_are_all_the_same_are_refused() -> None:
+    with pytest.raises(SettingError, match="all 30 measured rows are the same: no Gaussian has"):
+        fit_gaussian_mixture(features(np.full((30, 3), 2.0)), n_classes=2)
+
+
+def test_the_likelihood_is_at_or_above_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    rows = np.concatenate(
+        [rng.normal(0, [1, 2, 3], (6000, 3)), rng.normal([4, 0, 4], [2, 1, 1], (3000, 3))]
+    )
+    model = fit_gaussian_mixture(features(rows), n_classes=2, outliers=False)
+    peer = GaussianMixture(2, random_state=0).fit(rows)
+    # Both rest within a thousandth of a unit for a row.
+    assert model.log_likelihood / len(rows) >= peer.score(rows) - 1e-5

@@ -18,8 +18,11 @@ import pytest
 import xarray as xr
 from contract_example import Example
 from contract_examples import EXAMPLES, READERS
+from traveling import TravelingExecutor
 
 from adatom.errors import AdatomError, KindError
+from adatom.numerics import blocks
+from adatom.numerics.executors import use_executor
 from adatom.schema import Kind, kind_of_annotation
 from adatom.units import QuantityRule
 
@@ -219,6 +222,18 @@ def test_input_is_not_changed(name: str) -> None:
 @every_example
 def test_the_same_call_gives_the_same_bits(name: str) -> None:
     _assert_identical(_run(name, EXAMPLES[name]()), _run(name, EXAMPLES[name]()))
+
+
+@every_example
+def test_work_that_travels_to_other_processes_gives_the_same_bits(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So that the small data of the examples are several blocks.
+    monkeypatch.setattr(blocks, "_ROWS_PER_BLOCK", 16)
+    here = _run(name, EXAMPLES[name]())
+    with use_executor(TravelingExecutor()):
+        elsewhere = _run(name, EXAMPLES[name]())
+    _assert_identical(here, elsewhere)
 
 
 def _chunked(data: Any, size: int) -> Any:

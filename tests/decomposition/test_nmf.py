@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.optimize
+import scipy.special
 import xarray as xr
+from sklearn.decomposition import NMF
 
 from adatom.decomposition import decompose_nmf
 from adatom.errors import SettingError, TooFewSitesError
@@ -76,3 +78,56 @@ def test_what_cannot_be_factorized_says_why(pure: Array) -> None:
         decompose_nmf(features(pure))
     with pytest.raises(TooFewSitesError, match="3 measured rows cannot hold 4 components"):
         decompose_nmf(features(pure), n_components=4)
+
+
+def deviance(counts: Array, model: Array) -> float:
+    return 2 * float(scipy.special.kl_div(counts, np.maximum(model, 1e-12)).sum())
+
+
+def test_the_loss_is_at_or_below_that_of_scikit_learn(pure: Array) -> None:
+    rng = np.random.default_rng(3)
+    shares = rng.dirichlet(np.full(3, 0.5), 3000)
+    counts = rng.poisson(60 * shares @ (pure + 0.05)).astype(np.float32)
+    found = decompose_nmf(features(counts), n_components=3)
+    peer = NMF(3, init="nndsvda", random_state=0, max_iter=400)
+    model = peer.fit_transform(counts) @ peer.components_
+    ours = ((counts - found.scores.values @ found.components.values) ** 2).sum(dtype=float)
+    assert ours <= ((counts - model) ** 2).sum(dtype=float) * (1 + 1e-4)
+
+    found = decompose_nmf(features(counts), n_components=3, loss="poisson")
+    peer = NMF(3, init="nndsvda", solver="mu", beta_loss="kullback-leibler", random_state=0)
+    model = peer.fit_transform(counts) @ peer.components_
+    ours = deviance(counts, found.scores.values @ found.components.values)
+    assert found.summary.attrs["final_loss"] == pytest.approx(ours, rel=1e-4)
+    assert ours <= deviance(counts, model) * (1 + 1e-4)
+
+
+@pytest.mark.parametrize("loss", ["frobenius", "poisson"])
+def test_gaps_zeros_and_dead_channels_leave_the_rest_as_it_is(pure: Array, loss: Any) -> None:
+    rng = np.random.default_rng(4)
+    shares = rng.dirichlet(np.full(3, 0.5), 600)
+    counts = rng.poisson(200 * shares @ pure).astype(np.float32)
+    counts[5, 7] = np.nan
+    counts[9] = 0
+    counts[:, 20] = 0
+    found = decompose_nmf(features(counts), n_components=3, loss=loss)
+    assert np.isnan(found.scores.values[5]).all()
+    np.testing.assert_allclose(found.scores.values[9], 0.0, atol=1e-3)
+    np.testing.assert_allclose(found.components.values[:, 20], 0.0, atol=1e-4)
+    model = found.scores.values @ found.components.values
+    measured = np.isfinite(counts).all(axis=1)
+    assert np.abs((model - counts)[measured].mean()) < 0.05
+
+
+@pytest.mark.parametrize("loss", ["frobenius", "poisson"])
+def test_a_map_of_one_pixel_has_one_component(loss: Any) -> None:
+    one = xr.DataArray(np.array([[[2.0, 0.0, 6.0]]]), dims=("y", "x", "energy"))
+    found = decompose_nmf(one, n_components=1, loss=loss)
+    np.testing.assert_allclose(found.components.values, [[0.25, 0.0, 0.75]], atol=2e-3)
+    assert found.scores.values.item() == pytest.approx(8.0, rel=2e-3)
+
+
+@pytest.mark.parametrize("loss", ["frobenius", "poisson"])
+def test_negative_counts_are_refused_whatever_the_loss(pure: Array, loss: Any) -> None:
+    with pytest.raises(SettingError, match="the least value is -1, non-negative components need"):
+        decompose_nmf(features(pure - 1), n_components=2, loss=loss)

@@ -117,3 +117,30 @@ def test_what_cannot_be_decomposed_says_why(mixed: Array) -> None:
     flat = decompose_pca(spectra(np.ones((5, 4, 6))))
     assert flat.model.n_above_noise == 0
     assert np.abs(flat.scores.values).max() < 1e-12
+
+
+@pytest.mark.parametrize("level", [0.0, 7.0])
+def test_spectra_that_are_all_the_same_have_no_component(level: float) -> None:
+    found = decompose_pca(spectra(np.full((6, 5, 8), level)))
+    assert found.model.n_above_noise == 0
+    np.testing.assert_allclose(found.scores.values, 0.0, atol=1e-12)
+
+
+def test_a_channel_that_never_changes_has_no_part_in_any_component(mixed: Array) -> None:
+    mixed[..., 3] = 5.0
+    found = decompose_pca(spectra(mixed), n_components=2)
+    np.testing.assert_allclose(found.components.values[:, 3], 0.0, atol=1e-9)
+
+
+def test_a_map_of_one_pixel_is_refused() -> None:
+    with pytest.raises(TooFewSitesError, match="1 of 1 rows are measured throughout"):
+        fit_pca(spectra(np.ones((1, 1, 8))))
+
+
+def test_pixels_without_counts_have_no_scores_to_speak_of_with_weights() -> None:
+    counts = np.random.default_rng(0).poisson(30.0, (20, 20, 12)).astype(np.float32)
+    counts[:2] = 0
+    found = decompose_pca(spectra(counts), weighting="poisson", n_components=1)
+    np.testing.assert_array_equal(found.scores.values[:2], 0.0)
+    modeled = found.scores.values[2:] @ found.components.values
+    assert modeled.mean() == pytest.approx(30.0, rel=0.02)

@@ -40,7 +40,7 @@ def test_the_classes_of_twenty_maps_reach_the_ceiling() -> None:
 @pytest.mark.slow
 def test_the_classes_of_twenty_small_maps_are_near_the_ceiling() -> None:
     founds = [_found(64, seed) for seed in range(20)]
-    assert np.mean([found.ceiling - found.agreement for found in founds]) <= 0.04
+    assert max(found.ceiling - found.agreement for found in founds) <= 0.04
 
 
 def test_one_material_of_any_thickness_is_one_class() -> None:
@@ -50,3 +50,13 @@ def test_one_material_of_any_thickness_is_one_class() -> None:
     counts = np.random.default_rng(2).poisson(rates).astype(np.float32)
     classes = classes_of_counts(simulation.spectra.copy(data=counts))
     assert classes.attrs["n_classes"] == 1
+
+
+def test_a_small_map_with_an_empty_line_is_classified_but_for_that_line() -> None:
+    simulation = simulate_eels_map(size=16, n_channels=128, counts=40.0, seed=0)
+    counts = np.random.default_rng(0).poisson(9.0, (16, 16, 128)).astype(np.float32)
+    counts[3] = 0.0
+    classes = classes_of_counts(simulation.spectra.copy(data=counts))
+    labels = classes["label"].values
+    assert (labels[3] == -1).all()
+    assert (np.delete(labels, 3, axis=0) == 0).all()

@@ -105,7 +105,7 @@ def test_moffett_goes_through_the_recipe_to_its_report(tmp_path: Path) -> None:
     run = _run(MOFFETT, "50 x 50 row-major", tmp_path, reports=True)
     item = next(iter(run.items))
     pictures = {path.stem for path in (tmp_path / item / "pictures").glob("*.png")}
-    assert {"materials-classes", "means", "margin", "pure-spectra", "choice"} <= pictures
+    assert {"materials-classes", "means", "margin", "pure-spectra", "sweep-maps"} <= pictures
     assert (tmp_path / item / "report.html").stat().st_size > 10_000
     # Water fills the upper half and is dark; the shares of the authors' own VCA agree.
     label = run["materials.classes"]["label"].values

@@ -50,6 +50,8 @@ def pure() -> xr.DataArray:
 
 
 EXAMPLES: dict[str, Callable[[], Example]] = {
+    "clustering.fit_kmeans_sweep": lambda: Example((features(),), {"max_classes": 4}),
+    "decomposition.choose_n_components": lambda: Example((features(),)),
     "clustering.cluster_hierarchical": lambda: Example((features(),), {"n_classes": 2}),
     "clustering.cluster_density": lambda: Example((features(),)),
     "clustering.cluster_consensus": lambda: Example(

@@ -131,7 +131,7 @@ def choose_n_classes(
         scores = scores_in(subspace, cut, counts)
         scored = blocks_from_array(scores)
         rows = sample_of(scored, moments_of(scored).counts, n_rows=_SAMPLE_ROWS, seed=seed)
-        rows = above_rounding(rows, subspace, cut.dtype)
+        rows = _above_rounding(rows, subspace, cut.dtype)
         table = _table(rows, max_classes, n_references, seed)
     if uniform is not None:
         add_note(table, f"decided on {n_rows} of {cut.n_rows} rows, those inside of domains")
@@ -146,7 +146,7 @@ def choose_n_classes(
     return table
 
 
-def above_rounding(
+def _above_rounding(
     rows: NDArray[Any], subspace: Subspace, dtype: np.dtype[Any], /
 ) -> NDArray[np.float64]:
     """Make level the components whose spread is no more than the rounding of the features.

@@ -53,7 +53,7 @@ def cluster_consensus(
         Numpy or dask inside. Rows with NaN take no part. Of many rows a
         stratified sample is resampled; every row votes.
     choice : Table, optional
-        Of `choose_n_classes`, in place of `n_classes`.
+        Of `choose_n_classes`: the number to take where `n_classes` gives none.
     n_classes : int, optional
         Number of classes.
     n_resamples : int

@@ -246,7 +246,7 @@ def cluster_gaussian_mixture(
     features : Features
         See `fit_gaussian_mixture`.
     choice : Table, optional
-        Of `choose_n_classes`, in place of `n_classes`.
+        Of `choose_n_classes`: the number to take where `n_classes` gives none.
     n_classes : int, optional
         Number of classes, without the outliers.
     covariance : {"full", "tied", "diagonal", "spherical"}
@@ -270,7 +270,7 @@ def cluster_gaussian_mixture(
     Raises
     ------
     SettingError
-        If both or neither of `choice` and `n_classes` are given.
+        If neither `choice` nor `n_classes` is given.
 
     Examples
     --------

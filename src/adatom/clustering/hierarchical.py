@@ -97,7 +97,7 @@ def cluster_hierarchical(
     features : Features
         Numpy or dask inside. Rows with NaN take no part.
     choice : Table, optional
-        Of `choose_n_classes`, in place of `n_classes`.
+        Of `choose_n_classes`: the number to take where `n_classes` gives none.
     n_classes : int, optional
         Number of classes to cut from the tree.
     connected : bool
@@ -116,7 +116,7 @@ def cluster_hierarchical(
     TooFewSitesError
         If there are fewer measured rows than classes, or fewer than two.
     SettingError
-        If both or neither of `choice` and `n_classes` are given, or
+        If neither `choice` nor `n_classes` is given, or
         `n_classes` is more than the leaves of the tree.
     KindError
         If `connected` and the places have no neighbors.

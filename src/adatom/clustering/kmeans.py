@@ -86,7 +86,7 @@ def cluster_kmeans(
     features : Features
         Spectra, patches, neighbor vectors ...; see `fit_kmeans`.
     choice : Table, optional
-        Of `choose_n_classes`, in place of `n_classes`.
+        Of `choose_n_classes`: the number to take where `n_classes` gives none.
     n_classes : int, optional
         Number of classes.
     n_starts : int
@@ -103,7 +103,7 @@ def cluster_kmeans(
     Raises
     ------
     SettingError
-        If both or neither of `choice` and `n_classes` are given.
+        If neither `choice` nor `n_classes` is given.
 
     Examples
     --------

@@ -32,10 +32,11 @@ def fit_kmeans_sweep(
 ) -> KMeansSweep:
     """Find the means of classes by k-means for every number of classes at once.
 
-    Each model is the one that `fit_kmeans` would find. The features are read
-    as often as for one of them, since all numbers share every pass: once for
-    the principal components, once for the scores in which starts compete,
-    and then some three to ten times for the last passes in all channels.
+    Each model is found as by `fit_kmeans`, to which it agrees but for the
+    luck of the starts. The features are read as often as for one number,
+    since all share every pass: once for the principal components, once for
+    the scores in which starts compete, and then, of spectra, some three
+    times for the last passes in all channels.
 
     Parameters
     ----------

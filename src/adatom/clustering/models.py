@@ -290,20 +290,17 @@ def check_features_fit(features: xr.DataArray, model: Model, /) -> None:
 
 
 def number_of_classes(choice: xr.Dataset | None, n_classes: int | None, /) -> int:
-    """Take the number of classes from a setting or from the table of `choose_n_classes`.
+    """Take the number of classes from a setting, or else from the table of `choose_n_classes`.
 
     Raises
     ------
     SettingError
-        If both or neither are given, or the number is less than 1.
+        If neither is given, or the number is less than 1.
     """
-    if (choice is None) == (n_classes is None):
-        msg = (
-            "give either n_classes= or, as second data, the table of choose_n_classes: "
-            f"found {'neither' if choice is None else f'both, {n_classes=}'}"
-        )
+    if choice is None and n_classes is None:
+        msg = "give n_classes= or, as second data, the table of choose_n_classes: found neither"
         raise SettingError(msg)
-    if choice is not None:
+    if choice is not None and n_classes is None:
         if "n_classes" not in choice.attrs:
             msg = "the table has no attrs['n_classes']: take the one of choose_n_classes"
             raise SettingError(msg)

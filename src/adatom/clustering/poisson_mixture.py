@@ -253,7 +253,7 @@ def cluster_poisson_mixture(
     counts : Features
         Counts as measured; see `fit_poisson_mixture`.
     choice : Table, optional
-        Of `choose_n_classes`, in place of `n_classes`.
+        Of `choose_n_classes`: the number to take where `n_classes` gives none.
     uniform : Mask, optional
         Of `find_uniform_pixels`: the classes are learnt there, and assigned
         everywhere.
@@ -273,7 +273,7 @@ def cluster_poisson_mixture(
     Raises
     ------
     SettingError
-        If both or neither of `choice` and `n_classes` are given, or as of
+        If neither `choice` nor `n_classes` is given, or as of
         `fit_poisson_mixture`.
 
     Examples

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 # The noise is that of the fifth of all pixels which change least: so few may lie inside domains.
 _CALM_SHARE: Final = 0.2
+# A covariance of fewer pixels for each component would be too small by chance.
+_CALM_FOR_EACH: Final = 10
 _C_STEPS: Final = 20
 _SAMPLE_PIXELS: Final = 1 << 14
 # Slopes below this share of the spread of all are rounding, not noise.
 _ROUNDING: Final = 1e-6
 _FEWEST: Final = 25
 _COMPANY: Final = 6
+# With less of a map inside of domains, its pixels are too coarse for what is seen.
+_LEAST_SHARE: Final = 0.05
 
 
 def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01) -> Mask:
@@ -58,7 +62,10 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
     -------
     Mask
         True inside of domains; False at borders and where a pixel or one of
-        its neighbors is not measured. ``attrs["share"]`` of all pixels.
+        its neighbors is not measured. ``attrs["share"]`` of all pixels. Where
+        hardly a pixel is like those around it (less than a twentieth, or fewer
+        than 25), as on atoms two pixels wide, there are no domains, and a note says that all
+        pixels are kept.
 
     Raises
     ------
@@ -99,15 +106,21 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
     limit = float(scipy.stats.chi2.isf(false_exclusion, freedom))
     # Not a number is not below the limit.
     uniform = _in_company(steepness <= limit)
+    measured = np.isfinite(steepness)
+    has_domains = uniform.sum() >= max(_FEWEST, _LEAST_SHARE * measured.sum())
+    if not has_domains:
+        uniform = measured
     place = {name: c for name, c in features.coords.items() if set(c.dims) <= {"y", "x"}}
     mask = xr.DataArray(uniform, dims=("y", "x"), coords=place, name="uniform")
     share = float(uniform.mean())
     mask.attrs["share"] = share
-    add_note(
-        mask,
+    told = (
         f"{share:.1%} of the pixels differ from their neighbors by noise alone; "
-        "the others lie at borders",
+        "the others lie at borders"
+        if has_domains
+        else "hardly a pixel is like those around it: there are no domains, and all are kept"
     )
+    add_note(mask, told)
     return mask
 
 
@@ -210,7 +223,7 @@ def _noise_factors(slopes: list[NDArray[np.float64]], freedom: int) -> list[NDAr
     until they stay the same: the concentration steps of Rousseeuw and Van Driessen (1999).
     """
     n = len(slopes[0])
-    n_calm = max(int(_CALM_SHARE * n), min(n, 4 * slopes[0].shape[1]))
+    n_calm = max(int(_CALM_SHARE * n), min(n, _CALM_FOR_EACH * slopes[0].shape[1]))
     share = n_calm / n
     correction = 1.0
     if share < 1:

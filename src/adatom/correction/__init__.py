@@ -100,6 +100,7 @@ if TYPE_CHECKING:
         correct_time_zero,
     )
     from adatom.correction.edge_maps import maps_from_edges
+    from adatom.correction.edge_search import find_edges
     from adatom.correction.element_maps import ElementMaps
     from adatom.correction.force_curves import (
         ForceBaselineCorrection,
@@ -108,9 +109,9 @@ if TYPE_CHECKING:
         correct_separation,
     )
     from adatom.correction.frames import FrameChoice, choose_frames
-    from adatom.correction.identification import find_edges, find_lines
     from adatom.correction.intensity import correct_intensity, correct_thickness
     from adatom.correction.line_maps import maps_from_lines
+    from adatom.correction.line_search import find_lines
     from adatom.correction.lines import correct_lines
     from adatom.correction.masks import features_from_mask, mask_from_image
     from adatom.correction.masses import MassPeaks, find_mass_peaks
@@ -253,8 +254,8 @@ __getattr__, __dir__ = lazy_names(
         "estimate_thickness": "plural_scattering",
         "estimate_zero_loss": "zero_loss",
         "features_from_mask": "masks",
-        "find_edges": "identification",
-        "find_lines": "identification",
+        "find_edges": "edge_search",
+        "find_lines": "line_search",
         "find_mass_peaks": "masses",
         "image_from_window": "windows",
         "maps_from_edges": "edge_maps",

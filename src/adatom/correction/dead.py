@@ -170,12 +170,10 @@ class _Ranges(NamedTuple):
 
 
 def _stuck_channels(cut: Blocks) -> NDArray[np.bool_]:
-    n_columns = cut.n_columns
-
     def step(block: Block) -> _Ranges:
         rows = block.values
         if not len(rows):
-            none = np.zeros(n_columns)
+            none = np.zeros(rows.shape[1])
             return _Ranges(none + np.inf, none - np.inf, none, 0)
         ends = rows.min(axis=0).astype(float), rows.max(axis=0).astype(float)
         return _Ranges(*ends, rows.sum(axis=0, dtype=np.float64), len(rows))

@@ -197,7 +197,7 @@ def correct_pile_up(decays: Features, /, *, n_pulses: int) -> Features:
 
     References
     ----------
-    .. [1] P. B. Coates, J. Phys. E 1, 878 (1968), eq. 2.
+    .. [1] P. B. Coates, J. Phys. E 1, 878 (1968).
     """
     FEATURES.check(decays)
     if n_pulses < 1:

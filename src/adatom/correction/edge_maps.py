@@ -56,7 +56,8 @@ def maps_from_edges(
     """Map elements by their edges of EELS: counts above the background before each edge.
 
     A power law is fitted to every spectrum before each edge by maximum
-    likelihood of counts and extrapolated under it [1]_. Windows follow from
+    likelihood of counts and extrapolated under it [1]_, less what the noise of
+    the fit adds to an exponential on the average. Windows follow from
     the tabled onsets: the fit ends a little before the onset and begins no
     earlier than half way from the edge before; the sum ends before the next
     edge of another element. What is cut short or overlaps is noted.
@@ -170,33 +171,47 @@ def net_of_edge(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give counts above the extrapolated power law, and their variance, for every row."""
     # About the middle of the fit height and power are nearly independent.
-    centered = logs - logs[fit].mean()
-    height, power = power_laws(rows[:, fit], centered[fit])
-    under = height[:, None] * np.exp(-power[:, None] * centered[signal])
+    logs = logs - logs[fit].mean()
+    height, power = power_laws(rows[:, fit], logs[fit])
+    errors = _errors_of_fit(height, power, logs[fit], gain)
+    under = height[:, None] * np.exp(-power[:, None] * logs[signal])
+    # The exponential of what scatters by v is too large by exp(v / 2) on the average.
+    under *= np.exp(-0.5 * errors.of_log(logs[signal]))
     total, background = rows[:, signal].sum(axis=1), under.sum(axis=1)
-    return total - background, gain * (
-        np.maximum(total, 0) + _variance_of_fit(height, power, centered, fit, under, signal)
-    )
+    slope = background, -(under * logs[signal]).sum(axis=1)
+    return total - background, gain * np.maximum(total, 0) + errors.of_sum(*slope)
 
 
-def _variance_of_fit(
-    height: NDArray[np.float64],
-    power: NDArray[np.float64],
-    logs: NDArray[np.float64],
-    fit: NDArray[np.bool_],
-    under: NDArray[np.float64],
-    signal: NDArray[np.bool_],
-) -> NDArray[np.float64]:
-    """Propagate the information on height and power to the sum under the edge."""
-    fitted = height[:, None] * np.exp(-power[:, None] * logs[fit])
-    # Information on the logarithm of the height and on the power.
-    aa, ar, rr = ((fitted * (-logs[fit]) ** k).sum(axis=1) for k in range(3))
-    slope_a, slope_r = under.sum(axis=1), -(under * logs[signal]).sum(axis=1)
+class _FitErrors(NamedTuple):
+    """Variances and covariance (row,) of the logarithm of the height and of the power."""
+
+    height: NDArray[np.float64]
+    power: NDArray[np.float64]
+    both: NDArray[np.float64]
+
+    def of_log(self, logs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give the variance of the logarithm of the background (row, channel)."""
+        height, power, both = (one[:, None] for one in self)
+        return height - 2 * both * logs + power * logs**2
+
+    def of_sum(
+        self, by_height: NDArray[np.float64], by_power: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Give the variance (row,) of a sum that changes so with both."""
+        mixed = 2 * by_height * by_power * self.both
+        return by_height**2 * self.height + mixed + by_power**2 * self.power
+
+
+def _errors_of_fit(
+    height: NDArray[np.float64], power: NDArray[np.float64], logs: NDArray[np.float64], gain: float
+) -> _FitErrors:
+    """Invert the information that counts give on height and power."""
+    fitted = height[:, None] * np.exp(-power[:, None] * logs)
+    hh, hp, pp = ((fitted * (-logs) ** k).sum(axis=1) for k in range(3))
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = (slope_a**2 * rr - 2 * slope_a * slope_r * ar + slope_r**2 * aa) / (
-            aa * rr - ar**2
-        )
-    return np.where(height > 0, variance, np.where(np.isnan(height), np.nan, 0.0))
+        found = [gain * one / (hh * pp - hp**2) for one in (pp, hh, -hp)]
+    # Without counts the background is zero, and nothing scatters.
+    return _FitErrors(*(np.where(height > 0, one, height * 0.0) for one in found))
 
 
 def _gain_of(spectra: xr.DataArray, logs: NDArray[np.float64], windows: list[EdgeWindows]) -> float:

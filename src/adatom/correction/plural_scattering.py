@@ -129,9 +129,9 @@ def correct_plural_scattering(
     References
     ----------
     .. [1] R. F. Egerton, Electron Energy-Loss Spectroscopy in the Electron Microscope, 3rd ed.
-       (Springer 2011), eq. 4.10; first D. W. Johnson and J. C. H. Spence, J. Phys. D 7, 771
+       (Springer 2011), sec. 4.1.1; first D. W. Johnson and J. C. H. Spence, J. Phys. D 7, 771
        (1974).
-    .. [2] The same, sec. 4.1.2 and eq. 4.19.
+    .. [2] The same, sec. 4.1.2.
     """
     FEATURES.check(spectra)
     source = spectra

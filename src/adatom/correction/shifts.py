@@ -61,7 +61,7 @@ def correct_shifts(spectra: Features, offsets: Features, /, *, ends: Ends = "ext
 
     References
     ----------
-    .. [1] R. G. Keys, IEEE Trans. Acoust. Speech Signal Process. 29, 1153 (1981), eq. 15.
+    .. [1] R. G. Keys, IEEE Trans. Acoust. Speech Signal Process. 29, 1153 (1981).
     """
     FEATURES.check(spectra)
     FEATURES.check(offsets, name="offsets")

@@ -167,7 +167,7 @@ def fit_decays(
 
     References
     ----------
-    .. [1] J. M. Beechem, M. Ameloot and L. Brand, Chem. Phys. Lett. 120, 466 (1985): global
+    .. [1] J. R. Knutson, J. M. Beechem and L. Brand, Chem. Phys. Lett. 102, 501 (1983): global
        analysis of decays.
     .. [2] M. Maus et al., Anal. Chem. 73, 2078 (2001): likelihood against least squares for
        few photons.

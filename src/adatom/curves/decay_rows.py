@@ -31,7 +31,8 @@ def fit_rows(decays: xr.DataArray, model: CountModel, first: int) -> DecayFit:
     """Fit each row on its own, block by block, from a channel on."""
     cut = blocks(decays)
     n_told = len(parameter_units(model.n_lifetimes))
-    outputs = [np.full((cut.n_rows, n_told), np.nan, cut.dtype) for _ in range(2)]
+    dtype = cut.dtype
+    outputs = [np.full((cut.n_rows, n_told), np.nan, dtype) for _ in range(2)]
     at_once = max(1, _VALUES_AT_ONCE // (decays.shape[-1] * max(model.n_parameters, 1)))
 
     def work(rows: NDArray[Any]) -> list[NDArray[Any]]:
@@ -41,7 +42,7 @@ def fit_rows(decays: xr.DataArray, model: CountModel, first: int) -> DecayFit:
         ]
         both = zip(*parts, strict=True) if parts else ((), ())
         none = np.empty((0, n_told))
-        return [np.concatenate([none, *part]).astype(cut.dtype) for part in both]
+        return [np.concatenate([none, *part]).astype(dtype) for part in both]
 
     map_to(cut, work, outputs, incomplete=work)
     return fit_from_rows(decays, *outputs, n_lifetimes=model.n_lifetimes)

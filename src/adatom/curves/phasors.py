@@ -79,7 +79,7 @@ def phasors_from_decays(
 
     References
     ----------
-    .. [1] M. A. Digman et al., Biophys. J. 94, L14 (2008), eq. 1 and 2.
+    .. [1] M. A. Digman et al., Biophys. J. 94, L14 (2008).
     .. [2] S. Ranjit et al., Nat. Protoc. 13, 1979 (2018).
     """
     FEATURES.check(decays)
@@ -250,7 +250,7 @@ def fractions_from_phasors(
 
     References
     ----------
-    .. [1] M. A. Digman et al., Biophys. J. 94, L14 (2008), eq. 5.
+    .. [1] M. A. Digman et al., Biophys. J. 94, L14 (2008).
     """
     plane, omega = _plane(phasors)
     one, other = (nanoseconds(text, name="lifetimes") for text in lifetimes)

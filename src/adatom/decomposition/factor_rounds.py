@@ -21,7 +21,8 @@ Loss = Literal["frobenius", "poisson"]
 
 # Rounds rest when one lowers the loss by less than this share. The deviance of N counts has a
 # standard deviation of sqrt(2 N) by chance: of a million, some thousandth of it.
-_AT_REST: Final = {"frobenius": 1e-6, "poisson": 1e-5}
+# In scores, where rounds cost a hundredth, they go on for longer.
+_AT_REST: Final = {"scores": 3e-7, "frobenius": 1e-6, "poisson": 1e-5}
 # Sweeps over the components for the scores of a row, which start from those of the round before.
 _SWEEPS: Final = 4
 # The first time scores start from a guess.
@@ -96,7 +97,10 @@ def least_squares_rounds(
         totals, products = sums.products[:, :1], sums.products[:, 1:]
         return sums._replace(products=totals * view.center + products @ view.basis)
 
-    return _rounds(cut, start, scores, round_, "frobenius", max_rounds)
+    at_rest = _AT_REST["frobenius" if view is None else "scores"]
+    # Products with spectra are of their type, those with scores of float64.
+    eps = float(np.finfo(cut.dtype if view is None else np.float64).eps)
+    return _rounds(cut, start, scores, round_, _least_squares_update, at_rest, eps, max_rounds)
 
 
 def poisson_rounds(cut: Blocks, start: Floats, first_scores: Any, /, *, max_rounds: int) -> Fit:  # noqa: ANN401 -- a function
@@ -122,7 +126,9 @@ def poisson_rounds(cut: Blocks, start: Floats, first_scores: Any, /, *, max_roun
         step = _poisson_step(components.astype(cut.dtype), first_scores)
         return fold_map(cut, step, add_states, [scores], beside=[scores])
 
-    return _rounds(cut, start, None, round_, "poisson", max_rounds)
+    eps = float(np.finfo(cut.dtype).eps)
+    at_rest = _AT_REST["poisson"]
+    return _rounds(cut, start, None, round_, _poisson_update, at_rest, eps, max_rounds)
 
 
 def _rounds(
@@ -130,20 +136,21 @@ def _rounds(
     start: Floats,
     scores: Floats | None,
     round_: Callable[[Floats, Floats], _Sums],
-    loss: Loss,
+    update: Callable[[Floats, _Sums], tuple[Floats, Floats]],
+    at_rest: float,
+    eps: float,
     max_rounds: int,
 ) -> Fit:
     """Go over all blocks, again and again, until the loss is at rest."""
-    update = _least_squares_update if loss == "frobenius" else _poisson_update
     components = start / start.sum(axis=1, keepdims=True)
     if scores is None:
         scores = np.full((cut.n_rows, len(start)), np.nan)
     before = np.inf
     for number in range(1, max_rounds + 1):
         sums = round_(components, scores)
-        now = float(sums.loss)
-        rounding = float(np.finfo(cut.dtype).eps * sums.size)
-        if before - now <= max(_AT_REST[loss] * now, rounding):
+        # Of exact factors it is a rounding error of either sign.
+        now = max(float(sums.loss), 0.0)
+        if before - now <= max(at_rest * now, eps * float(sums.size)):
             return Fit(scores, components, now, number, converged=True)
         before = now
         if number < max_rounds:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 # What stands above the chance of counts by so many standard deviations is a pulse.
 _SIGNIFICANT: Final = 5.0
-# Of counts along time the lowest quarter is before the pulse or long after it.
-_LOW: Final = 0.25
+# Of the channels, those side by side that tell the level: fewer than lie before a pulse.
+_RUN: Final = 0.02
 _FOOT: Final = 0.1
 # Of a normal distribution: standard deviation over the median of absolute deviations.
 _NORMAL: Final = 1.4826
@@ -60,7 +60,7 @@ class Rise(NamedTuple):
     """Half of the height is reached."""
     peak: int
     level: float
-    """Counts a channel without the pulse: the median of the lowest quarter."""
+    """Counts a channel without the pulse: the lowest mean of channels side by side."""
 
 
 def rise_of(counts: NDArray[np.float64], /) -> Rise:
@@ -77,16 +77,16 @@ def rise_of(counts: NDArray[np.float64], /) -> Rise:
     Rise(foot=2.2, half=3.0, peak=4, level=0.0)
     """
     known = np.where(np.isfinite(counts), counts, 0.0)
-    low = np.sort(known)[: max(1, int(_LOW * len(known)))]
-    level = float(np.median(low))
+    run = np.ones(max(3, int(_RUN * len(known))))
+    level = float(np.convolve(known, run / len(run), mode="valid").min())
     peak = int(np.argmax(known))
     height = float(known[peak]) - level
-    # From channel to channel decays run smoothly, so that what jumps is noise of any origin.
-    jumps = _NORMAL * float(np.median(np.abs(np.diff(known)))) / np.sqrt(2)
+    # From channel to channel decays bend little, so that what jumps is noise of any origin.
+    jumps = _NORMAL * float(np.median(np.abs(np.diff(known, 2)))) / np.sqrt(6)
     if height <= _SIGNIFICANT * max(np.sqrt(max(level, 1.0)), jumps):
         msg = (
             f"no pulse shows: the highest of {len(known)} channels has {known[peak]:.4g} counts "
-            f"over all decays, the lowest quarter {level:.4g}. Give decays that start in the window"
+            f"over all decays, the lowest {level:.4g}. Give decays that start in the window"
         )
         raise SettingError(msg)
     before = known[: peak + 1] - level

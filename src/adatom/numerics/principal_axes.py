@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import scipy.linalg
 
+from adatom.numerics.executors import single_threaded_blas
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -22,7 +24,9 @@ def principal_variances(covariance: NDArray[np.float64], /) -> NDArray[np.float6
     >>> principal_variances(np.array([[2.0, 1.0], [1.0, 2.0]])).round(6)
     array([3., 1.])
     """
-    return np.maximum(scipy.linalg.eigvalsh(covariance)[::-1], 0.0)
+    with single_threaded_blas():
+        values: NDArray[np.float64] = scipy.linalg.eigvalsh(covariance)
+    return np.maximum(values[::-1], 0.0)
 
 
 def principal_axes(covariance: NDArray[np.float64], n_axes: int, /) -> NDArray[np.float64]:
@@ -37,11 +41,12 @@ def principal_axes(covariance: NDArray[np.float64], n_axes: int, /) -> NDArray[n
     """
     n = len(covariance)
     few = n_axes < _FEW * n
-    vectors = scipy.linalg.eigh(
-        covariance,
-        driver="evr" if few else "evd",
-        subset_by_index=(n - n_axes, n - 1) if few else None,
-    )[1]
+    with single_threaded_blas():
+        vectors = scipy.linalg.eigh(
+            covariance,
+            driver="evr" if few else "evd",
+            subset_by_index=(n - n_axes, n - 1) if few else None,
+        )[1]
     return signed_axes(vectors[:, ::-1].T[:n_axes])
 
 

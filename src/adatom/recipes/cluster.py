@@ -115,6 +115,10 @@ class ClusterExecutor:
         # As before, since what workers hold is cut so.
         return self._sources[blocks.reader].span
 
+    def _is_worth_sending(self, piece: object) -> bool:
+        """Tell large data from small ones, and from work that is no piece of blocks."""
+        return isinstance(piece, Piece) and not self._is_small(piece.blocks)
+
     def _is_small(self, blocks: Blocks) -> bool:
         return blocks.n_bytes < self._smallest
 
@@ -137,7 +141,7 @@ class ClusterExecutor:
         """Yield the results in order; no more than two tasks a thread are ahead of the caller."""
         pieces = iter(pieces)
         first = list(islice(pieces, 2))
-        if len(first) < 2 or self._is_small(first[0].blocks):
+        if len(first) < 2 or not self._is_worth_sending(first[0]):
             yield from self._here.map(work, chain(first, pieces))
             return
         most = 2 * max(1, self.n_threads)

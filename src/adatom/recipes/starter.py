@@ -40,17 +40,34 @@ do = "clustering.class_means(patches, found.classes)"
 """
 
 _SPECTRA: Final = """\
-# How many kinds of spectra are there? It may be one.
-[choice]
-do = "clustering.choose_n_classes({name})"
+# adatom comes with recipes for EELS, EDS, Raman, luminescence, tunneling and others
+# that do more than this one: adatom recipes
+#
+# Single channels struck by cosmic rays would make classes of one pixel.
+[despiked]
+do = "correction.correct_spikes({name})"
+
+# Thickness and illumination scale a whole spectrum: what is left is its shape. Take
+# this out where intensity itself tells the classes apart.
+[shapes]
+do = "correction.correct_intensity(despiked.spectra)"
+
+# What rises above the noise, and how much of it is in every spectrum.
+[components]
+do = "decomposition.decompose_pca(shapes)"
+
+# How many kinds of spectra are there? It may be one. Every number of them is laid
+# side by side, with what one class more separates.
+[sweep]
+do = "clustering.compare_n_classes(components.scores, despiked.spectra)"
 
 [found]
-do = "clustering.cluster_kmeans({name}, choice)"
-# n_classes = 3          # if you know better than [choice]
+do = "clustering.cluster_kmeans(components.scores, sweep.table)"
+# n_classes = 3          # if you know better than [sweep]
 
 # The mean spectrum of every class.
 [means]
-do = "clustering.class_means({name}, found.classes)"
+do = "clustering.class_means(despiked.spectra, found.classes)"
 """
 
 

@@ -143,7 +143,7 @@ def simulate_eels_map(
     counts, which are Poisson.
 
     Who knows the expected spectra and takes for every pixel the likeliest
-    reaches an adjusted Rand index of about 0.98 on 256 x 256 pixels, 0.89 on
+    reaches an adjusted Rand index of about 0.98 on 256 x 256 pixels, 0.90 on
     64 x 64: mixed pixels have a label, but not the spectrum of one material.
 
     Parameters
