@@ -135,6 +135,15 @@ def test_means_of_classes_do_as_well_as_classes() -> None:
     np.testing.assert_allclose(by_classes.parameters, by_means.parameters, rtol=1e-6)
 
 
+def test_a_class_without_members_keeps_its_number_and_has_no_fit() -> None:
+    rows = _curves(_gaussian([510.0, 512.0, 530.0]) + 1)
+    fit = fit_model(rows, xr.Dataset({"label": ("site", [0, 0, 2])}), model=LINE)
+    centers = fit.class_parameters.sel(parameter="g_center").values
+    np.testing.assert_allclose(centers, [511.0, np.nan, 530.0], atol=0.1)
+    assert np.isnan(fit.class_curves.values[1]).all()
+    assert _measure(fit, "fit_ok").all()
+
+
 def test_constraints_bind_and_fixed_parameters_stay() -> None:
     rng = np.random.default_rng(5)
     rows = _gaussian([505.0] * 5) + _gaussian([535.0] * 5, 20.0)

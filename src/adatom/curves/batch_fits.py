@@ -68,6 +68,18 @@ class RowFits(NamedTuple):
     state: NDArray[np.int8]
 
 
+def no_fits(model: CurveModel, n_rows: int, /) -> RowFits:
+    """Give fits of rows of which nothing is known yet."""
+    n_free, n_reported = len(model.free), len(model.reported)
+    return RowFits(
+        np.full((n_rows, n_free), np.nan),
+        np.full((n_rows, n_reported), np.nan),
+        np.full((n_rows, n_reported), np.nan),
+        np.full(n_rows, np.nan),
+        np.full(n_rows, TOO_FEW, dtype=np.int8),
+    )
+
+
 @dataclass(frozen=True)
 class RowFitter:
     """Fits of a model to rows from given starts.

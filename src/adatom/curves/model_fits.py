@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from adatom.curves.batch_fits import AT_BOUND, STATES, RowFits, RowFitter, Weights
+from adatom.curves.batch_fits import AT_BOUND, STATES, RowFits, RowFitter, Weights, no_fits
 from adatom.curves.expressions import Floats
 from adatom.curves.models import guarded, model_from_text
 from adatom.curves.parameter_units import units_of
@@ -136,7 +136,7 @@ def fit_model(
 
 
 def _means(features: Features, classes: xr.Dataset | xr.DataArray | None) -> Floats:
-    """Give the mean curves of the classes that have rows."""
+    """Give the mean curves of the classes, NaN for those without rows."""
     if isinstance(classes, xr.DataArray):
         FEATURES.check(classes)
         if classes.shape[-1] != features.shape[-1] or classes.ndim != 2:
@@ -145,8 +145,7 @@ def _means(features: Features, classes: xr.Dataset | xr.DataArray | None) -> Flo
                 f"{features.shape[-1]} channels, as class_means gives them"
             )
             raise KindError(msg)
-        means = classes.values.astype(np.float64)
-        return means[np.isfinite(means).any(axis=1)]
+        return np.asarray(classes.values, dtype=np.float64)
     labels = np.zeros(int(np.prod(features.shape[:-1])), dtype=np.int64)
     if classes is not None:
         CLASSES.check(classes)
@@ -179,8 +178,7 @@ def _mean_curves(features: Features, labels: NDArray[Any]) -> Floats:
         return sums, counts
 
     sums, counts = fold(blocks(features), step, lambda a, b: (a[0] + b[0], a[1] + b[1]))
-    means = sums / np.where(counts > 0, counts, np.nan)
-    return np.asarray(means[np.isfinite(means).any(axis=1)])
+    return np.asarray(sums / np.where(counts > 0, counts, np.nan))
 
 
 def _fit_means(fitter: RowFitter, means: Floats) -> RowFits:
@@ -189,12 +187,13 @@ def _fit_means(fitter: RowFitter, means: Floats) -> RowFits:
         if np.isfinite(mean).sum() > len(fitter.model.free):
             starts = starts_from_curve(fitter.model, fitter.axis, mean)
             made.append(fitter.fit_best(mean[None], starts[:, None, :]))
-    fits = RowFits(*(np.concatenate(part) for part in zip(*made, strict=True))) if made else None
-    if fits is None or (fits.state > AT_BOUND).all():
-        found = "none has enough channels" if fits is None else STATES[int(fits.state[0])]
+        else:
+            made.append(no_fits(fitter.model, 1))
+    fits = RowFits(*(np.concatenate(part) for part in zip(*made, strict=True)))
+    if (fits.state > AT_BOUND).all():
         msg = (
-            f"the model fits no mean of a class ({found}): give starts and bounds, such as "
-            "'center ~ 520', in parameters, or look at fewer channels by fit_range"
+            f"the model fits no mean of a class ({STATES[int(fits.state[0])]}): give starts and "
+            "bounds, such as 'center ~ 520', in parameters, or look at fewer channels by fit_range"
         )
         raise SettingError(msg)
     return fits
@@ -206,17 +205,10 @@ def _fit_all(
     """Fit every row from the classes whose means were fitted."""
     starts = of_means.values[of_means.state <= AT_BOUND]
     cut = blocks(features)
-    n_free, n_reported = len(fitter.model.free), len(fitter.model.reported)
-    outputs = RowFits(
-        np.full((cut.n_rows, n_free), np.nan),
-        np.full((cut.n_rows, n_reported), np.nan),
-        np.full((cut.n_rows, n_reported), np.nan),
-        np.full(cut.n_rows, np.nan),
-        np.full(cut.n_rows, len(STATES) - 1, dtype=np.int8),
-    )
+    outputs = no_fits(fitter.model, cut.n_rows)
 
     def work(rows: NDArray[Any]) -> RowFits:
-        every = np.broadcast_to(starts[:, None, :], (len(starts), len(rows), n_free))
+        every = np.broadcast_to(starts[:, None, :], (len(starts), len(rows), starts.shape[1]))
         return fitter.fit(rows[:, inside].astype(np.float64), every)
 
     map_to(cut, work, outputs, incomplete=work)
