@@ -8,7 +8,7 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter
 
 from adatom.clustering import find_uniform_pixels
-from adatom.errors import KindError, SettingError, TooFewSitesError
+from adatom.errors import KindError, SettingError
 from adatom.schema import MASK, notes
 
 Array = np.ndarray[Any, Any]
@@ -110,11 +110,18 @@ def test_the_mask_says_how_much_is_left() -> None:
     )
 
 
+def test_a_map_too_small_to_learn_its_noise_keeps_what_is_measured() -> None:
+    values = np.random.default_rng(0).normal(size=(4, 4, 2))
+    values[1, 2] = np.nan
+    mask = find_uniform_pixels(features(values))
+    np.testing.assert_array_equal(mask.values, np.isfinite(values[..., 0]))
+    assert "all measured pixels are kept" in notes(mask)[0]
+    assert find_uniform_pixels(features(np.ones((1, 1, 2)))).values.all()
+
+
 def test_what_has_no_neighbors_is_refused() -> None:
     rows = xr.DataArray(np.zeros((50, 2)), dims=("site", "feature"))
     with pytest.raises(KindError, match=r"neighbors are known on \('y', 'x'\) alone"):
         find_uniform_pixels(rows)
-    with pytest.raises(TooFewSitesError, match="0 pixels have measured neighbors"):
-        find_uniform_pixels(features(np.ones((1, 1, 2))))
     with pytest.raises(SettingError, match="false_exclusion=0 is a share"):
         find_uniform_pixels(features(noise(1)), false_exclusion=0)

@@ -10,7 +10,7 @@ import scipy.stats
 import xarray as xr
 
 from adatom.clustering.subspace import scores_in, subspace_of
-from adatom.errors import KindError, SettingError, TooFewSitesError
+from adatom.errors import KindError, SettingError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.executors import single_threaded_blas
 from adatom.schema import FEATURES, MASK, Features, Mask, add_note
@@ -64,8 +64,8 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
         True inside of domains; False at borders and where a pixel or one of
         its neighbors is not measured. ``attrs["share"]`` of all pixels. Where
         hardly a pixel is like those around it (less than a twentieth, or fewer
-        than 25), as on atoms two pixels wide, there are no domains, and a note says that all
-        pixels are kept.
+        than 25), as on atoms two pixels wide or in small maps, there are no
+        domains, and a note says that all measured pixels are kept.
 
     Raises
     ------
@@ -73,8 +73,6 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
         If the features do not lie on (y, x).
     SettingError
         If `false_exclusion` is no share.
-    TooFewSitesError
-        If fewer than 25 pixels have measured neighbors.
 
     References
     ----------
@@ -102,14 +100,15 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
     if not 0 < false_exclusion < 1:
         msg = f"{false_exclusion=} is a share: give more than 0, less than 1"
         raise SettingError(msg)
-    steepness, freedom = _steepness(_map_of_scores(features))
-    limit = float(scipy.stats.chi2.isf(false_exclusion, freedom))
+    scores = _map_of_scores(features)
+    steepness, freedom = _steepness(scores)
+    limit = float(scipy.stats.chi2.isf(false_exclusion, freedom)) if freedom else 0.0
     # Not a number is not below the limit.
     uniform = _in_company(steepness <= limit)
-    measured = np.isfinite(steepness)
-    has_domains = uniform.sum() >= max(_FEWEST, _LEAST_SHARE * measured.sum())
+    n_judged = int(np.isfinite(steepness).sum())
+    has_domains = uniform.sum() >= max(_FEWEST, _LEAST_SHARE * n_judged)
     if not has_domains:
-        uniform = measured
+        uniform = np.isfinite(scores).all(axis=-1)
     place = {name: c for name, c in features.coords.items() if set(c.dims) <= {"y", "x"}}
     mask = xr.DataArray(uniform, dims=("y", "x"), coords=place, name="uniform")
     share = float(uniform.mean())
@@ -118,7 +117,8 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
         f"{share:.1%} of the pixels differ from their neighbors by noise alone; "
         "the others lie at borders"
         if has_domains
-        else "hardly a pixel is like those around it: there are no domains, and all are kept"
+        else f"hardly a pixel of {n_judged} with measured neighbors is like those around it: "
+        "there are no domains, and all measured pixels are kept"
     )
     add_note(mask, told)
     return mask
@@ -177,6 +177,7 @@ def _steepness(scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
     """Give the squared slope at every pixel in units of the noise; its degrees of freedom.
 
     Slopes along y and x have a noise each: lines of a scan may differ by more than pixels do.
+    With too few pixels to learn the noise from, nothing is known.
     """
     slopes = _slopes(scores)
     n_components = scores.shape[-1]
@@ -188,11 +189,7 @@ def _steepness(scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], int]:
         measured &= np.isfinite(slope).all(axis=1)
     known = np.flatnonzero(measured)
     if len(known) < _FEWEST:
-        msg = (
-            f"{len(known)} pixels have measured neighbors, {_FEWEST} are needed to tell borders "
-            "from noise"
-        )
-        raise TooFewSitesError(msg)
+        return np.where(measured, np.inf, np.nan).reshape(scores.shape[:2]), freedom
     # Evenly spread pixels of a large map say the same of the noise.
     some = known[:: -(-len(known) // _SAMPLE_PIXELS)]
     factors = _noise_factors([slope[some].astype(np.float64) for slope in flat], freedom)

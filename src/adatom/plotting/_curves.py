@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 # Steps of an axis differ by more than this factor: its channels are peaks, not samples.
 _PEAKS: Final = 20.0
-# A decay is read on a log scale where it falls by more than this.
-_LOG_RANGE: Final = 20.0
+# Counts are read on a log scale where most are this many times less than the highest: of a decay,
+# and of X-ray lines on next to nothing.
+_LOG_RANGES: Final = {"time": 20.0, "energy": 100.0}
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,15 @@ class CurveAxis:
     has_stems : bool
         Whether the channels are peaks, such as of a mass spectrum, that no
         line joins.
-    is_decay : bool
-        Whether what is measured falls with time.
+    log_range : float
+        By how much the highest value stands above the middle one where the
+        scale is to be logarithmic.
     """
 
     values: NDArray[np.float64]
     label: str
     has_stems: bool = False
-    is_decay: bool = False
+    log_range: float = float("inf")
 
     @property
     def is_loop(self) -> bool:
@@ -71,7 +73,7 @@ def curve_axis(features: xr.DataArray, /) -> CurveAxis:
     )
     steps = np.abs(np.diff(values))
     peaks = unit == "Da" and steps.size > 0 and steps.max() > _PEAKS * max(np.median(steps), 1e-12)
-    return CurveAxis(values, label, has_stems=bool(peaks), is_decay=dim == "time")
+    return CurveAxis(values, label, has_stems=bool(peaks), log_range=_LOG_RANGES.get(dim, np.inf))
 
 
 def is_curve(features: xr.DataArray, /) -> bool:
@@ -128,9 +130,9 @@ def finish_curves(
     shown: NDArray[np.floating] | None = None,
     small: bool = False,
 ) -> None:
-    """Style axes with curves; counts of decays, given in `shown`, get a log scale."""
+    """Style axes with curves; counts, given in `shown`, get a log scale where they need it."""
     style_axes(axes)
-    if axis.is_decay and shown is not None and _falls_far(shown):
+    if shown is not None and _falls_far(shown, axis.log_range):
         axes.set_yscale("log")
         positive = shown[np.isfinite(shown) & (shown > 0)]
         axes.set_ylim(max(positive.min(), positive.max() * 1e-5) * 0.7, positive.max() * 1.5)
@@ -151,12 +153,12 @@ def finish_curves(
         axes.set_title(title, loc="left", pad=4, **text_style(size=8))
 
 
-def _falls_far(rows: NDArray[np.floating]) -> bool:
+def _falls_far(rows: NDArray[np.floating], log_range: float) -> bool:
     known = rows[np.isfinite(rows)]
     if known.size == 0 or known.min() < 0:
         return False
     positive = known[known > 0]
-    return bool(positive.size) and bool(positive.max() > _LOG_RANGE * np.median(positive))
+    return bool(positive.size) and bool(positive.max() > log_range * np.median(positive))
 
 
 def curve_legend(axes: Axes, /, *, outside: bool = False) -> None:

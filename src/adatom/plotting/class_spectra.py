@@ -116,7 +116,8 @@ def plot_member_spectra(features: Features, classes: Classes, /) -> Figure:
     axis = curve_axis(features)
     columns = min(3, max(1, len(labels)))
     n_rows = -(-len(labels) // columns)
-    figure = new_figure(columns * 2.95 + 0.25, n_rows * 2.05 + 0.35)
+    # The words above need the width of two panels.
+    figure = new_figure(max(columns, 2) * 2.95 + 0.25, n_rows * 2.05 + 0.35)
     height = figure.get_size_inches()[1]
     for place, k in enumerate(labels):
         row, column = divmod(place, columns)

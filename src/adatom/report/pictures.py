@@ -176,7 +176,10 @@ def _image(_: Lineage, result: Result) -> list[Picture]:
     name = file_stem(result.name)
     sizes = result.value.sizes
     caption = f"{result.name}: {sizes['x']} x {sizes['y']} pixels."
-    return [Picture(name, caption, partial(plot_image, result.value), _SMALLER)]
+    # Numbers that a step made of spectra and curves are read by their colors.
+    made = result.step.step.startswith(("curves.", "correction.image_from", "clustering."))
+    draw = partial(plot_image, result.value, colors="viridis" if made else "gray")
+    return [Picture(name, caption, draw, _SMALLER)]
 
 
 def _movie(_: Lineage, result: Result) -> list[Picture]:

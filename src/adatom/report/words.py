@@ -179,7 +179,7 @@ def summary_sentences(lineage: Lineage, /) -> list[str]:
     sentences += [
         _region_sentence(mask.value)
         for mask in lineage.of_kind(MASK)
-        if not mask.step.step.startswith("simulation.")
+        if not mask.step.step.startswith(("simulation.", "correction.", "clustering."))
     ]
     sentences += [
         _frames_sentence(table.value)
