@@ -88,7 +88,7 @@ def test_where_no_pixel_is_like_the_next_all_are_kept() -> None:
     wave = np.cos(2 * np.pi * np.arange(48) / 8)
     mask = find_uniform_pixels(features(20 * np.outer(wave, wave)[..., None] + noise(1, size=48)))
     assert mask.values.all()
-    assert "there are no domains, and all are kept" in notes(mask)[0]
+    assert "there are no domains, and all measured pixels are kept" in notes(mask)[0]
 
 
 def test_small_maps_lose_few_pixels() -> None:
