@@ -11,6 +11,7 @@ from electron_spectra import rows, spectral_map
 
 from adatom.correction import (
     correct_dead_pixels,
+    correct_intensity,
     correct_spikes,
     correct_stuck_channels,
     correct_thickness,
@@ -177,3 +178,44 @@ def test_division_by_thickness_leaves_composition() -> None:
     np.testing.assert_allclose(found.values.reshape(120, -1)[1:], np.tile(ENERGY, (119, 1)))
     with pytest.raises(KindError, match="need one number for each row"):
         correct_thickness(_counts(), xr.DataArray(thickness[:-1], dims=dims))
+
+
+@pytest.mark.parametrize("gap", [slice(0, 1), slice(20, 21), slice(40, 60)])
+def test_a_gap_makes_no_spikes_and_hides_none(gap: slice) -> None:
+    spectra = spectral_map(np.random.default_rng(2).normal(0.5, 0.01, (8, 8, ENERGY.size)), ENERGY)
+    spectra[3, 4, 30] = 5.0
+    whole = correct_spikes(spectra)
+    with_gaps = spectra.copy()
+    with_gaps[:, :, gap] = np.nan
+    found = correct_spikes(with_gaps)
+    # Every row has a gap: what the values are is told by the channels that were measured.
+    assert np.argwhere(found.n_spikes.values[..., 0]).tolist() == [[3, 4]]
+    assert np.isnan(found.spectra[..., gap]).all()
+    np.testing.assert_array_equal(
+        np.isfinite(found.spectra).sum("energy"), np.isfinite(with_gaps).sum("energy")
+    )
+    assert found.spectra[3, 4, 30] == whole.spectra[3, 4, 30]
+
+
+def test_places_that_differ_by_rounding_are_the_same_places() -> None:
+    spectra = _counts()
+    moved = spectra.assign_coords(x=spectra["x"] * (1 + 1e-12))
+    thickness = spectra[..., :1].rename(energy="measure").drop_vars("measure")
+    found = correct_thickness(moved, thickness)
+    assert found.shape == spectra.shape
+    np.testing.assert_allclose(found[..., 0], 1.0)
+    scaled = scaled_from_counts(spectra)
+    back = counts_from_scaled(scaled.spectra.assign_coords(x=moved["x"]), *scaled[1:])
+    np.testing.assert_allclose(back, spectra)
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 7, 8])
+def test_the_median_above_zero_is_that_of_each_row_by_itself(n_channels: int) -> None:
+    values = np.random.default_rng(5).normal(0, 1, (200, n_channels))
+    values[3] = -1.0
+    values[4, 0] = np.nan
+    found = correct_intensity(rows(values, ENERGY[:n_channels]), to="median")
+    for number, row in enumerate(values):
+        above = row[row > 0]
+        usual = np.median(above) if above.size and np.isfinite(row).all() else np.nan
+        np.testing.assert_allclose(found[number], row / usual)

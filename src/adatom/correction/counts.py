@@ -131,8 +131,10 @@ def counts_from_scaled(spectra: Features, rows: Features, channels: Features, /)
             f"{dict(spectra.sizes)}: give all that scaled_from_counts gave"
         )
         raise KindError(msg)
-    weights = xr.DataArray(channels.values[0], dims=spectra.dims[-1:])
-    result = spectra * rows.isel(measure=0, drop=True) * weights
+    # By position: coordinates may differ by rounding, and xarray would drop what does.
+    weights = xr.DataArray(channels.data, dims=("measure", spectra.dims[-1]))[0]
+    factors = xr.DataArray(rows.data, dims=(*spectra.dims[:-1], "measure"))[..., 0]
+    result = (spectra * factors * weights).transpose(*spectra.dims)
     return result.astype(np.result_type(spectra.dtype, np.float32)).assign_attrs(spectra.attrs)
 
 

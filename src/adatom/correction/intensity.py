@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from adatom.errors import KindError
@@ -42,8 +43,9 @@ def correct_intensity(features: Features, /, *, to: Measure = "norm") -> Feature
     Returns
     -------
     Features
-        Without unit. Rows that are zero throughout become NaN, since they
-        have no shape.
+        Without unit. Rows of which that is not above zero become NaN, since
+        they have no shape: those without signal, and by their sum or maximum
+        also those that are negative on the whole.
 
     Examples
     --------
@@ -119,7 +121,8 @@ def correct_thickness(spectra: Features, thickness: Features, /) -> Features:
         )
         raise KindError(msg)
     dtype = np.result_type(spectra.dtype, np.float32)
-    divisor = thickness[..., 0].astype(np.float64)
+    # By position: coordinates may differ by rounding, and xarray would drop what does.
+    divisor = xr.DataArray(thickness.data, dims=thickness.dims)[..., 0].astype(np.float64)
     result = (spectra / divisor.where(divisor > 0)).astype(dtype)
     result = result.transpose(*spectra.dims).assign_attrs(spectra.attrs)
     add_note(result, "Every row was divided by the thickness at its pixel.")
@@ -128,9 +131,9 @@ def correct_thickness(spectra: Features, thickness: Features, /) -> Features:
 
 def _medians_above_zero(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the median of the values above zero of every row; NaN where one is NaN or none is."""
-    found = np.full(len(rows), np.nan)
-    for number, row in enumerate(rows):
-        above = row[row > 0]
-        if above.size and not np.isnan(row).any():
-            found[number] = np.median(above)
-    return found
+    is_above = rows > 0
+    count = is_above.sum(axis=1)
+    ranked = np.sort(np.where(is_above, rows, np.inf), axis=1)
+    both = np.stack([np.maximum(count - 1, 0) // 2, count // 2], axis=1)
+    middle = np.take_along_axis(ranked, np.minimum(both, rows.shape[1] - 1), axis=1).mean(axis=1)
+    return np.where((count > 0) & ~np.isnan(rows).any(axis=1), middle, np.nan)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from adatom.errors import SettingError
 from adatom.numerics.blocks import Block, Blocks, blocks
-from adatom.numerics.channels import by_rows
+from adatom.numerics.channels import bridged_rows, by_rows
 from adatom.numerics.folds import fold
 from adatom.numerics.moments import moments_of, sample_of
 from adatom.schema import FEATURES, Features, add_note
@@ -45,7 +45,8 @@ def correct_spikes(spectra: Features, /, *, threshold: float = 8.0) -> SpikeCorr
     at this height, one count at least, whichever is larger; by more than the
     median itself bends within the window; and by more than is usual at this
     channel in a sample of all rows, so that a sharp line which many rows have
-    is no spike. It takes the value of that median.
+    is no spike. It takes the value of that median. Gaps (NaN) stay, and are
+    bridged where they stand beside what is judged.
 
     Parameters
     ----------
@@ -125,11 +126,13 @@ def _spikes(
     rows: NDArray[np.float64], threshold: float, usual: NDArray[np.float64], *, are_counts: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Give the medians around every channel, and which channels are spikes."""
-    around = _medians_around(rows)
+    measured = np.isfinite(rows)
+    around = _medians_around(bridged_rows(rows, measured))
     scale = _scale(rows, around, are_counts)
-    with np.errstate(invalid="ignore"):
-        limit = threshold * scale + _bend(around, scale) + _USUAL * usual
-        return around, rows - around > limit
+    limit = threshold * scale + _bend(around, scale) + _USUAL * usual
+    # What is not measured stands out of nothing.
+    apart = np.where(measured, rows, -np.inf) - around
+    return around, apart > limit
 
 
 def _scale(
@@ -141,11 +144,21 @@ def _scale(
     else:
         # A slope has no second differences; those of white noise have six times its variance.
         bends = np.abs(np.diff(rows, n=2, axis=1))
-        noise = _NORMAL * np.median(bends, axis=1, keepdims=True) / np.sqrt(6)
+        noise = _NORMAL * _medians(bends) / np.sqrt(6)
     # Where next to nothing is counted one count is no spike.
     counts = np.sqrt(np.maximum(around, 1.0)) if are_counts else np.zeros((1, 1))
-    least = 1e-12 * np.nanmax(np.abs(rows), initial=1e-300, axis=1, keepdims=True)
-    return np.asarray(np.maximum(np.maximum(np.nan_to_num(noise), counts), least))
+    largest = np.where(np.isfinite(rows), np.abs(rows), 0.0).max(axis=1, keepdims=True)
+    least = 1e-12 * np.maximum(largest, 1e-300)
+    return np.asarray(np.maximum(np.maximum(noise, counts), least))
+
+
+def _medians(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the median of what is measured of every row, (row, 1); zero where nothing is."""
+    made = np.median(rows, axis=1, keepdims=True)
+    for row in np.flatnonzero(~np.isfinite(rows).all(axis=1)):
+        known = rows[row, np.isfinite(rows[row])]
+        made[row] = np.median(known) if known.size else 0.0
+    return made
 
 
 def _bend(around: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -165,11 +178,14 @@ def _bend(around: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np
 
 
 def _are_counts(cut: Blocks) -> bool:
-    """Tell whether all values are whole numbers, none of them negative."""
+    """Tell whether all that was measured are whole numbers, none of them negative."""
 
     def step(block: Block) -> bool:
-        values = block.values
-        return bool((values >= 0).all() and (values == np.round(values)).all())
+        gaps = block.incomplete
+        return all(
+            bool((values >= 0).all() and (values == np.round(values)).all())
+            for values in (block.values, gaps[np.isfinite(gaps)])
+        )
 
     return fold(cut, step, _both)
 

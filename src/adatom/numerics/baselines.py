@@ -10,6 +10,7 @@ import scipy.special
 from numpy.typing import NDArray
 
 from adatom.numerics.banded import banded_product, roughness_penalty, solve_banded
+from adatom.numerics.channels import bridged_rows
 
 Floats: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -49,7 +50,7 @@ def baselines_of_rows(rows: NDArray[Any], baseline_of: BaselineOf, /) -> Floats:
     for start in range(0, len(rows), n_together):
         tile = rows[start : start + n_together].astype(np.float64)
         measured = np.isfinite(tile)
-        found = baseline_of(*(_columns(part) for part in (_bridged(tile, measured), measured)))
+        found = baseline_of(*(_columns(part) for part in (bridged_rows(tile, measured), measured)))
         made[start : start + n_together] = found.T[: len(tile)]
         made[start : start + n_together][~measured.any(axis=1)] = np.nan
     return made
@@ -59,16 +60,6 @@ def _columns(tile: NDArray[Any]) -> NDArray[Any]:
     if len(tile) == 1:
         tile = np.repeat(tile, 2, axis=0)
     return np.ascontiguousarray(tile.T)
-
-
-def _bridged(tile: Floats, measured: Flags) -> Floats:
-    """Fill gaps from the neighbors on both sides."""
-    filled = np.where(measured, tile, 0.0)
-    number = np.arange(tile.shape[1])
-    for row in np.flatnonzero(~measured.all(axis=1) & measured.any(axis=1)):
-        there = measured[row]
-        filled[row] = np.interp(number, number[there], tile[row, there])
-    return filled
 
 
 class _Knots(NamedTuple):

@@ -91,6 +91,16 @@ def length_on_axis(features: xr.DataArray, text: str, /, *, name: str) -> float:
     return value_on_axis(text, channel_axis_of(features)[1], name=name)
 
 
+def bridged_rows(rows: NDArray[np.float64], measured: NDArray[np.bool_], /) -> NDArray[np.float64]:
+    """Fill the gaps of every row from its neighbors on both sides; rows without values are zero."""
+    filled = np.where(measured, rows, 0.0)
+    number = np.arange(rows.shape[1])
+    for row in np.flatnonzero(~measured.all(axis=1) & measured.any(axis=1)):
+        there = measured[row]
+        filled[row] = np.interp(number, number[there], rows[row, there])
+    return filled
+
+
 def by_rows(
     features: xr.DataArray,
     work: Callable[[NDArray[Any]], NDArray[Any]],
