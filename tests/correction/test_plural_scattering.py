@@ -123,3 +123,15 @@ def test_lazy_rows_stay_lazy_and_give_the_same() -> None:
     lazy = correct_plural_scattering(spectra.chunk(site=2, energy=100))
     assert hasattr(lazy.data, "dask")
     xr.testing.assert_identical(lazy.compute(), correct_plural_scattering(spectra))
+
+
+def test_a_gap_of_the_low_losses_leaves_no_core_losses() -> None:
+    energy = np.arange(-10.0, 50.0)
+    low = np.exp(-0.5 * energy**2) + 0.1 * np.exp(-0.5 * ((energy - 20) / 3) ** 2)
+    both = np.stack([low, low])
+    # Beyond the zero loss, as after its correction with ends="keep".
+    both[1, -3:] = np.nan
+    core = rows(np.ones((2, 60)), energy + 500)
+    found = correct_plural_scattering(core, rows(both, energy), zero_loss_end="5 eV")
+    assert (found[0] > 0).all()
+    assert np.isnan(found[1]).all()

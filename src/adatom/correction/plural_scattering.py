@@ -104,7 +104,7 @@ def correct_plural_scattering(
     -------
     Features
         Singly scattered losses, as counts; of the Fourier-log method without
-        the zero loss. NaN where a row has no counts of the zero loss or is
+        the zero loss. NaN where a row has a NaN or no counts of the zero loss, or is
         thicker than 3.1 mean free paths, beyond which the logarithm is
         ambiguous.
 
@@ -300,5 +300,6 @@ def _fourier_ratio(
         ratio = transform_zero / transform_low
     ratio[~np.isfinite(ratio)] = 0.0
     made = scipy.fft.irfft(scipy.fft.rfft(padded, axis=1) * ratio, length, axis=1)[:, :n_channels]
-    counted = np.where(elastic, low, 0.0).sum(axis=1) > 0
+    # A single NaN of the low losses leaves no frequency known.
+    counted = (np.where(elastic, low, 0.0).sum(axis=1) > 0) & np.isfinite(low).all(axis=1)
     return np.where(counted[:, None], made, np.nan)

@@ -183,7 +183,6 @@ def _shape_of_peak(low_loss: xr.DataArray) -> _Shape:
 def _start(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the maximum of every row by the parabola through it; NaN where there is none."""
     known = np.where(np.isfinite(rows), rows, -np.inf)
-    # Three channels together, so that noise on the top of a wide peak matters less.
     best = known.argmax(axis=1)
     inside = (best > 0) & (best < rows.shape[1] - 1) & (known.max(axis=1) > 0)
     safe = np.clip(best, 1, rows.shape[1] - 2)[:, None]
@@ -242,7 +241,7 @@ def _fitted(
     with np.errstate(invalid="ignore", divide="ignore"):
         for _ in range(_NEWTON_STEPS):
             apart = channels - place[:, None]
-            # Half a count in a hundred of the height keeps weights finite where the peak ends.
+            # A thousandth of the height keeps weights finite where the peak ends.
             model = np.maximum(shape.spline(apart), 1e-3)
             slope = shape.slope(apart)
             weight = np.where(inside, 1 / model, 0.0)
