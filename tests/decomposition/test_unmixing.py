@@ -112,3 +112,14 @@ def test_what_cannot_be_unmixed_says_why(pure: Array, mixtures: Array) -> None:
         find_endmembers(features(mixtures), n_endmembers=31)
     with pytest.raises(TooFewSitesError, match="3 measured rows cannot hold 4"):
         find_endmembers(features(mixtures[:3]), n_endmembers=4)
+
+
+def test_a_given_sum_leaves_one_degree_of_freedom_more_for_the_noise() -> None:
+    # Of few channels, where one more is a third of the variance.
+    rng = np.random.default_rng(9)
+    spectra = 5 * np.eye(3, 5) + rng.random((3, 5))
+    noisy = np.array([0.3, 0.3, 0.4]) @ spectra + 0.1 * rng.normal(size=(4000, 5))
+    found = estimate_abundances(features(noisy), components(spectra), constraint="sum_to_one")
+    scatter = found.abundances.values.std(axis=0)
+    quadratic = np.sqrt((found.errors.values**2).mean(axis=0))
+    np.testing.assert_allclose(quadratic, scatter, rtol=0.05)

@@ -11,6 +11,7 @@ from adatom.decomposition.unmixing import (
     Constraint,
     map_like,
     matrix_of,
+    n_free_of,
     ratio_unit,
     solve_bounded,
     solve_sets,
@@ -248,8 +249,7 @@ def _allowed(
     from scipy.special import stdtrit
 
     squares = np.einsum("ij,ij->i", left, left)
-    n_free = free.sum(axis=1) - (constraint == "sum_to_one")
-    degrees = np.maximum(left.shape[1] - n_free, 1)
+    degrees = np.maximum(left.shape[1] - n_free_of(free, constraint), 1)
     quantile = np.asarray(stdtrit(degrees, (1 + confidence) / 2))
     allowed: NDArray[np.float64] = np.sqrt(squares / degrees) * quantile
     return allowed

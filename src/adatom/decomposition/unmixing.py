@@ -122,9 +122,14 @@ def solve_rows(
     values, free = solve_bounded(gram, products, constraint)
     left = rows - values @ spectra
     squares = np.einsum("ij,ij->i", left, left)
-    degrees = np.maximum(spectra.shape[1] - free.sum(axis=1), 1)
+    degrees = np.maximum(spectra.shape[1] - n_free_of(free, constraint), 1)
     errors = unit_errors(gram, free, constraint) * np.sqrt(squares / degrees)[:, None]
     return values, errors, np.sqrt(squares / spectra.shape[1])
+
+
+def n_free_of(free: NDArray[np.bool_], constraint: Constraint, /) -> NDArray[np.int64]:
+    """Count the parameters that every row is free in: one less where their sum is given."""
+    return np.asarray(free.sum(axis=1) - (constraint == "sum_to_one"), dtype=np.int64)
 
 
 def solve_bounded(
