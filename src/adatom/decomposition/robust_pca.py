@@ -223,14 +223,14 @@ def _of_rows(cut: Blocks, kept: NDArray[np.bool_]) -> _Fit:
     """Fit principal components, exactly, to the rows that are kept."""
 
     def sums(shift: NDArray[Any], *, second: bool) -> _Sums:
-        def step(block: Block) -> _Sums:
-            rows = block.values[kept[block.rows][block.measured]] - shift
+        def step(block: Block, here: NDArray[np.bool_]) -> _Sums:
+            rows = block.values[here] - shift
             products = rows.T @ rows if second else np.zeros((0, 0))
             return _Sums(
                 np.asarray(len(rows)), rows.sum(axis=0, dtype=np.float64), products.astype("f8")
             )
 
-        return fold(cut, step, add_states)
+        return fold(cut, step, add_states, beside=(kept,))
 
     first = sums(np.zeros(cut.n_columns, cut.dtype), second=False)
     n = int(first.n_rows)
@@ -297,13 +297,13 @@ def _repaired(
     """Fit rows off the components anew without their wrong values, in place; count these."""
     basis = fit.axes[:k]
     noise = np.sqrt(_left_of(cut, fit.center, basis, regular))
-    off = np.flatnonzero(distances[:, 1] > cutoffs[1])
+    is_off = distances[:, 1] > cutoffs[1]
+    off = np.flatnonzero(is_off)
 
-    def step(block: Block) -> list[Repair]:
-        chosen = (distances[block.rows, 1] > cutoffs[1])[block.measured]
-        return [without_single_values(block.values[chosen] - fit.center, basis, noise)]
+    def step(block: Block, here: NDArray[np.bool_]) -> list[Repair]:
+        return [without_single_values(block.values[here] - fit.center, basis, noise)]
 
-    parts = fold(cut, step, lambda first, second: first + second)
+    parts = fold(cut, step, lambda first, second: first + second, beside=(is_off,))
     repair = Repair(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
     known = scores[np.isfinite(distances[:, 0])].astype(np.float64)
     within = _score_distances(known, repair.scores)
@@ -321,11 +321,11 @@ def _left_of(
 ) -> NDArray[np.float64]:
     """Give the mean square, channel by channel, of what the components leave of some rows."""
 
-    def step(block: Block) -> NDArray[np.float64]:
-        away = block.values[rows[block.rows][block.measured]] - center
+    def step(block: Block, here: NDArray[np.bool_]) -> NDArray[np.float64]:
+        away = block.values[here] - center
         return np.asarray(((away - (away @ basis.T) @ basis) ** 2).sum(axis=0))
 
-    total = fold(cut, step, lambda first, second: first + second)
+    total = fold(cut, step, lambda first, second: first + second, beside=(rows,))
     return np.asarray(total / max(int(rows.sum()), 1))
 
 
@@ -439,7 +439,8 @@ def _outliers(
         "n_classes": len(NAMES),
         "class_names": list(NAMES),
         "score_cutoff": float(cutoffs[0]),
-        "orthogonal_cutoff": float(cutoffs[1]) if np.isfinite(cutoffs[1]) else 0.0,
+        # Nothing lies off all components: then there is no such cutoff.
+        **({"orthogonal_cutoff": float(cutoffs[1])} if np.isfinite(cutoffs[1]) else {}),
     }
     add_note(
         outliers,
