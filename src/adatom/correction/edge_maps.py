@@ -9,13 +9,14 @@ import numpy as np
 from adatom.correction.background import power_laws
 from adatom.correction.element_maps import (
     ElementMaps,
+    axis_in_ev,
     chosen_transitions,
     maps_of_rows,
     windows_that_fit,
 )
-from adatom.errors import SettingError, UnitError
+from adatom.errors import SettingError
 from adatom.numerics.blocks import blocks
-from adatom.numerics.channels import channel_axis_of, value_on_axis
+from adatom.numerics.channels import value_on_axis
 from adatom.numerics.moments import moments_of, sample_of
 from adatom.numerics.transitions import Transition, transitions
 from adatom.schema import FEATURES, TABLE, Features, Table, add_note, table_from_columns
@@ -150,15 +151,6 @@ def maps_from_edges(
         return np.stack(net, axis=1), np.stack(variance, axis=1)
 
     return maps_of_rows(spectra, work, [one.edge for one in windows], table)
-
-
-def axis_in_ev(spectra: xr.DataArray, /) -> NDArray[np.float64]:
-    """Give the measured axis, which must be in eV."""
-    axis, unit = channel_axis_of(spectra)
-    if unit != "eV":
-        msg = f"edges and lines are tabled in eV, the measured axis is in {unit}"
-        raise UnitError(msg)
-    return axis
 
 
 def net_of_edge(

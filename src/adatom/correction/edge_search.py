@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from adatom.correction.edge_maps import axis_in_ev, net_of_edge
+from adatom.correction.edge_maps import net_of_edge
+from adatom.correction.element_maps import axis_in_ev
 from adatom.correction.identification import check_threshold, table_of_found, total_counts
 from adatom.numerics.transitions import Transition, transitions
 from adatom.schema import FEATURES, Features, Table

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 import xarray as xr
 
-from adatom.errors import SettingError
-from adatom.numerics.channels import by_rows
+from adatom.errors import SettingError, UnitError
+from adatom.numerics.channels import by_rows, channel_axis_of
 from adatom.numerics.transitions import Technique, Transition, find_transition
 from adatom.schema import Features, Table, add_note
 
@@ -31,6 +31,15 @@ class ElementMaps(NamedTuple):
     """(..., element): standard errors, as counts of electrons or photons scatter."""
     windows: Table
     """One row an edge or line: its energy, windows in the unit of the axis, what overlaps."""
+
+
+def axis_in_ev(spectra: xr.DataArray, /) -> NDArray[np.float64]:
+    """Give the measured axis, which must be in eV."""
+    axis, unit = channel_axis_of(spectra)
+    if unit != "eV":
+        msg = f"edges and lines are tabled in eV, the measured axis is in {unit}"
+        raise UnitError(msg)
+    return axis
 
 
 def chosen_transitions(

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from adatom.correction.edge_maps import axis_in_ev
 from adatom.correction.element_maps import (
     ElementMaps,
+    axis_in_ev,
     chosen_transitions,
     maps_of_rows,
     windows_that_fit,

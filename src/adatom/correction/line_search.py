@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from adatom.correction.edge_maps import axis_in_ev
+from adatom.correction.element_maps import axis_in_ev
 from adatom.correction.identification import check_threshold, table_of_found, total_counts
 from adatom.correction.line_maps import line_width
 from adatom.errors import SettingError

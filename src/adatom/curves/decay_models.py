@@ -102,6 +102,26 @@ def nanoseconds(text: Time, /, *, name: str) -> float:
     return value / _PER_UNIT[unit]
 
 
+def check_same_channels(timing: Timing, other: xr.DataArray, /, *, name: str) -> None:
+    """Check that what else was recorded has the channels of the decays.
+
+    Raises
+    ------
+    KindError
+        If it has another time axis.
+    """
+    there = timing_of(other, None)
+    if len(there.edges) != len(timing.edges) or not np.allclose(
+        there.centers, timing.centers, rtol=0, atol=_SAME_AXIS * float(timing.widths.min())
+    ):
+        msg = (
+            f"the {name} has {len(there.centers)} channels from {there.centers[0]:.6g} ns, the "
+            f"decays {len(timing.centers)} from {timing.centers[0]:.6g} ns: record both with the "
+            "same settings, or use curves.estimate_response(decays)"
+        )
+        raise KindError(msg)
+
+
 def response_shares(response: xr.DataArray, timing: Timing, /) -> Floats:
     """Give the share of the response in every channel: what all its rows sum up to.
 
@@ -110,16 +130,7 @@ def response_shares(response: xr.DataArray, timing: Timing, /) -> Floats:
     KindError
         If it is not on the time axis of the decays, or holds no counts.
     """
-    other = timing_of(response, None)
-    if len(other.edges) != len(timing.edges) or not np.allclose(
-        other.centers, timing.centers, rtol=0, atol=_SAME_AXIS * float(timing.widths.min())
-    ):
-        msg = (
-            f"the response has {len(other.centers)} channels from {other.centers[0]:.6g} ns, the "
-            f"decays {len(timing.centers)} from {timing.centers[0]:.6g} ns: record both with the "
-            "same settings, or use curves.estimate_response(decays)"
-        )
-        raise KindError(msg)
+    check_same_channels(timing, response, name="response")
     total = np.nansum(response.values.reshape(-1, response.shape[-1]).astype(float), axis=0)
     # Dark counts that were taken off leave negative channels, which no photon came through.
     shares = np.maximum(total, 0.0)

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from adatom.curves.decay_models import nanoseconds, timing_of
+from adatom.curves.decay_models import check_same_channels, nanoseconds, timing_of
 from adatom.errors import KindError, SettingError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.channels import by_rows
@@ -124,13 +124,7 @@ def _calibration(
 ) -> complex:
     """Give the factor that takes the reference to where it belongs."""
     FEATURES.check(reference, name="reference")
-    here, there = timing_of(decays, None), timing_of(reference, None)
-    if here.edges.shape != there.edges.shape or not np.allclose(here.edges, there.edges, rtol=1e-6):
-        msg = (
-            f"the reference has {len(there.centers)} channels from {there.centers[0]:.6g} ns, the "
-            f"decays {len(here.centers)} from {here.centers[0]:.6g} ns: they must be the same"
-        )
-        raise KindError(msg)
+    check_same_channels(timing_of(decays, None), reference, name="reference")
     counts = total_of(blocks(reference)).counts
     if not counts.sum() > 0:
         msg = "the reference holds no counts"
