@@ -11,7 +11,7 @@ from adatom.clustering.choosing import choose_n_classes
 from adatom.clustering.kmeans_sweep import fit_kmeans_sweep
 from adatom.clustering.lloyd import nearest_means
 from adatom.clustering.uniform import inside_of
-from adatom.errors import KindError
+from adatom.errors import KindError, SettingError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.folds import fold, fold_map
 from adatom.numerics.scores import best_matching
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from adatom.numerics.blocks import Block
 
 _NO_CLASS: Final = -1
+# Labels of every number and row are kept, as bytes.
+_MOST_CLASSES: Final = 127
 
 
 class ClassSweep(NamedTuple):
@@ -83,7 +85,8 @@ def compare_n_classes(
         Of `find_uniform_pixels`: classes are learnt there, and assigned
         everywhere.
     max_classes : int
-        Numbers compared are 1 to this one; of fewer distinct rows, so many.
+        Numbers compared are 1 to this one, 127 at most; of fewer distinct rows,
+        so many.
     n_references : int
         Random references of the gap, and resamplings of the stability; see
         `choose_n_classes`.
@@ -128,6 +131,9 @@ def compare_n_classes(
     [[90, 0, 0], [60, 30, 0]]
     """
     FEATURES.check(features)
+    if max_classes > _MOST_CLASSES:
+        msg = f"{max_classes=} must be no more than {_MOST_CLASSES}: nobody sees so many apart"
+        raise SettingError(msg)
     shown = features if spectra is None else spectra
     _check_places(features, shown)
     learnt = inside_of(features, uniform)
