@@ -148,6 +148,14 @@ def test_noise_and_counts_are_not_taken_for_saturation() -> None:
         assert np.isfinite(correct_saturation(_sweep(rows)).spectra.values).all()
 
 
+def test_a_row_at_the_end_of_the_range_throughout_is_saturated() -> None:
+    rows = np.random.default_rng(3).normal(0, 1, (4, 8))
+    # All whole numbers, as counts are: the other rows tell that these are none.
+    rows[2] = 10.0
+    found = correct_saturation(xr.DataArray(rows, dims=("site", "bias")))
+    assert found.n_saturated.values.ravel().tolist() == [0, 0, 8, 0]
+
+
 def test_forward_and_backward_are_averaged_whichever_way_the_file_has_them() -> None:
     lag = 0.05
     one, other = _sweep(np.tanh(BIAS + lag)), _sweep(np.tanh(BIAS - lag))

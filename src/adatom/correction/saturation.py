@@ -102,7 +102,10 @@ def _found_limits(spectra: xr.DataArray) -> tuple[float, float]:
     """Give the lowest and the highest value where a row stays at them, else infinities."""
     if spectra.dtype.kind != "f":
         return -np.inf, np.inf
-    found = by_rows(spectra, _flat_ends, n_columns=4).values.reshape(-1, 4).astype(np.float64)
+    found = by_rows(spectra, _flat_ends, n_columns=5).values.reshape(-1, 5).astype(np.float64)
+    # Counts repeat by nature. A single row may be whole numbers by being at the end throughout.
+    if found[:, 4].all():
+        return -np.inf, np.inf
     highest, lowest = found[:, 0].max(), -found[:, 2].max()
     is_top = found[found[:, 1] > 0, 0].max(initial=0.0) >= highest * (1 - _SAME) > 0
     is_bottom = found[found[:, 3] > 0, 2].max(initial=0.0) >= -lowest * (1 - _SAME) > 0
@@ -110,8 +113,13 @@ def _found_limits(spectra: xr.DataArray) -> tuple[float, float]:
 
 
 def _flat_ends(rows: NDArray[Any]) -> NDArray[np.float64]:
-    """Give the highest value of every row and whether neighbors share it; of -rows the same."""
-    return np.hstack([_flat_top(rows), _flat_top(-rows)])
+    """Give the highest value of every row, whether neighbors share it, and of -rows the same.
+
+    And whether all of the row are whole numbers.
+    """
+    values = np.where(np.isfinite(rows), rows, 0.0)
+    are_whole = (values == np.round(values)).all(axis=1, keepdims=True)
+    return np.hstack([_flat_top(rows), _flat_top(-rows), are_whole])
 
 
 def _flat_top(rows: NDArray[Any]) -> NDArray[np.float64]:
@@ -122,6 +130,4 @@ def _flat_top(rows: NDArray[Any]) -> NDArray[np.float64]:
     if n < 1:
         return np.hstack([top, np.zeros_like(top)])
     together = np.logical_and.reduce([at[:, k : k + n] for k in range(_LEAST_FLAT)])
-    # Counts repeat by nature.
-    are_counts = (values == np.round(values)).all(axis=1, keepdims=True)
-    return np.hstack([top, together.any(axis=1, keepdims=True) & ~are_counts])
+    return np.hstack([top, together.any(axis=1, keepdims=True)])
