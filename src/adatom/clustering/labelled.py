@@ -10,14 +10,13 @@ import xarray as xr
 from adatom.clustering.assigning import class_means
 from adatom.clustering.models import size_order
 from adatom.numerics.blocks import blocks
-from adatom.numerics.folds import fold
+from adatom.numerics.folds import map_to
 from adatom.numerics.groups import counts_by_group
 from adatom.schema import Classes, Features, add_note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from adatom.numerics.blocks import Block
 
 _KEPT_ATTRS: Final = ("spacing", "extent")
 
@@ -81,15 +80,14 @@ def _how_typical(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Give the distance of every row to its mean, and its margin to the next."""
     cut = blocks(features)
+    both = np.full((cut.n_rows, 2), np.nan, dtype=np.float32)
     if not len(means):
-        nothing = np.full(len(label), np.nan, dtype=np.float32)
-        return nothing, nothing.copy()
+        return both[:, 0], both[:, 1]
 
-    def step(block: Block) -> list[NDArray[np.float32]]:
-        own = label[block.rows]
+    def work(rows: NDArray[Any], own: NDArray[Any]) -> list[NDArray[np.float32]]:
         result = np.full((len(own), 2), np.nan, dtype=np.float32)
-        here = block.measured & (own >= 0)
-        rows, own = block.values[own[block.measured] >= 0], own[here]
+        here = own >= 0
+        rows, own = rows[here], own[here]
         distances = np.stack([np.sqrt(((rows - mean) ** 2).sum(axis=1)) for mean in means])
         index = (own, np.arange(len(own)))
         near = distances[index]
@@ -100,5 +98,5 @@ def _how_typical(
         result[here] = np.stack([near, margin], axis=1)
         return [result]
 
-    both = np.concatenate(fold(cut, step, lambda first, second: first + second))
+    map_to(cut, work, [both], beside=(label,))
     return both[:, 0], both[:, 1]

@@ -121,8 +121,7 @@ def find_markers(features: Features, classes: Classes, /, *, n_markers: int = 5)
 def _sums_of(features: Features, flat: NDArray[Any]) -> _Sums:
     n_classes = int(flat.max(initial=-1)) + 1
 
-    def step(block: Block) -> _Sums:
-        groups = flat[block.rows][block.measured]
+    def step(block: Block, groups: NDArray[Any]) -> _Sums:
         wide = block.values.astype(np.float64)
         return _Sums(
             counts_by_group(groups, n_groups=n_classes),
@@ -130,7 +129,7 @@ def _sums_of(features: Features, flat: NDArray[Any]) -> _Sums:
             sums_by_group(wide**2, groups, n_groups=n_classes),
         )
 
-    return fold(blocks(features), step, add_states)
+    return fold(blocks(features), step, add_states, beside=(flat,))
 
 
 def _markers(
