@@ -24,10 +24,12 @@ def number_from_choice(
     """
     if choice is not None:
         TABLE.check(choice)
-    found = number if choice is None else number or choice.attrs.get("n_classes")
+    found = number
+    if found is None and choice is not None:
+        found = choice.attrs.get("n_classes")
     if found is None:
         what = name.removeprefix("n_")
-        msg = f"how many {what}? Give {name}=, or a choice of their number"
+        msg = f"how many {what}? Give {name}=, or the table of choose_n_classes"
         raise SettingError(msg)
     if not least <= int(found) <= n_features:
         msg = f"{name}={found} must lie between {least} and the {n_features} features"
