@@ -14,7 +14,7 @@ from adatom.clustering import (
     compare_n_classes,
     fit_kmeans,
 )
-from adatom.errors import KindError
+from adatom.errors import KindError, SettingError
 from adatom.numerics.scores import adjusted_rand_index
 from adatom.schema import CLASSES, FEATURES, TABLE, notes
 
@@ -92,3 +92,8 @@ def test_no_more_numbers_are_tried_than_rows_differ() -> None:
     rows = xr.DataArray(np.repeat([[0.0], [4.0]], 20, axis=0), dims=("site", "feature"))
     found = compare_n_classes(rows, max_classes=8, n_references=2)
     assert found.classes["n_classes"].values.tolist() == [1, 2]
+
+
+def test_more_classes_than_labels_can_tell_are_refused() -> None:
+    with pytest.raises(SettingError, match="max_classes=128 must be no more than 127"):
+        compare_n_classes(features([60, 40]), max_classes=128)

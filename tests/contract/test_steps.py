@@ -275,3 +275,11 @@ def test_places_in_the_result_carry_a_unit_of_space(name: str) -> None:
         if isinstance(result, xr.DataArray | xr.Dataset):
             for axis in {"y", "x"} & set(map(str, result.coords)):
                 assert result.coords[axis].attrs.get("units") in {"nm", "mm", "px"}
+
+
+@every_example
+def test_measured_numbers_have_names_and_units(name: str) -> None:
+    for result in _run(name, EXAMPLES[name]()):
+        if isinstance(result, xr.DataArray) and "measure" in result.dims:
+            assert result.coords["measure"].dtype.kind == "U"
+            assert result.coords["unit"].dims == ("measure",)

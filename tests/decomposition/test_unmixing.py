@@ -123,3 +123,9 @@ def test_a_given_sum_leaves_one_degree_of_freedom_more_for_the_noise() -> None:
     scatter = found.abundances.values.std(axis=0)
     quadratic = np.sqrt((found.errors.values**2).mean(axis=0))
     np.testing.assert_allclose(quadratic, scatter, rtol=0.05)
+
+
+def test_a_number_out_of_range_is_refused_though_there_is_a_choice(mixtures: Array) -> None:
+    choice = xr.Dataset({"k": ("row", [1])}, attrs={"n_classes": 3})
+    with pytest.raises(SettingError, match="n_endmembers=0 must lie between 2"):
+        find_endmembers(features(mixtures), choice, n_endmembers=0)

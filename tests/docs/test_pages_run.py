@@ -54,7 +54,7 @@ class Ran:
     printed: str
     folder: Path
 
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 -- whatever the page makes
+    def __getitem__(self, name: str) -> Any:
         return self.names[name]
 
 

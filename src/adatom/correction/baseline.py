@@ -21,6 +21,7 @@ from adatom.numerics.baselines import (
 from adatom.numerics.blocks import blocks
 from adatom.numerics.channels import by_rows, channel_axis_of, length_on_axis
 from adatom.numerics.line_widths import line_width_of
+from adatom.numerics.measures import named_measures
 from adatom.schema import FEATURES, Features, add_note
 
 Method = Literal["arpls", "als", "snip", "polynomial"]
@@ -149,13 +150,8 @@ def correct_baseline(
     result = spectra.copy(data=both.data[..., :-1])
     how = f"a polynomial of order {order}" if width is None else f"lines up to {width:.4g} {unit}"
     add_note(result, f"A baseline was taken off every spectrum ({method}, {how}).")
-    return BaselineCorrection(result, _level(both[..., -1:], spectra))
-
-
-def _level(levels: xr.DataArray, spectra: xr.DataArray) -> xr.DataArray:
-    levels.name = "baseline_level"
-    levels.attrs = {"units": spectra.attrs["units"]} if "units" in spectra.attrs else {}
-    return levels
+    units = {"baseline_level": str(spectra.attrs.get("units", "1"))}
+    return BaselineCorrection(result, named_measures(both[..., -1:], units, name="baseline_level"))
 
 
 def _check(axis: NDArray[np.float64], dim: str, order: int, asymmetry: float) -> None:

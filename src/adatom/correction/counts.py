@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from adatom.errors import KindError, SettingError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.channels import by_rows
+from adatom.numerics.measures import measures_by_rows, named_measures
 from adatom.numerics.moments import moments_of
 from adatom.schema import FEATURES, Features, add_note
 
@@ -82,15 +83,12 @@ def scaled_from_counts(counts: Features, /) -> ScaledCounts:
     result = by_rows(counts, scaled)
     result.attrs["units"] = "1"
     add_note(result, "Counts were divided by the roots of the means of their rows and channels.")
-    weights = by_rows(counts, roots, n_columns=1)
-    weights.name, weights.attrs = "row_weight", {"units": "1"}
+    weights = measures_by_rows(counts, roots, {"row_weight": "1"}, name="row_weight")
     dim = counts.dims[-1]
     along = {name: coord for name, coord in counts.coords.items() if coord.dims == (dim,)}
-    channels = xr.DataArray(
-        columns[None].astype(result.dtype), dims=("measure", dim), coords=along,
-        name="channel_weight", attrs={"units": "1"},
-    )  # fmt: skip
-    return ScaledCounts(result, weights, channels)
+    channels = xr.DataArray(columns[None].astype(result.dtype), dims=("measure", dim), coords=along)
+    named = named_measures(channels, {"channel_weight": "1"}, name="channel_weight")
+    return ScaledCounts(result, weights, named)
 
 
 def counts_from_scaled(spectra: Features, rows: Features, channels: Features, /) -> Features:

@@ -12,6 +12,7 @@ from adatom.errors import KindError, SettingError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.channels import by_rows, channel_axis_of, channels_in
 from adatom.numerics.decays import rise_of, total_of
+from adatom.numerics.measures import measures_by_rows
 from adatom.schema import FEATURES, Features, add_note
 
 # The foot is a tenth of the height; three times its distance to half height before it, a
@@ -86,8 +87,8 @@ def correct_decay_background(
     def left(rows: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(rows - level(rows))
 
-    levels = by_rows(decays, level, n_columns=1).rename("background")
-    levels.attrs = {"units": str(decays.attrs.get("units", "1"))}
+    units = {"background": str(decays.attrs.get("units", "1"))}
+    levels = measures_by_rows(decays, level, units, name="background")
     result = by_rows(decays, left)
     axis, unit = channel_axis_of(decays)
     ends = f"{axis[used].min():.6g} to {axis[used].max():.6g} {unit}"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from adatom.errors import KindError, SettingError, UnitError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.channels import by_rows, channel_axis_of, value_on_axis
+from adatom.numerics.measures import measures_by_rows
 from adatom.numerics.moments import moments_of
 from adatom.schema import FEATURES, Features, add_note
 
@@ -70,9 +71,7 @@ def estimate_thickness(low_loss: Features, /, *, zero_loss_end: str | None = Non
     def work(rows: NDArray[Any]) -> NDArray[Any]:
         return _thickness(rows.astype(np.float64), elastic)[:, None]
 
-    thickness = by_rows(low_loss, work, n_columns=1)
-    thickness.name = "thickness"
-    thickness.attrs = {"units": "1"}
+    thickness = measures_by_rows(low_loss, work, {"thickness": "1"}, name="thickness")
     add_note(thickness, f"In mean free paths; the zero loss ends at {end:.4g} {unit}.")
     return thickness
 

@@ -7,13 +7,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import scipy.ndimage
 import scipy.special
-import xarray as xr
 from numpy.typing import NDArray
 
 from adatom.errors import SettingError
 from adatom.numerics.blocks import Block, Blocks, blocks
 from adatom.numerics.channels import bridged_rows, by_rows
 from adatom.numerics.folds import fold
+from adatom.numerics.measures import measures_by_rows
 from adatom.numerics.moments import moments_of, sample_of
 from adatom.schema import FEATURES, Features, add_note
 
@@ -94,13 +94,8 @@ def correct_spikes(spectra: Features, /, *, threshold: float = 8.0) -> SpikeCorr
 
     result = by_rows(spectra, mended)
     add_note(result, f"Spikes above {threshold:g} times the noise took the median around them.")
-    return SpikeCorrection(result, _as_measure(by_rows(spectra, counted, n_columns=1)))
-
-
-def _as_measure(counts: xr.DataArray) -> xr.DataArray:
-    counts.name = "n_spikes"
-    counts.attrs = {"units": "1"}
-    return counts
+    n_spikes = measures_by_rows(spectra, counted, {"n_spikes": "1"}, name="n_spikes")
+    return SpikeCorrection(result, n_spikes)
 
 
 def _usual_excess(cut: Blocks, *, are_counts: bool) -> NDArray[np.float64]:

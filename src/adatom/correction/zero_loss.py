@@ -12,7 +12,8 @@ from scipy.interpolate import CubicSpline
 from adatom.correction.shifts import Ends, correct_shifts, interpolated
 from adatom.errors import SettingError
 from adatom.numerics.blocks import blocks
-from adatom.numerics.channels import by_rows, channel_axis_of
+from adatom.numerics.channels import channel_axis_of
+from adatom.numerics.measures import measures_by_rows
 from adatom.numerics.moments import moments_of, sample_of
 from adatom.schema import FEATURES, SPECTRAL_MAP, Features, SpectralMap, add_note
 
@@ -82,10 +83,7 @@ def estimate_zero_loss(low_loss: Features, /) -> Features:
     def work(rows: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(axis[0] + step * _places(rows.astype(np.float64), shape)[:, None])
 
-    positions = by_rows(low_loss, work, n_columns=1)
-    positions.name = "zero_loss"
-    positions.attrs = {"units": unit}
-    return positions
+    return measures_by_rows(low_loss, work, {"zero_loss": unit}, name="zero_loss")
 
 
 def correct_zero_loss(

@@ -18,6 +18,7 @@ from adatom.numerics.blocks import Block, blocks
 from adatom.numerics.channels import channel_axis_of, channels_in
 from adatom.numerics.folds import fold, map_to
 from adatom.numerics.groups import sums_by_group
+from adatom.numerics.measures import named_measures
 from adatom.schema import CLASSES, FEATURES, Classes, Features, add_note
 
 _MEASURES: Final = ("fit_ok", "reduced_chi_squared", "state")
@@ -245,13 +246,11 @@ def _results(
     parameters, errors = made(fits.reported, "parameters"), made(fits.errors, "errors")
     add_note(parameters, _told(fits.state))
     measures = np.stack([ok, fits.chi_squared, fits.state], axis=1).astype(dtype)
-    quality = xr.DataArray(
-        measures.reshape(*features.shape[:-1], 3),
-        dims=(*places, "measure"),
-        coords={**kept, "measure": list(_MEASURES)},
-        name="quality",
-        attrs={"states": list(STATES)},
+    bare = xr.DataArray(
+        measures.reshape(*features.shape[:-1], 3), dims=(*places, "measure"), coords=kept
     )
+    quality = named_measures(bare, dict.fromkeys(_MEASURES, "1"), name="quality")
+    quality.attrs["states"] = list(STATES)
     add_note(quality, _told(fits.state))
     class_parameters = xr.DataArray(
         of_means.reported.astype(dtype), dims=("class", "parameter"), coords=along

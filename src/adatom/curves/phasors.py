@@ -13,6 +13,7 @@ from adatom.errors import KindError, SettingError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.channels import by_rows
 from adatom.numerics.decays import total_of
+from adatom.numerics.measures import measures_by_rows
 from adatom.schema import FEATURES, Features, add_note
 from adatom.units import Time
 
@@ -275,9 +276,9 @@ def fractions_from_phasors(
 
     made = [by_rows(plane, work, n_columns=2) for work in (light, emitters)]
     named = [part.rename(measure="component").assign_coords(component=[1, 2]) for part in made]
-    distances = by_rows(plane, off, n_columns=1).rename("distance_from_line")
+    distances = measures_by_rows(plane, off, {"distance_from_line": "1"}, name="distance_from_line")
     for part, name in zip(named, ("photon_fraction", "amplitude_fraction"), strict=True):
         part.name = name
-    for part in (*named, distances):
+    for part in named:
         part.attrs = {"units": "1"}
     return PhasorFractions(named[0], named[1], distances)

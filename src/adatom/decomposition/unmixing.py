@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from adatom.errors import KindError, SettingError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.folds import map_to
+from adatom.numerics.measures import named_measures
 from adatom.schema import FEATURES, Features
 
 Constraint = Literal["none", "nonnegative", "sum_to_one"]
@@ -108,10 +109,15 @@ def estimate_abundances(
     return Abundances(
         map_like(features, outputs[0], "component", "abundance", unit, named),
         map_like(features, outputs[1], "component", "abundance_error", unit, named),
-        map_like(
-            features, outputs[2], "measure", "residual", str(features.attrs.get("units", "1"))
-        ),
+        _residual(features, outputs[2]),
     )
+
+
+def _residual(features: xr.DataArray, values: NDArray[Any]) -> xr.DataArray:
+    unit = str(features.attrs.get("units", "1"))
+    placed = map_like(features, values, "measure", "residual", unit)
+    named = named_measures(placed, {"residual": unit}, name="residual")
+    return named.assign_attrs(placed.attrs)
 
 
 def solve_rows(

@@ -97,7 +97,7 @@ def _largest_of_noise(column_variances: Floats, n_rows: int) -> float:
         return float((pull**2).sum()) / n_rows - 1
 
     # The sum runs from zero to infinity between the bounds.
-    place = scipy.optimize.brentq(excess, 0.0, 1 - 1e-12, xtol=1e-15)
+    place = float(scipy.optimize.brentq(excess, 0.0, 1 - 1e-12, xtol=1e-15))
     pull = levels * place / (1 - levels * place)
     edge = (1 + float(pull.sum()) / n_rows) / place
     width = (1 + float((pull**3).sum()) / n_rows) ** (1 / 3) / place
