@@ -101,7 +101,7 @@ def _largest_of_noise(column_variances: Floats, n_rows: int) -> float:
     pull = levels * place / (1 - levels * place)
     edge = (1 + float(pull.sum()) / n_rows) / place
     width = (1 + float((pull**3).sum()) / n_rows) ** (1 / 3) / place
-    return scale * (edge + _QUANTILE * width * n_rows ** (-2 / 3))
+    return float(scale * (edge + _QUANTILE * width * n_rows ** (-2 / 3)))
 
 
 def components_of(
