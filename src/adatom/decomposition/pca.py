@@ -202,6 +202,8 @@ def decompose_pca(
     """
     model = fit_pca(features, n_components=n_components, weighting=weighting)
     scores = apply_pca(features, model)
+    # Scores of noise have no classes: what chooses their number asks for this.
+    scores.attrs["n_above_noise"] = model.n_above_noise
     n_missing = int(np.isnan(scores.values[..., 0]).sum())
     if n_missing:
         add_note(scores, f"{n_missing} rows are not measured throughout and have no scores")
