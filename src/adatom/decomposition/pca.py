@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,9 @@ from adatom.numerics.folds import map_to
 from adatom.numerics.moments import moments_of
 from adatom.numerics.parallel_analysis import components_of
 from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
+
+# The eigenvectors of so many take some minutes, their matrix half a gigabyte.
+_MOST_FEATURES: Final = 8192
 
 
 def fit_pca(
@@ -50,8 +53,9 @@ def fit_pca(
     TooFewSitesError
         If fewer than two rows are measured.
     SettingError
-        If `n_components` is below 1 or more than there are features, or
-        counts to be weighted are negative.
+        If `n_components` is below 1 or more than there are features, counts
+        to be weighted are negative, or there are more than 8192 features,
+        whose matrix of products would fill the memory.
 
     Examples
     --------
@@ -104,9 +108,17 @@ def weighted_covariance(features: xr.DataArray, weighting: Weighting, /) -> Cova
     TooFewSitesError
         If fewer than two rows are measured.
     SettingError
-        If counts to be weighted are negative.
+        If counts to be weighted are negative, or there are too many features.
     """
     cut = blocks(features)
+    if cut.n_columns > _MOST_FEATURES:
+        msg = (
+            f"{cut.n_columns} features along {features.dims[-1]!r}: the matrix of their products "
+            f"would take {8e-9 * cut.n_columns**2:.1f} GB, several times over. Keep a span "
+            "(correction.choose_channels), join channels (correction.bins_from_channels) or find "
+            f"peaks first: {_MOST_FEATURES} features are the most"
+        )
+        raise SettingError(msg)
     weights = column_weights(cut, weighting)
     moments = moments_of(weighted_blocks(cut, weights, weighting), scatter=True)
     n_rows = int(moments.counts.sum())
