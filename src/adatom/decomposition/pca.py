@@ -13,7 +13,7 @@ from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.numerics.blocks import Blocks, blocks, mapped_blocks
 from adatom.numerics.folds import map_to
 from adatom.numerics.moments import moments_of
-from adatom.numerics.parallel_analysis import components_of
+from adatom.numerics.parallel_analysis import components_of, n_components_of
 from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
 
 # The eigenvectors of so many take some minutes, their matrix half a gigabyte.
@@ -38,7 +38,8 @@ def fit_pca(
         Numpy or dask inside. Rows with NaN take no part.
     n_components : int, optional
         How many to keep; by default those that rise above noise by parallel
-        analysis [1]_, one at least: see `choose_n_components`.
+        analysis [1]_ and above white noise of the median variance, one at
+        least: see `choose_n_components`.
     weighting : {"none", "poisson"}
         "poisson" for counts: rows and columns are divided by the root of
         their means, which makes the noise of counts white [2]_; the mean
@@ -77,14 +78,15 @@ def fit_pca(
     analysis, variances, axes = components_of(
         found.covariance, found.n_rows, at_least=n_components or 1
     )
-    kept = max(analysis.n_components, 1) if n_components is None else n_components
+    above = n_components_of(analysis, variances, found.n_rows)
+    kept = max(above, 1) if n_components is None else n_components
     return PCAModel(
         center=found.center,
         basis=axes[:kept].copy(),
         variances=variances,
         column_weights=found.column_weights,
         n_rows=found.n_rows,
-        n_above_noise=analysis.n_components,
+        n_above_noise=above,
         weighting=weighting,
         feature_dim=str(features.dims[-1]),
     )
