@@ -328,7 +328,7 @@ def _in_order(constraints: dict[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def guarded(model: CurveModel, axis: Floats, /) -> CurveModel:
-    """Keep the lines on the axis, no narrower than a channel and no wider than ten axes.
+    """Keep the lines on the axis, no narrower than a tenth of a channel, no wider than ten axes.
 
     Where the user bounds a parameter, that bound holds alone.
     """
