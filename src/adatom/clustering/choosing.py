@@ -14,12 +14,12 @@ from adatom.clustering.indices import (
 )
 from adatom.clustering.lloyd import lloyd_passes, stacked_starts
 from adatom.clustering.modes import Sweep, count_modes, sweep_mixtures
-from adatom.clustering.subspace import Subspace, scores_in, subspace_of
+from adatom.clustering.subspace import Subspace, sampled_scores_in, subspace_of
 from adatom.clustering.uniform import inside_of
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.blocks import blocks, blocks_from_array
 from adatom.numerics.executors import single_threaded_blas
-from adatom.numerics.moments import moments_of, sample_of
+from adatom.numerics.moments import moments_of
 from adatom.schema import FEATURES, Features, Mask, Table, add_note, table_from_columns
 
 if TYPE_CHECKING:
@@ -129,9 +129,7 @@ def choose_n_classes(
             raise TooFewSitesError(msg)
         # Three classes share the rows at least where there is anything to choose.
         subspace, counts = subspace_of(cut, n_classes=3, seed=seed)
-        scores = scores_in(subspace, cut, counts)
-        scored = blocks_from_array(scores)
-        rows = sample_of(scored, moments_of(scored).counts, n_rows=_SAMPLE_ROWS, seed=seed)
+        rows = sampled_scores_in(subspace, cut, counts, n_rows=_SAMPLE_ROWS, seed=seed)
         rows = _above_rounding(rows, subspace, cut.dtype)
         table = _table(rows, max_classes, n_references, seed)
     if features.attrs.get("n_above_noise") == 0:

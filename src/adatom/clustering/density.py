@@ -11,8 +11,8 @@ from adatom.clustering.subspace import scores_in, subspace_of
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.blocks import blocks, blocks_from_array
 from adatom.numerics.executors import single_threaded_blas
-from adatom.numerics.folds import fold, map_to
-from adatom.numerics.moments import moments_of, sample_of
+from adatom.numerics.folds import map_to
+from adatom.numerics.moments import measured_rows, moments_of, sample_of
 from adatom.schema import FEATURES, Classes, Features, add_note
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def cluster_density(
         subspace, counts = subspace_of(cut, n_classes=2, seed=seed)
         scored = blocks_from_array(scores_in(subspace, cut, counts))
         label, strength, n_sample = _labels(scored, size, seed)
-    measured = np.concatenate(fold(cut, lambda block: [block.measured], lambda a, b: a + b))
+    measured = measured_rows(cut, counts=counts)
     found, known = np.full(cut.n_rows, -1), np.full(cut.n_rows, np.nan, dtype=np.float32)
     known[measured] = strength
     values, found[measured] = np.unique(label[label >= 0]), label

@@ -17,7 +17,7 @@ from adatom.numerics.blocks import Blocks, blocks, blocks_from_array
 from adatom.numerics.executors import single_threaded_blas
 from adatom.numerics.folds import fold, map_to
 from adatom.numerics.groups import counts_by_group, means_by_group
-from adatom.numerics.moments import moments_of, sample_of
+from adatom.numerics.moments import measured_rows, moments_of, sample_of
 from adatom.schema import (
     FEATURES,
     TABLE,
@@ -142,7 +142,7 @@ def cluster_hierarchical(
     number = number_of_classes(choice, n_classes)
     cut = blocks(features)
     with single_threaded_blas():
-        measured = _measured(cut)
+        measured = measured_rows(cut)
         n_rows = int(measured.sum())
         if n_rows < max(number, 2):
             msg = f"{n_rows} measured rows cannot form {number} classes of a tree: give more rows"
@@ -165,10 +165,6 @@ def cluster_hierarchical(
     return HierarchicalClustering(
         classes, means, _table(tree, str(features.attrs.get("units", "1")))
     )
-
-
-def _measured(cut: Blocks) -> NDArray[np.bool_]:
-    return np.concatenate(fold(cut, lambda block: [block.measured], lambda a, b: a + b))
 
 
 def _all_rows(cut: Blocks) -> _Leaves:

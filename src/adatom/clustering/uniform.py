@@ -13,6 +13,7 @@ from adatom.clustering.subspace import scores_in, subspace_of
 from adatom.errors import KindError, SettingError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.executors import single_threaded_blas
+from adatom.numerics.moments import measured_rows
 from adatom.schema import FEATURES, MASK, Features, Mask, add_note
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _map_of_scores(features: xr.DataArray) -> NDArray[np.float32]:
     with single_threaded_blas():
         subspace, counts = subspace_of(cut, n_classes=3)
         scores = scores_in(subspace, cut, counts)
-    measured = np.concatenate([cut[number].measured for number in range(len(cut))])
+    measured = measured_rows(cut, counts=counts)
     whole = np.full((cut.n_rows, scores.shape[1]), np.nan, dtype=np.float32)
     # On a common scale float32 holds slopes of any unit.
     whole[measured] = scores / np.sqrt(max(float(subspace.variances[0]), np.finfo(float).tiny))

@@ -58,7 +58,8 @@ def estimate_abundances(
         illumination); "sum_to_one" also asks that abundances add up to one
         [2]_, which needs components of true relative brightness.
     normalize : bool
-        Divide the abundances of every row by their sum afterwards.
+        Divide the abundances of every row by their sum afterwards, and the
+        errors too: as if the sum had no error of its own.
 
     Returns
     -------

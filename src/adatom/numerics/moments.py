@@ -94,6 +94,22 @@ def _early_mean(blocks: Blocks) -> NDArray[Any]:
     return np.zeros(blocks.n_columns, dtype=blocks.dtype)
 
 
+def measured_rows(blocks: Blocks, /, *, counts: NDArray[np.int64] | None = None) -> NDArray[Any]:
+    """Tell which of all rows were measured.
+
+    Parameters
+    ----------
+    blocks : Blocks
+        The rows.
+    counts : array of int, shape (block,), optional
+        Measured rows in every block, from `moments_of`, where they are known:
+        if they are all rows nothing is read.
+    """
+    if counts is not None and counts.sum() == blocks.n_rows:
+        return np.ones(blocks.n_rows, dtype=bool)
+    return np.concatenate(fold(blocks, lambda block: [block.measured], lambda a, b: a + b))
+
+
 def sample_of(
     blocks: Blocks,
     counts: NDArray[np.int64],
