@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from adatom.errors import KindError
 from adatom.numerics.channels import by_rows
+from adatom.numerics.medians import medians_of_rows
 from adatom.schema import FEATURES, Features, add_note
 
 Measure = Literal["norm", "sum", "max", "median", "rms"]
@@ -131,9 +132,5 @@ def correct_thickness(spectra: Features, thickness: Features, /) -> Features:
 
 def _medians_above_zero(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the median of the values above zero of every row; NaN where one is NaN or none is."""
-    is_above = rows > 0
-    count = is_above.sum(axis=1)
-    ranked = np.sort(np.where(is_above, rows, np.inf), axis=1)
-    both = np.stack([np.maximum(count - 1, 0) // 2, count // 2], axis=1)
-    middle = np.take_along_axis(ranked, np.minimum(both, rows.shape[1] - 1), axis=1).mean(axis=1)
-    return np.where((count > 0) & ~np.isnan(rows).any(axis=1), middle, np.nan)
+    medians = medians_of_rows(np.where(rows > 0, rows, np.nan))
+    return np.where(np.isnan(rows).any(axis=1), np.nan, medians)

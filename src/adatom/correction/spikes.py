@@ -14,6 +14,7 @@ from adatom.numerics.blocks import Block, Blocks, blocks
 from adatom.numerics.channels import bridged_rows, by_rows
 from adatom.numerics.folds import fold
 from adatom.numerics.measures import measures_by_rows
+from adatom.numerics.medians import medians_of_rows
 from adatom.numerics.moments import moments_of, sample_of
 from adatom.schema import FEATURES, Features, add_note
 
@@ -139,21 +140,13 @@ def _scale(
     else:
         # A slope has no second differences; those of white noise have six times its variance.
         bends = np.abs(np.diff(rows, n=2, axis=1))
-        noise = _NORMAL * _medians(bends) / np.sqrt(6)
+        # Rows without any are not measured, and have no spikes.
+        noise = _NORMAL * np.nan_to_num(medians_of_rows(bends)[:, None]) / np.sqrt(6)
     # Where next to nothing is counted one count is no spike.
     counts = np.sqrt(np.maximum(around, 1.0)) if are_counts else np.zeros((1, 1))
     largest = np.where(np.isfinite(rows), np.abs(rows), 0.0).max(axis=1, keepdims=True)
     least = 1e-12 * np.maximum(largest, 1e-300)
     return np.asarray(np.maximum(np.maximum(noise, counts), least))
-
-
-def _medians(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the median of what is measured of every row, (row, 1); zero where nothing is."""
-    made = np.median(rows, axis=1, keepdims=True)
-    for row in np.flatnonzero(~np.isfinite(rows).all(axis=1)):
-        known = rows[row, np.isfinite(rows[row])]
-        made[row] = np.median(known) if known.size else 0.0
-    return made
 
 
 def _bend(around: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from adatom.curves.expressions import Floats
 from adatom.errors import SettingError
 from adatom.numerics.channels import by_rows, channel_axis_of, channels_in
+from adatom.numerics.medians import medians_of_rows
 from adatom.schema import FEATURES, Features, add_note
 
 Method = Literal["moments", "parabola"]
@@ -131,13 +132,8 @@ def _lines(axis: Floats, rows: Floats, method: Method, threshold: float) -> Floa
 
 def _noise(rows: Floats) -> Floats:
     """Take the noise of every row from second differences, which do not see slopes."""
-    second = np.abs(np.diff(rows, 2, axis=1))
-    # As nanmedian, but without its warning for rows that were not measured at all.
-    known = np.isfinite(second)
-    count = known.sum(axis=1)
-    ranked = np.sort(np.where(known, second, np.inf), axis=1)
-    middle = ranked[np.arange(len(rows)), np.maximum(count - 1, 0) // 2]
-    return np.asarray(np.where(count > 0, _NORMAL * middle / np.sqrt(6), np.inf))
+    middle = medians_of_rows(np.abs(np.diff(rows, 2, axis=1)))
+    return np.where(np.isnan(middle), np.inf, _NORMAL * middle / np.sqrt(6))
 
 
 def _parabolas(axis: Floats, rows: Floats, top: NDArray[np.intp]) -> tuple[Floats, Floats]:

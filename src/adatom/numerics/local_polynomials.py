@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adatom.numerics.medians import medians_of_rows
+
 
 @dataclass(frozen=True, eq=False)
 class LocalPolynomial:
@@ -89,6 +91,5 @@ def noise_of_rows(rows: NDArray[Any], /) -> NDArray[np.float64]:
     """
     steps = np.diff(rows.astype(np.float64), n=3, axis=1)
     # Weights 1, -3, 3, -1 raise the noise by the root of 20.
-    with np.errstate(invalid="ignore"):
-        middle = np.nanmedian(np.abs(steps), axis=1) if steps.shape[1] else np.zeros(len(rows))
+    middle = medians_of_rows(np.abs(steps)) if steps.shape[1] else np.zeros(len(rows))
     return np.asarray(1.4826 * middle / np.sqrt(20.0))
