@@ -8,7 +8,7 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter
 
 from adatom.clustering import find_uniform_pixels
-from adatom.errors import KindError, SettingError
+from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.schema import MASK, notes
 
 Array = np.ndarray[Any, Any]
@@ -125,3 +125,10 @@ def test_what_has_no_neighbors_is_refused() -> None:
         find_uniform_pixels(rows)
     with pytest.raises(SettingError, match="false_exclusion=0 is a share"):
         find_uniform_pixels(features(noise(1)), false_exclusion=0)
+
+
+def test_a_map_with_a_channel_of_gaps_says_that_no_pixel_is_measured() -> None:
+    values = noise(3, size=8)
+    values[..., 1] = np.nan
+    with pytest.raises(TooFewSitesError, match="none of 64 pixels is measured throughout"):
+        find_uniform_pixels(features(values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -242,3 +243,12 @@ def test_lines_follow_the_law_of_moseley() -> None:
         ]
         assert len(triples) > 15
         assert max(abs(a - 2 * b + c) for a, b, c in triples) < bound
+
+
+@pytest.mark.parametrize("counts", [5.0, 0.0])
+def test_an_axis_that_begins_at_zero_has_no_edges_where_no_power_law_is(counts: float) -> None:
+    energy = np.arange(200.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = find_edges(rows(np.full((1, 200), counts), energy))
+    assert found["edge"].size == 0

@@ -9,8 +9,8 @@ import scipy.ndimage
 import scipy.stats
 import xarray as xr
 
-from adatom.clustering.subspace import scores_in, subspace_of
-from adatom.errors import KindError, SettingError
+from adatom.clustering.subspace import moments_for_subspace, scores_in, subspace_of
+from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.executors import single_threaded_blas
 from adatom.numerics.moments import measured_rows
@@ -74,6 +74,8 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
         If the features do not lie on (y, x).
     SettingError
         If `false_exclusion` is no share.
+    TooFewSitesError
+        If no pixel is measured.
 
     References
     ----------
@@ -165,7 +167,11 @@ def _map_of_scores(features: xr.DataArray) -> NDArray[np.float32]:
     """Project on the components above the noise, on a map with NaN where nothing was measured."""
     cut = blocks(features)
     with single_threaded_blas():
-        subspace, counts = subspace_of(cut, n_classes=3)
+        moments = moments_for_subspace(cut)
+        if not moments.counts.sum():
+            msg = f"none of {cut.n_rows} pixels is measured throughout: leave out channels of NaN"
+            raise TooFewSitesError(msg)
+        subspace, counts = subspace_of(cut, n_classes=3, moments=moments)
         scores = scores_in(subspace, cut, counts)
     measured = measured_rows(cut, counts=counts)
     whole = np.full((cut.n_rows, scores.shape[1]), np.nan, dtype=np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 from adatom.correction.edge_maps import net_of_edge
 from adatom.correction.element_maps import axis_in_ev
 from adatom.correction.identification import check_threshold, table_of_found, total_counts
+from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.numerics.transitions import Transition, transitions
 from adatom.schema import FEATURES, Features, Table
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _COLUMNS: Final = ("edge", "energy", "onset", "jump", "significance", "alternatives", "used")
-# Of a normal distribution: standard deviation over the median of absolute deviations.
-_NORMAL: Final = 1.4826
 # Shares of the energy: before and after a channel that may be an onset.
 _BEFORE, _AFTER = 0.10, 0.03
 _LEAST_EDGE_EV: Final = 12.0
@@ -115,8 +114,8 @@ def _jumps(
         start = onset - max(_BEFORE * onset, 2 * _LEAST_EDGE_EV)
         before = (axis >= start) & (axis < onset)
         after = (axis >= onset) & (axis <= onset + _after(onset))
-        # Near the ends of the axis there is too little to judge by.
-        short = axis.min() > start or axis.max() < onset + _LEAST_EDGE_EV
+        # Near the ends of the axis there is too little to judge by; no power law begins at zero.
+        short = not start > 0 or axis.min() > start or axis.max() < onset + _LEAST_EDGE_EV
         if short or before.sum() < 5 or after.sum() < 3:
             continue
         net, variance = net_of_edge(total[None], logs, before, after, 1.0)
@@ -134,7 +133,7 @@ def _bend(jump: NDArray[np.float64]) -> float:
     far, spread = jump, np.inf
     while far.size:
         median = float(np.median(far))
-        spread = _NORMAL * float(np.median(np.abs(far - median)))
+        spread = SIGMA_OF_MAD * float(np.median(np.abs(far - median)))
         nearer = far[np.abs(far - median) <= 3 * spread]
         if nearer.size == far.size:
             break

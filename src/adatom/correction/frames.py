@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from adatom.errors import KindError
+from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.schema import MOVIE, Movie, Table, add_note, table_from_columns
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ MOST_SATURATED: Final = 0.01
 MOST_JUMP: Final = 1.0
 # So many robust standard deviations from the usual level, no frame is by chance.
 FARTHEST: Final = 6.0
-# Of a normal distribution: standard deviation over the median of absolute deviations.
-NORMAL: Final = 1.4826
 
 
 class FrameChoice(NamedTuple):
@@ -169,7 +168,7 @@ def _far_off(
     if not good.any():
         return np.zeros(level.shape, dtype=bool)
     usual = float(np.median(level[good]))
-    deviation = NORMAL * float(np.median(np.abs(level[good] - usual)))
+    deviation = SIGMA_OF_MAD * float(np.median(np.abs(level[good] - usual)))
     scale = max(deviation, float(np.median(spread[good])))
     return np.asarray(np.abs(level - usual) > FARTHEST * scale)
 

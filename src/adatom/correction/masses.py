@@ -14,6 +14,7 @@ from adatom.numerics.blocks import blocks
 from adatom.numerics.channels import channel_axis_of
 from adatom.numerics.decays import total_of
 from adatom.numerics.folds import map_to
+from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.schema import SPECTRAL_MAP, SpectralMap, Table, add_note, table_from_columns
 
 Floats = NDArray[np.float64]
@@ -21,7 +22,6 @@ Floats = NDArray[np.float64]
 _TOLERANCE: Final = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(ppm|Da)\s*")
 # Background and noise of the mean spectrum are told from stretches of this many channels.
 _STRETCH: Final = 1000
-_NORMAL: Final = 1.4826
 
 
 class MassPeaks(NamedTuple):
@@ -200,7 +200,7 @@ def _usual(around: Floats) -> tuple[Floats, Floats]:
     middles = (ends[1:] + ends[:-1]) / 2
     medians = np.array([np.median(piece) for piece in pieces])
     noises = np.array(
-        [_NORMAL * np.median(np.abs(p - m)) for p, m in zip(pieces, medians, strict=True)]
+        [SIGMA_OF_MAD * np.median(np.abs(p - m)) for p, m in zip(pieces, medians, strict=True)]
     )
     channels = np.arange(len(around))
     return np.interp(channels, middles, medians), np.interp(channels, middles, noises)

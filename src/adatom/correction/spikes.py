@@ -14,12 +14,10 @@ from adatom.numerics.blocks import Block, Blocks, blocks
 from adatom.numerics.channels import bridged_rows, by_rows
 from adatom.numerics.folds import fold
 from adatom.numerics.measures import measures_by_rows
-from adatom.numerics.medians import medians_of_rows
+from adatom.numerics.medians import SIGMA_OF_MAD, medians_of_rows
 from adatom.numerics.moments import moments_of, sample_of
 from adatom.schema import FEATURES, Features, add_note
 
-# Of a normal distribution: standard deviation over the median of absolute deviations.
-_NORMAL: Final = 1.4826
 # Neighbors on both sides, which a spike of one or two channels does not sway.
 _WINDOW: Final = 7
 # Lines differ from row to row; what is more than twice as high as usual is no line.
@@ -141,7 +139,7 @@ def _scale(
         # A slope has no second differences; those of white noise have six times its variance.
         bends = np.abs(np.diff(rows, n=2, axis=1))
         # Rows without any are not measured, and have no spikes.
-        noise = _NORMAL * np.nan_to_num(medians_of_rows(bends)[:, None]) / np.sqrt(6)
+        noise = SIGMA_OF_MAD * np.nan_to_num(medians_of_rows(bends)[:, None]) / np.sqrt(6)
     # Where next to nothing is counted one count is no spike.
     counts = np.sqrt(np.maximum(around, 1.0)) if are_counts else np.zeros((1, 1))
     largest = np.where(np.isfinite(rows), np.abs(rows), 0.0).max(axis=1, keepdims=True)

@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from adatom.curves.expressions import Floats
 from adatom.errors import SettingError
 from adatom.numerics.channels import by_rows, channel_axis_of, channels_in
-from adatom.numerics.medians import medians_of_rows
+from adatom.numerics.medians import SIGMA_OF_MAD, medians_of_rows
 from adatom.schema import FEATURES, Features, add_note
 
 Method = Literal["moments", "parabola"]
 
 _PARAMETERS: Final = ("position", "fwhm", "height")
-# Of a normal distribution: standard deviation over the median of absolute deviations.
-_NORMAL: Final = 1.4826
 
 
 def locate_line(
@@ -133,7 +131,7 @@ def _lines(axis: Floats, rows: Floats, method: Method, threshold: float) -> Floa
 def _noise(rows: Floats) -> Floats:
     """Take the noise of every row from second differences, which do not see slopes."""
     middle = medians_of_rows(np.abs(np.diff(rows, 2, axis=1)))
-    return np.where(np.isnan(middle), np.inf, _NORMAL * middle / np.sqrt(6))
+    return np.where(np.isnan(middle), np.inf, SIGMA_OF_MAD * middle / np.sqrt(6))
 
 
 def _parabolas(axis: Floats, rows: Floats, top: NDArray[np.intp]) -> tuple[Floats, Floats]:

@@ -16,6 +16,7 @@ from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.blocks import Block, Blocks, blocks, mapped_blocks
 from adatom.numerics.executors import single_threaded_blas
 from adatom.numerics.folds import add_states, fold, map_to
+from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.numerics.moments import moments_of, sample_of
 from adatom.numerics.noise_rank import n_components_above_noise
 from adatom.schema import (
@@ -28,8 +29,6 @@ from adatom.schema import (
 )
 
 NAMES: Final = ("regular", "far within", "off the components", "both", "single values")
-# Of a normal distribution: standard deviation over the median of absolute deviations.
-_NORMAL: Final = 1.4826
 # Medians of a sample are known to two per cent; memory holds it easily.
 _SAMPLE_ROWS: Final = 4096
 _SAMPLE_VALUES: Final = 1 << 22
@@ -191,7 +190,7 @@ def _spherical(cut: Blocks, counts: NDArray[np.int64], seed: int) -> _Fit:
     # How far most rows spread along each axis: no outlier moves a median of deviations.
     scores = (rows - center) @ axes.T
     middle = np.median(scores, axis=0)
-    spread = _NORMAL * np.median(np.abs(scores - middle), axis=0)
+    spread = SIGMA_OF_MAD * np.median(np.abs(scores - middle), axis=0)
     order = np.argsort(-spread, kind="stable")
     return _Fit(center, axes[order], spread[order] ** 2, len(rows))
 
@@ -271,7 +270,7 @@ def _distances(
     within[measured] = _score_distances(known, known)
     power = off[measured] ** (2 / 3)
     middle = float(np.median(power))
-    spread = _NORMAL * float(np.median(np.abs(power - middle)))
+    spread = SIGMA_OF_MAD * float(np.median(np.abs(power - middle)))
     cutoffs = np.array(
         [
             float(np.sqrt(chdtri(k, 1 - confidence))),
@@ -337,7 +336,7 @@ def _score_distances(
 
     k = scores.shape[1]
     middle = np.median(scores, axis=0)
-    spread = _NORMAL * np.median(np.abs(scores - middle), axis=0)
+    spread = SIGMA_OF_MAD * np.median(np.abs(scores - middle), axis=0)
     squares = (((scores - middle) / np.where(spread > 0, spread, 1)) ** 2).sum(axis=1)
     half = (len(scores) + k + 1) // 2
     chosen = np.zeros(len(scores), dtype=bool)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from adatom.errors import KindError, SettingError
+from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.schema import SITES, Sites, Table, positions, space_unit, table_from_columns
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _order_of_frame(
     return {
         "n_sites": len(known),
         "spacing": usual,
-        "spacing_spread": 1.4826 * float(np.median(np.abs(length - usual))),
+        "spacing_spread": SIGMA_OF_MAD * float(np.median(np.abs(length - usual))),
         "local_order": float(local.mean()),
         "order": float(np.abs(mean)),
         "orientation": float(np.degrees(np.angle(mean)) / n_fold % (360 / n_fold)),

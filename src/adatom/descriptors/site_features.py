@@ -8,13 +8,12 @@ import numpy as np
 import xarray as xr
 
 from adatom.errors import KindError, SettingError
+from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.schema import SITES, Features, Sites, add_note, space_unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The median absolute deviation of a normal distribution is 1/1.4826 of its sigma.
-_SIGMA_OF_MAD: Final = 1.4826
 
 _NEIGHBORS: Final = "neighbor_vector"
 
@@ -147,7 +146,7 @@ def _standardized(
             here = values[known[:, column], column]
             middle[column] = np.median(here) if len(here) else 0.0
     shifted = values - middle
-    spread = float(_SIGMA_OF_MAD * np.median(np.abs(shifted[known])))
+    spread = float(SIGMA_OF_MAD * np.median(np.abs(shifted[known])))
     if not spread > 0:
         # More than half of the values are equal: the few others have a spread too.
         spread = float(np.std(shifted[known], dtype=np.float64))

@@ -11,6 +11,7 @@ from scipy.special import expit, ndtr
 
 from adatom.errors import KindError, NoLatticeError
 from adatom.numerics.blobs import joint_response, separate_responses
+from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.numerics.order import recurrence
 from adatom.numerics.peaks import (
     blob_response,
@@ -383,7 +384,7 @@ def _true_differences(predicted: Grid, measured: Grid, noise: float) -> float:
     At least a tenth of the height: no crystal is perfect.
     """
     difference = measured - predicted
-    spread = 1.4826 * float(np.median(np.abs(difference - np.median(difference))))
+    spread = SIGMA_OF_MAD * float(np.median(np.abs(difference - np.median(difference))))
     return float(max(np.sqrt(max(spread**2 - noise**2, 0.0)), 0.1 * float(np.median(measured))))
 
 

@@ -18,6 +18,7 @@ from adatom.numerics.average_cell import (
 )
 from adatom.numerics.fixed_gaussians import Heights, fit_heights
 from adatom.numerics.lattice_walk import Walk, lattice_vectors, walk_lattice
+from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.schema import (
     IMAGE,
     MASK,
@@ -43,7 +44,6 @@ _N_AROUND: Final = 12
 # Squared residuals spread by half; ten such spreads above the median is dirt, not noise.
 _DIRTY: Final = 10.0
 _FEWEST_CELLS: Final = 12
-_SIGMA_OF_MAD: Final = 1.4826
 # In standard deviations: farther away a column does not shine.
 _REACH: Final = 3.5
 # In standard errors of the mean height: the best of a thousand places in noise reaches four.
@@ -338,7 +338,7 @@ def _is_whole(
 
 def _is_clean(quality: NDArray[np.float64]) -> NDArray[np.bool_]:
     middle = np.nanmedian(quality)
-    spread = _SIGMA_OF_MAD * np.nanmedian(np.abs(quality - middle))
+    spread = SIGMA_OF_MAD * np.nanmedian(np.abs(quality - middle))
     clean: NDArray[np.bool_] = np.isfinite(quality) & (quality <= middle + _DIRTY * spread)
     return clean
 

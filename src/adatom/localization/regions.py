@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from adatom.localization.detection import Detection, find_peaks, pixels_of_image
+from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.schema import IMAGE, MASK, Image, Mask, add_note
 
 # Points without order recur by chance at 0.2, those of a lattice near 1, of
@@ -147,7 +148,7 @@ def _clean_level(order: NDArray[np.float64], level: NDArray[np.float32]) -> tupl
     if not clean.size:
         return 0.0, np.inf
     middle = float(np.median(clean))
-    return middle, 1.4826 * float(np.median(np.abs(clean - middle)))
+    return middle, SIGMA_OF_MAD * float(np.median(np.abs(clean - middle)))
 
 
 def _grown(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from adatom.numerics.banded import banded_product, roughness_penalty, solve_banded
 from adatom.numerics.channels import bridged_rows
+from adatom.numerics.medians import SIGMA_OF_MAD
 
 Floats: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -28,8 +29,6 @@ _MOST_ROUNDS: Final = 50
 # Knots a wavelength: straight between them a wave is off by a part in three thousand, and the
 # equations keep seven digits.
 _KNOTS_PER_WAVE: Final = 128
-# Of a normal distribution: standard deviation over the median of absolute deviations.
-_NORMAL: Final = 1.4826
 # Below a curve through the middle of noise the residuals spread by 0.6 of it: half of it is the
 # least that is believed, and of rows without noise a thousandth of their range. A curve that
 # comes off below its data has ever fewer residuals below it, and else might not come back.
@@ -160,7 +159,7 @@ def stiff_baseline(axis: Floats, wavelength: float, weigh: Weigh, /) -> Baseline
 def _least_scale(columns: Floats) -> Floats:
     # Second differences see the noise, not the slopes of lines; sqrt(6) noises make one of them.
     second = np.abs(columns[2:] - 2 * columns[1:-1] + columns[:-2])
-    noise = _NORMAL * np.median(second, axis=0) / np.sqrt(6)
+    noise = SIGMA_OF_MAD * np.median(second, axis=0) / np.sqrt(6)
     least = np.maximum(_LEAST_OF_NOISE * noise, _LEAST_OF_RANGE * np.ptp(columns, axis=0))
     # Of a constant row only the rounding of its equations is left.
     rounding = np.finfo(np.float32).eps * np.abs(columns).max(axis=0)

@@ -8,6 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from adatom.numerics.medians import SIGMA_OF_MAD
+
 Array = NDArray[np.float64]
 
 LEAST_SAMPLES: Final = 20
@@ -19,7 +21,6 @@ _GROWTH: Final = 1.5
 # A running mean this many of its own deviations off the line has left it.
 _LEAVES: Final = 5.0
 _CLIP: Final = 3.0
-_NORMAL: Final = 1.4826
 # Forces that are fitted for the contact: the foot of the rise, where one power law holds,
 # but enough of it to rise out of the noise.
 _FOOT_SHARE: Final = 0.1
@@ -101,7 +102,7 @@ def free_line(height: Array, force: Array, /) -> FreeLine:
         fit = _clipped_line(height[:count], force[:count])
     offset, tilt = _clipped_line(height[:count], force[:count])
     off = force[:count] - (offset + tilt * height[:count])
-    noise = _NORMAL * float(np.median(np.abs(off - np.median(off))))
+    noise = SIGMA_OF_MAD * float(np.median(np.abs(off - np.median(off))))
     varied = float(off @ off)
     correlation = float(off[1:] @ off[:-1]) / varied if varied > 0 else 0.0
     return FreeLine(offset, tilt, noise, min(max(correlation, 0.0), 0.99), float(height[count - 1]))
@@ -118,7 +119,7 @@ def _clipped_line(x: Array, y: Array) -> tuple[float, float]:
         tilt = float(spread @ y[used]) / squares if squares > 0 else 0.0
         offset = float(y[used].mean()) - tilt * center
         off = np.abs(y - offset - tilt * x)
-        limit = _CLIP * _NORMAL * float(np.median(off))
+        limit = _CLIP * SIGMA_OF_MAD * float(np.median(off))
         kept = off <= limit if limit > 0 else np.ones(len(x), dtype=bool)
         if (kept == used).all():
             break
@@ -135,7 +136,7 @@ def _leaves_at(
     free = means[: max(1, count - width + 1)]
     # Running means of the free part itself tell their scatter, correlated noise included.
     scatter = max(
-        _NORMAL * float(np.median(np.abs(free - np.median(free)))),
+        SIGMA_OF_MAD * float(np.median(np.abs(free - np.median(free)))),
         float(off[:count].std()) / np.sqrt(width) / 2,
     )
     # What the line itself is uncertain by, as far as it is prolonged.

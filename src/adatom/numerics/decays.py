@@ -8,6 +8,7 @@ import numpy as np
 
 from adatom.errors import SettingError
 from adatom.numerics.folds import fold
+from adatom.numerics.medians import SIGMA_OF_MAD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,8 +20,6 @@ _SIGNIFICANT: Final = 5.0
 # Of the channels, those side by side that tell the level: fewer than lie before a pulse.
 _RUN: Final = 0.02
 _FOOT: Final = 0.1
-# Of a normal distribution: standard deviation over the median of absolute deviations.
-_NORMAL: Final = 1.4826
 
 
 class Total(NamedTuple):
@@ -82,7 +81,7 @@ def rise_of(counts: NDArray[np.float64], /) -> Rise:
     peak = int(np.argmax(known))
     height = float(known[peak]) - level
     # From channel to channel decays bend little, so that what jumps is noise of any origin.
-    jumps = _NORMAL * float(np.median(np.abs(np.diff(known, 2)))) / np.sqrt(6)
+    jumps = SIGMA_OF_MAD * float(np.median(np.abs(np.diff(known, 2)))) / np.sqrt(6)
     if height <= _SIGNIFICANT * max(np.sqrt(max(level, 1.0)), jumps):
         msg = (
             f"no pulse shows: the highest of {len(known)} channels has {known[peak]:.4g} counts "

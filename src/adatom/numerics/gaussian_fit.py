@@ -40,6 +40,7 @@ from adatom.numerics.gaussians import (
     gaussian_windows,
 )
 from adatom.numerics.least_squares import covariance_from_curvature
+from adatom.numerics.medians import SIGMA_OF_MAD
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.intp]
@@ -249,7 +250,7 @@ def _learn_widths(scene: Scene) -> None:
     """Take what is known of the widths from all fits so far."""
     log_widths = scene.parameters[:, LOG_WIDTH]
     scene.log_width = float(np.median(log_widths))
-    deviation = 1.4826 * float(np.median(np.abs(log_widths - scene.log_width)))
+    deviation = SIGMA_OF_MAD * float(np.median(np.abs(log_widths - scene.log_width)))
     scene.spread = max(_WIDTH_SPREAD, deviation)
 
 

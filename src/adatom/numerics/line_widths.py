@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import scipy.signal
 
+from adatom.numerics.medians import SIGMA_OF_MAD
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Of a normal distribution: standard deviation over the median of absolute deviations.
-_NORMAL: Final = 1.4826
 # Above this many times the noise a peak of a thousand channels is no chance.
 _CLEAR: Final = 5.0
 # What is wider than this share of the axis cannot be told from a background.
@@ -50,7 +50,7 @@ def line_width_of(axis: NDArray[np.float64], spectrum: NDArray[np.float64], /) -
     """
     # Second differences see the noise, not the slopes of lines; sqrt(6) noises make one of them.
     second = np.diff(spectrum, 2)
-    noise = _NORMAL * float(np.median(np.abs(second - np.median(second)))) / np.sqrt(6)
+    noise = SIGMA_OF_MAD * float(np.median(np.abs(second - np.median(second)))) / np.sqrt(6)
     least = max(_CLEAR * noise, 1e-9 * float(np.ptp(spectrum)))
     if not least > 0:
         return None

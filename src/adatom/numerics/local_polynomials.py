@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adatom.numerics.medians import medians_of_rows
+from adatom.numerics.medians import SIGMA_OF_MAD, medians_of_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,4 +92,4 @@ def noise_of_rows(rows: NDArray[Any], /) -> NDArray[np.float64]:
     steps = np.diff(rows.astype(np.float64), n=3, axis=1)
     # Weights 1, -3, 3, -1 raise the noise by the root of 20.
     middle = medians_of_rows(np.abs(steps)) if steps.shape[1] else np.zeros(len(rows))
-    return np.asarray(1.4826 * middle / np.sqrt(20.0))
+    return np.asarray(SIGMA_OF_MAD * middle / np.sqrt(20.0))

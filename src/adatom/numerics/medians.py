@@ -1,13 +1,16 @@
-"""Medians of rows that may have gaps."""
+"""Medians of rows that may have gaps, and what they tell of noise."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+SIGMA_OF_MAD: Final = 1.4826
+"""Of a normal distribution: standard deviation over the median of absolute deviations."""
 
 
 def medians_of_rows(rows: NDArray[np.float64], /) -> NDArray[np.float64]:
