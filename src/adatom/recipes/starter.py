@@ -8,6 +8,7 @@ from typing import Any, Final
 from adatom.errors import ReadError
 from adatom.io import read_contents
 from adatom.recipes.recipe import toml_from_value
+from adatom.recipes.shipped import find_recipe
 
 _ATOMS: Final = """\
 # Vacuum, contamination and amorphous parts are left out.
@@ -77,8 +78,8 @@ def starter_recipe(file: str | Path, /) -> str:
     Parameters
     ----------
     file : str or Path
-        An image, a movie (its first frame is taken), a spectral map, or
-        several spectra.
+        An image, a movie (its first frame is taken), a spectral map, several
+        spectra, or force curves.
 
     Returns
     -------
@@ -97,6 +98,9 @@ def starter_recipe(file: str | Path, /) -> str:
         for k in range(contents.sizes["row"])
     ]
     usable = [row for row in rows if _reader(row["kind"], row["shape"])]
+    if not usable and any(row["kind"] == "force curves" for row in rows):
+        # What is done to force curves has an order: the shipped recipe is where to begin.
+        return find_recipe("force_map").text
     if not usable:
         held = ", ".join(sorted({row["kind"] for row in rows}))
         msg = f"{file} holds no image, movie, spectral map or set of spectra, but: {held}"
