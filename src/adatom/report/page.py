@@ -20,7 +20,8 @@ from adatom.report import words
 from adatom.report.encoding import fewer_colors, thumbnail
 from adatom.report.files import file_stem, write_whole
 from adatom.report.lineage import Lineage
-from adatom.report.pictures import Picture, comparison_picture, main_picture, pictures_of
+from adatom.report.picture import Picture
+from adatom.report.pictures import comparison_picture, main_picture, pictures_of
 from adatom.report.tables import ShownTable, tables_of
 from adatom.schema import notes
 

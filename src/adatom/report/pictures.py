@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
-from adatom.clustering.assigning import class_means
 from adatom.clustering.sweeping import ClassSweep
 from adatom.localization.comparing import SiteComparison
 from adatom.plotting import (
@@ -22,25 +19,16 @@ from adatom.plotting import (
     plot_classes,
     plot_comparison,
     plot_components,
-    plot_correction,
     plot_curve_set,
-    plot_decays,
-    plot_diffraction_map,
     plot_feature_histogram,
-    plot_feature_maps,
     plot_features,
-    plot_fits,
-    plot_force_curves,
     plot_image,
     plot_members,
     plot_movie,
     plot_neighbor_vectors,
-    plot_phasors,
     plot_regions,
     plot_site_statistics,
     plot_sites,
-    plot_spectra,
-    plot_spectral_map,
     plot_tree,
     plot_unit_cells,
     plot_variances,
@@ -48,9 +36,24 @@ from adatom.plotting import (
 from adatom.plotting._curves import is_curve
 from adatom.plotting.cells import has_cells
 from adatom.plotting.columns import has_columns
-from adatom.plotting.feature_maps import SETS, has_places, varies
+from adatom.plotting.feature_maps import SETS, has_places
 from adatom.plotting.trees import is_tree
 from adatom.report.files import file_stem
+from adatom.report.picture import SMALLER, Picture
+from adatom.report.spectra_pictures import (
+    before_correction,
+    correction_picture,
+    decay_picture,
+    diffraction_pictures,
+    feature_map_pictures,
+    fit_picture,
+    force_curve_pictures,
+    phasor_picture,
+    spectra_behind,
+    spectra_pictures,
+    spectral_map_pictures,
+    with_noise,
+)
 from adatom.schema import (
     CLASSES,
     DIFFRACTION_MAP,
@@ -63,36 +66,11 @@ from adatom.schema import (
     SPECTRA,
     SPECTRAL_MAP,
     TABLE,
-    table_from_columns,
 )
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from adatom.report.lineage import Lineage, Result
     from adatom.report.records import StepRecord
-
-
-_SMALLER: Final = 0.8
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture to be drawn.
-
-    Attributes
-    ----------
-    name : str
-        Of its file, without ending.
-    scale : float
-        Size on the page: results are shown large, what they were made from
-        smaller.
-    """
-
-    name: str
-    caption: str
-    draw: Callable[[], Figure]
-    scale: float = 1.0
 
 
 def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
@@ -108,10 +86,10 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
     painters = {
         IMAGE.name: _image,
         MOVIE.name: _movie,
-        SPECTRAL_MAP.name: _spectral_map,
-        SPECTRA.name: _spectra,
-        FORCE_CURVES.name: _force_curves,
-        DIFFRACTION_MAP.name: _diffraction_map,
+        SPECTRAL_MAP.name: spectral_map_pictures,
+        SPECTRA.name: spectra_pictures,
+        FORCE_CURVES.name: force_curve_pictures,
+        DIFFRACTION_MAP.name: diffraction_pictures,
         MASK.name: _regions,
         SITES.name: _sites,
         FEATURES.name: _features,
@@ -181,75 +159,13 @@ def _image(_: Lineage, result: Result) -> list[Picture]:
     # Numbers that a step made of spectra and curves are read by their colors.
     made = result.step.step.startswith(("curves.", "correction.image_from", "clustering."))
     draw = partial(plot_image, result.value, colors="viridis" if made else "gray")
-    return [Picture(name, caption, draw, _SMALLER)]
+    return [Picture(name, caption, draw, SMALLER)]
 
 
 def _movie(_: Lineage, result: Result) -> list[Picture]:
     caption = f"{result.name}: {result.value.sizes['frame']} frames, some of them."
     draw = partial(plot_movie, result.value)
-    return [Picture(file_stem(result.name), caption, draw, _SMALLER)]
-
-
-def _spectral_map(lineage: Lineage, result: Result) -> list[Picture]:
-    name = file_stem(result.name)
-    before = _before_correction(lineage, result)
-    if before is not None:
-        return [_correction(result, before)]
-    if result.value.dims[-1] == "phasor":
-        return [_phasors(lineage, result)]
-    if not is_curve(result.value) or result.value.dims[-1] in SETS:
-        return _maps_of_features(result)
-    return [
-        Picture(name, f"{result.name}: mean over all channels.",
-                partial(plot_spectral_map, result.value), _SMALLER),
-        Picture(f"{name}-mean", f"{result.name}: mean over all pixels.",
-                partial(plot_features, result.value)),
-    ]  # fmt: skip
-
-
-def _spectra(lineage: Lineage, result: Result) -> list[Picture]:
-    before = _before_correction(lineage, result)
-    if before is not None:
-        return [_correction(result, before)]
-    caption = f"{result.name}: {' x '.join(map(str, result.value.shape))} values."
-    return [Picture(file_stem(result.name), caption, partial(plot_spectra, result.value))]
-
-
-def _force_curves(_: Lineage, result: Result) -> list[Picture]:
-    caption = f"{result.name}: some of {result.value.sizes['site']} curves."
-    draw = partial(plot_force_curves, result.value)
-    return [Picture(file_stem(result.name), caption, draw)]
-
-
-def _diffraction_map(_: Lineage, result: Result) -> list[Picture]:
-    caption = f"{result.name}: the mean pattern, and the mean intensity over the scan."
-    draw = partial(plot_diffraction_map, result.value)
-    return [Picture(file_stem(result.name), caption, draw)]
-
-
-def _before_correction(lineage: Lineage, result: Result) -> Result | None:
-    """Find the spectra that a correction was made from, on the same places."""
-    if not result.step.step.startswith("correction.") or not is_curve(result.value):
-        return None
-    for origin in lineage.origins(result.step):
-        of_rows = origin.kind in {FEATURES, SPECTRAL_MAP, SPECTRA} and is_curve(origin.value)
-        if of_rows and origin.value.shape[:-1] == result.value.shape[:-1]:
-            return origin
-    return None
-
-
-def _correction(result: Result, before: Result) -> Picture:
-    caption = f"{result.name}: what {result.step.step} changed of {before.name}."
-    draw = partial(plot_correction, before.value, result.value)
-    return Picture(f"{file_stem(result.name)}-correction", caption, draw)
-
-
-def _maps_of_features(result: Result) -> list[Picture]:
-    if not any(varies(result.value, number) for number in range(result.value.shape[-1])):
-        return []
-    caption = f"{result.name}: a map of each {str(result.value.dims[-1]).replace('_', ' ')}."
-    draw = partial(plot_feature_maps, result.value)
-    return [Picture(file_stem(result.name), caption, draw)]
+    return [Picture(file_stem(result.name), caption, draw, SMALLER)]
 
 
 def _regions(lineage: Lineage, result: Result) -> list[Picture]:
@@ -258,7 +174,7 @@ def _regions(lineage: Lineage, result: Result) -> list[Picture]:
         image = None
     caption = f"{result.name}: what was left out of the analysis is tinted."
     draw = partial(plot_regions, result.value, image)
-    return [Picture(file_stem(result.name), caption, draw, _SMALLER)]
+    return [Picture(file_stem(result.name), caption, draw, SMALLER)]
 
 
 def _sites(lineage: Lineage, result: Result) -> list[Picture]:
@@ -279,7 +195,7 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
     caption = f"{result.name}: every site{_of_frame(sites)}{over}."
     draw = partial(plot_sites, sites, ground)
     if result.step.step.startswith("simulation."):
-        return [Picture(name, caption, draw, _SMALLER)]
+        return [Picture(name, caption, draw, SMALLER)]
     pictures = [Picture(name, caption, draw)]
     if sites.sizes["site"] > 2 and {"width", "amplitude", "covariance"} & set(sites):
         caption = f"{result.name}: how neighbor distances and fitted numbers spread."
@@ -317,11 +233,11 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
     name, features = file_stem(result.name), result.value
     vectors = "neighbor" in features.coords
     if features.dims[-1] == "phasor":
-        return [_phasors(lineage, result)]
+        return [phasor_picture(lineage, result)]
     if features.dims[0] == "class" and features.dims[-1] == "time":
-        return [_decays(lineage, result)]
+        return [decay_picture(lineage, result)]
     if result.step.step == "curves.fit_model" and features.dims[0] == "class":
-        fits = _fits(lineage, result)
+        fits = fit_picture(lineage, result)
         if fits is not None:
             return [fits]
     if features.dims[0] == "class" and features.dims[-1] in SETS:
@@ -349,13 +265,13 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
     if features.ndim == 2 and features.dims[0] == "endmember":
         caption = f"{result.name}: the purest spectra."
         return [Picture(name, caption, partial(plot_curve_set, features))]
-    before = _before_correction(lineage, result)
+    before = before_correction(lineage, result)
     if before is not None:
-        return [_correction(result, before)]
+        return [correction_picture(result, before)]
     is_set = features.dims[-1] in SETS
     if is_set:
         # Without places they are read in a table.
-        return _maps_of_features(result) if has_places(features) else []
+        return feature_map_pictures(result) if has_places(features) else []
     if vectors:
         # The vectors themselves are shown with their sites; their mean deviation is zero.
         return []
@@ -364,46 +280,6 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
         return [Picture(name, caption, partial(plot_feature_histogram, features))]
     caption = f"{result.name}: the mean of all rows."
     return [Picture(name, caption, partial(plot_features, features))]
-
-
-def _phasors(lineage: Lineage, result: Result) -> Picture:
-    classes = next(
-        (
-            one
-            for one in lineage.of_kind(CLASSES)
-            if one.value["label"].shape == result.value.shape[:-1]
-            and result in list(lineage.origins(one.step))
-        ),
-        None,
-    )
-    caption = f"{result.name}: every decay as a point; on the half circle it has one lifetime."
-    draw = partial(plot_phasors, result.value, classes.value if classes else None)
-    return Picture(file_stem(result.name), caption, draw)
-
-
-def _decays(lineage: Lineage, result: Result) -> Picture:
-    """Show decays of classes; fits over what they were fitted to."""
-    sums = lineage.results.get(result.step.data[0]) if result.step.data else None
-    if result.step.step == "curves.decays_from_fit" and sums is not None:
-        caption = f"{result.name}: fits to {sums.name}, and what they leave."
-        draw = partial(plot_decays, sums.value, result.value)
-    else:
-        caption = f"{result.name}: the decay of each class."
-        draw = partial(plot_decays, result.value)
-    return Picture(file_stem(result.name), caption, draw)
-
-
-def _fits(lineage: Lineage, result: Result) -> Picture | None:
-    """Show models over the class means that they were fitted to."""
-    if result.name.rpartition(".")[2] != "class_curves" or len(result.step.data) < 2:
-        return None
-    rows, classes = (lineage.results.get(name) for name in result.step.data[:2])
-    if rows is None or classes is None:
-        return None
-    means = classes.value if classes.kind is not CLASSES else class_means(rows.value, classes.value)
-    caption = f"{result.name}: models fitted to the mean of each class, and what they leave."
-    draw = partial(plot_fits, means, result.value)
-    return Picture(file_stem(result.name), caption, draw)
 
 
 def _added_to_star(means: xr.DataArray, sites: xr.Dataset) -> xr.DataArray:
@@ -449,7 +325,7 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
         pictures.append(Picture(f"{name}-neighbors", caption, draw))
     if features is not None:
         caption = f"{result.name}: {_member_words(classes)}"
-        shown = _spectra_of(lineage, result)
+        shown = spectra_behind(lineage, result)
         draw = partial(plot_members, features if shown is None else shown, classes)
         pictures.append(Picture(f"{name}-members", caption, draw))
     return pictures
@@ -478,15 +354,6 @@ def _features_of(lineage: Lineage, result: Result) -> xr.DataArray | None:
     """Find the features whose rows the labels belong to."""
     for origin in lineage.origins(result.step):
         fits = origin.kind in {FEATURES, SPECTRAL_MAP, SPECTRA}
-        if fits and origin.value.shape[:-1] == result.value["label"].shape:
-            return origin.value  # type: ignore[no-any-return]
-    return None
-
-
-def _spectra_of(lineage: Lineage, result: Result) -> xr.DataArray | None:
-    """Find the spectra behind scores that were clustered: what is recognized."""
-    for origin in lineage.origins(result.step):
-        fits = origin.kind in {FEATURES, SPECTRAL_MAP, SPECTRA} and is_curve(origin.value)
         if fits and origin.value.shape[:-1] == result.value["label"].shape:
             return origin.value  # type: ignore[no-any-return]
     return None
@@ -525,7 +392,7 @@ def _table(lineage: Lineage, result: Result) -> list[Picture]:
         ]
     if {"component", "variance"} <= set(table):
         caption = f"{result.name}: the variance of every component."
-        draw = partial(plot_variances, _with_noise(lineage, result))
+        draw = partial(plot_variances, with_noise(lineage, result))
         return [Picture(file_stem(result.name), caption, draw)]
     if "n_classes" not in table or "n_classes" not in table.attrs:
         return []
@@ -537,15 +404,3 @@ def _table(lineage: Lineage, result: Result) -> list[Picture]:
         draw = partial(plot_class_sweep, sweep.table, sweep.classes, sweep.means)
         pictures.append(Picture(f"{file_stem(result.step.name)}-maps", caption, draw))
     return pictures
-
-
-def _with_noise(lineage: Lineage, result: Result) -> xr.Dataset:
-    """Add the components that a decomposition did not keep, where its model has them."""
-    table: xr.Dataset = result.value
-    models = [one.value for one in lineage.of_step(result.step) if hasattr(one.value, "variances")]
-    if not models:
-        return table
-    variances = models[0].variances
-    number = np.arange(len(variances))
-    above = number < models[0].n_above_noise
-    return table_from_columns({"component": number, "variance": variances, "above_noise": above})
