@@ -12,6 +12,7 @@ from adatom import plotting
 from adatom.errors import KindError
 from adatom.plotting import _samples
 from adatom.plotting._canvas import png_from_figure
+from adatom.plotting._panels import length_text, scale_bar_length
 from adatom.plotting._samples import sample_rows
 from adatom.schema import table_from_columns
 
@@ -58,6 +59,25 @@ def test_parameters_are_named_with_their_units() -> None:
     figure = plotting.plot_feature_maps(maps)
     titles = [axes.get_title(loc="left") for axes in figure.axes if axes.images]
     assert titles == ["adhesion [nN]", "stiffness [N/m]"]
+
+
+def test_the_note_of_a_narrow_figure_does_not_cover_its_scale_bar() -> None:
+    maps = _map(np.arange(48.0).reshape(4, 4, 3), "measure", "")
+    maps[..., 1:] = 1.0
+    figure = plotting.plot_feature_maps(maps)
+    canvas = figure.canvas
+    canvas.draw()
+    texts = [text for axes in figure.axes for text in axes.texts if text.get_text()]
+    note = next(text for text in texts if "vary" in text.get_text())
+    bar = next(text for text in texts if text is not note)
+    assert note.get_text() == "1 of 3 vary and are shown"
+    assert not note.get_window_extent().overlaps(bar.get_window_extent())
+    assert note.get_window_extent().y0 >= 0
+
+
+def test_a_field_of_meters_is_not_told_in_nanometers() -> None:
+    assert scale_bar_length(3e10, "nm") == (1e10, "10 m")
+    assert length_text(2.0e6, "nm") == "2 mm"
 
 
 def test_features_without_places_have_no_map() -> None:

@@ -389,7 +389,7 @@ def _class_totals(features: Features, classes: Classes) -> Features:
 
     sums, counts = fold(cut, step, lambda a, b: (a[0] + b[0], a[1] + b[1]), beside=(flat,))
     last = features.dims[-1]
-    return xr.DataArray(
+    totals = xr.DataArray(
         sums,
         dims=("class", last),
         coords={
@@ -400,3 +400,17 @@ def _class_totals(features: Features, classes: Classes) -> Features:
         name=features.name,
         attrs=dict(features.attrs),
     )
+    _tell_of_incomplete(totals, classes)
+    return totals
+
+
+def _tell_of_incomplete(totals: Features, classes: Classes) -> None:
+    """Note how many rows of a class took no part, since one of their features is NaN."""
+    n_members = int((classes["label"].values >= 0).sum())
+    n_taken = int(totals.coords["count"].values.sum())
+    if n_taken < n_members:
+        add_note(
+            totals,
+            f"{n_members - n_taken} of {n_members} rows with a class have NaN in a feature and "
+            "took no part",
+        )

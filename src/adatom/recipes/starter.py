@@ -71,6 +71,10 @@ do = "clustering.class_means(despiked.spectra, found.classes)"
 """
 
 
+# Kinds without a starter that a shipped recipe takes.
+_RECIPE_OF: Final = {"force curves": "force_map", "spectra": "point_spectra"}
+
+
 def starter_recipe(file: str | Path, /) -> str:
     """Write a commented recipe that suits a file.
 
@@ -99,7 +103,9 @@ def starter_recipe(file: str | Path, /) -> str:
     usable = [row for row in rows if _reader(row["kind"], row["shape"])]
     if not usable:
         held = ", ".join(sorted({row["kind"] for row in rows}))
-        msg = f"{file} holds no image, movie, spectral map or set of spectra, but: {held}"
+        suited = sorted({_RECIPE_OF[row["kind"]] for row in rows if row["kind"] in _RECIPE_OF})
+        try_ = "".join(f"; try adatom run {recipe} {file}" for recipe in suited)
+        msg = f"{file} holds no image, movie, spectral map or several spectra, but: {held}{try_}"
         raise ReadError(msg)
     return _recipe_text(Path(file), usable[0], usable)
 

@@ -24,6 +24,7 @@ from adatom.schema import (
     pixel_size,
     space_unit,
 )
+from adatom.units import shown_length_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -138,7 +139,8 @@ def field_text(data: xr.DataArray, /) -> str:
     if unit == "px" and step_x == step_y == 1:
         return f"{data.sizes['x']} x {data.sizes['y']} px"
     width, height = step_x * data.sizes["x"], step_y * data.sizes["y"]
-    return f"{_two_digits(width)} x {_two_digits(height)} {unit}"
+    factor, shown = shown_length_unit(max(width, height), unit)
+    return f"{_two_digits(width / factor)} x {_two_digits(height / factor)} {shown}"
 
 
 def _two_digits(value: float) -> str:
