@@ -125,6 +125,26 @@ def test_a_correction_shows_the_row_that_it_changed_most() -> None:
     assert "changed most: row 5" in titles
 
 
+def test_a_correction_that_changed_nothing_says_so() -> None:
+    spectra = _map(np.arange(24.0).reshape(2, 2, 6))
+    titles = [
+        axes.get_title(loc="left") for axes in plotting.plot_correction(spectra, spectra).axes
+    ]
+    assert "unchanged: row 0" in titles
+
+
+@pytest.mark.parametrize(("masses", "n_lines"), [("picked", 0), ("profile", 2)])
+def test_picked_ions_are_stems_and_profiles_are_lines(masses: str, n_lines: int) -> None:
+    axis = {
+        "picked": np.sort(np.random.default_rng(0).uniform(600, 900, 40)),
+        "profile": np.linspace(20.0, 30.0, 40) ** 2,
+    }[masses]
+    coords = {"mass_to_charge": ("mass_to_charge", axis, {"units": "Da"})}
+    ions = _map(np.random.default_rng(1).random((2, 2, 40)), "mass_to_charge", "")
+    figure = plotting.plot_class_spectra(ions.assign_coords(coords), _classes(np.eye(2, dtype=int)))
+    assert sum(len(line.get_xdata()) == 40 for line in figure.axes[0].lines) == n_lines
+
+
 def test_components_that_noise_would_give_are_told_apart() -> None:
     table = table_from_columns(
         {"component": [0, 1, 2], "variance": [9.0, 1.1, 1.0], "above_noise": [True, False, False]}

@@ -71,7 +71,7 @@ def estimate_thickness(low_loss: Features, /, *, zero_loss_end: str | None = Non
         return _thickness(rows.astype(np.float64), elastic)[:, None]
 
     thickness = by_rows(low_loss, work, n_columns=1)
-    thickness.name = "thickness"
+    thickness.name = "thickness_in_mean_free_paths"
     thickness.attrs = {"units": "1"}
     add_note(thickness, f"In mean free paths; the zero loss ends at {end:.4g} {unit}.")
     return thickness

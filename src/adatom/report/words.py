@@ -334,10 +334,15 @@ def _channels_text(spectra: xr.DataArray) -> str:
 
 def _variance_sentence(table: xr.Dataset) -> str:
     above = int(table["above_noise"].values.astype(bool).sum())
-    told = f"{count_text(above, 'component')} {'rises' if above == 1 else 'rise'} above the noise"
+    # The table may hold fewer, if it was told how many to keep.
+    all_above = max(above, int(table.attrs.get("n_above_noise", above)))
+    verb = "rises" if all_above == 1 else "rise"
+    told = f"{count_text(all_above, 'component')} {verb} above the noise"
     if "share" not in table:
         return f"{told}."
     share = 100 * float(table["share"].values[:above].sum())
+    if all_above > above:
+        return f"{told}; the {above} that were kept have {share:.3g} % of the variance."
     return f"{told}, with {share:.3g} % of the variance."
 
 
