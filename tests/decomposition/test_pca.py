@@ -139,7 +139,7 @@ def test_a_map_of_one_pixel_is_refused() -> None:
 
 def test_channels_that_no_pixel_has_are_told_with_a_remedy(mixed: Array) -> None:
     mixed[..., 3:5] = np.nan
-    with pytest.raises(TooFewSitesError, match="2 of .* NaN everywhere; leave them out"):
+    with pytest.raises(TooFewSitesError, match=r"2 of .* NaN everywhere; leave them out"):
         fit_pca(spectra(mixed))
     with pytest.raises(TooFewSitesError, match="all rows are NaN"):
         fit_pca(spectra(np.full_like(mixed, np.nan)))

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     Judge = Callable[[NDArray[Any], Columns], Sequence[NDArray[Any]]]
 
 _ALL: Final = slice(None)
+# What pictures name and color classes by: it goes on to their means and sums.
+_NAMING: Final = ("outlier_class", "class_names")
 
 
 def assign_classes(
@@ -398,7 +400,8 @@ def _class_totals(features: Features, classes: Classes) -> Features:
             "count": ("class", counts),
         },
         name=features.name,
-        attrs=dict(features.attrs),
+        attrs=dict(features.attrs)
+        | {key: classes.attrs[key] for key in _NAMING if key in classes.attrs},
     )
     _tell_of_incomplete(totals, classes)
     return totals

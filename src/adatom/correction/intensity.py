@@ -43,7 +43,8 @@ def correct_intensity(features: Features, /, *, to: Measure = "norm") -> Feature
     -------
     Features
         Without unit. Rows that are zero throughout become NaN, since they
-        have no shape.
+        have no shape, and so do rows of which a channel is NaN, since their
+        intensity is not known.
 
     Examples
     --------

@@ -131,16 +131,24 @@ def _remedy(features: xr.DataArray) -> str:
     places = [dim for dim in features.dims if dim != last]
     has_row = np.asarray(is_known.any(last).values)
     if not has_row.any():
-        return "all rows are NaN; look at what the steps before took out"
+        return (
+            "all rows are NaN; look at what the steps before took out. Rows that lack a channel "
+            "have no intensity to be divided by: leave such channels out before "
+            "(correction.choose_channels), or fill them "
+            "(correction.correct_stuck_channels with known)"
+        )
     if has_row.sum() < 2:
         return "give more rows"
     n_empty = int((~is_known.any(places)).sum())
     if n_empty:
         return (
             f"{n_empty} of {features.shape[-1]} channels along {last!r} are NaN everywhere; leave "
-            "them out (correction.choose_channels), or fill them (correction.correct_stuck_channels, known=...)"
+            "them out (correction.choose_channels), or fill them "
+            "(correction.correct_stuck_channels with known)"
         )
-    return f"every row lacks some of its {features.shape[-1]} features; leave those out, or fill them"
+    return (
+        f"every row lacks some of its {features.shape[-1]} features; leave those out, or fill them"
+    )
 
 
 def apply_pca(features: Features, model: PCAModel, /) -> Features:
