@@ -173,7 +173,7 @@ def test_counts_below_the_merges_of_parts_add_up() -> None:
 
 def test_what_cannot_be_cut_says_why() -> None:
     rows = features(np.arange(6.0)[:, None])
-    with pytest.raises(SettingError, match="either n_classes= or"):
+    with pytest.raises(SettingError, match="give n_classes= or"):
         cluster_hierarchical(rows)
     with pytest.raises(TooFewSitesError, match="6 measured rows cannot form 7 classes"):
         cluster_hierarchical(rows, n_classes=7)

@@ -152,3 +152,9 @@ def test_pixels_without_counts_have_no_scores_to_speak_of_with_weights() -> None
     np.testing.assert_array_equal(found.scores.values[:2], 0.0)
     modeled = found.scores.values[2:] @ found.components.values
     assert modeled.mean() == pytest.approx(30.0, rel=0.02)
+
+
+def test_features_whose_products_would_fill_the_memory_are_refused_with_a_remedy() -> None:
+    wide = xr.DataArray(np.zeros((3, 9000), np.float32), dims=("site", "mass_to_charge"))
+    with pytest.raises(SettingError, match=r"9000 features .* 0\.6 GB.*bins_from_channels"):
+        fit_pca(wide)

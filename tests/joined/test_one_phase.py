@@ -1,11 +1,14 @@
-"""What stages give together: perfect lattices with noise are one phase."""
+"""What stages give together: perfect lattices with noise are one phase, noise is one class."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import xarray as xr
 from noisy_lattices import noisy_lattice
 
 from adatom.clustering import choose_n_classes, cluster_kmeans
+from adatom.decomposition import decompose_pca
 from adatom.descriptors import features_from_sites, neighbor_vectors
 from adatom.schema import positions
 
@@ -45,3 +48,15 @@ def test_a_displaced_stripe_is_a_second_phase() -> None:
     )
     choice = choose_n_classes(features_from_sites(neighbor_vectors(moved, n_neighbors=4)))
     assert choice.attrs["n_classes"] > 1, choice.attrs["reason"]
+
+
+def test_scores_of_nothing_but_noise_are_one_class() -> None:
+    # One photon or two a pixel: so few values that they look like classes.
+    counts = np.random.default_rng(0).poisson(0.01, (400, 60)).astype(float)
+    parts = decompose_pca(
+        xr.DataArray(counts, dims=("site", "energy")), n_components=2, weighting="poisson"
+    )
+    assert parts.model.n_above_noise == 0
+    table = choose_n_classes(parts.scores, max_classes=4)
+    assert table.attrs["n_classes"] == 1
+    assert "rises above their noise" in table.attrs["reason"]

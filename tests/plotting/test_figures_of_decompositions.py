@@ -194,3 +194,12 @@ def test_of_a_large_map_only_some_runs_of_rows_are_loaded(monkeypatch: pytest.Mo
     assert found.numbers.max() > 2800
     again = _samples.same_rows(_map(values * 2.0), found)
     np.testing.assert_array_equal(again, 2 * found.values)
+
+
+def test_a_fit_is_shown_with_what_it_leaves() -> None:
+    curves = xr.DataArray(np.array([[1.0, 4.0, 1.0], [2.0, 2.0, 2.0]]), dims=("class", "energy"))
+    figure = plotting.plot_fits(curves, curves * 0.5)
+    left = np.asarray(figure.axes[1].lines[-1].get_ydata(), float)
+    np.testing.assert_allclose(left, [0.5, 2.0, 0.5])
+    with pytest.raises(KindError, match="give those of one fit"):
+        plotting.plot_fits(curves, curves[:1])

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import label as connected
 
-from adatom.recipes import Run, open_run, run_recipe
+from adatom.recipes import Run, check_recipe, open_run, run_recipe, starter_recipe
+from adatom.recipes.recipe import parse_recipe
 
 SPECTRAL = Path(os.environ.get("ADATOM_DATA", "")) / "spectral"
 GRID = SPECTRAL / "sts_grid_nanonis/NanonisReader_STS_grid_lockin.3ds"
@@ -83,3 +84,10 @@ def test_a_saturated_current_has_a_conductance_between_its_ends_only() -> None:
     known = np.isfinite(conductance.values[0])
     assert 20 < known.sum() < 60
     assert (conductance.values[0][known] > 0).all()
+
+
+def test_a_starter_for_force_curves_is_the_recipe_for_them() -> None:
+    file = SPECTRAL / "fd_jpk_maps/fmt-jpk-fd_map1d_2016-11-07.jpk-force-map"
+    text = starter_recipe(file)
+    assert "curves.find_contact" in text
+    check_recipe(parse_recipe(text))

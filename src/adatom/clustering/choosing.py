@@ -67,7 +67,8 @@ def choose_n_classes(
     features : Features
         Numpy or dask inside. Rows with NaN take no part. Of many rows a
         stratified sample of 4096 decides; of many features the principal
-        components above the noise.
+        components above the noise. Scores of a decomposition that found none
+        above the noise (``attrs["n_above_noise"]``) have one class.
     uniform : Mask, optional
         Of `find_uniform_pixels`: only rows where it is True decide. On a map
         with sharp domains the mixed pixels of their borders bridge the
@@ -133,6 +134,9 @@ def choose_n_classes(
         rows = sample_of(scored, moments_of(scored).counts, n_rows=_SAMPLE_ROWS, seed=seed)
         rows = _above_rounding(rows, subspace, cut.dtype)
         table = _table(rows, max_classes, n_references, seed)
+    if features.attrs.get("n_above_noise") == 0:
+        table.attrs["n_classes"] = 1
+        table.attrs["reason"] = "no component of these scores rises above their noise"
     if uniform is not None:
         add_note(table, f"decided on {n_rows} of {cut.n_rows} rows, those inside of domains")
     if len(rows) < n_rows:

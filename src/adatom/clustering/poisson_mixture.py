@@ -112,6 +112,7 @@ def fit_poisson_mixture(
 
     Examples
     --------
+    >>> import xarray as xr
     >>> rng = np.random.default_rng(0)
     >>> rates = np.repeat([[40.0, 5.0, 5.0], [2.0, 4.0, 20.0]], [30, 20], axis=0)
     >>> rates *= rng.uniform(0.5, 2.0, (50, 1))
@@ -278,6 +279,7 @@ def cluster_poisson_mixture(
 
     Examples
     --------
+    >>> import xarray as xr
     >>> rows = np.repeat([[40, 5, 5], [2, 4, 20], [4, 8, 40]], [3, 1, 1], axis=0)
     >>> spectra = xr.DataArray(rows, dims=("site", "energy"))
     >>> cluster_poisson_mixture(spectra, n_classes=2).classes["label"].values

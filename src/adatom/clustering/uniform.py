@@ -108,7 +108,7 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
     n_judged = int(np.isfinite(steepness).sum())
     has_domains = uniform.sum() >= max(_FEWEST, _LEAST_SHARE * n_judged)
     if not has_domains:
-        uniform = np.isfinite(scores).all(axis=-1)
+        uniform = np.asarray(np.isfinite(scores).all(axis=-1))
     place = {name: c for name, c in features.coords.items() if set(c.dims) <= {"y", "x"}}
     mask = xr.DataArray(uniform, dims=("y", "x"), coords=place, name="uniform")
     share = float(uniform.mean())

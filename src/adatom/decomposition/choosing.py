@@ -11,7 +11,7 @@ from adatom.decomposition.models import Weighting
 from adatom.decomposition.pca import weighted_covariance
 from adatom.errors import SettingError
 from adatom.numerics.noise_rank import n_components_above_noise
-from adatom.numerics.parallel_analysis import components_of
+from adatom.numerics.parallel_analysis import components_of, n_components_of
 from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
 
 # A scree plot needs some noise beside the signal to show where it ends.
@@ -29,6 +29,11 @@ def choose_n_components(
     so the answer takes one pass over the features and no seed. Components
     count as long as their variance is more than the largest of noise would
     be in all but one of a hundred cases.
+
+    Noise that channels share, as where a detector spreads counts over its
+    neighbors, would pass for components so: those that white noise of the
+    median variance [3]_ explains do not count either. The fewer of the two
+    numbers is the answer.
 
     Noise needs not be the same in all channels, but in all rows: give counts
     with ``weighting="poisson"``, or spectra of one intensity.
@@ -49,9 +54,10 @@ def choose_n_components(
     Table
         One row a component: ``component``, its ``variance``, the variance
         that ``noise`` would have there, and whether it is ``above_noise``.
-        ``attrs["n_components"]`` is the answer, 0 for noise alone,
-        ``attrs["n_above_white_noise"]`` that for noise of one level in all
-        channels [3]_, ``attrs["reason"]`` says why.
+        ``attrs["n_components"]`` is the answer, 0 for noise alone, the fewer
+        of ``attrs["n_by_parallel_analysis"]`` and, for noise of one level in
+        all channels, ``attrs["n_above_white_noise"]``; ``attrs["reason"]``
+        says why.
 
     Raises
     ------
@@ -82,7 +88,7 @@ def choose_n_components(
     found = weighted_covariance(features, weighting)
     number = min(max_components, features.shape[-1])
     analysis, variances, axes = components_of(found.covariance, found.n_rows, at_least=number)
-    answer = analysis.n_components
+    answer = n_components_of(analysis, variances, found.n_rows)
     told = min(max(number, answer + 1), len(axes))
     table = table_from_columns(
         {
@@ -93,8 +99,13 @@ def choose_n_components(
         }
     )
     white = n_components_above_noise(variances, found.n_rows)
-    table.attrs.update(n_components=answer, n_above_white_noise=white, weighting=weighting)
-    table.attrs["reason"] = _reason(answer, variances, analysis.null, white)
+    table.attrs.update(
+        n_components=answer,
+        n_by_parallel_analysis=analysis.n_components,
+        n_above_white_noise=white,
+        weighting=weighting,
+    )
+    table.attrs["reason"] = _reason(analysis.n_components, variances, analysis.null, white)
     if answer == features.shape[-1]:
         add_note(table, "all components rise above noise: there is none to compare them with")
     return table

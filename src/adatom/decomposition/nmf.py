@@ -223,7 +223,8 @@ def _fitted_to_counts(
             unknown = np.full(products.shape, np.nan)
             scores = swept_scores(products, gram, unknown)
             # A score of zero could not rise again.
-            return np.maximum(scores, 1e-3 * scores.mean(axis=1, keepdims=True) + TINY) * share
+            raised = np.maximum(scores, 1e-3 * scores.mean(axis=1, keepdims=True) + TINY)
+            return np.asarray(raised * share, dtype=np.float64)
 
         return first_scores
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -13,8 +13,11 @@ from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.numerics.blocks import Blocks, blocks, mapped_blocks
 from adatom.numerics.folds import map_to
 from adatom.numerics.moments import moments_of
-from adatom.numerics.parallel_analysis import components_of
+from adatom.numerics.parallel_analysis import components_of, n_components_of
 from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
+
+# The eigenvectors of so many take some minutes, their matrix half a gigabyte.
+_MOST_FEATURES: Final = 8192
 
 
 def fit_pca(
@@ -35,7 +38,8 @@ def fit_pca(
         Numpy or dask inside. Rows with NaN take no part.
     n_components : int, optional
         How many to keep; by default those that rise above noise by parallel
-        analysis [1]_, one at least: see `choose_n_components`.
+        analysis [1]_ and above white noise of the median variance, one at
+        least: see `choose_n_components`.
     weighting : {"none", "poisson"}
         "poisson" for counts: rows and columns are divided by the root of
         their means, which makes the noise of counts white [2]_; the mean
@@ -50,8 +54,9 @@ def fit_pca(
     TooFewSitesError
         If fewer than two rows are measured.
     SettingError
-        If `n_components` is below 1 or more than there are features, or
-        counts to be weighted are negative.
+        If `n_components` is below 1 or more than there are features, counts
+        to be weighted are negative, or there are more than 8192 features,
+        whose matrix of products would fill the memory.
 
     Examples
     --------
@@ -73,14 +78,15 @@ def fit_pca(
     analysis, variances, axes = components_of(
         found.covariance, found.n_rows, at_least=n_components or 1
     )
-    kept = max(analysis.n_components, 1) if n_components is None else n_components
+    above = n_components_of(analysis, variances, found.n_rows)
+    kept = max(above, 1) if n_components is None else n_components
     return PCAModel(
         center=found.center,
         basis=axes[:kept].copy(),
         variances=variances,
         column_weights=found.column_weights,
         n_rows=found.n_rows,
-        n_above_noise=analysis.n_components,
+        n_above_noise=above,
         weighting=weighting,
         feature_dim=str(features.dims[-1]),
     )
@@ -104,9 +110,17 @@ def weighted_covariance(features: xr.DataArray, weighting: Weighting, /) -> Cova
     TooFewSitesError
         If fewer than two rows are measured.
     SettingError
-        If counts to be weighted are negative.
+        If counts to be weighted are negative, or there are too many features.
     """
     cut = blocks(features)
+    if cut.n_columns > _MOST_FEATURES:
+        msg = (
+            f"{cut.n_columns} features along {features.dims[-1]!r}: the matrix of their products "
+            f"would take {8e-9 * cut.n_columns**2:.1f} GB, several times over. Keep a span "
+            "(correction.choose_channels), join channels (correction.bins_from_channels) or find "
+            f"peaks first: {_MOST_FEATURES} features are the most"
+        )
+        raise SettingError(msg)
     weights = column_weights(cut, weighting)
     moments = moments_of(weighted_blocks(cut, weights, weighting), scatter=True)
     n_rows = int(moments.counts.sum())
@@ -232,6 +246,8 @@ def decompose_pca(
     """
     model = fit_pca(features, n_components=n_components, weighting=weighting)
     scores = apply_pca(features, model)
+    # Scores of noise have no classes: what chooses their number asks for this.
+    scores.attrs["n_above_noise"] = model.n_above_noise
     n_missing = int(np.isnan(scores.values[..., 0]).sum())
     if n_missing:
         add_note(scores, f"{n_missing} rows are not measured throughout and have no scores")

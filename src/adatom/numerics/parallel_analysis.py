@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import scipy.optimize
 
+from adatom.numerics.noise_rank import n_components_above_noise
 from adatom.numerics.principal_axes import principal_axes, principal_variances
 
 if TYPE_CHECKING:
@@ -101,7 +102,19 @@ def _largest_of_noise(column_variances: Floats, n_rows: int) -> float:
     pull = levels * place / (1 - levels * place)
     edge = (1 + float(pull.sum()) / n_rows) / place
     width = (1 + float((pull**3).sum()) / n_rows) ** (1 / 3) / place
-    return scale * (edge + _QUANTILE * width * n_rows ** (-2 / 3))
+    return float(scale * (edge + _QUANTILE * width * n_rows ** (-2 / 3)))
+
+
+def n_components_of(analysis: ParallelAnalysis, variances: Floats, n_rows: int, /) -> int:
+    """Count the components that rise above noise by either reckoning.
+
+    Parallel analysis knows that columns differ in noise, but takes their
+    noise for independent: a detector that spreads a count over neighboring
+    channels raises its first components above that. The median of all
+    variances falls with such noise, but knows of one level only. A component
+    that either explains by noise is none to rely on.
+    """
+    return min(analysis.n_components, n_components_above_noise(variances, n_rows))
 
 
 def components_of(

@@ -31,6 +31,7 @@
 ``plot_variances``          the variance of each component, and the noise
 ``plot_tree``  the merges of a hierarchical clustering, and its cut
 ``plot_correction``         spectra before and after a correction
+``plot_fits``                curves, the models fitted to them, and what is left
 ``plot_feature_histogram``  how features of one number spread, class by class
 ``plot_table``              how each column of a table spreads
 ==========================  ==================================================
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from adatom.plotting.decays import plot_decays
     from adatom.plotting.dispatch import plot
     from adatom.plotting.feature_maps import plot_feature_maps
+    from adatom.plotting.fits import plot_fits
     from adatom.plotting.histograms import plot_feature_histogram
     from adatom.plotting.images import plot_image, plot_movie, plot_regions
     from adatom.plotting.phasors import plot_phasors
@@ -85,6 +87,7 @@ __all__ = [
     "plot_feature_histogram",
     "plot_feature_maps",
     "plot_features",
+    "plot_fits",
     "plot_force_curves",
     "plot_image",
     "plot_member_spectra",
@@ -122,6 +125,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_feature_histogram": "histograms",
         "plot_feature_maps": "feature_maps",
         "plot_features": "tables",
+        "plot_fits": "fits",
         "plot_force_curves": "spectra",
         "plot_image": "images",
         "plot_member_spectra": "class_spectra",

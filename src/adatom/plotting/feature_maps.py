@@ -97,7 +97,9 @@ def plot_feature_maps(features: Features, /) -> Figure:
         left = 0.1 + column * (layout.width + 0.75)
         bottom = height - 0.02 - (row + 1) * (layout.height + 0.34) + 0.06
         axes = place_axes(figure, left, bottom, layout.width, layout.height)
-        picture = _draw_one(axes, _one(features, index))
+        # Counts of elements have one sign: what lies below zero is noise.
+        is_signed = features.dims[-1] != "element"
+        picture = _draw_one(axes, _one(features, index), is_signed=is_signed)
         _color_bar(figure, axes, picture)
         title = feature_name(features, index)
         axes.set_title(plain_text(title, limit=26), loc="left", pad=3, **text_style(size=8))
@@ -123,7 +125,7 @@ def _one_map(features: xr.DataArray) -> Figure:
     unit = unit_of_feature(features, 0)
     image = image.assign_attrs(units=unit)
     image.name = feature_name(features, 0).removesuffix(f" [{unit}]")
-    _, colors = _norm(shown_pixels(image).values)
+    _, colors = _norm(shown_pixels(image).values, is_signed=features.dims[-1] != "element")
     return image_panel(image, colors=colors).figure
 
 
@@ -185,13 +187,13 @@ def _edges(features: xr.DataArray) -> tuple[float, float, float, float]:
     return x.min() - margin, x.max() + margin, y.max() + margin, y.min() - margin
 
 
-def _draw_one(axes: Axes, values: xr.DataArray) -> ScalarMappable:
+def _draw_one(axes: Axes, values: xr.DataArray, *, is_signed: bool) -> ScalarMappable:
     hide_axes(axes, frame=True)
     left, right, bottom, top = _edges(values.expand_dims("feature", -1))
     drawn: ScalarMappable
     if values.dims == ("y", "x"):
         shown = shown_pixels(values, max_pixels=_PANEL_PIXELS)
-        norm, colors = _norm(shown.values)
+        norm, colors = _norm(shown.values, is_signed=is_signed)
         drawn = axes.imshow(
             shown.values,
             extent=shown_edges(values, shown),
@@ -202,7 +204,7 @@ def _draw_one(axes: Axes, values: xr.DataArray) -> ScalarMappable:
             aspect="auto",
         )
     else:
-        norm, colors = _norm(values.values)
+        norm, colors = _norm(values.values, is_signed=is_signed)
         drawn = axes.scatter(
             values.coords["x"].values,
             values.coords["y"].values,
@@ -217,10 +219,12 @@ def _draw_one(axes: Axes, values: xr.DataArray) -> ScalarMappable:
     return drawn
 
 
-def _norm(values: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> tuple[Normalize, str]:
+def _norm(
+    values: np.ndarray[tuple[int, ...], np.dtype[np.floating]], *, is_signed: bool = True
+) -> tuple[Normalize, str]:
     low, high = contrast_limits(values.astype(float), PERCENTILES)
     known = values[np.isfinite(values)]
-    if known.size and known.min() < 0 < known.max() and low < -_SIGNED * high:
+    if is_signed and known.size and known.min() < 0 < known.max() and low < -_SIGNED * high:
         reach = max(abs(low), abs(high))
         return Normalize(-reach, reach), "RdBu_r"
     return Normalize(low, high), "viridis"

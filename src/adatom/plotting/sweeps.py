@@ -98,7 +98,7 @@ def plot_class_sweep(table: Table, classes: Classes, means: Features, /) -> Figu
     >>> rows = np.array([[[1.0, 3.0], [np.nan, np.nan]], [[1.0, 2.0], [1.0, 4.0]]])
     >>> means = xr.DataArray(rows, dims=("n_classes", "class", "energy"))
     >>> len(plot_class_sweep(table, classes, means).axes)
-    3
+    2
     """
     _check(table, classes, means)
     cells = _cells(table, classes, means)

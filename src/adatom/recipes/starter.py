@@ -8,6 +8,7 @@ from typing import Any, Final
 from adatom.errors import ReadError
 from adatom.io import read_contents
 from adatom.recipes.recipe import toml_from_value
+from adatom.recipes.shipped import find_recipe
 
 _ATOMS: Final = """\
 # Vacuum, contamination and amorphous parts are left out.
@@ -72,7 +73,7 @@ do = "clustering.class_means(despiked.spectra, found.classes)"
 
 
 # Kinds without a starter that a shipped recipe takes.
-_RECIPE_OF: Final = {"force curves": "force_map", "spectra": "point_spectra"}
+_RECIPE_OF: Final = {"spectra": "point_spectra"}
 
 
 def starter_recipe(file: str | Path, /) -> str:
@@ -81,8 +82,8 @@ def starter_recipe(file: str | Path, /) -> str:
     Parameters
     ----------
     file : str or Path
-        An image, a movie (its first frame is taken), a spectral map, or
-        several spectra.
+        An image, a movie (its first frame is taken), a spectral map, several
+        spectra, or force curves.
 
     Returns
     -------
@@ -101,6 +102,9 @@ def starter_recipe(file: str | Path, /) -> str:
         for k in range(contents.sizes["row"])
     ]
     usable = [row for row in rows if _reader(row["kind"], row["shape"])]
+    if not usable and any(row["kind"] == "force curves" for row in rows):
+        # What is done to force curves has an order: the shipped recipe is where to begin.
+        return find_recipe("force_map").text
     if not usable:
         held = ", ".join(sorted({row["kind"] for row in rows}))
         suited = sorted({_RECIPE_OF[row["kind"]] for row in rows if row["kind"] in _RECIPE_OF})

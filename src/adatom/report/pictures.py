@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import xarray as xr
 
+from adatom.clustering.assigning import class_means
 from adatom.clustering.sweeping import ClassSweep
 from adatom.localization.comparing import SiteComparison
 from adatom.plotting import (
@@ -28,6 +29,7 @@ from adatom.plotting import (
     plot_feature_histogram,
     plot_feature_maps,
     plot_features,
+    plot_fits,
     plot_force_curves,
     plot_image,
     plot_members,
@@ -318,6 +320,10 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
         return [_phasors(lineage, result)]
     if features.dims[0] == "class" and features.dims[-1] == "time":
         return [_decays(lineage, result)]
+    if result.step.step == "curves.fit_model" and features.dims[0] == "class":
+        fits = _fits(lineage, result)
+        if fits is not None:
+            return [fits]
     if features.dims[0] == "class" and features.dims[-1] in SETS:
         # A few numbers a class are read in a table.
         return []
@@ -384,6 +390,19 @@ def _decays(lineage: Lineage, result: Result) -> Picture:
     else:
         caption = f"{result.name}: the decay of each class."
         draw = partial(plot_decays, result.value)
+    return Picture(file_stem(result.name), caption, draw)
+
+
+def _fits(lineage: Lineage, result: Result) -> Picture | None:
+    """Show models over the class means that they were fitted to."""
+    if result.name.rpartition(".")[2] != "class_curves" or len(result.step.data) < 2:
+        return None
+    rows, classes = (lineage.results.get(name) for name in result.step.data[:2])
+    if rows is None or classes is None:
+        return None
+    means = classes.value if classes.kind is not CLASSES else class_means(rows.value, classes.value)
+    caption = f"{result.name}: models fitted to the mean of each class, and what they leave."
+    draw = partial(plot_fits, means, result.value)
     return Picture(file_stem(result.name), caption, draw)
 
 
