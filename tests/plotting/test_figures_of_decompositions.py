@@ -142,7 +142,7 @@ def test_picked_ions_are_stems_and_profiles_are_lines(masses: str, n_lines: int)
     coords = {"mass_to_charge": ("mass_to_charge", axis, {"units": "Da"})}
     ions = _map(np.random.default_rng(1).random((2, 2, 40)), "mass_to_charge", "")
     figure = plotting.plot_class_spectra(ions.assign_coords(coords), _classes(np.eye(2, dtype=int)))
-    assert sum(len(line.get_xdata()) == 40 for line in figure.axes[0].lines) == n_lines
+    assert sum(np.size(line.get_xdata()) == 40 for line in figure.axes[0].lines) == n_lines
 
 
 def test_components_that_noise_would_give_are_told_apart() -> None:
