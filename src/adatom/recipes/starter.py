@@ -108,8 +108,8 @@ def starter_recipe(file: str | Path, /) -> str:
     if not usable:
         held = ", ".join(sorted({row["kind"] for row in rows}))
         suited = sorted({_RECIPE_OF[row["kind"]] for row in rows if row["kind"] in _RECIPE_OF})
-        try_ = "".join(f"; try adatom run {recipe} {file}" for recipe in suited)
-        msg = f"{file} holds no image, movie, spectral map or several spectra, but: {held}{try_}"
+        advice = "".join(f"; try adatom run {recipe} {file}" for recipe in suited)
+        msg = f"{file} holds no image, movie, spectral map or several spectra, but: {held}{advice}"
         raise ReadError(msg)
     return _recipe_text(Path(file), usable[0], usable)
 
