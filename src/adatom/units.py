@@ -31,6 +31,9 @@ HOUSE_UNITS: Final[Mapping[str, tuple[str, ...]]] = {
 
 SPACE_UNITS: Final = HOUSE_UNITS["length"]
 
+# Each is a thousand of the one before.
+_LADDER: Final = ("pm", "nm", "\u00b5m", "mm", "m", "km")
+
 _NUMBER_AND_UNIT = re.compile(
     r"\s*(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>(?:(?<=\s)1/)?[^\s\d./].*?)?\s*"
 )
@@ -300,6 +303,30 @@ def length_from_setting(
         )
         raise UnitError(msg)
     return value * (1e6 if given == "mm" else 1e-6)
+
+
+def shown_length_unit(length: float, unit: str, /) -> tuple[float, str]:
+    """Choose the unit in which a length needs few zeros: what to divide by, and its name.
+
+    Examples
+    --------
+    >>> shown_length_unit(4e10, "nm")
+    (1000000000.0, 'm')
+    >>> shown_length_unit(0.05, "nm")
+    (0.001, 'pm')
+    >>> shown_length_unit(5000.0, "px")
+    (1.0, 'px')
+    """
+    if unit not in _LADDER:
+        return 1.0, unit
+    names = list(_LADDER)
+    rung = names.index(unit)
+    size = abs(length)
+    while size >= 1000 and rung + 1 < len(names):
+        rung, size = rung + 1, size / 1000
+    if 0 < size < 0.1 and rung:
+        rung -= 1
+    return 1000.0 ** (rung - names.index(unit)), names[rung]
 
 
 @cache

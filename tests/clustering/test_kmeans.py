@@ -244,6 +244,12 @@ def test_class_means_are_means_of_members_and_keep_what_was_measured() -> None:
     assert means["count"].values.tolist() == [39, 30]
     assert means["patch_y"].values.tolist() == [0, 0, 1, 1]
     assert means.attrs["patch_shape"] == [2, 2]
+    told = "1 of 70 rows with a class have NaN in a feature and took no part"
+    assert notes(means) == [told]
+    assert class_means(rows * np.nan, classes).isnull().all()
+    named = classes.assign_attrs(outlier_class=1, class_names=["tin", "lead"])
+    assert class_means(rows, named).attrs["outlier_class"] == 1
+    assert class_means(rows, named).attrs["class_names"] == ["tin", "lead"]
     assert means.values[1] == pytest.approx(rows.values[40:].mean(axis=0), abs=1e-5)
 
 

@@ -79,6 +79,14 @@ def test_dead_pixels_are_found_and_vacuum_is_none() -> None:
     np.testing.assert_array_equal(found.spectra[5], spectra[5])
 
 
+def test_pixels_that_were_never_measured_are_dead_however_many_lie_side_by_side() -> None:
+    spectra = _counts()
+    spectra[2:8, 3:9] = np.nan
+    found = correct_dead_pixels(spectra)
+    np.testing.assert_array_equal(~found.alive, spectra.isnull().all("energy"))
+    assert "36 of" in notes(found.spectra)[-1]
+
+
 def test_a_dead_pixel_takes_the_mean_of_its_living_neighbors() -> None:
     spectra = _counts()
     spectra[3, 4:6] = 0.0

@@ -14,6 +14,7 @@ from adatom.correction import (
     correct_spikes,
     image_from_window,
 )
+from adatom.decomposition import decompose_pca
 from adatom.errors import KindError, SettingError, UnitError
 from adatom.schema import notes
 
@@ -127,3 +128,26 @@ def test_a_wrong_range_says_what_the_axis_is() -> None:
         image_from_window(given, window=("red", "600 eV"))
     with pytest.raises(KindError):
         image_from_window(given[..., 0], window=("500 eV", "600 eV"))
+
+
+def test_scores_over_the_counts_of_their_spectra_know_no_thickness() -> None:
+    rng = np.random.default_rng(0)
+    thickness = np.linspace(0.5, 2.0, 30 * 40).reshape(30, 40, 1)
+    shape = np.linspace(60.0, 5.0, 80)
+    axes = {"energy": ("energy", np.arange(80.0), {"units": "eV"})}
+    counts = xr.DataArray(
+        rng.poisson(thickness * shape).astype(float), dims=("y", "x", "energy"), coords=axes
+    )
+    counts[3, 4] = 0.0
+    # Divided, counts no longer tell their noise, and noise passes for components.
+    assert decompose_pca(counts, weighting="poisson").model.n_above_noise == 1
+    scores = decompose_pca(counts, weighting="poisson").scores
+    shapes = correct_intensity(scores, counts, to="sum")
+    assert shapes.dims == scores.dims
+    assert shapes[3, 4].isnull().all()
+    measured = shapes.values[np.isfinite(shapes.values)]
+    assert measured.std() / abs(measured.mean()) < 0.05
+    lazy = correct_intensity(scores, counts.chunk(y=7, x=40, energy=80), to="sum")
+    np.testing.assert_array_equal(lazy, shapes)
+    with pytest.raises(KindError, match="must be of the same places"):
+        correct_intensity(scores, counts[:-1])

@@ -137,6 +137,14 @@ def test_a_map_of_one_pixel_is_refused() -> None:
         fit_pca(spectra(np.ones((1, 1, 8))))
 
 
+def test_channels_that_no_pixel_has_are_told_with_a_remedy(mixed: Array) -> None:
+    mixed[..., 3:5] = np.nan
+    with pytest.raises(TooFewSitesError, match=r"2 of .* NaN everywhere; leave them out"):
+        fit_pca(spectra(mixed))
+    with pytest.raises(TooFewSitesError, match="all rows are NaN"):
+        fit_pca(spectra(np.full_like(mixed, np.nan)))
+
+
 def test_pixels_without_counts_have_no_scores_to_speak_of_with_weights() -> None:
     counts = np.random.default_rng(0).poisson(30.0, (20, 20, 12)).astype(np.float32)
     counts[:2] = 0

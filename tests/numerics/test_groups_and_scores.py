@@ -23,6 +23,11 @@ labellings = st.integers(2, 30).flatmap(
 )
 
 
+def test_no_rows_sum_to_zero_in_every_group() -> None:
+    sums = sums_by_group(np.empty((0, 3)), [], n_groups=2)
+    assert np.array_equal(sums, np.zeros((2, 3)))
+
+
 def test_sums_leave_out_negative_groups_and_keep_further_dims() -> None:
     values = np.arange(24.0).reshape(4, 3, 2)
     sums = sums_by_group(values, [1, -1, 1, 0], n_groups=3)

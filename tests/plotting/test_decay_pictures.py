@@ -43,6 +43,17 @@ def test_marked_lifetimes_lie_on_the_half_circle_and_mixtures_between() -> None:
     assert {"2 ns", "6 ns"} <= texts
 
 
+def test_outliers_are_told_and_colored_as_on_their_map() -> None:
+    decays = _decays().assign_attrs(outlier_class=1)
+    axes = plot_decays(decays).axes[0]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "class 0: 40",
+        "class 1 (outliers): 60",
+    ]
+
+
 def test_many_decays_are_counted_in_bins() -> None:
     rng = np.random.default_rng(0)
     points = rng.normal([0.6, 0.4], 0.02, (5000, 2))

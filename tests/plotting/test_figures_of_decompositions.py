@@ -12,6 +12,7 @@ from adatom import plotting
 from adatom.errors import KindError
 from adatom.plotting import _samples
 from adatom.plotting._canvas import png_from_figure
+from adatom.plotting._panels import length_text, scale_bar_length
 from adatom.plotting._samples import sample_rows
 from adatom.schema import table_from_columns
 
@@ -60,6 +61,25 @@ def test_parameters_are_named_with_their_units() -> None:
     assert titles == ["adhesion [nN]", "stiffness [N/m]"]
 
 
+def test_the_note_of_a_narrow_figure_does_not_cover_its_scale_bar() -> None:
+    maps = _map(np.arange(48.0).reshape(4, 4, 3), "measure", "")
+    maps[..., 1:] = 1.0
+    figure = plotting.plot_feature_maps(maps)
+    canvas = figure.canvas
+    canvas.draw()
+    texts = [text for axes in figure.axes for text in axes.texts if text.get_text()]
+    note = next(text for text in texts if "vary" in text.get_text())
+    bar = next(text for text in texts if text is not note)
+    assert note.get_text() == "1 of 3 vary and are shown"
+    assert not note.get_window_extent().overlaps(bar.get_window_extent())
+    assert note.get_window_extent().y0 >= 0
+
+
+def test_a_field_of_meters_is_not_told_in_nanometers() -> None:
+    assert scale_bar_length(3e10, "nm") == (1e10, "10 m")
+    assert length_text(2.0e6, "nm") == "2 mm"
+
+
 def test_features_without_places_have_no_map() -> None:
     with pytest.raises(KindError, match="no places y and x"):
         plotting.plot_feature_maps(xr.DataArray(np.ones((3, 2)), dims=("site", "component")))
@@ -103,6 +123,26 @@ def test_a_correction_shows_the_row_that_it_changed_most() -> None:
     figure = plotting.plot_correction(_map(before), _map(after))
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert "changed most: row 5" in titles
+
+
+def test_a_correction_that_changed_nothing_says_so() -> None:
+    spectra = _map(np.arange(24.0).reshape(2, 2, 6))
+    titles = [
+        axes.get_title(loc="left") for axes in plotting.plot_correction(spectra, spectra).axes
+    ]
+    assert "unchanged: row 0" in titles
+
+
+@pytest.mark.parametrize(("masses", "n_lines"), [("picked", 0), ("profile", 2)])
+def test_picked_ions_are_stems_and_profiles_are_lines(masses: str, n_lines: int) -> None:
+    axis = {
+        "picked": np.sort(np.random.default_rng(0).uniform(600, 900, 40)),
+        "profile": np.linspace(20.0, 30.0, 40) ** 2,
+    }[masses]
+    coords = {"mass_to_charge": ("mass_to_charge", axis, {"units": "Da"})}
+    ions = _map(np.random.default_rng(1).random((2, 2, 40)), "mass_to_charge", "")
+    figure = plotting.plot_class_spectra(ions.assign_coords(coords), _classes(np.eye(2, dtype=int)))
+    assert sum(np.size(line.get_xdata()) == 40 for line in figure.axes[0].lines) == n_lines
 
 
 def test_components_that_noise_would_give_are_told_apart() -> None:

@@ -26,10 +26,10 @@ class Found(NamedTuple):
 
 def classes_of_counts(spectra: xr.DataArray, *, seed: int = 0) -> xr.Dataset:
     """Sort the pixels of a map of counts; nothing but the counts is known."""
-    shapes = correct_intensity(spectra, to="sum")
-    scores = decompose_pca(shapes, weighting="poisson").scores
-    uniform = find_uniform_pixels(scores)
-    choice = choose_n_classes(scores, uniform, max_classes=10, n_references=2, seed=seed)
+    scores = decompose_pca(spectra, weighting="poisson").scores
+    shapes = correct_intensity(scores, spectra, to="sum")
+    uniform = find_uniform_pixels(shapes)
+    choice = choose_n_classes(shapes, uniform, max_classes=10, n_references=2, seed=seed)
     return cluster_poisson_mixture(spectra, choice, uniform, seed=seed).classes
 
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     Judge = Callable[[NDArray[Any], Columns], Sequence[NDArray[Any]]]
 
 _ALL: Final = slice(None)
+# What pictures name and color classes by: it goes on to their means and sums.
+_NAMING: Final = ("outlier_class", "class_names")
 
 
 def assign_classes(
@@ -389,7 +391,7 @@ def _class_totals(features: Features, classes: Classes) -> Features:
 
     sums, counts = fold(cut, step, lambda a, b: (a[0] + b[0], a[1] + b[1]), beside=(flat,))
     last = features.dims[-1]
-    return xr.DataArray(
+    totals = xr.DataArray(
         sums,
         dims=("class", last),
         coords={
@@ -398,5 +400,20 @@ def _class_totals(features: Features, classes: Classes) -> Features:
             "count": ("class", counts),
         },
         name=features.name,
-        attrs=dict(features.attrs),
+        attrs=dict(features.attrs)
+        | {key: classes.attrs[key] for key in _NAMING if key in classes.attrs},
     )
+    _tell_of_incomplete(totals, classes)
+    return totals
+
+
+def _tell_of_incomplete(totals: Features, classes: Classes) -> None:
+    """Note how many rows of a class took no part, since one of their features is NaN."""
+    n_members = int((classes["label"].values >= 0).sum())
+    n_taken = int(totals.coords["count"].values.sum())
+    if n_taken < n_members:
+        add_note(
+            totals,
+            f"{n_members - n_taken} of {n_members} rows with a class have NaN in a feature and "
+            "took no part",
+        )

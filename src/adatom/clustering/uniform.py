@@ -118,7 +118,7 @@ def find_uniform_pixels(features: Features, /, *, false_exclusion: float = 0.01)
     mask.attrs["share"] = share
     told = (
         f"{share:.1%} of the pixels differ from their neighbors by noise alone; "
-        "the others lie at borders"
+        "the others differ by more, as at borders"
         if has_domains
         else f"hardly a pixel of {n_judged} with measured neighbors is like those around it: "
         "there are no domains, and all measured pixels are kept"

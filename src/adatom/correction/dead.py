@@ -226,15 +226,16 @@ def _dead_pixels(spectra: xr.DataArray) -> NDArray[np.bool_]:
         known = np.isfinite(wide).any(axis=1)
         safe = np.where(np.isfinite(wide), wide, 0.0)
         constant = safe.min(axis=1) == safe.max(axis=1)
-        return np.stack([~known | constant, np.where(known, safe.sum(axis=1), 0.0)], axis=1)
+        return np.stack([~known | constant, np.where(known, safe.sum(axis=1), np.nan)], axis=1)
 
     # One channel alone is constant in itself.
     if spectra.shape[-1] < 2:
         return np.asarray(~np.isfinite(spectra.values[..., 0]))
     found = by_rows(spectra, measured, n_columns=2).values
     suspect, total = found[..., 0] > 0, found[..., 1].astype(np.float64)
+    measures = np.isfinite(total)
     expected, _ = _mean_of_neighbors(total[..., None], ~suspect)
-    silent = suspect & (total == 0)
+    silent = measures & (total == 0)
     return np.asarray(suspect & (~silent | (np.nan_to_num(expected[..., 0]) >= _SURE_COUNTS)))
 
 

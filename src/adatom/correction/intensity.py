@@ -9,7 +9,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from adatom.errors import KindError
+from adatom.numerics.blocks import blocks
 from adatom.numerics.channels import by_rows
+from adatom.numerics.folds import map_to
 from adatom.numerics.medians import medians_of_rows
 from adatom.schema import FEATURES, Features, add_note
 
@@ -24,7 +26,9 @@ _WORDS: Final = {
 }
 
 
-def correct_intensity(features: Features, /, *, to: Measure = "norm") -> Features:
+def correct_intensity(
+    features: Features, spectra: Features | None = None, /, *, to: Measure = "norm"
+) -> Features:
     """Bring all rows to one intensity, so that only their shape is left.
 
     Thickness, illumination and topography scale a whole spectrum; without
@@ -34,6 +38,11 @@ def correct_intensity(features: Features, /, *, to: Measure = "norm") -> Feature
     ----------
     features : Features
         Numpy gives numpy; dask gives dask.
+    spectra : Features, optional
+        Of the same places, whose intensity is taken instead: of scores, say,
+        that counts were decomposed into. Counts know their noise, shapes no
+        longer do, so that components are counted right before the division.
+        Read block by block.
     to : {"norm", "sum", "max", "median", "rms"}
         What becomes one: the Euclidean length, after which distances between
         rows are those of the spectral angle; the sum, after which counts are
@@ -46,7 +55,13 @@ def correct_intensity(features: Features, /, *, to: Measure = "norm") -> Feature
     Features
         Without unit. Rows of which that is not above zero become NaN, since
         they have no shape: those without signal, and by their sum or maximum
-        also those that are negative on the whole.
+        also those that are negative on the whole, and
+        those of which a channel is NaN, since their intensity is not known.
+
+    Raises
+    ------
+    KindError
+        If the spectra are not of the places of the features.
 
     Examples
     --------
@@ -57,6 +72,8 @@ def correct_intensity(features: Features, /, *, to: Measure = "norm") -> Feature
            [0.6, 0.8]])
     """
     FEATURES.check(features)
+    if spectra is not None:
+        return _over_intensity(features, spectra, to)
 
     def work(rows: NDArray[Any]) -> NDArray[Any]:
         wide = rows.astype(np.float64)
@@ -67,6 +84,28 @@ def correct_intensity(features: Features, /, *, to: Measure = "norm") -> Feature
     result = by_rows(features, work)
     result.attrs["units"] = "1"
     add_note(result, f"Every row was divided by its {_WORDS[to]}.")
+    return result
+
+
+def _over_intensity(features: xr.DataArray, spectra: xr.DataArray, to: Measure) -> xr.DataArray:
+    """Divide rows by the intensity of the spectra at their places."""
+    FEATURES.check(spectra, name="spectra")
+    places = features.dims[:-1]
+    if spectra.dims[:-1] != places or spectra.shape[:-1] != features.shape[:-1]:
+        msg = (
+            f"features are {dict(features.sizes)}, the spectra {dict(spectra.sizes)}: "
+            "they must be of the same places"
+        )
+        raise KindError(msg)
+    cut = blocks(spectra)
+    sizes = np.full(cut.n_rows, np.nan)
+    map_to(cut, lambda rows: (_sizes(rows.astype(np.float64), to),), [sizes])
+    divisor = xr.DataArray(sizes.reshape(features.shape[:-1]), dims=places)
+    dtype = np.result_type(features.dtype, np.float32)
+    divided = (features / divisor.where(divisor > 0)).astype(dtype)
+    result = features.astype(dtype).copy(data=divided.transpose(*features.dims).data)
+    result.attrs["units"] = "1"
+    add_note(result, f"Every row was divided by the {_WORDS[to]} of its spectrum.")
     return result
 
 

@@ -71,7 +71,8 @@ def estimate_thickness(low_loss: Features, /, *, zero_loss_end: str | None = Non
     def work(rows: NDArray[Any]) -> NDArray[Any]:
         return _thickness(rows.astype(np.float64), elastic)[:, None]
 
-    thickness = measures_by_rows(low_loss, work, {"thickness": "1"}, name="thickness")
+    name = "thickness_in_mean_free_paths"
+    thickness = measures_by_rows(low_loss, work, {name: "1"}, name=name)
     add_note(thickness, f"In mean free paths; the zero loss ends at {end:.4g} {unit}.")
     return thickness
 

@@ -125,7 +125,10 @@ def weighted_covariance(features: xr.DataArray, weighting: Weighting, /) -> Cova
     moments = moments_of(weighted_blocks(cut, weights, weighting), scatter=True)
     n_rows = int(moments.counts.sum())
     if n_rows < 2:
-        msg = f"{n_rows} of {cut.n_rows} rows are measured throughout, components need 2 or more"
+        msg = (
+            f"{n_rows} of {cut.n_rows} rows are measured throughout, components need 2 or more: "
+            f"{_remedy(features)}"
+        )
         raise TooFewSitesError(msg)
     assert moments.scatter is not None  # noqa: S101 -- asked for
     center, scatter = moments.mean, moments.scatter
@@ -133,6 +136,33 @@ def weighted_covariance(features: xr.DataArray, weighting: Weighting, /) -> Cova
         scatter = scatter + n_rows * np.outer(center, center)
         center = np.zeros_like(center)
     return Covariance(scatter / (n_rows - 1), center, weights, n_rows)
+
+
+def _remedy(features: xr.DataArray) -> str:
+    """Tell why hardly a row is measured throughout, and what to try."""
+    last = str(features.dims[-1])
+    is_known = features.notnull()
+    places = [dim for dim in features.dims if dim != last]
+    has_row = np.asarray(is_known.any(last).values)
+    if not has_row.any():
+        return (
+            "all rows are NaN; look at what the steps before took out. Rows that lack a channel "
+            "have no intensity to be divided by: leave such channels out before "
+            "(correction.choose_channels), or fill them "
+            "(correction.correct_stuck_channels with known)"
+        )
+    if has_row.sum() < 2:
+        return "give more rows"
+    n_empty = int((~is_known.any(places)).sum())
+    if n_empty:
+        return (
+            f"{n_empty} of {features.shape[-1]} channels along {last!r} are NaN everywhere; leave "
+            "them out (correction.choose_channels), or fill them "
+            "(correction.correct_stuck_channels with known)"
+        )
+    return (
+        f"every row lacks some of its {features.shape[-1]} features; leave those out, or fill them"
+    )
 
 
 def apply_pca(features: Features, model: PCAModel, /) -> Features:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,7 +51,9 @@ def sums_by_group(values: ArrayLike, groups: ArrayLike, /, *, n_groups: int) -> 
     members = scipy.sparse.csr_array(
         (np.ones(len(rows)), (numbers[rows], rows)), shape=(n_groups, len(numbers))
     )
-    sums = members @ array.reshape(len(array), -1).astype(np.float64, copy=False)
+    # Written out, since -1 cannot be told where there is no row.
+    flat = array.reshape(len(array), math.prod(array.shape[1:]))
+    sums = members @ flat.astype(np.float64, copy=False)
     return np.asarray(sums).reshape(n_groups, *array.shape[1:])
 
 

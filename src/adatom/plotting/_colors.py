@@ -70,6 +70,13 @@ _AGREEMENT: Final = {
 }
 
 
+def classes_of_means(means: xr.DataArray, /) -> xr.Dataset:
+    """Give what means and sums of classes keep of their classes: names, and which are outliers."""
+    import xarray as xr
+
+    return xr.Dataset(attrs=means.attrs)
+
+
 def class_style(label: int, classes: xr.Dataset | None = None, /) -> ClassStyle:
     """Give the style of a class, the same in every picture.
 

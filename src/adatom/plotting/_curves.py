@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 # Steps of an axis differ by more than this factor: its channels are peaks, not samples.
 _PEAKS: Final = 20.0
+# So do the steps from one peak to the next, by whatever: those of a profile are like their
+# neighbors, on a time-of-flight axis as well, where they grow slowly.
+_UNEVEN: Final = 0.1
 # Counts are read on a log scale where most are this many times less than the highest: of a decay,
 # and of X-ray lines on next to nothing.
 _LOG_RANGES: Final = {"time": 20.0, "energy": 100.0}
@@ -72,8 +75,17 @@ def curve_axis(features: xr.DataArray, /) -> CurveAxis:
         dim.replace("_", " ") if unit == "1" else f"{dim.replace('_', ' ')} [{unit}]"
     )
     steps = np.abs(np.diff(values))
-    peaks = unit == "Da" and steps.size > 0 and steps.max() > _PEAKS * max(np.median(steps), 1e-12)
-    return CurveAxis(values, label, has_stems=bool(peaks), log_range=_LOG_RANGES.get(dim, np.inf))
+    peaks = unit == "Da" and _is_of_peaks(np.maximum(steps, 1e-12))
+    return CurveAxis(values, label, has_stems=peaks, log_range=_LOG_RANGES.get(dim, np.inf))
+
+
+def _is_of_peaks(steps: NDArray[np.float64]) -> bool:
+    """Tell whether an axis holds picked peaks or bins with gaps, no samples of a profile."""
+    if not steps.size:
+        return False
+    changes = np.abs(np.diff(np.log(steps)))
+    uneven = changes.size > 0 and np.median(changes) > _UNEVEN
+    return bool(uneven or steps.max() > _PEAKS * np.median(steps))
 
 
 def is_curve(features: xr.DataArray, /) -> bool:

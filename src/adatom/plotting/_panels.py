@@ -24,6 +24,7 @@ from adatom.plotting._canvas import (
 )
 from adatom.plotting._colors import on_paper
 from adatom.plotting._display import contrast_limits, pixel_edges, shown_edges, shown_pixels
+from adatom.units import shown_length_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,9 +47,6 @@ SCALE_BAR: Final = "scale bar"
 
 # Half a percent of dead or hot pixels on either side do not decide the contrast.
 PERCENTILES: Final = (0.5, 99.5)
-
-_SMALLER: Final = {"nm": (1e-3, "pm"), "mm": (1e-3, "µm")}
-_LARGER: Final = {"nm": (1e3, "µm"), "mm": (1e3, "m")}
 
 
 @dataclass(frozen=True)
@@ -179,20 +177,18 @@ def scale_bar_length(width: float, unit: str, /) -> tuple[float, str]:
 
 
 def length_text(length: float, unit: str, /, *, digits: int = 3) -> str:
-    """Write a length in the unit that needs no zeros: nm, pm, µm, mm or px.
+    """Write a length in the unit that needs no zeros: from pm to km, or px.
 
     Examples
     --------
     >>> length_text(2500.0, "nm")
     '2.5 µm'
+    >>> length_text(1e10, "nm")
+    '10 m'
     """
-    if abs(length) >= 1000 and unit in _LARGER:
-        factor, larger = _LARGER[unit]
-        return f"{length / factor:.{digits}g} {larger}"
-    if 0 < abs(length) < 0.1 and unit in _SMALLER:
-        factor, smaller = _SMALLER[unit]
-        return f"{length / factor:.{digits}g} {smaller}"
-    return f"{length:.{max(digits, len(str(int(abs(length)))))}g} {unit}"
+    factor, shown = shown_length_unit(length, unit)
+    size = length / factor
+    return f"{size:.{max(digits, len(str(int(abs(size)))))}g} {shown}"
 
 
 def _draw_scale_bar(

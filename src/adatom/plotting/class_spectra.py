@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from adatom.plotting._canvas import FAINT, INK, new_figure, place_axes, plain_text, text_style
-from adatom.plotting._colors import class_style
+from adatom.plotting._colors import class_style, classes_of_means
 from adatom.plotting._curves import (
     curve_axis,
     curve_legend,
@@ -65,6 +65,7 @@ def draw_class_spectra(
 ) -> Figure:
     """Draw class spectra from their summary; spreads that are not known are not drawn."""
     axis = curve_axis(features)
+    classes = classes_of_means(features) if classes is None else classes
     shown = np.flatnonzero(summary.counts != 0)[:_MOST_SHOWN]
     figure = new_figure(7.9, 3.6)
     axes = place_axes(figure, 0.85, 0.5, 5.3, 2.8)
@@ -86,7 +87,7 @@ def draw_class_spectra(
         )
     finish_curves(axes, axis, y_label=value_label(features), shown=means)
     curve_legend(axes, outside=True)
-    if np.isfinite(summary.spreads[shown]).any() and not axis.is_loop:
+    if np.isfinite(summary.spreads[shown]).any() and not (axis.is_loop or axis.has_stems):
         quiet_note(axes, "shaded: one standard deviation within the class")
     return figure
 

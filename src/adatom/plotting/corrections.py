@@ -28,7 +28,8 @@ def plot_correction(before: Features, after: Features, /) -> Figure:
     ----------
     before, after : Features
         On the same places; their measured axes may differ. Of many rows
-        some, spread over all, are looked at.
+        some, spread over all, are looked at; if none of them changed, the
+        first is titled so.
 
     Examples
     --------
@@ -47,11 +48,11 @@ def plot_correction(before: Features, after: Features, /) -> Figure:
     apart = units[0] != units[1] or not _alike(first, second)
     top = place_axes(figure, 0.85, 2.35, 6.1, 1.25)
     _draw_pair(top, axes, (_mean(first), _mean(second)), units, apart=apart, title="mean")
+    changed = not np.array_equal(first, second, equal_nan=True)
     for place, row in enumerate(_most_changed(first, second)):
         panel = place_axes(figure, 0.85 + 3.55 * place, 0.5, 2.55, 1.2)
-        title = f"changed most: row {sampled.numbers[row]}" if place == 0 else (
-            f"typical: row {sampled.numbers[row]}"
-        )  # fmt: skip
+        what = ("changed most" if changed else "unchanged", "typical")[place]
+        title = f"{what}: row {sampled.numbers[row]}"
         _draw_pair(panel, axes, (first[row], second[row]), units, apart=apart, title=title)
     return figure
 

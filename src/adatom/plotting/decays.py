@@ -16,7 +16,7 @@ from adatom.plotting._canvas import (
     style_axes,
     text_style,
 )
-from adatom.plotting._colors import class_style, on_paper
+from adatom.plotting._colors import class_style, classes_of_means, on_paper
 from adatom.schema import FEATURES, Features
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def plot_decays(decays: Features, fitted: Features | None = None, /) -> Figure:
 
 
 def _styles(decays: Features, number: int) -> tuple[list[str], list[str]]:
-    styles = [class_style(k) for k in range(number)]
+    classes = classes_of_means(decays)
+    styles = [class_style(k, classes) for k in range(number)]
     counts = decays.coords["count"].values if "count" in decays.coords else None
     names = [
         style.name if counts is None else f"{style.name}: {int(counts[k])}"

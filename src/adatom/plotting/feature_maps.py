@@ -39,6 +39,8 @@ _COLUMNS: Final = 4
 _ROOM: Final = 1.75
 # Inches: beside a scale bar narrower figures have no room for words.
 _WIDE: Final = 4.5
+# Height of a line of small text.
+_NOTE: Final = 0.16
 _PANEL_PIXELS: Final = 280
 # Noise about zero alone makes no map of two signs: negative values must reach so far.
 _SIGNED: Final = 0.25
@@ -85,9 +87,10 @@ def plot_feature_maps(features: Features, /) -> Figure:
     shown = [k for k in range(total) if varies(features, k)][:_MOST_PANELS] or [0]
     number = len(shown)
     layout = _layout(features, number)
-    figure = new_figure(
-        layout.columns * (layout.width + 0.75) + 0.15, layout.rows * (layout.height + 0.34) + 0.42
-    )
+    note = _note(number, total)
+    width = layout.columns * (layout.width + 0.75) + 0.15
+    foot = 0.42 if width >= _WIDE or not note else 0.42 + _NOTE
+    figure = new_figure(width, layout.rows * (layout.height + 0.34) + foot)
     height = figure.get_size_inches()[1]
     for place, index in enumerate(shown):
         row, column = divmod(place, layout.columns)
@@ -100,8 +103,7 @@ def plot_feature_maps(features: Features, /) -> Figure:
         _color_bar(figure, axes, picture)
         title = feature_name(features, index)
         axes.set_title(plain_text(title, limit=26), loc="left", pad=3, **text_style(size=8))
-    left_out = f"; {number} of {total} vary and are shown" if total > number else ""
-    _tell_scale(figure, features, layout.width, left_out)
+    _tell_scale(figure, features, layout.width, note)
     return figure
 
 
@@ -239,20 +241,28 @@ def _color_bar(figure: Figure, axes: Axes, picture: ScalarMappable) -> None:
     bar_axes.tick_params(labelsize=6.5)
 
 
-def _tell_scale(figure: Figure, features: xr.DataArray, width: float, remark: str) -> None:
+def _note(n_shown: int, n_features: int) -> str:
+    """Say what of the features is shown, and that colors do not compare between maps."""
+    scales = ["each map has a scale of its own"] if n_shown > 1 else []
+    shown = [f"{n_shown} of {n_features} vary and are shown"] if n_features > n_shown else []
+    return "; ".join(scales + shown)
+
+
+def _tell_scale(figure: Figure, features: xr.DataArray, width: float, note: str) -> None:
     left, right, _, _ = _edges(features)
     length, text = scale_bar_length(abs(right - left) or 1.0, space_unit(features))
     total_width = figure.get_size_inches()[0]
     inches = width * length / (abs(right - left) or 1.0)
-    strip = place_axes(figure, 0.1, 0.05, total_width - 0.2, 0.25)
+    # The note stands beside the bar where there is room, else below it.
+    bottom = 0.05 if total_width >= _WIDE or not note else 0.05 + _NOTE
+    strip = place_axes(figure, 0.1, bottom, total_width - 0.2, 0.25)
     hide_axes(strip)
     strip.set_xlim(0, total_width - 0.2)
     strip.set_ylim(0, 1)
     strip.plot([0.02, 0.02 + inches], [0.5, 0.5], color=INK, linewidth=3, solid_capstyle="butt")
     strip.text(0.1 + inches, 0.5, text, va="center", **text_style(bold=True))
-    if total_width < _WIDE:
-        return
-    note = f"each map has a scale of its own{remark}"
-    strip.text(
-        total_width - 0.25, 0.5, note, ha="right", va="center", **text_style(size=6.5, color=FAINT)
-    )
+    style = text_style(size=6.5, color=FAINT)
+    if total_width >= _WIDE:
+        strip.text(total_width - 0.25, 0.5, note, ha="right", va="center", **style)
+    elif note:
+        strip.text(0.02, -_NOTE / 2 / 0.25, note, ha="left", va="center", **style)

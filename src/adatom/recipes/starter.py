@@ -72,6 +72,10 @@ do = "clustering.class_means(despiked.spectra, found.classes)"
 """
 
 
+# Kinds without a starter that a shipped recipe takes.
+_RECIPE_OF: Final = {"spectra": "point_spectra"}
+
+
 def starter_recipe(file: str | Path, /) -> str:
     """Write a commented recipe that suits a file.
 
@@ -103,7 +107,9 @@ def starter_recipe(file: str | Path, /) -> str:
         return find_recipe("force_map").text
     if not usable:
         held = ", ".join(sorted({row["kind"] for row in rows}))
-        msg = f"{file} holds no image, movie, spectral map or set of spectra, but: {held}"
+        suited = sorted({_RECIPE_OF[row["kind"]] for row in rows if row["kind"] in _RECIPE_OF})
+        advice = "".join(f"; try adatom run {recipe} {file}" for recipe in suited)
+        msg = f"{file} holds no image, movie, spectral map or several spectra, but: {held}{advice}"
         raise ReadError(msg)
     return _recipe_text(Path(file), usable[0], usable)
 

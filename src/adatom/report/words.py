@@ -24,6 +24,7 @@ from adatom.schema import (
     pixel_size,
     space_unit,
 )
+from adatom.units import shown_length_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -138,7 +139,8 @@ def field_text(data: xr.DataArray, /) -> str:
     if unit == "px" and step_x == step_y == 1:
         return f"{data.sizes['x']} x {data.sizes['y']} px"
     width, height = step_x * data.sizes["x"], step_y * data.sizes["y"]
-    return f"{_two_digits(width)} x {_two_digits(height)} {unit}"
+    factor, shown = shown_length_unit(max(width, height), unit)
+    return f"{_two_digits(width / factor)} x {_two_digits(height / factor)} {shown}"
 
 
 def _two_digits(value: float) -> str:
@@ -332,10 +334,15 @@ def _channels_text(spectra: xr.DataArray) -> str:
 
 def _variance_sentence(table: xr.Dataset) -> str:
     above = int(table["above_noise"].values.astype(bool).sum())
-    told = f"{count_text(above, 'component')} {'rises' if above == 1 else 'rise'} above the noise"
+    # The table may hold fewer, if it was told how many to keep.
+    all_above = max(above, int(table.attrs.get("n_above_noise", above)))
+    verb = "rises" if all_above == 1 else "rise"
+    told = f"{count_text(all_above, 'component')} {verb} above the noise"
     if "share" not in table:
         return f"{told}."
     share = 100 * float(table["share"].values[:above].sum())
+    if all_above > above:
+        return f"{told}; the {above} that were kept have {share:.3g} % of the variance."
     return f"{told}, with {share:.3g} % of the variance."
 
 
