@@ -206,9 +206,17 @@ def test_an_answer_at_the_end_of_the_range_is_noted() -> None:
     ]
 
 
+def test_too_few_rows_to_show_a_valley_are_one_class() -> None:
+    rows = np.repeat([[0.0, 0.0], [50.0, 0.0]], [5, 4], axis=0)
+    rows += np.random.default_rng(0).normal(size=rows.shape)
+    table = choose_n_classes(features(rows))
+    assert table.attrs["n_classes"] == 1
+    assert table.attrs["reason"].startswith("9 measured rows are too few")
+
+
 def test_impossible_settings_are_named() -> None:
     rows = features(np.zeros((9, 2)))
-    with pytest.raises(TooFewSitesError, match="9 measured rows, a number of classes needs 10"):
-        choose_n_classes(rows)
+    with pytest.raises(TooFewSitesError, match="1 measured rows, a number of classes needs 2"):
+        choose_n_classes(rows[:1])
     with pytest.raises(SettingError, match="max_classes=0 must be 1 or more"):
         choose_n_classes(rows, max_classes=0)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # Of more rows a sample says the same, sooner: a class of one in a thousand still has a few.
 _SAMPLE_ROWS: Final = 4096
 _N_STARTS: Final = 8
+# Fewer rows show no valley between classes, whatever they are.
+_FEWEST_ROWS: Final = 10
 # Sums and products round some steps of the type off.
 _ROUNDING_STEPS: Final = 8
 
@@ -97,7 +99,8 @@ def choose_n_classes(
     SettingError
         If `max_classes` or `n_references` is out of range.
     TooFewSitesError
-        If there are fewer than ten measured rows.
+        If there are fewer than two measured rows. Of fewer than ten the
+        answer is one.
     KindError
         If `uniform` lies on other places than the features.
 
@@ -124,14 +127,21 @@ def choose_n_classes(
     cut = blocks(inside_of(features, uniform))
     with single_threaded_blas():
         n_rows = int(moments_of(cut).counts.sum())
-        if n_rows < 10:
-            msg = f"{n_rows} measured rows, a number of classes needs 10 or more to show"
+        if n_rows < 2:
+            msg = f"{n_rows} measured rows, a number of classes needs 2 or more"
             raise TooFewSitesError(msg)
+        is_few = n_rows < _FEWEST_ROWS
+        max_classes = 1 if is_few else max_classes
         # Three classes share the rows at least where there is anything to choose.
         subspace, counts = subspace_of(cut, n_classes=3, seed=seed)
         rows = sampled_scores_in(subspace, cut, counts, n_rows=_SAMPLE_ROWS, seed=seed)
         rows = _above_rounding(rows, subspace, cut.dtype)
         table = _table(rows, max_classes, n_references, seed)
+    if is_few:
+        table.attrs["reason"] = (
+            f"{n_rows} measured rows are too few to show more than one class: "
+            f"{_FEWEST_ROWS} are needed"
+        )
     if features.attrs.get("n_above_noise") == 0:
         table.attrs["n_classes"] = 1
         table.attrs["reason"] = "no component of these scores rises above their noise"

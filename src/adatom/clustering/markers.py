@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from adatom.errors import KindError, SettingError, TooFewSitesError
+from adatom.errors import KindError, SettingError
 from adatom.numerics.blocks import blocks
 from adatom.numerics.folds import add_states, fold
 from adatom.numerics.groups import counts_by_group, sums_by_group
@@ -62,14 +62,13 @@ def find_markers(features: Features, classes: Classes, /, *, n_markers: int = 5)
         ``class``, ``rank`` from 1, the value of the feature axis (such as
         ``mass_to_charge``), ``mean``, ``mean_elsewhere``, ``ratio`` of the
         two (infinite where it is nowhere else), ``effect_size``. Rows of
-        features that are not higher than elsewhere are left out.
+        features that are not higher than elsewhere are left out. One class
+        alone has no rows, and a note.
 
     Raises
     ------
     KindError
         If the classes are not of the same places.
-    TooFewSitesError
-        If fewer than two classes have two rows each.
     SettingError
         If `n_markers` is below 1.
 
@@ -100,20 +99,22 @@ def find_markers(features: Features, classes: Classes, /, *, n_markers: int = 5)
     flat = np.where(label.values == classes.attrs.get("outlier_class", -1), -1, label.values)
     sums = _sums_of(features, flat.ravel())
     known = np.flatnonzero(sums.counts >= _LEAST)
-    if len(known) < 2:
-        msg = (
-            f"{len(known)} of {len(sums.counts)} classes have {_LEAST} measured rows or more: "
-            "markers tell two classes or more apart"
-        )
-        raise TooFewSitesError(msg)
+    # One class has nothing to be told from, and so no markers.
+    compared = known if len(known) > 1 else known[:0]
     axis = features.dims[-1]
     places = features.coords.get(axis)
     values = np.arange(features.shape[-1]) if places is None else places.values
-    rows = [row for number in known for row in _markers(sums, known, int(number), n_markers)]
+    rows = [row for number in compared for row in _markers(sums, known, int(number), n_markers)]
     columns = _columns(rows, str(axis), values)
     unit = None if places is None else places.attrs.get("units")
     table = table_from_columns(columns, units={} if unit is None else {str(axis): str(unit)})
-    if len(known) < len(sums.counts):
+    if not len(compared):
+        add_note(
+            table,
+            f"{len(known)} of {len(sums.counts)} classes have {_LEAST} measured rows or more: "
+            "markers tell two classes or more apart, so there are none.",
+        )
+    elif len(known) < len(sums.counts):
         add_note(table, f"{len(sums.counts) - len(known)} classes have too few rows to compare.")
     return table
 

@@ -114,7 +114,7 @@ def compare_n_classes(
     SettingError
         If a setting is out of range.
     TooFewSitesError
-        If there are fewer than ten measured rows.
+        If there are fewer than two measured rows.
     KindError
         If the spectra or the mask lie on other places than the features.
 
