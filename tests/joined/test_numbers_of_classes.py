@@ -71,16 +71,19 @@ def test_materials_with_mixed_borders_are_counted(offsets: list[float]) -> None:
     [[0.0] * 4, [0.0] * 9, [1.2, 0.6, 0.0, 0.0, -0.3], [0.0]],
     ids=["four", "nine", "unequal", "one"],
 )
-def test_materials_are_counted_in_every_seed(offsets: list[float]) -> None:
+def test_materials_are_counted_in_every_seed_but_one_too_near(
+    offsets: list[float],
+) -> None:
     founds = []
     for seed in range(5):
         rng = np.random.default_rng(seed)
         number, reason = answer(domains(offsets, rng), rng, seed=seed)
         assert number <= len(offsets), f"{seed=}: {reason}"
         founds.append(number)
-    # Materials drawn at random may be too near: of the unequal ones in seed 3 the rarest, one
-    # pixel in a hundred, lies within five times the noise of the next.
-    assert founds.count(len(offsets)) >= 4, founds
+    # Of the unequal ones in seed 3 the rarest, one pixel in a hundred, lies within five times the
+    # noise of the next: it alone may be missed.
+    missed = [seed for seed, number in enumerate(founds) if number < len(offsets)]
+    assert missed in ([], [3] if len(set(offsets)) > 1 else []), founds
 
 
 def test_a_gradient_of_composition_is_one_class() -> None:

@@ -16,7 +16,6 @@ from adatom.correction import correct_intensity
 from adatom.decomposition import (
     decompose_pca,
     decompose_robust_pca,
-    estimate_abundance_intervals,
 )
 from adatom.io import read_spectral_map
 from adatom.numerics.scores import adjusted_rand_index, best_matching, confusion_counts
@@ -130,15 +129,6 @@ def test_other_ways_of_clustering_agree_on_samson(truth: dict[str, Array]) -> No
     # classes, when this was written.
     ward = cluster_hierarchical(shapes, n_classes=3).classes
     assert _score(ward["label"], truth) > 0.6
-
-
-def test_abundances_of_samson_lie_within_their_intervals(truth: dict[str, Array]) -> None:
-    spectra = read_spectral_map(SAMSON, dataset="Y", grid="95 x 95 column-major").compute()
-    pure = xr.DataArray(truth["pure"].copy(), dims=("component", "channel"), attrs={"units": "1"})
-    found = estimate_abundance_intervals(spectra[:20, :20], pure)
-    assert (found.lower.values <= found.abundances.values).all()
-    assert (found.abundances.values <= found.upper.values).all()
-    assert found.lower.values.min() >= 0
 
 
 def test_the_outliers_of_the_switching_loops_are_isolated() -> None:
