@@ -4,11 +4,13 @@
 ``io``             files <-> kinds of data
 ``simulation``     images with exactly known truth
 ``correction``     pictures as recorded -> pictures to analyse
+``networks``       labelled pictures -> trained networks (needs torch)
 ``localization``   image -> sites
 ``descriptors``    maps and sites -> features
 ``decomposition``  features -> components: principal, purest, non-negative
 ``clustering``     features -> classes
 ``curves``         curves -> what they tell: fits, contacts, loops, lifetimes
+``pipelines``      stages joined in a loop: training on simulated images ...
 ``plotting``       any kind of data -> figure
 ``report``         a run -> one HTML file
 ``recipes``        TOML files of steps, run, stored, repeated
@@ -34,6 +36,8 @@ _ROOMS = (
     "errors",
     "io",
     "localization",
+    "networks",
+    "pipelines",
     "plotting",
     "recipes",
     "report",

@@ -30,11 +30,13 @@ STAGES = (
     "io",
     "simulation",
     "correction",
+    "networks",
     "localization",
     "descriptors",
     "decomposition",
     "clustering",
     "curves",
+    "pipelines",
 )
 VERBS = frozenset(
     {"read", "write", "correct", "predict", "locate", "find", "refine", "link", "fit", "assign"}

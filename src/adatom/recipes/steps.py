@@ -15,8 +15,8 @@ from typing import Any, Final
 from adatom.errors import RecipeError
 
 STAGES: Final = (
-    "io", "simulation", "correction", "localization", "descriptors",
-    "decomposition", "clustering", "curves", "report",
+    "io", "simulation", "correction", "networks", "localization", "descriptors",
+    "decomposition", "clustering", "curves", "pipelines", "report",
 )  # fmt: skip
 """Rooms of adatom whose public functions are steps."""
 
