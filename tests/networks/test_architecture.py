@@ -25,7 +25,8 @@ def test_a_network_gives_its_channels_at_half_resolution(kind: str) -> None:
 
 
 def test_a_fresh_network_expects_few_sites() -> None:
-    maps = build_network(Architecture(width=8)).eval()(torch.zeros(1, 1, 64, 64))
+    with torch.no_grad():
+        maps = build_network(Architecture(width=8)).eval()(torch.zeros(1, 1, 64, 64))
     assert 0.05 < float(torch.sigmoid(maps[0, 0]).mean()) < 0.3
 
 

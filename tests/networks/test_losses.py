@@ -90,12 +90,12 @@ def test_certain_answers_have_finite_losses_and_gradients(size: float, gamma: fl
     for target in (0.0, 1.0):
         logits = torch.tensor([size], requires_grad=True)
         loss = focal_loss(logits, torch.tensor([target]), gamma=gamma)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         assert torch.isfinite(loss)
         assert torch.isfinite(logits.grad).all()
     logits = torch.tensor([[size, 0.0, -size]], requires_grad=True)
     loss = multiclass_focal_loss(logits, torch.tensor([0]), gamma=gamma)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert torch.isfinite(loss)
     assert torch.isfinite(logits.grad).all()
 
@@ -129,7 +129,8 @@ def test_the_overlap_is_zero_loss_when_complete_and_near_one_when_absent() -> No
 def averaged_first(logits: Tensor, target: Tensor) -> Tensor:
     """Give what some packages call focal loss: weighed by the mean, not by the pixel."""
     mean = functional.binary_cross_entropy_with_logits(logits, target)
-    return (1 - torch.exp(-mean)) ** 2 * mean
+    loss: Tensor = (1 - torch.exp(-mean)) ** 2 * mean
+    return loss
 
 
 def rare_spots(seed: int) -> tuple[Tensor, Tensor]:

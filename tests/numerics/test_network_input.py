@@ -13,7 +13,7 @@ from adatom.numerics.network_input import normalized_picture, resampled_picture
 def atoms(size: int = 160, period: float = 10.0) -> NDArray[np.float32]:
     """Make a square lattice."""
     y, x = np.mgrid[:size, :size] * (2 * np.pi / period)
-    return ((1 + np.cos(y)) * (1 + np.cos(x))).astype(np.float32)
+    return np.asarray((1 + np.cos(y)) * (1 + np.cos(x)), dtype=np.float32)
 
 
 @pytest.mark.parametrize("factor", [0.37, 0.5, 1.0, 1.7])

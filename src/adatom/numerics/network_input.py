@@ -162,7 +162,7 @@ def _local_mean(values: Grid, weight: Grid, reach: float) -> Grid:
     for grid in (total, share):
         scipy.ndimage.gaussian_filter(grid, sigma, mode="constant", truncate=3.0, output=grid)
     # Far from anything measured both are 0.
-    mean = total / np.maximum(share, np.float32(1e-6))
+    mean = np.asarray(total / np.maximum(share, 1e-6), dtype=np.float32)
     return _spread_out(_spread_out(mean, rows, 0), columns, 1)
 
 
