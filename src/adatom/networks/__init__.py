@@ -2,6 +2,13 @@
 
 ====================  =======================================================
 ``Architecture``      which network, how wide, with which heads
+``Training``          steps, rates, precision, when to end
+``Objective``         losses of the maps and their weights
+``Pictures``          how pictures are taken of labeled images
+``Trainer``           batches and a score -> a trained network
+``TrainedNetwork``    weights with a card, in one file without code
+``TrainingCard``      what a network was trained on, and how good it is
+``export_network``    a trained network -> one ONNX file, run without torch
 ====================  =======================================================
 """
 
@@ -13,14 +20,35 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.networks.architecture import Architecture
+    from adatom.networks.cards import TrainingCard
+    from adatom.networks.export import export_network
+    from adatom.networks.objective import Objective
+    from adatom.networks.pictures import Pictures
+    from adatom.networks.settings import Training
+    from adatom.networks.training import Trainer
+    from adatom.networks.weights import TrainedNetwork
 
 __all__ = [
     "Architecture",
+    "Objective",
+    "Pictures",
+    "TrainedNetwork",
+    "Trainer",
+    "Training",
+    "TrainingCard",
+    "export_network",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Architecture": "architecture",
+        "Objective": "objective",
+        "Pictures": "pictures",
+        "TrainedNetwork": "weights",
+        "Trainer": "training",
+        "Training": "settings",
+        "TrainingCard": "cards",
+        "export_network": "export",
     },
 )
