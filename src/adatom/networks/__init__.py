@@ -8,6 +8,8 @@
 ``Trainer``           batches and a score -> a trained network
 ``TrainedNetwork``    weights with a card, in one file without code
 ``TrainingCard``      what a network was trained on, and how good it is
+``read_network``      a file of weights -> a trained network
+``table_from_training``  losses and scores of a training, step by step
 ``export_network``    a trained network -> one ONNX file, run without torch
 ====================  =======================================================
 """
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from adatom.networks.pictures import Pictures
     from adatom.networks.settings import Training
     from adatom.networks.training import Trainer
-    from adatom.networks.weights import TrainedNetwork
+    from adatom.networks.tables import table_from_training
+    from adatom.networks.weights import TrainedNetwork, read_network
 
 __all__ = [
     "Architecture",
@@ -37,6 +40,8 @@ __all__ = [
     "Training",
     "TrainingCard",
     "export_network",
+    "read_network",
+    "table_from_training",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -50,5 +55,7 @@ __getattr__, __dir__ = lazy_names(
         "Training": "settings",
         "TrainingCard": "cards",
         "export_network": "export",
+        "read_network": "weights",
+        "table_from_training": "tables",
     },
 )

@@ -58,9 +58,9 @@ def calibration_of_scores(score: NDArray[np.float64], is_right: NDArray[np.bool_
     # Half a right and half a wrong site more: certainty is never learned from counting.
     y = np.array([(is_right[members].sum() + 0.5) / (len(members) + 1) for members in bins])
     risen = _risen(y, np.array([len(members) for members in bins], dtype=float))
-    keep = np.concatenate([[True], np.diff(x) > 1e-6])
-    knots = np.clip(np.stack([x, risen], axis=1)[keep], 0, 1)
-    return tuple((round(float(a), 6), round(float(b), 6)) for a, b in knots)
+    # Equal scores would make a step, which no line between knots can follow.
+    last = np.concatenate([np.diff(np.round(x, 6)) > 0, [True]])
+    return tuple((round(float(a), 6), round(float(b), 6)) for a, b in zip(x[last], risen[last]))
 
 
 def _risen(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -71,7 +71,7 @@ def _risen(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray
         while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
             (a, wa, na), (b, wb, nb) = pools[-2:]
             pools[-2:] = [[(a * wa + b * wb) / (wa + wb), wa + wb, na + nb]]
-    return np.repeat([p[0] for p in pools], [int(p[2]) for p in pools])
+    return np.repeat(np.array([p[0] for p in pools]), [int(p[2]) for p in pools])
 
 
 def calibrated(score: NDArray[np.float64], knots: Knots, /) -> NDArray[np.float64]:
@@ -79,7 +79,7 @@ def calibrated(score: NDArray[np.float64], knots: Knots, /) -> NDArray[np.float6
     if not knots:
         return score
     x, y = np.array(knots).T
-    return np.interp(score, x, y)
+    return np.asarray(np.interp(score, x, y))
 
 
 def calibration_error(

@@ -86,9 +86,6 @@ def find_checkpoint(folder: Path | None, identity: Mapping[str, Any], /) -> Chec
     from safetensors import SafetensorError, safe_open
 
     place = folder / FILE
-    # Drafts of writers that were killed.
-    for leftover in folder.glob(f".{FILE}.*"):
-        leftover.unlink(missing_ok=True)
     try:
         with safe_open(place, framework="numpy") as stored:
             metadata = stored.metadata() or {}

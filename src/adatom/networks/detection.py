@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -189,7 +190,7 @@ def scores_of_found(found: Sequence[Found], threshold: float, /) -> dict[str, fl
 def strata_of_found(found: Sequence[Found], threshold: float, /) -> tuple[dict[str, Any], ...]:
     """Sum up what was found for each class of noise, those of `SNR_EDGES`."""
     strata = []
-    for low, high in zip(SNR_EDGES[:-1], SNR_EDGES[1:], strict=True):
+    for low, high in pairwise(SNR_EDGES):
         here = [one for one in found if one.has_lattice and low <= one.snr < high]
         if here:
             name = f"{low:g} to {high:g}" if np.isfinite(high) else f"{low:g} and more"

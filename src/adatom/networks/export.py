@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import adatom
-from adatom.errors import KindError
 from adatom.networks.architecture import MULTIPLE, Architecture
 from adatom.networks.torch_state import require_torch
-from adatom.networks.weights import TrainedNetwork
+from adatom.networks.weights import TrainedNetwork, check_network
 from adatom.numerics.exported_network import Card, ExportedNetwork
 from adatom.numerics.heatmaps import STRIDE
 
@@ -54,9 +53,7 @@ def export_network(network: TrainedNetwork, /) -> ExportedNetwork:
     >>> export_network(untrained).card.channels
     ('center', 'offset_y', 'offset_x', 'lattice')
     """
-    if not isinstance(network, TrainedNetwork):
-        msg = f"found {type(network).__name__}, need a TrainedNetwork"
-        raise KindError(msg)
+    check_network(network)
     card = network.card
     return ExportedNetwork.from_graph(
         _graph(network),

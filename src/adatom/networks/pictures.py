@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from adatom.schema import Image, Mask, Sites
 
     Grid = NDArray[np.float32]
+
+G = TypeVar("G", bound=np.generic)
 
 # A site that nobody could tell is neither right nor wrong: cells this near are not judged.
 _UNSURE_REACH: Final = 3.0
@@ -151,7 +153,7 @@ def picture_from_image(
 
 def _step(image: Image, dim: str) -> float:
     axis = image.coords[dim].values
-    return float(axis[-1] - axis[0]) / (axis.size - 1)
+    return float((axis[-1] - axis[0]) / (axis.size - 1))
 
 
 def _uncovered(sites: Sites) -> Sites:
@@ -168,7 +170,7 @@ def _resampled_mask(mask: NDArray[np.bool_], factor: tuple[float, float]) -> NDA
 
 
 def _numbers(sites: Sites, classes: Sequence[str]) -> NDArray[np.int64]:
-    """Number the class of each site by its place among `classes`."""
+    """Give the number of the class of each site, its place among `classes`."""
     numbers = np.full(sites.sizes["site"], -1, np.int64)
     for variable in ("species", "class"):
         if variable in sites:
@@ -185,29 +187,42 @@ def cropped(labeled: LabeledPicture, size: int, rng: np.random.Generator, /) -> 
     """
     whole = padded(labeled, (size, size))
     top, left = (int(rng.integers(n - size + 1)) for n in whole.picture.shape)
-    grids = [grid[top : top + size, left : left + size] for grid in _grids(whole)]
-    position = whole.position - (top, left)
     n_turns, is_mirrored = int(rng.integers(4)), bool(rng.integers(2))
+
+    def cut(grid: NDArray[G]) -> NDArray[G]:
+        square = grid[top : top + size, left : left + size]
+        return np.ascontiguousarray(np.rot90(square[:, ::-1] if is_mirrored else square, n_turns))
+
+    y, x = (whole.position - (top, left)).T
     if is_mirrored:
-        grids = [grid[:, ::-1] for grid in grids]
-        position = np.stack([position[:, 0], size - 1 - position[:, 1]], axis=-1)
+        x = size - 1 - x
     for _ in range(n_turns):
         # As `numpy.rot90` turns: the last column becomes the first row.
-        position = np.stack([size - 1 - position[:, 1], position[:, 0]], axis=-1)
-    picture, lattice, usable = (np.ascontiguousarray(np.rot90(grid, n_turns)) for grid in grids)
-    return whole._replace(picture=picture, position=position, lattice=lattice, usable=usable)
+        y, x = size - 1 - x, y
+    return _with_grids(whole, cut)._replace(position=np.stack([y, x], axis=-1))
 
 
 def padded(labeled: LabeledPicture, least: tuple[int, int], /) -> LabeledPicture:
     """Add empty rows below and columns to the right, up to multiples that a network takes."""
-    want = [-(-max(n, m) // MULTIPLE) * MULTIPLE for n, m in zip(labeled.picture.shape, least)]
-    more = [(0, w - n) for w, n in zip(want, labeled.picture.shape)]
-    picture, lattice, usable = (np.pad(grid, more) for grid in _grids(labeled))
-    return labeled._replace(picture=picture, lattice=lattice, usable=usable)
+    sizes = zip(labeled.picture.shape, least, strict=True)
+    more = [(0, -(-max(n, m) // MULTIPLE) * MULTIPLE - n) for n, m in sizes]
+
+    def pad(grid: NDArray[G]) -> NDArray[G]:
+        return np.pad(grid, more)
+
+    return _with_grids(labeled, pad)
 
 
-def _grids(labeled: LabeledPicture) -> tuple[Grid, NDArray[np.bool_], NDArray[np.bool_]]:
-    return labeled.picture, labeled.lattice, labeled.usable
+class _OfGrids(Protocol):
+    def __call__(self, grid: NDArray[G], /) -> NDArray[G]: ...
+
+
+def _with_grids(labeled: LabeledPicture, change: _OfGrids) -> LabeledPicture:
+    return labeled._replace(
+        picture=change(labeled.picture),
+        lattice=change(labeled.lattice),
+        usable=change(labeled.usable),
+    )
 
 
 def batch_from_pictures(pictures: Sequence[LabeledPicture], /) -> Batch:
@@ -238,4 +253,4 @@ def _one_of_batch(labeled: LabeledPicture) -> tuple[NDArray[np.generic], ...]:
 def _cell_share(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Give the share of each cell's pixels that are True."""
     rows, columns = (n // STRIDE for n in mask.shape)
-    return mask.reshape(rows, STRIDE, columns, STRIDE).mean(axis=(1, 3))
+    return np.asarray(mask.reshape(rows, STRIDE, columns, STRIDE).mean(axis=(1, 3)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from adatom.errors import SettingError, StoreError, WriteError
+from adatom.errors import KindError, SettingError, StoreError, WriteError
 from adatom.networks.architecture import Architecture
 from adatom.networks.cards import TrainingCard
 
@@ -92,6 +92,51 @@ class TrainedNetwork:
             msg = f"{path} is refused: {error}"
             raise StoreError(msg) from error
         return network
+
+
+def check_network(found: object, /) -> None:
+    """Raise `KindError` unless it is a trained network."""
+    if not isinstance(found, TrainedNetwork):
+        msg = (
+            f"found {type(found).__name__}, need a TrainedNetwork: networks.read_network reads "
+            "one, pipelines.train_finder trains one"
+        )
+        raise KindError(msg)
+
+
+def read_network(path: Path, /) -> TrainedNetwork:
+    """Read a trained network from a file; nothing in it is ever executed.
+
+    Parameters
+    ----------
+    path : Path
+        A safetensors file that `TrainedNetwork.save` or ``adatom train`` wrote.
+
+    Returns
+    -------
+    TrainedNetwork
+        To be trained further, or exported.
+
+    Raises
+    ------
+    StoreError
+        If the file is damaged, is not of adatom, or its tensors are not
+        those that its card and its architecture tell.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from adatom.networks import Architecture, Trainer
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "mine.safetensors"
+    ...     Trainer(Architecture(width=4)).untrained().save(path)
+    ...     read_network(path).architecture.width
+    4
+    """
+    if not isinstance(path, str | Path):
+        msg = f"found {type(path).__name__}, need the path of a safetensors file"
+        raise KindError(msg)
+    return TrainedNetwork.load(path)
 
 
 def hash_of_tensors(tensors: Mapping[str, NDArray[Any]], /) -> str:

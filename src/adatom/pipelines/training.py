@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from adatom.errors import KindError
 from adatom.networks import (
     Architecture,
     Objective,
@@ -23,6 +22,7 @@ from adatom.networks.pictures import (
     cropped,
     picture_from_image,
 )
+from adatom.networks.weights import check_network
 from adatom.simulation import TrainingImages
 from adatom.simulation.training_images import LabeledImage, simulate_training_image
 
@@ -89,7 +89,8 @@ def train_finder(
     Examples
     --------
     >>> from adatom.networks import Architecture, Pictures, Training
-    >>> from adatom.simulation import TrainingImages
+    >>> from adatom.networks.weights import check_network
+from adatom.simulation import TrainingImages
     >>> network = train_finder(
     ...     images=TrainingImages(size=64),
     ...     architecture=Architecture(width=4),
@@ -99,9 +100,8 @@ def train_finder(
     >>> network.card.n_steps
     2
     """
-    if network is not None and not isinstance(network, TrainedNetwork):
-        msg = f"found {type(network).__name__}, need a TrainedNetwork to start from"
-        raise KindError(msg)
+    if network is not None:
+        check_network(network)
     if architecture is None:
         architecture = Architecture() if network is None else network.architecture
     trainer = Trainer(
