@@ -396,19 +396,18 @@ def _sites(
         spacing=scene.field.spacing,
         extent=[0.0, rows - 1.0, 0.0, columns - 1.0],
     )
-    for name, values in {
+    columns_of_sites = {
         "species": listed.species,
         "class": listed.roles,
         "amplitude": amplitude,
-        "width": listed.widths * scene.probe.width,
         "occupancy": listed.occupancy,
         "snr": amplitude / spread[row, column],
         "covered": covered,
         "resolved": resolved,
         "visible": resolved & ~covered,
-    }.items():
-        sites[name] = ("site", values)
-    sites["width"].attrs["units"] = "px"
+    }
+    sites = sites.assign({name: ("site", told) for name, told in columns_of_sites.items()})
+    sites["width"] = ("site", listed.widths * scene.probe.width, {"units": "px"})
     return sites
 
 
