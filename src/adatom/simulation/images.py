@@ -25,7 +25,7 @@ from adatom.schema import (
 from adatom.simulation.contamination import film_atoms, random_film
 from adatom.simulation.detection import counted_electrons, sloping_background
 from adatom.simulation.graphene import Flake, build_graphene
-from adatom.simulation.lattices import Crystal, build_lattice
+from adatom.simulation.lattices import Crystal, build_lattice, spacing_of_crystal
 from adatom.simulation.microscope import Microscope
 from adatom.simulation.rendering import sum_of_broad_gaussians, sum_of_gaussians
 from adatom.simulation.scanning import ScanPath, exact_scan, random_scan
@@ -147,7 +147,9 @@ def simulate_image(
     sites : Sites
         In nm, with ``species`` (names of elements) and perhaps ``occupancy``
         (site), a factor of the intensity such as the number of atoms in a
-        column. The origin is the first pixel. Lay out sites beyond the
+        column, and ``composition`` (site, element), the shares of the
+        elements in a mixed column, which then say how bright its
+        atoms are. The origin is the first pixel. Lay out sites beyond the
         image as well, or it will darken towards its edges.
     shape : tuple of two int
         Rows and columns.
@@ -219,8 +221,8 @@ def simulate_lattice(
 ) -> Simulation:
     """Simulate a lattice of Gaussians in white noise, for tests with known truth.
 
-    The brightest atoms have the amplitude 1, a second species that of its
-    atomic number to the power of 1.64 relative to the brightest.
+    The brightest columns have the amplitude 1, the others in proportion to the sum
+    over their atoms of the atomic number to the power of 1.64.
 
     Parameters
     ----------
@@ -262,7 +264,7 @@ def simulate_lattice(
     if unit not in SPACE_UNITS or not step > 0:
         msg = f"{pixel_size=} must be a positive length in {', '.join(SPACE_UNITS)}"
         raise UnitError(msg)
-    spacing = length_from_setting(crystal.spacing, unit=unit, pixel_size=step, name="spacing")
+    spacing = spacing_of_crystal(crystal, unit, pixel_size=step)
     sigma = length_from_setting(width, unit=unit, pixel_size=step, spacing=spacing, name="width")
     if not sigma > 0:
         msg = f"{width=} must be more than 0"
@@ -276,8 +278,8 @@ def simulate_lattice(
         seed=int(crystal_rng.integers(2**31)),
     )
     scan = exact_scan((size, size), step)
-    z = _atomic_numbers(sites)
-    amplitudes = (z / z.max(initial=1.0)) ** Microscope.z_exponent
+    brightness = _brightness(sites, Microscope.z_exponent)
+    amplitudes = brightness / brightness.max(initial=1e-9)
     expected = sum_of_gaussians(scan, positions(sites), amplitudes, width=sigma)
     noise = noise_rng.standard_normal(expected.shape, dtype=np.float32) / np.float32(snr)
     image = _image(expected + noise, step, unit, "1")
@@ -370,20 +372,27 @@ def _peaks(electrons: NDArray[np.float64], pixel: float, width: float) -> NDArra
     return electrons * pixel**2 / (2 * math.pi * width**2)
 
 
-def _atomic_numbers(sites: Sites) -> NDArray[np.float64]:
+def _relative(names: NDArray[np.str_], exponent: float) -> NDArray[np.float64]:
+    """Electrons of an atom of each element relative to one of carbon."""
     from ase.data import atomic_numbers
 
-    names = sites["species"].values.astype(str)
-    unknown = sorted(set(names.tolist()) - set(atomic_numbers))
+    symbols = names.astype(str).tolist()
+    unknown = sorted(set(symbols) - set(atomic_numbers))
     if unknown:
         msg = f"species {', '.join(map(repr, unknown))} are no elements: use symbols such as 'Si'"
         raise SettingError(msg)
-    return np.array([float(atomic_numbers[name]) for name in names.tolist()])
+    z = np.array([float(atomic_numbers[name]) for name in symbols])
+    relative: NDArray[np.float64] = (z / _CARBON) ** exponent
+    return relative
 
 
 def _brightness(sites: Sites, exponent: float) -> NDArray[np.float64]:
     """Electrons of each site relative to one carbon atom."""
-    brightness: NDArray[np.float64] = (_atomic_numbers(sites) / _CARBON) ** exponent
+    if "composition" in sites:
+        per_atom = _relative(sites.coords["element"].values, exponent)
+        brightness = sites["composition"].transpose("site", "element").values @ per_atom
+    else:
+        brightness = _relative(sites["species"].values, exponent)
     if "occupancy" in sites:
         brightness = brightness * sites["occupancy"].values
     return brightness
