@@ -28,8 +28,9 @@
 =========================  ===================================================
 
 Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``graphene``, ``boundaries``,
-``contamination``) know nothing of images; the instrument (``scanning``, ``rendering``, ``detection``) knows
-nothing of structures; ``images`` joins the two. Spectral maps (``eels``) stand alone.
+``contamination``) know nothing of images; the instrument (``scanning``, ``rendering``,
+``detection``) knows nothing of structures; ``images`` joins the two. Spectral maps (``eels``)
+stand alone.
 """
 
 from __future__ import annotations

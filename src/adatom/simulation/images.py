@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -32,6 +32,8 @@ from adatom.simulation.scanning import ScanPath, exact_scan, random_scan
 from adatom.units import LENGTH, SPACE_UNITS, Length, length_from_setting
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 _CARBON: Final = 6
@@ -149,8 +151,9 @@ def simulate_image(
         (site), a factor of the intensity such as the number of atoms in a
         column, and ``composition`` (site, element), the shares of the
         elements in a mixed column, which then say how bright its
-        atoms are. The origin is the first pixel. Lay out sites beyond the
-        image as well, or it will darken towards its edges.
+        atoms are; ``spread`` (site) in nm makes a column broader. The origin
+        is the first pixel. Lay out sites beyond the image as well, or it will
+        darken towards its edges.
     shape : tuple of two int
         Rows and columns.
     pixel_size : length
@@ -320,7 +323,10 @@ def _imaged(
         rng=scan_rng,
     )
     electrons = microscope.electrons * _brightness(atoms, microscope.z_exponent)
-    lattice = _electrons_per_pixel(scan, positions(atoms), electrons, microscope, lengths)
+    width = _widths(atoms, lengths["probe_width"])
+    lattice = _electrons_per_pixel(
+        scan, positions(atoms), electrons, microscope, lengths | {"probe_width": width}
+    )
     background = sloping_background(
         shape,
         level=microscope.background * float(lattice.mean(dtype=np.float64)),
@@ -338,11 +344,10 @@ def _imaged(
         bare = film.height(*scan.sample_positions()) <= 0
     counts = counted_electrons(expected, readout_noise=microscope.readout_noise, rng=detector_rng)
     image = _image(counts, pixel, "nm", "counts")
-    width = lengths["probe_width"]
     peaks = _peaks((1 - microscope.tail_fraction) * electrons, pixel, width)
     truth = _truth(atoms, scan, image, peaks, width)
     truth["visible"] = ("site", _bare_sites(truth, bare, pixel))
-    holes = _truth(vacancies, scan, image, None, width)
+    holes = _truth(vacancies, scan, image, None, lengths["probe_width"])
     holes["visible"] = ("site", _bare_sites(holes, bare, pixel))
     return Simulation(
         image, truth, _mask(bare, image), holes, _image(expected, pixel, "nm", "counts")
@@ -354,7 +359,7 @@ def _electrons_per_pixel(
     places: NDArray[np.float64],
     electrons: NDArray[np.float64],
     microscope: Microscope,
-    lengths: dict[str, float],
+    lengths: Mapping[str, Any],
 ) -> NDArray[np.float32]:
     """Add up the expected electrons of the core of the probe and its tails."""
     tail = microscope.tail_fraction
@@ -367,7 +372,15 @@ def _electrons_per_pixel(
     return total
 
 
-def _peaks(electrons: NDArray[np.float64], pixel: float, width: float) -> NDArray[np.float64]:
+def _widths(atoms: Sites, probe: float) -> NDArray[np.float64]:
+    """Width of every column's image: of the probe, and of how far its atoms stray."""
+    spread = atoms["spread"].values if "spread" in atoms else np.zeros(atoms.sizes["site"])
+    return np.hypot(probe, spread)
+
+
+def _peaks(
+    electrons: NDArray[np.float64], pixel: float, width: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Height of Gaussians that hold so many electrons, per pixel."""
     return electrons * pixel**2 / (2 * math.pi * width**2)
 
@@ -418,7 +431,7 @@ def _truth(
     scan: ScanPath,
     image: Image,
     amplitudes: NDArray[np.float64] | None,
-    width: float,
+    width: float | NDArray[np.float64],
 ) -> Sites:
     """Give the sites whose centroid lies in the image, where they lie in it."""
     places = scan.imaged_positions(positions(sites), width=width)
@@ -433,7 +446,8 @@ def _truth(
     if amplitudes is not None:
         units = image.attrs["units"]
         truth["amplitude"] = ("site", amplitudes[seen], {"units": units})
-        truth["width"] = ("site", np.full(int(seen.sum()), width), {"units": unit})
+        widths = np.broadcast_to(np.asarray(width, dtype=float), sites.sizes["site"])
+        truth["width"] = ("site", widths[seen], {"units": unit})
     return truth
 
 
