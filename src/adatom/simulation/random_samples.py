@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy.spatial import KDTree
 
-from adatom.simulation.cell_families import FAMILIES, Cell
+from adatom.simulation.crystals import tiled
+from adatom.simulation.drawn_cells import FAINTEST, DrawnCell, draw_cell
 from adatom.simulation.smooth_fields import draw_smooth_field
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Fainter columns than this beside the brightest are not drawn on purpose.
-_FAINTEST: Final = 0.15
 # Atoms closer than this share of the spacing lie over one another, as one column.
 _ONE_COLUMN: Final = 0.3
 
@@ -53,7 +52,7 @@ class Sample:
     widths : ndarray, shape (site,)
         Relative to the width of the probe.
     species, roles : ndarray of str, shape (site,)
-        Roles are "regular", "substitution", "adatom", "interstitial", "amorphous".
+        Roles are "regular", "faint", "substitution", "adatom", "interstitial", "amorphous".
     occupancy : ndarray, shape (site,)
         Share of the column that is there.
     crystalline : ndarray of bool, shape (y, x)
@@ -85,10 +84,9 @@ def draw_crystal(
     rng: np.random.Generator, drawn: dict[str, Any], *, family: str, field: Field
 ) -> Sample:
     """Draw a crystal of a family with everything that may be wrong with it; note it in `drawn`."""
-    cell = FAMILIES[family](rng)
-    brightness = _brightness(rng, drawn, cell)
-    sample = _grains(rng, drawn, cell, brightness, field)
-    sample = _second_layer(rng, drawn, cell, brightness, sample, field)
+    cell = draw_cell(rng, drawn, family)
+    sample = _grains(rng, drawn, cell, field)
+    sample = _second_layer(rng, drawn, cell, sample, field)
     sample = _second_phase(rng, drawn, sample, field)
     sample = _with_defects(rng, drawn, sample, field)
     sample = _bent(rng, drawn, sample, field)
@@ -96,42 +94,14 @@ def draw_crystal(
     return merged(sample, _ONE_COLUMN * field.spacing)
 
 
-def _brightness(rng: np.random.Generator, drawn: dict[str, Any], cell: Cell) -> dict[str, float]:
-    """Relative intensity of each species: by its atomic number, or at random."""
-    names = sorted(set(cell.species))
-    exponent = float(rng.uniform(1.3, 2.0))
-    by_number = all(cell.numbers) and rng.random() < 0.7
-    numbers = dict(zip(cell.species, cell.numbers, strict=True))
-    if by_number:
-        # A negative number stands for a pair of atoms over one another.
-        found = {n: abs(z) ** exponent * (2 if z < 0 else 1) for n, z in numbers.items()}
-    else:
-        found = {n: float(np.exp(rng.uniform(math.log(_FAINTEST), 0))) for n in names}
-    brightest = max(found.values())
-    found = {n: max(value / brightest, _FAINTEST) for n, value in found.items()}
-    drawn["brightness"] = {n: round(value, 4) for n, value in found.items()}
-    drawn["columns_in_cell"] = len(cell.basis)
-    return found
-
-
 def _lattice(
-    rng: np.random.Generator,
-    cell: Cell,
-    matrix: NDArray[np.float64],
-    field: Field,
+    rng: np.random.Generator, cell: DrawnCell, matrix: NDArray[np.float64], field: Field
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Places (site, axis) of all columns over the image and its margin, and which of the cell."""
     vectors, basis = cell.vectors @ matrix.T, cell.basis @ matrix.T
-    low, high = np.full(2, -field.margin), np.asarray(field.shape) - 1 + field.margin
-    corners = np.array([[y, x] for y in (low[0], high[0]) for x in (low[1], high[1])])
     origin = rng.uniform(0.0, 1.0, 2) @ vectors
-    counts = (corners - origin) @ np.linalg.inv(vectors)
-    ranges = [np.arange(math.floor(c.min()) - 1, math.ceil(c.max()) + 2) for c in counts.T]
-    steps = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 1, 2)
-    places = (steps @ vectors + basis + origin).reshape(-1, 2)
-    number = np.tile(np.arange(len(basis)), len(steps))
-    inside = ((places >= low) & (places <= high)).all(axis=1)
-    return places[inside], number[inside]
+    last = (field.shape[0] - 1.0, field.shape[1] - 1.0)
+    return tiled(vectors, basis, origin, field=last, margin=field.margin)
 
 
 def _turn(angle: float) -> NDArray[np.float64]:
@@ -140,26 +110,20 @@ def _turn(angle: float) -> NDArray[np.float64]:
 
 
 def _crystal(
-    cell: Cell,
-    brightness: dict[str, float],
-    places: NDArray[np.float64],
-    number: NDArray[np.int64],
-    shape: tuple[int, int],
+    cell: DrawnCell, places: NDArray[np.float64], number: NDArray[np.int64], field: Field
 ) -> Sample:
-    species = np.asarray(cell.species)[number]
-    peaks = np.array([brightness[name] for name in cell.species])[number]
-    ones = np.ones(len(places))
     # Light columns vibrate more, which makes them some percent broader.
-    widths = np.array([1.0 + 0.1 * (1 - brightness[n]) for n in cell.species])[number]
-    role = np.full(len(places), "regular", dtype="<U12")
-    return Sample(places, peaks, widths, species, role, ones, np.ones(shape, dtype=bool))
+    widths = 1.0 + 0.1 * (1 - cell.peaks[number])
+    roles = np.where(cell.peaks < FAINTEST, "faint", "regular").astype("<U12")[number]
+    ones = np.ones(len(places))
+    crystalline = np.ones(field.shape, dtype=bool)
+    return Sample(places, cell.peaks[number], widths, cell.names[number], roles, ones, crystalline)
 
 
 def _grains(
     rng: np.random.Generator,
     drawn: dict[str, Any],
-    cell: Cell,
-    brightness: dict[str, float],
+    cell: DrawnCell,
     field: Field,
 ) -> Sample:
     """Tile the image with one grain, or with some that meet along ragged lines."""
@@ -172,7 +136,7 @@ def _grains(
     base = field.spacing * stretch @ _turn(angle)
     if n_grains == 1:
         places, number = _lattice(rng, cell, base, field)
-        return _crystal(cell, brightness, places, number, field.shape)
+        return _crystal(cell, places, number, field)
     seeds = rng.uniform(0.0, 1.0, (n_grains, 2)) * field.shape
     rag = draw_smooth_field(rng, field.shape, detail=4.0, steepness=3.0)
     twin = n_grains == 2 and rng.random() < 0.4
@@ -193,7 +157,7 @@ def _grains(
         found.append((places[own], number[own], np.full(own.sum(), k)))
     places, number, grain = (np.concatenate(part) for part in zip(*found, strict=True))
     kept = _apart_across(places, grain, 0.75 * field.spacing)
-    return _crystal(cell, brightness, places[kept], number[kept], field.shape)
+    return _crystal(cell, places[kept], number[kept], field)
 
 
 def _apart_across(
@@ -212,8 +176,7 @@ def _apart_across(
 def _second_layer(
     rng: np.random.Generator,
     drawn: dict[str, Any],
-    cell: Cell,
-    brightness: dict[str, float],
+    cell: DrawnCell,
     sample: Sample,
     field: Field,
 ) -> Sample:
@@ -227,8 +190,8 @@ def _second_layer(
     drawn["second_layer"] = {"brightness": round(faint, 3), "turn_deg": round(turn, 1)}
     places, number = _lattice(rng, cell, matrix, field)
     covered = draw_smooth_field(rng, field.shape, detail=1.0, steepness=3.0).at(places) > 0
-    dimmed = {name: value * faint for name, value in brightness.items()}
-    return joined(sample, _crystal(cell, dimmed, places[covered], number[covered], field.shape))
+    upper = _crystal(cell, places[covered], number[covered], field)
+    return joined(sample, replace(upper, peaks=faint * upper.peaks))
 
 
 def _second_phase(
@@ -296,15 +259,16 @@ def _with_defects(
     n = len(sample.places)
     occupancy = (1 + spread * rng.standard_normal(n)).clip(0.3, 1.8)
     peaks, roles, species = sample.peaks * occupancy, sample.roles.copy(), sample.species.copy()
-    swapped = rng.random(n) < shares["substitutions"]
+    swapped = (rng.random(n) < shares["substitutions"]) & (roles != "faint")
     if swapped.any() and rng.random() < 0.3:
         # Impurities like company: their nearest neighbors are of them as well.
         near = KDTree(sample.places).query(sample.places[swapped], k=min(4, n))[1]
         swapped[near[rng.random(near.shape) < 0.5]] = True
+        swapped &= roles != "faint"
     # Of one kind or of all kinds.
     spans = rng.uniform(0.25, 1.6, n) if rng.random() < 0.5 else float(rng.uniform(0.3, 1.6))
     factor = np.exp(rng.choice([-1, 1], n, p=[0.35, 0.65]) * spans)
-    peaks[swapped] = (peaks * factor)[swapped].clip(_FAINTEST, None)
+    peaks[swapped] = (peaks * factor)[swapped].clip(FAINTEST, None)
     roles[swapped], species[swapped] = "substitution", "X"
     places = sample.places + displacement * field.spacing * rng.standard_normal((n, 2))
     whole = Sample(
@@ -330,7 +294,7 @@ def _with_extra(
     level = float(np.median(sample.peaks)) * np.exp(rng.uniform(-1.0, 1.0, len(places)))
     extra = Sample(
         places,
-        level.clip(_FAINTEST, None),
+        level.clip(FAINTEST, None),
         np.ones(len(places)),
         np.full(len(places), "X"),
         np.full(len(places), role, dtype="<U12"),
