@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,7 +23,8 @@ def draw_probe(
     rng: np.random.Generator, drawn: dict[str, Any], *, width: float, tunneling: bool
 ) -> Probe:
     """Draw the shape of an atom of a given width."""
-    ellipticity = float(rng.choice([1.0, rng.uniform(1.0, 1.3)], p=[0.4, 0.6]))
+    most = 1.6 if tunneling else 1.3
+    ellipticity = float(rng.choice([1.0, rng.uniform(1.0, most)], p=[0.4, 0.6]))
     direction = float(rng.uniform(0.0, math.pi))
     tails = not tunneling and rng.random() < 0.7
     tail_width = float(rng.uniform(1.8, 4.0)) * width
@@ -58,7 +60,7 @@ def draw_lines(
 def draw_background(
     rng: np.random.Generator, drawn: dict[str, Any], *, shape: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Draw what is added to and what multiplies the sample: a level, slopes, wedges of thickness."""
+    """Draw what is added to the sample and what multiplies it: level, slopes, wedges."""
     level = float(np.exp(rng.uniform(math.log(0.02), math.log(3.0))))
     slope = float(rng.choice([0.0, rng.uniform(0.0, 1.5)], p=[0.3, 0.7]))
     wedge = float(rng.choice([0.0, rng.uniform(0.0, 0.5)], p=[0.5, 0.5]))
@@ -77,63 +79,95 @@ def draw_background(
     return added, factor
 
 
+@dataclass(frozen=True)
+class Noise:
+    """Noise of a detector.
+
+    Attributes
+    ----------
+    counted : float
+        Share of the variance that comes from counting electrons.
+    length : float
+        Standard deviation in px of the Gaussian over which noise is smoothed; 0: not at all.
+    along : bool
+        Whether it is smoothed along the lines only.
+    """
+
+    counted: float
+    length: float
+    along: bool
+
+    def lowest_snr(self, width: float, told: float) -> float:
+        """Amplitude over noise at which an atom still stands out `told`-fold by its own shape.
+
+        The best filter for a Gaussian of standard deviation `width` px in
+        white noise gains its root of pi times `width`; smoothing takes as
+        much as it averages pixels.
+        """
+        correlated = 2 * math.sqrt(math.pi) * self.length
+        pixels = max(math.sqrt(correlated) if self.along else correlated, 1.0)
+        return told * pixels / (math.sqrt(math.pi) * width)
+
+
+def draw_noise(
+    rng: np.random.Generator, drawn: dict[str, Any], *, width: float, tunneling: bool
+) -> Noise:
+    """Draw what the noise is like; correlated noise stays finer than atoms of a `width`."""
+    counted = 0.0 if tunneling else float(rng.choice([1.0, rng.uniform(0.0, 1.0)]))
+    correlated = rng.random() < (0.5 if tunneling else 0.3)
+    length = float(rng.uniform(0.4, 1.4)) * min(1.0, width / 2) if correlated else 0.0
+    along = bool(correlated and rng.random() < 0.4)
+    drawn["noise"] = {
+        "counted": round(counted, 3), "correlation_px": round(length, 2), "along_lines": along
+    }  # fmt: skip
+    return Noise(counted, 2 * length if along else length, along)
+
+
 def noisy(
     rng: np.random.Generator,
-    drawn: dict[str, Any],
     expected: NDArray[np.float32],
+    noise: Noise,
     *,
     sigma: float,
     level: float,
-    width: float,
-    tunneling: bool,
 ) -> NDArray[np.float32]:
-    """Add noise whose standard deviation is `sigma` where the expected value is `level`.
-
-    Parameters
-    ----------
-    rng : numpy Generator
-        Source of randomness.
-    drawn : dict
-        What was drawn is noted here.
-    expected : ndarray, shape (y, x)
-        Not below 0.
-    sigma, level : float
-        In units of the image.
-    width : float
-        Standard deviation of an atom in px: correlated noise stays finer.
-    tunneling : bool
-        Whether the instrument counts nothing.
-    """
-    counted = 0.0 if tunneling else float(rng.choice([1.0, rng.uniform(0.0, 1.0)]))
-    drawn["noise"] = {"sigma": round(sigma, 5), "counted": round(counted, 3)}
-    image = expected
-    if counted > 0:
+    """Add noise whose standard deviation is `sigma` where the expected value is `level`."""
+    added = np.zeros_like(expected)
+    if noise.counted > 0:
         # Variance of counts is their number: dose per unit from what is asked for.
-        dose = level / (counted * sigma**2)
+        dose = level / (noise.counted * sigma**2)
         counts = np.float32(dose) * expected
         if dose * level > _MANY:
-            normal = rng.standard_normal(expected.shape, dtype=np.float32)
-            image = expected + np.sqrt(counts) / np.float32(dose) * normal
+            added = np.sqrt(counts) * rng.standard_normal(expected.shape, dtype=np.float32)
         else:
-            image = rng.poisson(counts).astype(np.float32) / np.float32(dose)
-    rest = sigma * math.sqrt(1 - counted)
+            added = rng.poisson(counts).astype(np.float32) - counts
+        added /= np.float32(dose)
+    rest = sigma * math.sqrt(1 - noise.counted)
     if rest > 0:
-        image = image + np.float32(rest) * rng.standard_normal(expected.shape, dtype=np.float32)
-    if rng.random() < (0.5 if tunneling else 0.3):
-        image = expected + _correlated(rng, drawn, image - expected, width)
-    return image
+        added += np.float32(rest) * rng.standard_normal(expected.shape, dtype=np.float32)
+    if noise.length > 0:
+        strength = added.std()
+        if noise.along:
+            added = gaussian_filter1d(added, noise.length, axis=1)
+        else:
+            added = blurred(added, noise.length)
+        added *= np.float32(strength / max(float(added.std()), 1e-9))
+    return expected + added
 
 
-def _correlated(
-    rng: np.random.Generator, drawn: dict[str, Any], noise: NDArray[np.float32], width: float
+def interfered(
+    rng: np.random.Generator, drawn: dict[str, Any], image: NDArray[np.float32], *, typical: float
 ) -> NDArray[np.float32]:
-    """Smooth the noise over some pixels, in all directions or along the lines; keep its strength."""
-    length = float(rng.uniform(0.4, 1.4)) * min(1.0, width / 2)
-    along = bool(rng.random() < 0.4)
-    drawn["noise"] |= {"correlation_px": round(length, 2), "along_lines": along}
-    strength = noise.std()
-    smooth = gaussian_filter1d(noise, 2 * length, axis=1) if along else blurred(noise, length)
-    return smooth * np.float32(strength / max(float(smooth.std()), 1e-9))
+    """Add the stripes of an electrical hum, now and then."""
+    if rng.random() > 0.06:
+        return image
+    period, angle = float(rng.uniform(3.0, 40.0)), float(rng.normal(0.0, 0.5))
+    height = typical * float(rng.beta(1.0, 2.0))
+    drawn["stripes"] = {"period_px": round(period, 2), "height": round(height, 3)}
+    y, x = (np.arange(size, dtype=np.float32) for size in image.shape)
+    turn = np.float32(2 * math.pi / period)
+    phase = turn * (math.cos(angle) * y[:, None] + math.sin(angle) * x[None, :])
+    return image + np.float32(height) * np.sin(phase + np.float32(rng.uniform(0, 2 * math.pi)))
 
 
 def scarred(
@@ -172,8 +206,17 @@ def scarred(
 
 def developed(
     rng: np.random.Generator, drawn: dict[str, Any], image: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Do what programs do before an image is saved: gamma, clipping, 8 bits, any gain and offset."""
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Do what programs do to an image: flatten, gamma, clip, 8 bits, any gain and offset.
+
+    Also tells which pixels were clipped.
+    """
+    clipped = np.zeros(image.shape, dtype=bool)
+    if rng.random() < 0.1:
+        # High-pass filters leave a dark rim round all that is bright.
+        width = float(np.exp(rng.uniform(math.log(8.0), math.log(60.0))))
+        image = image - np.float32(rng.uniform(0.6, 1.0)) * _local_mean(image, width)
+        drawn["flattened_px"] = round(width, 1)
     if rng.random() < 0.15:
         low, high = np.quantile(image[::2, ::2], [0.001, 0.999])
         gamma = float(np.exp(rng.uniform(math.log(0.6), math.log(1.6))))
@@ -181,16 +224,25 @@ def developed(
         image = ((image - low) / span).clip(0, None) ** np.float32(gamma)
         drawn["gamma"] = round(gamma, 3)
     if rng.random() < 0.25:
-        most = float(rng.uniform(0.0, 0.03))
-        low, high = np.quantile(image[::2, ::2], [most * rng.random(), 1 - most])
+        dark, bright = (float(0.3 * rng.beta(1.0, 15.0)) for _ in range(2))
+        if rng.random() < 0.1:
+            dark = float(rng.uniform(0.05, 0.4))
+        low, high = np.quantile(image[::2, ::2], [dark, 1 - bright])
+        clipped = (image <= low) | (image >= high)
         image = image.clip(low, high)
-        drawn["clipped_share"] = round(most, 4)
+        drawn["clipped_shares"] = [round(dark, 4), round(bright, 4)]
     if rng.random() < 0.35:
         low, high = float(image.min()), float(image.max())
         image = np.round((image - low) * np.float32(255 / max(high - low, 1e-9)))
         drawn["bits"] = 8
     gain = np.float32(np.exp(rng.uniform(math.log(1e-3), math.log(1e4))))
-    return image * gain + gain * np.float32(rng.normal(0.0, 2.0))
+    return image * gain + gain * np.float32(rng.normal(0.0, 2.0)), clipped
+
+
+def _local_mean(image: NDArray[np.float32], width: float) -> NDArray[np.float32]:
+    pad = min(math.ceil(2 * width), min(image.shape) - 1)
+    wide = blurred(np.pad(image, pad, mode="reflect"), width)
+    return wide[pad : pad + image.shape[0], pad : pad + image.shape[1]]
 
 
 def draw_border(

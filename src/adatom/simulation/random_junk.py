@@ -14,11 +14,14 @@ from adatom.simulation.smooth_fields import draw_smooth_field
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Atoms are told from the texture of a film over them down to this ratio of the
-# typical atom's height to the standard deviation of the texture.
-_TOLD: Final = 2.0
-# ... and as long as this share of their contrast is left.
+# Height of the typical atom over the standard deviation of the texture of a film
+# over it: above the first each atom is told, below the second none is.
+_TOLD: Final = 3.0
+_DROWNED: Final = 1.8
+# ... as long as this share of their contrast is left.
 _FADED: Final = 0.25
+# A particle hides atoms where it is this much as bright as the typical atom.
+_HIDING: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -33,17 +36,21 @@ class Junk:
         Share of the lattice's contrast that is left.
     opaque : ndarray of bool, shape (y, x)
         True where no lattice can be told below.
+    doubtful : ndarray of bool, shape (y, x)
+        True where the lattice is told, but not each of its atoms.
     """
 
     intensity: NDArray[np.float32]
     transmission: NDArray[np.float32]
     opaque: NDArray[np.bool_]
+    doubtful: NDArray[np.bool_]
 
 
 def no_junk(shape: tuple[int, int]) -> Junk:
     """Give a clean sample."""
-    zeros = np.zeros(shape, dtype=np.float32)
-    return Junk(zeros, np.ones(shape, dtype=np.float32), np.zeros(shape, dtype=bool))
+    none = np.zeros(shape, dtype=bool)
+    zeros, ones = (np.full(shape, value, dtype=np.float32) for value in (0.0, 1.0))
+    return Junk(zeros, ones, none, none)
 
 
 def draw_contamination(
@@ -80,19 +87,46 @@ def draw_contamination(
     most = float(rng.uniform(0.7, 2.5))
     thickness = most * np.tanh(slope * height / most)
     grain = float(np.exp(rng.uniform(math.log(0.9), math.log(2.2)))) * width
-    roughness = float(np.exp(rng.uniform(math.log(0.25), math.log(1.3)))) * typical
+    roughness = float(np.exp(rng.uniform(math.log(0.2), math.log(1.3)))) * typical
     texture = _texture(rng, shape, grain)
     level = float(np.exp(rng.uniform(math.log(0.3), math.log(5.0)))) * typical
     spread = roughness * np.sqrt(thickness)
     transmission = np.exp(-thickness * float(rng.uniform(0.3, 1.5))).astype(np.float32)
     intensity = level * thickness + spread * texture
-    # What is told drowns in the texture, or fades away.
-    told = (typical * transmission > _TOLD * spread) & (transmission > _FADED)
     drawn["contamination"] = {
         "coverage": round(coverage, 3), "detail": round(detail, 2), "slope": round(slope, 2),
         "level": round(level, 3), "roughness": round(roughness, 3),
     }  # fmt: skip
-    return Junk(intensity.astype(np.float32), transmission, ~told & (thickness > 0))
+    return _film(intensity, transmission, spread, typical)
+
+
+def draw_film(
+    rng: np.random.Generator,
+    drawn: dict[str, Any],
+    *,
+    shape: tuple[int, int],
+    width: float,
+    typical: float,
+) -> Junk:
+    """Draw a thin amorphous film over all of the image, through which the lattice is seen."""
+    roughness = float(rng.uniform(0.05, 0.33)) * typical
+    drawn["film_roughness"] = round(roughness, 3)
+    intensity = roughness * (2 + _texture(rng, shape, width * float(rng.uniform(0.9, 2.5))))
+    ones = np.ones(shape, dtype=np.float32)
+    return _film(intensity, ones, roughness * ones, typical)
+
+
+def _film(
+    intensity: NDArray[np.float32],
+    transmission: NDArray[np.float32],
+    spread: NDArray[np.float32],
+    typical: float,
+) -> Junk:
+    """Judge what is told under a texture of a given spread."""
+    contrast = typical * transmission
+    opaque = (contrast < _DROWNED * spread) | (transmission < _FADED)
+    doubtful = (contrast < _TOLD * spread) & ~opaque
+    return Junk(intensity.astype(np.float32), transmission, opaque, doubtful)
 
 
 def _texture(rng: np.random.Generator, shape: tuple[int, int], width: float) -> NDArray[np.float32]:
@@ -130,7 +164,8 @@ def draw_particles(
         radii.append(round(radius, 2))
     drawn["particles"] = radii
     transmission = 1 / (1 + intensity / (2 * np.float32(typical)))
-    return Junk(intensity, transmission, intensity > 0.6 * typical)
+    opaque = intensity > _HIDING * typical
+    return Junk(intensity, transmission, opaque, (intensity > 0.5 * _HIDING * typical) & ~opaque)
 
 
 def together(one: Junk, two: Junk) -> Junk:
@@ -139,4 +174,5 @@ def together(one: Junk, two: Junk) -> Junk:
         one.intensity + two.intensity,
         one.transmission * two.transmission,
         one.opaque | two.opaque,
+        (one.doubtful | two.doubtful) & ~(one.opaque | two.opaque),
     )

@@ -15,36 +15,56 @@ from scipy.spatial import KDTree
 
 from adatom.errors import SettingError
 from adatom.schema import Image, Mask, Sites, image_from_array, sites_from_positions
-from adatom.simulation.atom_images import LineOffsets, Probe, image_of_atoms, imaged_places
-from adatom.simulation.cell_families import FAMILIES
+from adatom.simulation.atom_images import LineOffsets, Probe, blurred, image_of_atoms, imaged_places
+from adatom.simulation.drawn_cells import FAMILIES
 from adatom.simulation.random_instruments import (
+    Noise,
     developed,
     draw_background,
     draw_border,
     draw_lines,
+    draw_noise,
     draw_probe,
+    interfered,
     noisy,
     scarred,
 )
 from adatom.simulation.random_junk import (
     Junk,
     draw_contamination,
+    draw_film,
     draw_particles,
     no_junk,
     together,
 )
-from adatom.simulation.random_samples import Sample, draw_amorphous, draw_crystal
+from adatom.simulation.random_samples import Field, Sample, draw_amorphous, draw_crystal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Families that no training sees by default, so that a test on them says what a
 # network does with a structure that it does not know.
-HELD_OUT: Final = ("kagome", "snub_square", "perovskite_110")
-TRAINED_ON: Final = tuple(name for name in FAMILIES if name not in HELD_OUT)
+HELD_OUT: Final = ("kagome", "hbn", "perovskite_110", "tungsten_bronze")
+# The perovskite without its oxygen is the one with it, nearly.
+_ALIKE: Final = ("rectangular",)
+# Plain lattices and sheets are what most images show, random cells teach what is
+# common to all: these come up more often.
+_OFTEN: Final = ("hexagonal", "square", "oblique", "tmd", "honeycomb", "honeycomb")
+_OFTEN_RANDOM: Final = ("random",) * 5 + ("complex",)
+TRAINED_ON: Final = (
+    *(name for name in FAMILIES if name not in {*HELD_OUT, *_ALIKE}),
+    *_OFTEN,
+    *_OFTEN_RANDOM,
+)
 _EMPTY: Final = ("amorphous", "noise", "contamination", "blobs")
 # Pixels integrate: narrower atoms than this do not occur on a grid of pixels.
 _NARROWEST: Final = 0.65
+# Atoms in a tunneling microscope are at least this broad, in spacings.
+_TUNNELING_WIDTH: Final = 0.3
+# No image is so noisy that the median atom, filtered in the best way, does not
+# stand out from the noise by this factor: nothing could be learned from it.
+_TOLD: Final = 2.0
+_SATURATED: Final = 0.7
 
 
 class LabeledImage(NamedTuple):
@@ -57,12 +77,15 @@ class LabeledImage(NamedTuple):
     sites : Sites
         Columns of atoms where they are *in the image* (the centroid of the
         Gaussian after all errors of the scan). ``species``; ``class``
-        (regular, substitution, adatom, interstitial); ``amplitude`` above
+        (regular, substitution, adatom, interstitial, and faint for regular
+        columns that nobody sees beside the bright ones, such as of oxygen); ``amplitude`` above
         what lies round it and ``width`` (standard deviation in px) of its
         Gaussian; ``occupancy``; ``snr``, its amplitude over the noise of a
         pixel there; ``covered``, True under opaque junk or on a blank
         border; ``resolved``, False where even without noise no maximum
-        belongs to it; ``visible``: resolved and not covered.
+        belongs to it, where a film leaves it in doubt, and for faint ones; ``visible``:
+        resolved and not covered. Sites that are neither covered nor resolved
+        should not be judged.
     lattice : Mask
         True where there is a lattice that can be analyzed: bare, or under a
         film so thin that atoms are told. False on amorphous parts, in vacuum,
@@ -102,9 +125,11 @@ class TrainingImages:
         sharp, at 0.42 neighbors are just told.
     snr : tuple of two floats
         Range of the amplitude of the median column over the noise of
-        a pixel; on a logarithmic scale.
+        a pixel; on a logarithmic scale. Narrow atoms get a higher one where
+        nobody could tell them from noise.
     families : tuple of str
-        Structures, drawn with equal shares; `HELD_OUT` are not among them.
+        Structures to draw from with equal shares: one that is named twice comes
+        up twice as often. Those of `HELD_OUT` are not among them.
     empty : float
         Share of images without any lattice.
     dirty : float
@@ -118,7 +143,7 @@ class TrainingImages:
     spacing: tuple[float, float] = (6.0, 14.0)
     scale: tuple[float, float] = (1.0, 1.0)
     width: tuple[float, float] = (0.13, 0.42)
-    snr: tuple[float, float] = (0.7, 30.0)
+    snr: tuple[float, float] = (0.4, 30.0)
     families: tuple[str, ...] = TRAINED_ON
     empty: float = 0.12
     dirty: float = 0.4
@@ -159,7 +184,10 @@ def empty_images(*, size: int = 256) -> TrainingImages:
 def stream_training_images(
     images: TrainingImages, seed: int, start: int = 0
 ) -> Iterator[LabeledImage]:
-    """Make one image after the other, without end; number k depends on settings, seed and k alone."""
+    """Make one image after the other, without end.
+
+    Number k depends on the settings, the seed and k alone.
+    """
     index = start
     while True:
         yield simulate_training_image(images=images, seed=seed, index=index)
@@ -193,7 +221,7 @@ def training_image_from_manifest(manifest: str, /) -> LabeledImage:
 
 def simulate_training_image(
     *,
-    images: TrainingImages = TrainingImages(),  # noqa: B008 -- frozen
+    images: TrainingImages = TrainingImages(),
     seed: int = 0,
     index: int = 0,
 ) -> LabeledImage:
@@ -227,14 +255,14 @@ def simulate_training_image(
 
 @dataclass(frozen=True)
 class _Scene:
-    """All that there is before the instrument sees it."""
+    """All that there is before the detector sees it."""
 
     sample: Sample
     junk: Junk
     probe: Probe
     lines: LineOffsets
-    shape: tuple[int, int]
-    spacing: float
+    noise: Noise
+    field: Field
     typical: float
     snr: float
     tunneling: bool
@@ -249,38 +277,34 @@ def _draw_scene(rng: np.random.Generator, drawn: dict[str, Any], images: Trainin
     snr, share = _log_uniform(rng, images.snr), _log_uniform(rng, images.width)
     tunneling = bool(rng.random() < images.tunneling)
     if tunneling:
-        share = max(share, min(0.3, images.width[1]))
+        share = max(share, min(_TUNNELING_WIDTH, images.width[1]))
     rows = math.ceil(images.size / scale - 1e-9)
     spacing /= scale
     width = max(share * spacing, _NARROWEST)
     empty = bool(rng.random() < images.empty)
     family = str(rng.choice(_EMPTY if empty else images.families))
-    drawn |= {
-        "scale": scale, "spacing_px": round(spacing, 4), "snr": round(snr, 4),
-        "tunneling": tunneling, "family": family, "empty": empty,
-    }  # fmt: skip
-    shape = (rows, rows)
     probe = draw_probe(rng, drawn, width=width, tunneling=tunneling)
     lines = draw_lines(rng, drawn, n_rows=rows, spacing=spacing)
-    margin = 4 * width + 2 * spacing
-    sample = _draw_sample(rng, drawn, family, spacing, shape, margin)
+    noise = draw_noise(rng, drawn, width=width, tunneling=tunneling)
+    snr = max(snr, noise.lowest_snr(width, _TOLD))
+    drawn |= {
+        "family": family, "empty": empty, "tunneling": tunneling, "scale": scale,
+        "spacing_px": round(spacing, 4), "snr": round(snr, 4),
+    }  # fmt: skip
+    field = Field((rows, rows), spacing, margin=4 * width + 2 * spacing)
+    sample = _draw_sample(rng, drawn, family, field)
     regular = sample.peaks[sample.roles == "regular"]
     typical = float(np.median(regular)) if regular.size else 1.0
-    junk = _draw_junk(rng, drawn, images, family, shape, spacing, width, typical)
-    return _Scene(sample, junk, probe, lines, shape, spacing, typical, snr, tunneling)
+    junk = _draw_junk(rng, drawn, images, family, field, width=width, typical=typical)
+    return _Scene(sample, junk, probe, lines, noise, field, typical, snr, tunneling)
 
 
 def _draw_sample(
-    rng: np.random.Generator,
-    drawn: dict[str, Any],
-    family: str,
-    spacing: float,
-    shape: tuple[int, int],
-    margin: float,
+    rng: np.random.Generator, drawn: dict[str, Any], family: str, field: Field
 ) -> Sample:
     if family in FAMILIES:
-        return draw_crystal(rng, drawn, family=family, spacing=spacing, shape=shape, margin=margin)
-    film = draw_amorphous(rng, drawn, spacing=spacing, shape=shape, margin=margin)
+        return draw_crystal(rng, drawn, family=family, field=field)
+    film = draw_amorphous(rng, drawn, field=field)
     return film if family == "amorphous" else film.where(np.zeros(len(film.places), dtype=bool))
 
 
@@ -289,60 +313,64 @@ def _draw_junk(
     drawn: dict[str, Any],
     images: TrainingImages,
     family: str,
-    shape: tuple[int, int],
-    spacing: float,
+    field: Field,
+    *,
     width: float,
     typical: float,
 ) -> Junk:
-    junk = no_junk(shape)
-    if family == "contamination":
-        coverage = float(rng.uniform(0.3, 1.0))
-    elif family in FAMILIES and rng.random() < images.dirty:
-        coverage = float(rng.choice([0.0, rng.uniform(0.02, 0.6)], p=[0.3, 0.7]))
-        if not coverage:
-            return draw_particles(rng, drawn, shape=shape, spacing=spacing, typical=typical)
-    else:
-        coverage = 0.0
-    if coverage:
-        junk = draw_contamination(
-            rng, drawn, shape=shape, width=width, typical=typical, coverage=coverage
-        )
-    if family == "blobs" or (coverage and rng.random() < 0.25):
-        particles = draw_particles(rng, drawn, shape=shape, spacing=spacing, typical=typical)
-        junk = together(junk, particles)
+    """Draw what lies on the sample: much of it where there is nothing else, else now and then."""
+    kinds = {"contamination": ["contamination"], "blobs": ["particles"]}.get(family, [])
+    if family in FAMILIES and rng.random() < images.dirty:
+        choices = (["contamination"], ["particles"], ["film"], ["contamination", "particles"])
+        kinds = choices[rng.choice(4, p=[0.5, 0.2, 0.15, 0.15])]
+    junk = no_junk(field.shape)
+    for kind in kinds:
+        if kind == "contamination":
+            coverage = float(rng.uniform(0.3, 1.0) if family == kind else rng.uniform(0.02, 0.6))
+            more = draw_contamination(
+                rng, drawn, shape=field.shape, width=width, typical=typical, coverage=coverage
+            )
+        elif kind == "film":
+            more = draw_film(rng, drawn, shape=field.shape, width=width, typical=typical)
+        else:
+            more = draw_particles(
+                rng, drawn, shape=field.shape, spacing=field.spacing, typical=typical
+            )
+        junk = together(junk, more)
     return junk
 
 
 def _labeled(rng: np.random.Generator, drawn: dict[str, Any], scene: _Scene) -> LabeledImage:
+    shape, sample = scene.field.shape, scene.sample
     atoms = image_of_atoms(
-        scene.sample.places,
-        scene.sample.peaks,
-        scene.sample.widths,
-        probe=scene.probe,
-        lines=scene.lines,
-        shape=scene.shape,
-    )
-    added, factor = draw_background(rng, drawn, shape=scene.shape)
+        sample.places, sample.peaks, sample.widths,
+        probe=scene.probe, lines=scene.lines, shape=shape,
+    )  # fmt: skip
+    added, factor = draw_background(rng, drawn, shape=shape)
+    factor = factor * scene.junk.transmission
     if scene.tunneling:
         # A height has no zero to count from.
         added = added - added.min()
-    shown = atoms * scene.junk.transmission * factor
+    shown = atoms * factor
     expected = (shown + added + scene.junk.intensity).clip(0, None)
-    level = float(np.median(added)) + scene.typical
-    sigma = scene.typical / scene.snr
-    image = noisy(
-        rng, drawn, expected, sigma=sigma, level=level, width=scene.probe.width,
-        tunneling=scene.tunneling,
-    )  # fmt: skip
+    level, sigma = float(np.median(added)) + scene.typical, scene.typical / scene.snr
+    image = noisy(rng, expected, scene.noise, sigma=sigma, level=level)
+    image = interfered(rng, drawn, image, typical=scene.typical)
     image = scarred(rng, drawn, image, typical=scene.typical, tunneling=scene.tunneling)
-    blank = draw_border(rng, drawn, shape=scene.shape)
-    image = developed(rng, drawn, image)
+    image, clipped = developed(rng, drawn, image)
+    blank = draw_border(rng, drawn, shape=shape)
     if blank.any():
         image[blank] = rng.choice([0.0, image.min(), image.mean()])
-    sites = _sites(scene, shown, factor * scene.junk.transmission, expected, blank, drawn["noise"])
-    lattice = scene.sample.crystalline & ~scene.junk.opaque & ~blank
-    drawn["n_sites"] = sites.sizes["site"]
+    # Where nearly all pixels within a cell are clipped, nothing is left to see.
+    if clipped.any():
+        blank |= blurred(clipped.astype(np.float32), scene.field.spacing / 2) > _SATURATED
     values = image_from_array(np.ascontiguousarray(image, dtype=np.float32), pixel_size="1 px")
+    counted = scene.noise.counted
+    # Where nothing is counted there is no noise, and nothing to compare with it.
+    variance = (counted * expected / level + 1 - counted).clip(1e-4, None)
+    spread = sigma * np.sqrt(variance)
+    sites = _sites(scene, shown, factor, spread, blank)
+    lattice = sample.crystalline & ~scene.junk.opaque & ~blank
     return LabeledImage(
         values,
         sites,
@@ -360,41 +388,38 @@ def _sites(
     scene: _Scene,
     shown: NDArray[np.float32],
     factor: NDArray[np.float32],
-    expected: NDArray[np.float32],
+    spread: NDArray[np.float32],
     blank: NDArray[np.bool_],
-    noise: dict[str, Any],
 ) -> Sites:
     """Truth about all columns of the lattice whose centroid lies in the image."""
+    rows, columns = scene.field.shape
     listed = scene.sample.where(scene.sample.roles != "amorphous")
     places = imaged_places(listed.places, listed.widths, probe=scene.probe, lines=scene.lines)
-    inside = ((places >= -0.5) & (places < np.asarray(scene.shape) - 0.5)).all(axis=1)
+    inside = ((places >= -0.5) & (places < np.array([rows, columns]) - 0.5)).all(axis=1)
     listed, places = listed.where(inside), places[inside]
-    pixel = tuple(np.rint(places).astype(np.int64).T)
-    amplitude = listed.peaks * factor[pixel]
-    counted = noise["counted"]
-    level = scene.typical + float(np.median(expected))
-    variance = noise["sigma"] ** 2 * (counted * expected[pixel] / level + 1 - counted)
-    covered = scene.junk.opaque[pixel] | blank[pixel]
-    resolved = _own_maximum(shown, places, scene.spacing)
+    row, column = np.rint(places).astype(np.int64).T
+    amplitude = listed.peaks * factor[row, column]
+    covered = (scene.junk.opaque | blank)[row, column]
+    resolved = _own_maximum(shown, places, scene.field.spacing)
+    resolved &= ~scene.junk.doubtful[row, column] & (listed.roles != "faint")
     sites = sites_from_positions(
         *places.T,
         unit="px",
-        spacing=scene.spacing,
-        extent=[0.0, scene.shape[0] - 1.0, 0.0, scene.shape[1] - 1.0],
+        spacing=scene.field.spacing,
+        extent=[0.0, rows - 1.0, 0.0, columns - 1.0],
     )
-    for name, values in {
+    columns_of_sites = {
         "species": listed.species,
         "class": listed.roles,
         "amplitude": amplitude,
-        "width": listed.widths * scene.probe.width,
         "occupancy": listed.occupancy,
-        "snr": amplitude / np.sqrt(variance.clip(1e-12, None)),
+        "snr": amplitude / spread[row, column],
         "covered": covered,
         "resolved": resolved,
         "visible": resolved & ~covered,
-    }.items():
-        sites[name] = ("site", values)
-    sites["width"].attrs["units"] = "px"
+    }
+    sites = sites.assign({name: ("site", told) for name, told in columns_of_sites.items()})
+    sites["width"] = ("site", listed.widths * scene.probe.width, {"units": "px"})
     return sites
 
 
