@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from adatom.networks.objective import Objective
     from adatom.networks.pictures import Pictures
     from adatom.networks.settings import Training
-    from adatom.networks.training import Trainer
     from adatom.networks.tables import table_from_training
+    from adatom.networks.training import Trainer
     from adatom.networks.weights import TrainedNetwork, read_network
 
 __all__ = [

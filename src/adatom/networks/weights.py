@@ -85,7 +85,7 @@ class TrainedNetwork:
             those that its card and its architecture tell.
         """
         try:
-            content = _read(Path(path))
+            content = _read(_path(path))
             described, tensors = _parts_of_file(content)
             network = _network_from_parts(described, tensors)
         except StoreError as error:
@@ -133,9 +133,6 @@ def read_network(path: Path, /) -> TrainedNetwork:
     ...     read_network(path).architecture.width
     4
     """
-    if not isinstance(path, str | Path):
-        msg = f"found {type(path).__name__}, need the path of a safetensors file"
-        raise KindError(msg)
     return TrainedNetwork.load(path)
 
 
@@ -153,6 +150,13 @@ def hash_of_tensors(tensors: Mapping[str, NDArray[Any]], /) -> str:
         digest.update(head.encode())
         digest.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()
+
+
+def _path(path: object) -> Path:
+    if not isinstance(path, str | Path):
+        msg = f"found {type(path).__name__}, need the path of a safetensors file"
+        raise KindError(msg)
+    return Path(path)
 
 
 def _read(path: Path) -> bytes:

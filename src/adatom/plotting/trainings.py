@@ -92,12 +92,16 @@ def plot_training(table: Table, /) -> Figure:
     return figure
 
 
-def _draw_lines(axes: Axes, step: NDArray[np.float64], lines: dict[str, NDArray[np.float64]]) -> None:
-    """Draw lines with their names at their ends, moved apart where they would touch."""
+def _draw_lines(
+    axes: Axes, step: NDArray[np.float64], lines: dict[str, NDArray[np.float64]]
+) -> None:
+    """Draw lines, the main one in black, with their names beside the panel."""
     for (name, values), color in zip(lines.items(), _COLORS, strict=False):
         marker = "o" if len(step) < 30 else ""
-        style = {"color": INK if name in {"loss", "f1", "rmse"} else color, "linewidth": 1.1}
-        axes.plot(step, values, marker=marker, markersize=2.5, label=name, **style)
+        ink = INK if name in {"loss", "f1", "rmse"} else color
+        axes.plot(
+            step, values, marker=marker, markersize=2.5, label=name, color=ink, linewidth=1.1
+        )
     legend = axes.legend(
         loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=7.5, handlelength=1.2
     )
