@@ -13,6 +13,7 @@ import contract_clustering
 import contract_decay
 import contract_electrons
 import contract_fitting
+import contract_generator
 import contract_probe
 import numpy as np
 import xarray as xr
@@ -217,6 +218,7 @@ for _more in (
     contract_decay,
     contract_electrons,
     contract_fitting,
+    contract_generator,
     contract_probe,
 ):
     EXAMPLES.update(_more.EXAMPLES)

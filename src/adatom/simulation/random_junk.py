@@ -87,11 +87,11 @@ def draw_contamination(
     most = float(rng.uniform(0.7, 2.5))
     thickness = most * np.tanh(slope * height / most)
     grain = float(np.exp(rng.uniform(math.log(0.9), math.log(2.2)))) * width
-    roughness = float(np.exp(rng.uniform(math.log(0.2), math.log(1.3)))) * typical
+    roughness = float(np.exp(rng.uniform(math.log(0.35), math.log(1.5)))) * typical
     texture = _texture(rng, shape, grain)
     level = float(np.exp(rng.uniform(math.log(0.3), math.log(5.0)))) * typical
     spread = roughness * np.sqrt(thickness)
-    transmission = np.exp(-thickness * float(rng.uniform(0.3, 1.5))).astype(np.float32)
+    transmission = np.exp(-thickness * float(rng.uniform(0.6, 2.0))).astype(np.float32)
     intensity = level * thickness + spread * texture
     drawn["contamination"] = {
         "coverage": round(coverage, 3), "detail": round(detail, 2), "slope": round(slope, 2),
@@ -163,7 +163,7 @@ def draw_particles(
             intensity += np.float32(height) * down[:, None] * right[None, :]
         radii.append(round(radius, 2))
     drawn["particles"] = radii
-    transmission = 1 / (1 + intensity / (2 * np.float32(typical)))
+    transmission = np.exp(-2 * intensity / np.float32(typical))
     opaque = intensity > _HIDING * typical
     return Junk(intensity, transmission, opaque, (intensity > 0.5 * _HIDING * typical) & ~opaque)
 

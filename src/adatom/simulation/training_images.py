@@ -13,7 +13,7 @@ import xarray as xr
 from scipy.ndimage import maximum_filter
 from scipy.spatial import KDTree
 
-from adatom.errors import SettingError
+from adatom.errors import KindError, SettingError
 from adatom.schema import Image, Mask, Sites, image_from_array, sites_from_positions
 from adatom.simulation.atom_images import LineOffsets, Probe, blurred, image_of_atoms, imaged_places
 from adatom.simulation.drawn_cells import FAMILIES
@@ -200,7 +200,17 @@ def training_image_from_manifest(manifest: str, /) -> LabeledImage:
     Parameters
     ----------
     manifest : str
-        As `simulate_training_image` gives it.
+        As `simulate_training_image` gives it, by the same version of adatom.
+
+    Returns
+    -------
+    LabeledImage
+        The same bits.
+
+    Raises
+    ------
+    KindError
+        If this is not such a manifest.
 
     Examples
     --------
@@ -209,14 +219,20 @@ def training_image_from_manifest(manifest: str, /) -> LabeledImage:
     >>> bool((again.image == first.image).all())
     True
     """
-    told = json.loads(manifest)
-    settings = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in told["images"].items()
-    }
-    return simulate_training_image(
-        images=TrainingImages(**settings), seed=told["seed"], index=told["index"]
-    )
+    try:
+        told = json.loads(manifest)
+        settings = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in told["images"].items()
+        }
+        images, seed, index = TrainingImages(**settings), int(told["seed"]), int(told["index"])
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        msg = (
+            f"no manifest of a labeled image ({error}): need the JSON text in the field "
+            "'manifest' of what simulate_training_image gives"
+        )
+        raise KindError(msg) from error
+    return simulate_training_image(images=images, seed=seed, index=index)
 
 
 def simulate_training_image(
