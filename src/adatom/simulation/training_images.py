@@ -16,6 +16,7 @@ from scipy.spatial import KDTree
 from adatom.errors import KindError, SettingError
 from adatom.schema import Image, Mask, Sites, image_from_array, sites_from_positions
 from adatom.simulation.atom_images import LineOffsets, Probe, blurred, image_of_atoms, imaged_places
+from adatom.simulation.chances import log_uniform
 from adatom.simulation.drawn_cells import FAMILIES
 from adatom.simulation.random_instruments import (
     Noise,
@@ -221,7 +222,7 @@ def training_image_from_manifest(manifest: str, /) -> LabeledImage:
     """
     try:
         told = json.loads(manifest)
-        settings = {
+        settings: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in told["images"].items()
         }
@@ -284,13 +285,9 @@ class _Scene:
     tunneling: bool
 
 
-def _log_uniform(rng: np.random.Generator, span: tuple[float, float]) -> float:
-    return float(np.exp(rng.uniform(math.log(span[0]), math.log(span[1]))))
-
-
 def _draw_scene(rng: np.random.Generator, drawn: dict[str, Any], images: TrainingImages) -> _Scene:
-    scale, spacing = _log_uniform(rng, images.scale), _log_uniform(rng, images.spacing)
-    snr, share = _log_uniform(rng, images.snr), _log_uniform(rng, images.width)
+    scale, spacing = log_uniform(rng, *images.scale), log_uniform(rng, *images.spacing)
+    snr, share = log_uniform(rng, *images.snr), log_uniform(rng, *images.width)
     tunneling = bool(rng.random() < images.tunneling)
     if tunneling:
         share = max(share, min(_TUNNELING_WIDTH, images.width[1]))
@@ -411,7 +408,7 @@ def _sites(
     rows, columns = scene.field.shape
     listed = scene.sample.where(scene.sample.roles != "amorphous")
     places = imaged_places(listed.places, listed.widths, probe=scene.probe, lines=scene.lines)
-    inside = ((places >= -0.5) & (places < np.array([rows, columns]) - 0.5)).all(axis=1)
+    inside = _within(places, rows, columns)
     listed, places = listed.where(inside), places[inside]
     row, column = np.rint(places).astype(np.int64).T
     amplitude = listed.peaks * factor[row, column]
@@ -437,6 +434,12 @@ def _sites(
     sites = sites.assign({name: ("site", told) for name, told in columns_of_sites.items()})
     sites["width"] = ("site", listed.widths * scene.probe.width, {"units": "px"})
     return sites
+
+
+def _within(places: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.bool_]:
+    y, x = places.T
+    inside: NDArray[np.bool_] = (y >= -0.5) & (y < rows - 0.5) & (x >= -0.5) & (x < columns - 0.5)
+    return inside
 
 
 def _own_maximum(
