@@ -13,6 +13,7 @@ import contract_clustering
 import contract_decay
 import contract_electrons
 import contract_fitting
+import contract_generator
 import contract_probe
 import contract_trainer
 import numpy as np
@@ -218,6 +219,7 @@ for _more in (
     contract_decay,
     contract_electrons,
     contract_fitting,
+    contract_generator,
     contract_probe,
     contract_trainer,
 ):

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from adatom.simulation.atom_images import LineOffsets, Probe, blurred
+from adatom.simulation.chances import log_uniform, now_and_then
 from adatom.simulation.smooth_fields import draw_smooth_field
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def draw_lines(
 ) -> LineOffsets:
     """Draw by how much each line misses its place: jitter, slow waver and hum along the frame."""
     jitter = spacing * float(rng.choice([0.0, 0.08 * rng.beta(1.0, 2.5)], p=[0.25, 0.75]))
-    waver = spacing * float(rng.choice([0.0, rng.uniform(0.0, 0.5)], p=[0.5, 0.5]))
-    hum = spacing * float(rng.choice([0.0, rng.uniform(0.0, 0.1)], p=[0.8, 0.2]))
+    waver = spacing * now_and_then(rng, 0.5, 0.0, 0.5)
+    hum = spacing * now_and_then(rng, 0.2, 0.0, 0.1)
     drawn["scan"] = {
         "jitter_px": round(jitter, 3), "waver_px": round(waver, 3), "hum_px": round(hum, 3)
     }  # fmt: skip
@@ -61,9 +62,9 @@ def draw_background(
     rng: np.random.Generator, drawn: dict[str, Any], *, shape: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Draw what is added to the sample and what multiplies it: level, slopes, wedges."""
-    level = float(np.exp(rng.uniform(math.log(0.02), math.log(3.0))))
-    slope = float(rng.choice([0.0, rng.uniform(0.0, 1.5)], p=[0.3, 0.7]))
-    wedge = float(rng.choice([0.0, rng.uniform(0.0, 0.5)], p=[0.5, 0.5]))
+    level = log_uniform(rng, 0.02, 3.0)
+    slope = now_and_then(rng, 0.7, 0.0, 1.5)
+    wedge = now_and_then(rng, 0.5, 0.0, 0.5)
     drawn["background"] = {
         "level": round(level, 3), "slope": round(slope, 3), "wedge": round(wedge, 3)
     }  # fmt: skip
@@ -167,7 +168,9 @@ def interfered(
     y, x = (np.arange(size, dtype=np.float32) for size in image.shape)
     turn = np.float32(2 * math.pi / period)
     phase = turn * (math.cos(angle) * y[:, None] + math.sin(angle) * x[None, :])
-    return image + np.float32(height) * np.sin(phase + np.float32(rng.uniform(0, 2 * math.pi)))
+    wave = np.sin(phase + np.float32(rng.uniform(0, 2 * math.pi)))
+    stripes: NDArray[np.float32] = np.float32(height) * wave
+    return image + stripes
 
 
 def scarred(
@@ -183,10 +186,10 @@ def scarred(
     image = image.copy()
     if rng.random() < (0.6 if tunneling else 0.15):
         steps = float(rng.beta(1.0, 3.0)) * typical
-        walk = rng.standard_normal(n_rows).astype(np.float32)
+        walk: NDArray[np.float32] = rng.standard_normal((n_rows, 1), dtype=np.float32)
         if rng.random() < 0.4:
-            walk = gaussian_filter1d(walk, 3.0) * 3
-        image += np.float32(steps) * walk[:, None]
+            walk = gaussian_filter1d(walk, 3.0, axis=0) * 3
+        image += np.float32(steps) * walk
         drawn["line_steps"] = round(steps, 3)
     if rng.random() < (0.4 if tunneling else 0.08):
         number = int(rng.integers(1, 12))
@@ -214,12 +217,12 @@ def developed(
     clipped = np.zeros(image.shape, dtype=bool)
     if rng.random() < 0.1:
         # High-pass filters leave a dark rim round all that is bright.
-        width = float(np.exp(rng.uniform(math.log(8.0), math.log(60.0))))
+        width = log_uniform(rng, 8.0, 60.0)
         image = image - np.float32(rng.uniform(0.6, 1.0)) * _local_mean(image, width)
         drawn["flattened_px"] = round(width, 1)
     if rng.random() < 0.15:
         low, high = np.quantile(image[::2, ::2], [0.001, 0.999])
-        gamma = float(np.exp(rng.uniform(math.log(0.6), math.log(1.6))))
+        gamma = log_uniform(rng, 0.6, 1.6)
         span = np.float32(max(high - low, 1e-9))
         image = ((image - low) / span).clip(0, None) ** np.float32(gamma)
         drawn["gamma"] = round(gamma, 3)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from adatom.simulation.atom_images import blurred
+from adatom.simulation.chances import log_uniform
 from adatom.simulation.smooth_fields import draw_smooth_field
 
 if TYPE_CHECKING:
@@ -81,17 +82,17 @@ def draw_contamination(
     """
     detail, steepness = float(rng.uniform(0.5, 4.0)), float(rng.uniform(2.0, 3.5))
     field = draw_smooth_field(rng, shape, detail=detail, steepness=steepness).pixels()
-    height = (field - np.quantile(field, 1 - coverage)).clip(0, None)
+    height = (field - np.float32(np.quantile(field, 1 - coverage))).clip(0, None)
     # Rims are gentle slopes or steep walls.
-    slope = float(np.exp(rng.uniform(math.log(0.5), math.log(8.0))))
+    slope = log_uniform(rng, 0.5, 8.0)
     most = float(rng.uniform(0.7, 2.5))
     thickness = most * np.tanh(slope * height / most)
-    grain = float(np.exp(rng.uniform(math.log(0.9), math.log(2.2)))) * width
-    roughness = float(np.exp(rng.uniform(math.log(0.2), math.log(1.3)))) * typical
+    grain = log_uniform(rng, 0.9, 2.2) * width
+    roughness = log_uniform(rng, 0.35, 1.5) * typical
     texture = _texture(rng, shape, grain)
-    level = float(np.exp(rng.uniform(math.log(0.3), math.log(5.0)))) * typical
+    level = log_uniform(rng, 0.3, 5.0) * typical
     spread = roughness * np.sqrt(thickness)
-    transmission = np.exp(-thickness * float(rng.uniform(0.3, 1.5))).astype(np.float32)
+    transmission = np.exp(-thickness * float(rng.uniform(0.6, 2.0))).astype(np.float32)
     intensity = level * thickness + spread * texture
     drawn["contamination"] = {
         "coverage": round(coverage, 3), "detail": round(detail, 2), "slope": round(slope, 2),
@@ -117,9 +118,9 @@ def draw_film(
 
 
 def _film(
-    intensity: NDArray[np.float32],
+    intensity: NDArray[np.floating],
     transmission: NDArray[np.float32],
-    spread: NDArray[np.float32],
+    spread: NDArray[np.floating],
     typical: float,
 ) -> Junk:
     """Judge what is told under a texture of a given spread."""
@@ -134,7 +135,8 @@ def _texture(rng: np.random.Generator, shape: tuple[int, int], width: float) -> 
     pad = math.ceil(3 * width)
     noise = rng.standard_normal((shape[0] + pad, shape[1] + pad), dtype=np.float32)
     smooth = blurred(noise, width)[: shape[0], : shape[1]]
-    return smooth / smooth.std()
+    found: NDArray[np.float32] = smooth / smooth.std()
+    return found
 
 
 def draw_particles(
@@ -151,8 +153,8 @@ def draw_particles(
     y, x = (np.arange(size, dtype=np.float32) for size in shape)
     radii = []
     for _ in range(number):
-        radius = spacing * float(np.exp(rng.uniform(math.log(0.5), math.log(4.0))))
-        height = typical * float(np.exp(rng.uniform(math.log(1.2), math.log(8.0))))
+        radius = spacing * log_uniform(rng, 0.5, 4.0)
+        height = typical * log_uniform(rng, 1.2, 8.0)
         center = rng.uniform(0.0, 1.0, 2) * shape
         for _ in range(int(rng.integers(1, 5))):
             at = center + radius * 0.7 * rng.standard_normal(2)
@@ -163,7 +165,7 @@ def draw_particles(
             intensity += np.float32(height) * down[:, None] * right[None, :]
         radii.append(round(radius, 2))
     drawn["particles"] = radii
-    transmission = 1 / (1 + intensity / (2 * np.float32(typical)))
+    transmission = np.exp(-2 * intensity / np.float32(typical))
     opaque = intensity > _HIDING * typical
     return Junk(intensity, transmission, opaque, (intensity > 0.5 * _HIDING * typical) & ~opaque)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy.spatial import KDTree
 
+from adatom.simulation.chances import log_uniform, now_and_then
 from adatom.simulation.crystals import tiled
 from adatom.simulation.drawn_cells import FAINTEST, DrawnCell, draw_cell
 from adatom.simulation.smooth_fields import draw_smooth_field
@@ -202,7 +203,7 @@ def _second_phase(
         return sample
     detail = 0.5 if rng.random() < 0.5 else 3.0
     height = draw_smooth_field(rng, field.shape, detail=detail, steepness=3.5).at(sample.places)
-    sharpness = float(np.exp(rng.uniform(math.log(1.0), math.log(30.0))))
+    sharpness = log_uniform(rng, 1.0, 30.0)
     share = 0.5 * (1 + np.tanh(sharpness * height))
     names = sorted(set(sample.species.tolist()))
     factors = {name: float(np.exp(rng.uniform(-1.0, 0.4))) for name in names}
@@ -247,12 +248,12 @@ def _with_defects(
 ) -> Sample:
     """Take atoms away, exchange and add some, move all at random, vary how full columns are."""
     shares = {
-        name: float(rng.choice([0.0, rng.uniform(0.0, most)], p=[0.45, 0.55]))
+        name: now_and_then(rng, 0.55, 0.0, most)
         for name, most in (
             ("vacancies", 0.06), ("substitutions", 0.06), ("adatoms", 0.02), ("interstitials", 0.01)
         )
     }  # fmt: skip
-    spread = float(rng.choice([0.0, rng.uniform(0.0, 0.25)], p=[0.4, 0.6]))
+    spread = now_and_then(rng, 0.6, 0.0, 0.25)
     displacement = float(rng.uniform(0.0, 0.04))
     drawn |= {name: round(share, 4) for name, share in shares.items()}
     drawn |= {"occupancy_spread": round(spread, 3), "displacement": round(displacement, 4)}
@@ -306,8 +307,8 @@ def _with_extra(
 
 def _bent(rng: np.random.Generator, drawn: dict[str, Any], sample: Sample, field: Field) -> Sample:
     """Bend the lattice smoothly, or squeeze the start of the lines as a lagging scan does."""
-    bending = float(rng.choice([0.0, rng.uniform(0.0, 0.6)], p=[0.5, 0.5]))
-    lag = float(rng.choice([0.0, rng.uniform(0.0, 1.0)], p=[0.85, 0.15]))
+    bending = now_and_then(rng, 0.5, 0.0, 0.6)
+    lag = now_and_then(rng, 0.15, 0.0, 1.0)
     drawn |= {"bending": round(bending, 3), "lag": round(lag, 3)}
     places = sample.places.copy()
     if bending:

@@ -13,9 +13,10 @@ import xarray as xr
 from scipy.ndimage import maximum_filter
 from scipy.spatial import KDTree
 
-from adatom.errors import SettingError
+from adatom.errors import KindError, SettingError
 from adatom.schema import Image, Mask, Sites, image_from_array, sites_from_positions
 from adatom.simulation.atom_images import LineOffsets, Probe, blurred, image_of_atoms, imaged_places
+from adatom.simulation.chances import log_uniform
 from adatom.simulation.drawn_cells import FAMILIES
 from adatom.simulation.random_instruments import (
     Noise,
@@ -200,7 +201,17 @@ def training_image_from_manifest(manifest: str, /) -> LabeledImage:
     Parameters
     ----------
     manifest : str
-        As `simulate_training_image` gives it.
+        As `simulate_training_image` gives it, by the same version of adatom.
+
+    Returns
+    -------
+    LabeledImage
+        The same bits.
+
+    Raises
+    ------
+    KindError
+        If this is not such a manifest.
 
     Examples
     --------
@@ -209,14 +220,20 @@ def training_image_from_manifest(manifest: str, /) -> LabeledImage:
     >>> bool((again.image == first.image).all())
     True
     """
-    told = json.loads(manifest)
-    settings = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in told["images"].items()
-    }
-    return simulate_training_image(
-        images=TrainingImages(**settings), seed=told["seed"], index=told["index"]
-    )
+    try:
+        told = json.loads(manifest)
+        settings: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in told["images"].items()
+        }
+        images, seed, index = TrainingImages(**settings), int(told["seed"]), int(told["index"])
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        msg = (
+            f"no manifest of a labeled image ({error}): need the JSON text in the field "
+            "'manifest' of what simulate_training_image gives"
+        )
+        raise KindError(msg) from error
+    return simulate_training_image(images=images, seed=seed, index=index)
 
 
 def simulate_training_image(
@@ -268,13 +285,9 @@ class _Scene:
     tunneling: bool
 
 
-def _log_uniform(rng: np.random.Generator, span: tuple[float, float]) -> float:
-    return float(np.exp(rng.uniform(math.log(span[0]), math.log(span[1]))))
-
-
 def _draw_scene(rng: np.random.Generator, drawn: dict[str, Any], images: TrainingImages) -> _Scene:
-    scale, spacing = _log_uniform(rng, images.scale), _log_uniform(rng, images.spacing)
-    snr, share = _log_uniform(rng, images.snr), _log_uniform(rng, images.width)
+    scale, spacing = log_uniform(rng, *images.scale), log_uniform(rng, *images.spacing)
+    snr, share = log_uniform(rng, *images.snr), log_uniform(rng, *images.width)
     tunneling = bool(rng.random() < images.tunneling)
     if tunneling:
         share = max(share, min(_TUNNELING_WIDTH, images.width[1]))
@@ -395,7 +408,7 @@ def _sites(
     rows, columns = scene.field.shape
     listed = scene.sample.where(scene.sample.roles != "amorphous")
     places = imaged_places(listed.places, listed.widths, probe=scene.probe, lines=scene.lines)
-    inside = ((places >= -0.5) & (places < np.array([rows, columns]) - 0.5)).all(axis=1)
+    inside = _within(places, rows, columns)
     listed, places = listed.where(inside), places[inside]
     row, column = np.rint(places).astype(np.int64).T
     amplitude = listed.peaks * factor[row, column]
@@ -421,6 +434,12 @@ def _sites(
     sites = sites.assign({name: ("site", told) for name, told in columns_of_sites.items()})
     sites["width"] = ("site", listed.widths * scene.probe.width, {"units": "px"})
     return sites
+
+
+def _within(places: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.bool_]:
+    y, x = places.T
+    inside: NDArray[np.bool_] = (y >= -0.5) & (y < rows - 0.5) & (x >= -0.5) & (x < columns - 0.5)
+    return inside
 
 
 def _own_maximum(
