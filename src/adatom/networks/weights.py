@@ -189,7 +189,8 @@ def _parts_of_file(content: bytes) -> tuple[dict[str, Any], dict[str, NDArray[An
             msg = f"tensor {name!r} is {dtype}, need {' or '.join(_DTYPES)}"
             raise StoreError(msg)
     try:
-        tensors = load(content)
+        # The library gives them in an order of chance.
+        tensors = dict(sorted(load(content).items()))
         described = json.loads(metadata["adatom"])
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         msg = f"it is damaged ({error})"
