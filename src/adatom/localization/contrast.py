@@ -23,9 +23,10 @@ Contrast = Literal["auto", "bright", "dark"]
 # How instruments and people name what gives dark atoms, and what gives bright ones.
 _DARK: Final = frozenset({"ABF", "BF", "EABF", "BRIGHTFIELD"})
 _BRIGHT: Final = frozenset({"ADF", "DF", "HAADF", "LAADF", "MAADF", "DARKFIELD"})
-# Of the lattice alone: sparse dark atoms reach -0.8, sparse bright ones 1 and
-# more, one sine along each axis 0.
-_CLEARLY_DARK: Final = -0.3
+# Of the lattice alone: dark atoms on a square lattice reach -0.8 where their
+# sigma is a quarter of the distance between neighbors, bright ones 0.8, and
+# one sine along each axis 0.
+_CLEARLY_DARK: Final = -0.2
 # What is not hexagonal has most of the power of its ring in two or four
 # directions: above 0.9, against less than 0.5 of distorted hexagonal lattices.
 _OTHER_SYMMETRY: Final = 0.6
@@ -45,6 +46,13 @@ class ContrastOfImage(NamedTuple):
 
     contrast: Literal["bright", "dark"]
     reason: str
+
+    def in_words(self) -> str:
+        """Say it in a sentence."""
+        return f"Atoms are taken for {self.contrast}, {self.reason}."
+
+
+NOTHING_SEEN: Final = ContrastOfImage("bright", "as is usual, since no lattice shows")
 
 
 def contrast_of_image(
@@ -91,7 +99,7 @@ def _seen_contrast(pixels: NDArray[np.float32]) -> ContrastOfImage:
     calm = without_outliers(part)
     scale = estimate_scale(calm)
     if scale is None:
-        return ContrastOfImage("bright", "as is usual, since no lattice shows")
+        return NOTHING_SEEN
     lattice = repeating_part(
         calm, scale.spectrum, period=scale.period, finest_period=scale.finest_period
     )
