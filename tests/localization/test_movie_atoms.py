@@ -105,14 +105,9 @@ def test_a_lazy_movie_is_read_frame_by_frame(network: ExportedNetwork) -> None:
         return movie.values[numbers[:, 0, 0].astype(int)]
 
     index = dask.array.arange(5, chunks=1)[:, None, None]
+    empty, chunks = np.empty((0, 0, 0)), ((1,) * 5, (112,), (112,))
     lazy = movie.copy(
-        data=dask.array.map_blocks(
-            block,
-            index,
-            dtype=movie.dtype,
-            chunks=((1,) * 5, (112,), (112,)),
-            meta=np.empty((0,) * 3),
-        )
+        data=dask.array.map_blocks(block, index, dtype=movie.dtype, chunks=chunks, meta=empty)
     )
     xr.testing.assert_identical(
         find_atoms_in_movie(lazy, None, network, method="network"),
