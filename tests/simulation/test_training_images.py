@@ -21,7 +21,8 @@ from adatom.simulation import (
     training_image_from_manifest,
 )
 from adatom.simulation.atom_images import LineOffsets, Probe, image_of_atoms, imaged_places
-from adatom.simulation.random_instruments import Noise, noisy
+from adatom.simulation.chances import Chance
+from adatom.simulation.random_detectors import Noise, noisy
 from adatom.simulation.random_samples import Field, draw_amorphous, draw_crystal
 from adatom.simulation.smooth_fields import draw_smooth_field
 from adatom.simulation.training_images import (
@@ -96,12 +97,12 @@ def test_a_wider_axis_of_the_ellipse_points_where_it_is_told_to() -> None:
 
 
 def test_drift_strain_and_defects_move_the_truth_along() -> None:
-    rng = np.random.default_rng(12)
+    chance = Chance(np.random.default_rng(12), 0.5, {})
     field = Field((160, 160), spacing=14.0, margin=30.0)
     drift = 5 * np.sin(np.linspace(0.0, 4.0, 160))
     lines = LineOffsets(0.5 * drift, drift)
     for family in ("square", "honeycomb", "tmd", "hexagonal"):
-        sample = draw_crystal(rng, {}, family=family, field=field)
+        sample = draw_crystal(chance, family=family, field=field)
         sample = sample.where((sample.roles == "regular") | (sample.roles == "substitution"))
         probe = Probe(2.0, ellipticity=1.2, direction=1.0)
         image = image_of_atoms(
@@ -215,7 +216,7 @@ def test_opaque_junk_hides_the_lattice_and_thin_film_does_not() -> None:
                 contrast[covered].append(_signal(made.image.values, positions(sites)[chosen]))
     assert min(map(len, contrast.values())) >= 5
     # Mean height of a site over what lies round it, by the spread of these heights.
-    assert np.median(contrast[True]) < 0.8
+    assert np.median(contrast[True]) < 1.2
     assert np.median(contrast[False]) > 2.5
 
 
@@ -248,7 +249,7 @@ def test_the_signal_of_each_site_is_told_against_the_noise_of_its_pixel() -> Non
 def test_no_image_is_noisier_than_its_atoms_can_be_told() -> None:
     images = TrainingImages(size=16, spacing=(6.0, 6.0), width=(0.13, 0.13), snr=(0.1, 0.1))
     for told in map(_told, _many(images, 20)):
-        assert told["snr"] * told["probe"]["width_px"] * np.sqrt(np.pi) > 1.99
+        assert told["snr"] * told["probe"]["width_px"] * np.sqrt(np.pi) > 2.99
 
 
 def test_structures_of_the_test_set_are_in_no_training() -> None:
@@ -268,9 +269,8 @@ def test_a_smooth_field_is_the_same_at_pixels_and_at_places() -> None:
 
 def test_an_amorphous_film_has_distances_but_no_lattice() -> None:
     field = Field((200, 200), spacing=10.0, margin=0.0)
-    rng = np.random.default_rng(6)
-    film = draw_amorphous(rng, {}, field=field)
-    crystal = draw_crystal(np.random.default_rng(8), {}, family="square", field=field)
+    film = draw_amorphous(Chance(np.random.default_rng(6), 0.5, {}), field=field)
+    crystal = draw_crystal(Chance(np.random.default_rng(8), 0.0, {}), family="square", field=field)
     assert _sharpest_reflection(crystal.places) > 100
     # That of N random phases rises to about the logarithm of how many are compared.
     assert _sharpest_reflection(film.places) < 25
