@@ -162,11 +162,8 @@ def rate_of_step(training: Training, step: int, n_steps: int, /) -> float:
     if step < n_rise:
         share = (step + 1) / n_rise
         return training.peak_rate * (_FIRST_SHARE + share * (1 - _FIRST_SHARE))
-    n_fall = n_steps - n_rise
-    cycle = -(-n_fall // training.n_cycles)
-    place = (step - n_rise) % cycle + 1
-    # The last cycle may be shorter, and yet must fall all the way.
-    length = min(cycle, n_fall - (step - n_rise) // cycle * cycle)
+    start, end = _cycle(training, step - n_rise, n_steps - n_rise)
+    place, length = step - n_rise - start + 1, end - start
     fall = (1 + math.cos(math.pi * place / length)) / 2
     return training.peak_rate * (_LAST_SHARE + fall * (1 - _LAST_SHARE))
 
@@ -174,9 +171,16 @@ def rate_of_step(training: Training, step: int, n_steps: int, /) -> float:
 def ends_cycle(training: Training, step: int, n_steps: int, /) -> bool:
     """Tell whether a cycle of the schedule "snapshots" ends with this step."""
     n_rise = _n_rise(training, n_steps)
-    cycle = -(-(n_steps - n_rise) // training.n_cycles)
-    done = step + 1 - n_rise
-    return step + 1 == n_steps or (done > 0 and done % cycle == 0)
+    return (
+        step >= n_rise and step + 1 - n_rise == _cycle(training, step - n_rise, n_steps - n_rise)[1]
+    )
+
+
+def _cycle(training: Training, place: int, n_fall: int) -> tuple[int, int]:
+    """Give the first step of the cycle that a step of the falls is in, and that of the next."""
+    ends = [n_fall * (number + 1) // training.n_cycles for number in range(training.n_cycles)]
+    end = next(end for end in ends if place < end)
+    return ([0, *ends][ends.index(end)], end)
 
 
 def _n_rise(training: Training, n_steps: int) -> int:
