@@ -34,9 +34,9 @@ def undisturbed() -> TrainedNetwork:
 
 
 def test_a_network_learns_to_find_the_sites_of_a_lattice() -> None:
-    score = DetectionScore(tuple(lattice_picture(-k, size=64) for k in range(1, 5)))
+    score = DetectionScore(tuple(lattice_picture(1000 + k, size=64) for k in range(4)))
     settings = Training(
-        n_steps=150, batch_size=4, n_steps_per_score=50, average=0.9, peak_rate=1e-2
+        n_steps=150, batch_size=4, n_steps_per_score=50, average=0.9, peak_rate=1e-2, n_threads=1
     )
     network = Trainer(Architecture(width=8), settings).train(batch, score)
     # Bright spots 2 px wide at an SNR of 3: a blob detector finds all of them.
@@ -142,17 +142,9 @@ def test_the_best_network_is_kept_and_not_the_last() -> None:
         return {"score": next(best_first)}
 
     kept = trainer().train(batch, score)
-    # The weights of step 10 of the very same training.
-    first: list[TrainedNetwork] = []
-
-    def stop_after_one(done: int, *_: object) -> None:
-        if done == 11:
-            raise KeyboardInterrupt
-
     assert kept.card.scores == {"score": 0.9}
     last = trainer().train(batch)
     assert not same_tensors(kept, last)
-    assert not first
 
 
 def test_a_training_ends_when_its_time_is_up() -> None:

@@ -50,7 +50,8 @@ def share_of_right_cells(predict: Predict) -> Mapping[str, float]:
 def trainer(seed: int = 1, **changes: object) -> Trainer:
     """Give a trainer of 30 steps."""
     settings = {
-        "n_steps": 30, "batch_size": 4, "n_steps_per_score": 10, "precision": "float32", **changes,
+        "n_steps": 30, "batch_size": 4, "n_steps_per_score": 10, "precision": "float32",
+        "n_threads": 1, **changes,
     }  # fmt: skip
     return Trainer(Architecture(width=4), Training(**settings), seed)  # type: ignore[arg-type]
 

@@ -70,6 +70,9 @@ class Training:
     n_workers : int
         Processes that make batches ahead; 0 makes them in between. The
         network does not depend on it.
+    n_threads : int or None
+        Of torch on a processor; by default all cores. On a machine with much
+        else to do fewer are faster, since they wait for one another.
     objective : Objective
         Losses and their weights.
 
@@ -95,6 +98,7 @@ class Training:
     precision: Precision = "auto"
     device: Device = "auto"
     n_workers: int = 0
+    n_threads: int | None = None
     objective: Objective = field(default_factory=Objective)
 
     def __post_init__(self) -> None:
@@ -104,7 +108,7 @@ class Training:
             raise SettingError(msg)
         least = {
             "n_steps": 1, "batch_size": 1, "n_warm_up": 0, "n_cycles": 1, "n_steps_per_score": 1,
-            "patience": 1, "n_workers": 0,
+            "patience": 1, "n_workers": 0, "n_threads": 1,
         }  # fmt: skip
         for name, low in least.items():
             value = getattr(self, name)
