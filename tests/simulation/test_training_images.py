@@ -249,15 +249,13 @@ def test_the_signal_of_each_site_is_told_against_the_noise_of_its_pixel() -> Non
 def test_clarity_is_what_the_best_filter_gains_in_white_noise() -> None:
     images = TrainingImages(
         size=128, spacing=(10.0, 10.0), width=(0.25, 0.25), snr=(3.0, 3.0), families=("square",),
-        empty=0.0, dirty=0.0, tunneling=0.0,
+        empty=0.0, dirty=0.0, tunneling=1.0,
     )  # fmt: skip
-    ratios = []
-    for made in _many(images, 10):
-        if _told(made)["trouble"] < 0.1 and _told(made)["noise"]["correlation_px"] == 0:
-            ratios.append(np.median(made.sites["clarity"] / made.sites["snr"]))
+    quiet = [made for made in _many(images, 30) if _told(made)["trouble"] < 0.1]
+    ratios = [np.median(made.sites["clarity"] / made.sites["snr"]) for made in quiet]
     # A difference of Gaussians of s and 2 s leaves 0.3 of an atom of standard deviation s,
     # and 0.189 / s of the noise: for s = 2.5 px, 4.0 as against 4.4 of the best filter.
-    assert ratios
+    # Noise of tunneling images is the same everywhere.
     assert np.median(ratios) == pytest.approx(4.0, rel=0.1)
 
 

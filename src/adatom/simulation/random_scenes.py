@@ -249,7 +249,8 @@ def _disturbance(rest: NDArray[np.float32], width: float, spacing: float) -> NDA
     pad = min(math.ceil(3 * spacing), min(rest.shape) - 1)
     padded = np.pad(rest, pad, mode="reflect")
     filtered = blurred(padded, width) - blurred(padded, 2 * width)
-    local = np.sqrt(blurred(filtered**2, spacing).clip(1e-12, None)) / np.float32(0.3)
+    local: NDArray[np.float32] = np.sqrt(blurred(filtered**2, spacing).clip(1e-12, None))
+    local /= np.float32(1 / 2 - 1 / 5)
     return local[pad : pad + rest.shape[0], pad : pad + rest.shape[1]]
 
 
