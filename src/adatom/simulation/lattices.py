@@ -11,6 +11,7 @@ import numpy as np
 from adatom.errors import SettingError
 from adatom.schema import Sites, sites_from_positions
 from adatom.simulation.cells import Cell, LatticeName, check_lattice, named_cell
+from adatom.simulation.columns import set_columns
 from adatom.simulation.crystals import crystal_positions
 from adatom.units import LENGTH, SPACE_UNITS, Length, length_from_setting
 
@@ -132,19 +133,13 @@ def build_lattice(
 
 def with_columns(sites: Sites, cell: Cell, number: NDArray[np.int64], /) -> Sites:
     """Say of every site what its column holds."""
-    species, classes = np.asarray(cell.species)[number], np.asarray(cell.classes)
-    sites["species"] = ("site", species)
-    sites["class"] = ("site", classes[number])
+    sites["class"] = ("site", np.asarray(cell.classes)[number])
     names = list(dict.fromkeys(cell.classes))
     if len(names) > 1:
         orbit = np.array([names.index(name) for name in cell.classes])
         sites["sublattice"] = ("site", orbit[number])
-    if (cell.occupancy != 1).any():
-        sites["occupancy"] = ("site", cell.occupancy[number], {"units": "1"})
-    if any(len(column) > 1 for column in cell.columns):
-        elements, shares = cell.shares()
-        sites["composition"] = (("site", "element"), shares[number], {"units": "1"})
-        sites.coords["element"] = ("element", np.asarray(elements))
+    elements, counts = cell.counts()
+    set_columns(sites, elements, counts[number])
     return sites
 
 

@@ -11,7 +11,8 @@ from scipy.spatial import KDTree
 
 from adatom.errors import SettingError
 from adatom.schema import STRUCTURE, Sites, Structure, add_note, sites_from_positions
-from adatom.simulation.cells import atomic_number, brightest_element, column_name
+from adatom.simulation.cells import atomic_number, column_name
+from adatom.simulation.columns import set_columns
 from adatom.simulation.crystals import tiled
 from adatom.units import Length, length_from_setting
 
@@ -70,9 +71,9 @@ def sites_from_structure(
     Sites
         In nm, with ``species``, the element that scatters most; ``class``, what
         a column holds in the smallest whole numbers for all columns, such as "TiO";
-        ``sublattice``; ``occupancy``, its number of atoms; ``composition`` (site,
-        element), their shares; and ``spread`` in nm, the standard deviation of its
-        atoms per axis.
+        ``sublattice``; ``spread`` in nm, the standard deviation of its atoms per
+        axis; ``occupancy``, its number of atoms, if any has not one; and
+        ``composition`` (site, element), their shares, if any is mixed.
 
     Raises
     ------
@@ -377,17 +378,11 @@ def _sites(
         tuple((element, n) for element, n in zip(elements, row, strict=True) if n > 0)
         for row in _smallest(columns.counts).tolist()
     ]
-    species = np.array([brightest_element(one) if one else "" for one in compositions])
     names = np.array([column_name(one) for one in compositions])
     kinds = list(dict.fromkeys(names.tolist()))
-    total = columns.counts.sum(axis=1)
-    shares = columns.counts / total.clip(1e-12)[:, None]
-    sites["species"] = ("site", species[number])
     sites["class"] = ("site", names[number])
     sites["sublattice"] = ("site", np.array([kinds.index(name) for name in names])[number])
-    sites["occupancy"] = ("site", total[number] * periods, {"units": "1"})
-    sites["composition"] = (("site", "element"), shares[number], {"units": "1"})
-    sites.coords["element"] = ("element", np.asarray(elements))
+    set_columns(sites, elements, columns.counts[number] * periods)
     sites["spread"] = ("site", columns.spread[number], {"units": "nm"})
     return sites
 
