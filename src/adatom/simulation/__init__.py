@@ -12,6 +12,12 @@
 ``sites_from_structure``   columns of any structure, as of a CIF, seen along an axis
 ``build_graphene``         sites of graphene with defects, and its vacancies
 ``build_grain_boundary``   two grains of graphene that meet
+``build_grains``           grains or twins of any lattice
+``build_bilayer``          two sheets, twisted or unlike
+``apply_disorder``         vacancies, substitutions, adatoms ... of any sites
+``apply_strain``           even and wavy strain, and dislocations
+``apply_edges``            edges and holes
+``columns_from_sites``     one column of what lies over one another
 ``Simulation``             what the simulations of images give
 ``FlimSimulation``         what ``simulate_flim_map`` gives
 ``Decay``                  how the emission of a class dies away
@@ -20,6 +26,11 @@
 ``MassSpectrometer``       settings of a mass spectrometer
 ``EELSSimulation``         what the simulation of energy-loss spectra gives
 ``Crystal``                settings of a lattice
+``Disorder``               settings of point defects
+``Disordered``             what ``apply_disorder`` gives
+``Strain``                 settings of a strain
+``Edges``                  settings of edges and holes
+``Grains``                 settings of grains and twins
 ``Flake``                  settings of defective graphene
 ``Microscope``             settings of the instrument
 ``ForceSimulation``        what ``simulate_force_curves`` gives
@@ -27,8 +38,9 @@
 ``Soft``                   settings of an elastic sample
 =========================  ===================================================
 
-Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``graphene``, ``boundaries``,
-``contamination``) know nothing of images; the instrument (``scanning``, ``rendering``,
+Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``columns``, ``disorder``,
+``strain``, ``grains``, ``edges``, ``layers``, ``graphene``, ``boundaries``, ``contamination``)
+know nothing of images; the instrument (``scanning``, ``rendering``,
 ``detection``) knows nothing of structures; ``images`` joins the two. Spectral maps (``eels``)
 stand alone.
 """
@@ -42,6 +54,8 @@ from adatom._lazy import lazy_names
 if TYPE_CHECKING:
     from adatom.simulation.boundaries import build_grain_boundary
     from adatom.simulation.decays import Decay, FlimSimulation, PhotonTimer, simulate_flim_map
+    from adatom.simulation.disorder import Disorder, Disordered, apply_disorder
+    from adatom.simulation.edges import Edges, apply_edges
     from adatom.simulation.eels import EELSSimulation, simulate_eels_map
     from adatom.simulation.force_curves import (
         Cantilever,
@@ -49,6 +63,7 @@ if TYPE_CHECKING:
         Soft,
         simulate_force_curves,
     )
+    from adatom.simulation.grains import Grains, build_grains
     from adatom.simulation.graphene import Flake, build_graphene
     from adatom.simulation.images import (
         Simulation,
@@ -57,27 +72,40 @@ if TYPE_CHECKING:
         simulate_lattice,
     )
     from adatom.simulation.lattices import Crystal, build_lattice
+    from adatom.simulation.layers import build_bilayer, columns_from_sites
     from adatom.simulation.masses import MassSimulation, MassSpectrometer, simulate_mass_map
     from adatom.simulation.microscope import Microscope
     from adatom.simulation.projection import sites_from_structure
+    from adatom.simulation.strain import Strain, apply_strain
 
 __all__ = [
     "Cantilever",
     "Crystal",
     "Decay",
+    "Disorder",
+    "Disordered",
     "EELSSimulation",
+    "Edges",
     "Flake",
     "FlimSimulation",
     "ForceSimulation",
+    "Grains",
     "MassSimulation",
     "MassSpectrometer",
     "Microscope",
     "PhotonTimer",
     "Simulation",
     "Soft",
+    "Strain",
+    "apply_disorder",
+    "apply_edges",
+    "apply_strain",
+    "build_bilayer",
     "build_grain_boundary",
+    "build_grains",
     "build_graphene",
     "build_lattice",
+    "columns_from_sites",
     "simulate_eels_map",
     "simulate_flim_map",
     "simulate_force_curves",
@@ -94,19 +122,30 @@ __getattr__, __dir__ = lazy_names(
         "Cantilever": "force_curves",
         "Crystal": "lattices",
         "Decay": "decays",
+        "Disorder": "disorder",
+        "Disordered": "disorder",
         "EELSSimulation": "eels",
+        "Edges": "edges",
         "Flake": "graphene",
         "FlimSimulation": "decays",
         "ForceSimulation": "force_curves",
+        "Grains": "grains",
         "MassSimulation": "masses",
         "MassSpectrometer": "masses",
         "Microscope": "microscope",
         "PhotonTimer": "decays",
         "Simulation": "images",
         "Soft": "force_curves",
+        "Strain": "strain",
+        "apply_disorder": "disorder",
+        "apply_edges": "edges",
+        "apply_strain": "strain",
+        "build_bilayer": "layers",
         "build_grain_boundary": "boundaries",
+        "build_grains": "grains",
         "build_graphene": "graphene",
         "build_lattice": "lattices",
+        "columns_from_sites": "layers",
         "simulate_eels_map": "eels",
         "simulate_flim_map": "decays",
         "simulate_force_curves": "force_curves",

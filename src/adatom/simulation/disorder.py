@@ -12,7 +12,7 @@ from scipy.spatial import KDTree, Voronoi
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.schema import SITES, Sites, add_note, positions, sites_from_positions, space_unit
 from adatom.simulation.cells import atomic_number
-from adatom.simulation.columns import column_counts, joined_sites, set_columns
+from adatom.simulation.columns import column_counts, joined_sites, set_columns, spacing_of
 from adatom.units import LENGTH, Length, length_from_setting
 
 if TYPE_CHECKING:
@@ -305,17 +305,6 @@ class _Draft:
         self.told["vacancies"] = len(self.missing)
         add_note(atoms, ", ".join(f"{n} {kind}" for kind, n in sorted(self.told.items())))
         return Disordered(atoms, vacancies)
-
-
-def spacing_of(sites: Sites) -> float:
-    """Nearest-neighbor distance: as the sites tell, or else the median one."""
-    if "spacing" in sites.attrs:
-        return float(sites.attrs["spacing"])
-    places = positions(sites)
-    if len(places) < 2:
-        msg = f"{len(places)} sites have no spacing: give lengths in nm or px"
-        raise TooFewSitesError(msg)
-    return float(np.median(KDTree(places).query(places, k=2)[0][:, 1]))
 
 
 def _coordinates(places: NDArray[np.float64], like: Sites) -> dict[str, object]:
