@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "run": "run a recipe over files; go on where an earlier run stopped",
     "show": "tell what a file or a run folder holds",
     "rerun": "repeat a run and say whether its results are identical",
+    "simulate": "make images of a lattice or a structure file, with their truth",
     "recipes": "list the recipes that come with adatom",
     "formats": "list the files that can be read",
 }

@@ -2,6 +2,7 @@
 
 =========================  ===================================================
 ``simulate_graphene``      graphene with Si impurities, vacancies, contamination
+``simulate_sample``        any crystal or structure, with defects, in one call
 ``simulate_lattice``       any lattice with a stated signal-to-noise ratio
 ``simulate_flim_map``      decays at every pixel, photon by photon
 ``simulate_mass_map``      mass spectra at every pixel of a tissue
@@ -30,6 +31,7 @@
 ``Disordered``             what ``apply_disorder`` gives
 ``Strain``                 settings of a strain
 ``Edges``                  settings of edges and holes
+``Sample``                 settings of ``simulate_sample``
 ``Grains``                 settings of grains and twins
 ``Flake``                  settings of defective graphene
 ``Microscope``             settings of the instrument
@@ -41,8 +43,8 @@
 Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``columns``, ``disorder``,
 ``strain``, ``grains``, ``edges``, ``layers``, ``graphene``, ``boundaries``, ``contamination``)
 know nothing of images; the instrument (``scanning``, ``rendering``,
-``detection``) knows nothing of structures; ``images`` joins the two. Spectral maps (``eels``)
-stand alone.
+``detection``) knows nothing of structures; ``images`` and ``samples`` join the two. Spectral
+maps (``eels``) stand alone.
 """
 
 from __future__ import annotations
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
     from adatom.simulation.masses import MassSimulation, MassSpectrometer, simulate_mass_map
     from adatom.simulation.microscope import Microscope
     from adatom.simulation.projection import sites_from_structure
+    from adatom.simulation.samples import Sample, simulate_sample
     from adatom.simulation.strain import Strain, apply_strain
 
 __all__ = [
@@ -94,6 +97,7 @@ __all__ = [
     "MassSpectrometer",
     "Microscope",
     "PhotonTimer",
+    "Sample",
     "Simulation",
     "Soft",
     "Strain",
@@ -113,6 +117,7 @@ __all__ = [
     "simulate_image",
     "simulate_lattice",
     "simulate_mass_map",
+    "simulate_sample",
     "sites_from_structure",
 ]
 
@@ -134,6 +139,7 @@ __getattr__, __dir__ = lazy_names(
         "MassSpectrometer": "masses",
         "Microscope": "microscope",
         "PhotonTimer": "decays",
+        "Sample": "samples",
         "Simulation": "images",
         "Soft": "force_curves",
         "Strain": "strain",
@@ -153,6 +159,7 @@ __getattr__, __dir__ = lazy_names(
         "simulate_image": "images",
         "simulate_lattice": "images",
         "simulate_mass_map": "masses",
+        "simulate_sample": "samples",
         "sites_from_structure": "projection",
     },
 )

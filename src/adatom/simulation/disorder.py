@@ -303,7 +303,8 @@ class _Draft:
         vacancies = sites_from_positions(*self.places[order].T, unit=unit, spacing=spacing)
         vacancies["class"] = ("site", np.array([name for _, name in self.missing], dtype="<U16"))
         self.told["vacancies"] = len(self.missing)
-        add_note(atoms, ", ".join(f"{n} {kind}" for kind, n in sorted(self.told.items())))
+        told = ", ".join(f"{n} {kind}" for kind, n in sorted(self.told.items()))
+        add_note(atoms, f"{len(self.places)} columns were given {told}")
         return Disordered(atoms, vacancies)
 
 
