@@ -35,7 +35,11 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "simulation.sites_from_structure": lambda: Example((_structure(),), {"field": (2.0, 2.0)}),
     "simulation.simulate_sample": lambda: Example(
         (_structure(),),
-        {"size": 64, "field": "1 nm", "sample": simulation.Sample(edges=simulation.Edges())},
+        {
+            "size": 64,
+            "field": "1 nm",
+            "sample": simulation.Sample(edges=simulation.Edges(vacuum=0.3)),
+        },
     ),
     "simulation.columns_from_sites": lambda: Example(
         (simulation.build_bilayer(field=(60.0, 60.0)),)

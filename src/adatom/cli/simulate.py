@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--field", metavar="LENGTH", help='width, such as "6 nm" (the default)')
     parser.add_argument("--dose", metavar="N", help="electrons from each carbon atom")
     parser.add_argument("--spacing", metavar="LENGTH", help="of the nearest columns of a lattice")
-    parser.add_argument("--vacancies", metavar="SHARE", help="of the columns (default: 0.01)")
+    parser.add_argument("--vacancies", metavar="SHARE", help="of the columns (default: 0)")
     parser.add_argument("--contamination", metavar="SHARE", help="of the image under dirt")
     parser.add_argument("--seed", metavar="N", help="of all that is random (default: 0)")
     parser.add_argument("--dataset", help="this structure of a file with several: number or name")
@@ -138,7 +139,12 @@ def _put(given: dict[str, Any], target: str, text: str, flag: str) -> None:
         if not isinstance(inner, dict):
             msg = f"{flag} {target}: {table!r} is a value, not a table of settings"
             raise SettingError(msg)
-    inner[key] = value_of_text(text)
+    value = value_of_text(text)
+    if isinstance(value, str):
+        # Numbers that TOML does not know as such, as .5 is.
+        with contextlib.suppress(ValueError):
+            value = float(text)
+    inner[key] = value
 
 
 def _simulations(

@@ -49,11 +49,10 @@ class Disorder:
     interstitials : float
         Atoms of the crystal's own elements between columns, per column.
     displacement : length
-        Standard deviation of random displacements, per axis; a fiftieth of
-        the spacing is plainly seen when positions are measured well.
+        Standard deviation of random displacements, per axis.
     """
 
-    vacancies: float = 0.01
+    vacancies: float = 0.0
     empty_columns: float = 0.0
     substitutions: float = 0.0
     substitute: str = "Si"
@@ -61,7 +60,7 @@ class Disorder:
     adatoms: float = 0.0
     adatom: str = "Si"
     interstitials: float = 0.0
-    displacement: Length = "0.02 d"
+    displacement: Length = "0 d"
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -82,6 +81,9 @@ class Disorder:
             atomic_number(element)
 
 
+_LITTLE: Final = Disorder(vacancies=0.02, displacement="0.02 d")
+
+
 class Disordered(NamedTuple):
     """Columns as they are, and where atoms are missing."""
 
@@ -89,9 +91,7 @@ class Disordered(NamedTuple):
     vacancies: Sites
 
 
-def apply_disorder(
-    sites: Sites, /, *, disorder: Disorder = Disorder(), seed: int = 0
-) -> Disordered:
+def apply_disorder(sites: Sites, /, *, disorder: Disorder = _LITTLE, seed: int = 0) -> Disordered:
     """Put point defects into a crystal, and displace its columns.
 
     Parameters
@@ -99,7 +99,8 @@ def apply_disorder(
     sites : Sites
         With ``species``, as builders give them, without defects of their own.
     disorder : Disorder
-        Which defects, and how many.
+        Which defects, and how many; by default vacancies in a fiftieth of the columns,
+        and displacements that are plainly seen where positions are measured well.
     seed : int
         Of which columns have them, and of displacements, which have a stream of their own.
 

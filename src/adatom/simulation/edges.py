@@ -43,7 +43,7 @@ class Edges:
         Mean radius of the holes; they are not quite round.
     """
 
-    vacuum: float = 0.3
+    vacuum: float = 0.0
     along: tuple[int, int] | None = None
     roughness: Length = "0 d"
     wavelength: Length = "10 d"
@@ -66,7 +66,7 @@ class Edges:
                 raise SettingError(msg)
 
 
-def apply_edges(sites: Sites, /, *, edges: Edges = Edges(), seed: int = 0) -> Sites:
+def apply_edges(sites: Sites, /, *, edges: Edges = Edges(vacuum=0.3), seed: int = 0) -> Sites:
     """Take away what lies beyond an edge, and in holes.
 
     Parameters

@@ -44,8 +44,8 @@ class Sample:
         First the crystal is strained,
     edges : Edges, optional
         then cut,
-    disorder : Disorder
-        then point defects are put into it.
+    disorder : Disorder, optional
+        then point defects are put into it; nothing is wrong with it by default.
     """
 
     crystal: Crystal = Crystal("tmd", spacing="1 d")  # noqa: RUF009 -- frozen
@@ -55,7 +55,7 @@ class Sample:
     periods: int = 1
     strain: Strain | None = None
     edges: Edges | None = None
-    disorder: Disorder = Disorder()  # noqa: RUF009 -- frozen
+    disorder: Disorder | None = None
 
 
 def simulate_sample(
@@ -118,7 +118,9 @@ def simulate_sample(
         sites = apply_strain(sites, strain=sample.strain, seed=seeds[1])
     if sample.edges is not None:
         sites = apply_edges(sites, edges=sample.edges, seed=seeds[2])
-    sites, vacancies = apply_disorder(sites, disorder=sample.disorder, seed=seeds[3])
+    vacancies = None
+    if sample.disorder is not None:
+        sites, vacancies = apply_disorder(sites, disorder=sample.disorder, seed=seeds[3])
     simulation = simulate_image(
         sites,
         vacancies,
