@@ -29,7 +29,8 @@ class Edges:
     Attributes
     ----------
     vacuum : float
-        Share of the sites that lie beyond an edge, and are taken away.
+        Share of the sites that lie beyond an edge, and are taken away; along the
+        lattice, to the nearest row.
     along : tuple of two int, optional
         Direction of the edge in vectors of the cell, such as (1, 0), the
         zigzag of "honeycomb"; by default any.
@@ -103,7 +104,9 @@ def apply_edges(sites: Sites, /, *, edges: Edges = Edges(vacuum=0.3), seed: int 
     gone = np.zeros(len(places), dtype=bool)
     if edges.vacuum:
         height = _height_over_edge(sites, places, edges, edge_rng)
-        gone |= height > np.quantile(height, 1 - edges.vacuum)
+        # Columns of a row along the lattice are as high but for rounding: they stay together.
+        rounding = 1e-6 * spacing_of(sites)
+        gone |= height > np.quantile(height, 1 - edges.vacuum) + rounding
     for _ in range(edges.holes):
         gone |= _in_hole(places, _length(sites, edges.hole_radius, "hole_radius"), hole_rng)
     kept = sites.isel(site=~gone)
