@@ -16,6 +16,7 @@ import contract_fitting
 import contract_generator
 import contract_prediction
 import contract_probe
+import contract_structures
 import contract_trainer
 import numpy as np
 import xarray as xr
@@ -223,6 +224,7 @@ for _more in (
     contract_prediction,
     contract_probe,
     contract_trainer,
+    contract_structures,
 ):
     EXAMPLES.update(_more.EXAMPLES)
 
