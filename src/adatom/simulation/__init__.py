@@ -6,6 +6,8 @@
 ``simulate_flim_map``      decays at every pixel, photon by photon
 ``simulate_mass_map``      mass spectra at every pixel of a tissue
 ``simulate_image``         any sites, as a scanning microscope sees them
+``simulate_multislice``    any structure, by waves instead of Gaussians (abTEM)
+``simulate_reference_image``  six samples by multislice, computed once and kept
 ``simulate_force_curves``  a map of force curves on an elastic, adhesive sample
 ``simulate_eels_map``      core losses of six materials with mixed borders
 ``build_lattice``          sites of a square, hexagonal ... lattice
@@ -21,6 +23,9 @@
 ``Crystal``                settings of a lattice
 ``Flake``                  settings of defective graphene
 ``Microscope``             settings of the instrument
+``MultisliceSimulation``   what the simulations by multislice give
+``Optics``                 settings of a microscope whose electrons are waves
+``Multislice``             settings of vibrations, slices and grid
 ``ForceSimulation``        what ``simulate_force_curves`` gives
 ``Cantilever``             settings of a force curve
 ``Soft``                   settings of an elastic sample
@@ -57,6 +62,9 @@ if TYPE_CHECKING:
     from adatom.simulation.lattices import Crystal, build_lattice
     from adatom.simulation.masses import MassSimulation, MassSpectrometer, simulate_mass_map
     from adatom.simulation.microscope import Microscope
+    from adatom.simulation.multislice import MultisliceSimulation, simulate_multislice
+    from adatom.simulation.optics import Multislice, Optics
+    from adatom.simulation.reference_images import simulate_reference_image
 
 __all__ = [
     "Cantilever",
@@ -69,6 +77,9 @@ __all__ = [
     "MassSimulation",
     "MassSpectrometer",
     "Microscope",
+    "Multislice",
+    "MultisliceSimulation",
+    "Optics",
     "PhotonTimer",
     "Simulation",
     "Soft",
@@ -82,6 +93,8 @@ __all__ = [
     "simulate_image",
     "simulate_lattice",
     "simulate_mass_map",
+    "simulate_multislice",
+    "simulate_reference_image",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -97,6 +110,9 @@ __getattr__, __dir__ = lazy_names(
         "MassSimulation": "masses",
         "MassSpectrometer": "masses",
         "Microscope": "microscope",
+        "Multislice": "optics",
+        "MultisliceSimulation": "multislice",
+        "Optics": "optics",
         "PhotonTimer": "decays",
         "Simulation": "images",
         "Soft": "force_curves",
@@ -110,5 +126,7 @@ __getattr__, __dir__ = lazy_names(
         "simulate_image": "images",
         "simulate_lattice": "images",
         "simulate_mass_map": "masses",
+        "simulate_multislice": "multislice",
+        "simulate_reference_image": "reference_images",
     },
 )

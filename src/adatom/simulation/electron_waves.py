@@ -23,9 +23,11 @@ _ANGSTROMS: Final = 10.0
 _PADDING: Final = 0.1
 # abTEM keeps waves up to two thirds of the highest frequency of the grid, less a taper.
 _KEPT: Final = 0.65
-# Adding one plane wave into one probe, relative to one slice of propagation; measured
-# on grids of 200 to 350 points.
-_COST_OF_ONE_WAVE: Final = 0.011
+# In units of the propagation of one wave through one slice, measured on grids of 170 to 200
+# points: adding one plane wave into one probe, and making and counting one probe.
+_ADDING_ONE_WAVE: Final = 0.01
+_COUNTING_A_SUM: Final = 1.0
+_COUNTING_A_PROBE: Final = 6.0
 # Bytes of the waves that are propagated together.
 _WAVES_AT_A_TIME: Final = 8e6
 # Smaller boxes have too few beams for an annular detector: at 60 kV one every 4.9 mrad.
@@ -98,7 +100,9 @@ def periodic_images(
     box = _upright(atoms)
     first = optics[0]
     scan_shape = _scan_shape(box, first)
-    angle = max(multislice.milliradians("largest_angle"), *(o.milliradians("outer") for o in optics))
+    angle = max(
+        multislice.milliradians("largest_angle"), *(o.milliradians("outer") for o in optics)
+    )
     grid = _grid(box, angle, first.wavelength)
     slices = math.ceil(
         box.cell.lengths()[2] / _ANGSTROMS / multislice.nanometers("slice_thickness") - 1e-6
@@ -204,8 +208,8 @@ def _cheaper_algorithm(box: Atoms, optics: Optics, slices: int, probes: int) -> 
     """
     area = math.prod(box.cell.lengths()[:2]) / _ANGSTROMS**2
     waves = math.pi * (optics.milliradians("semiangle") * 1e-3 / optics.wavelength) ** 2 * area
-    prism = waves * slices + _COST_OF_ONE_WAVE * waves * probes
-    return "PRISM" if prism < probes * (slices + 1) else "multislice"
+    prism = waves * slices + probes * (_ADDING_ONE_WAVE * waves + _COUNTING_A_SUM)
+    return "PRISM" if prism < probes * (slices + _COUNTING_A_PROBE) else "multislice"
 
 
 def _shaken(box: Atoms, displacement: float, rng: np.random.Generator) -> Atoms:

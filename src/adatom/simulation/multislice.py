@@ -10,6 +10,7 @@ from scipy.ndimage import maximum_filter
 from scipy.spatial import cKDTree
 
 from adatom.errors import SettingError
+from adatom.numerics.spacing import pooled_spacing
 from adatom.schema import (
     STRUCTURE,
     Image,
@@ -18,15 +19,16 @@ from adatom.schema import (
     add_note,
     extent,
     image_from_array,
+    positions,
     sites_from_positions,
 )
 from adatom.simulation.atom_columns import AtomColumns, columns_of_atoms, repeated_columns
 from adatom.simulation.electron_waves import PeriodicImages, import_abtem, periodic_images
 from adatom.simulation.optics import Multislice, Optics
+from adatom.simulation.structure_boxes import Box, boxed
 from adatom.units import Length, length_from_setting
 
 if TYPE_CHECKING:
-    from ase import Atoms
     from numpy.typing import NDArray
 
 _ANGSTROMS: Final = 10.0
@@ -50,7 +52,8 @@ class MultisliceSimulation(NamedTuple):
         (the element that scatters most), ``class`` (elements of the column, or
         the class that the structure gives), ``occupancy`` (atoms of the species),
         ``amplitude`` (value of `expected` there), and ``visible``: whether
-        `expected` has a peak, or a pit in bright field, of their own.
+        `expected` has a peak, or a pit in bright field, of their own. The
+        ``spacing`` is that of the visible ones.
     expected : Image
         The image without noise.
     """
@@ -132,7 +135,7 @@ def simulate_multislice(
     """
     STRUCTURE.check(structure)
     import_abtem()
-    shape, step = _pixels(field, pixel_size)
+    shape, step = pixels_of_field(field, pixel_size)
     if not dose > 0:
         msg = f"{dose=} must be more than 0 electrons per nm^2"
         raise SettingError(msg)
@@ -143,85 +146,6 @@ def simulate_multislice(
     for made in (expected, truth):
         add_note(made, _note(images, box, optics, multislice, seed))
     return counted(expected, truth, dose=dose, seed=noise_seed)
-
-
-class Box(NamedTuple):
-    """A rectangular cell that is computed, and where the image lies in it."""
-
-    atoms: Atoms
-    origin: tuple[float, float]
-    """Place of the image's first pixel, y and x, in nm."""
-    period: tuple[float, float] | None
-    """Height and width in nm if the image may repeat the box."""
-
-
-def boxed(structure: Atoms, field: tuple[float, float], margin: float) -> Box:
-    """Take the cell of a structure, or cut the field out of it with a margin around."""
-    if not len(structure):
-        msg = "the structure has no atoms"
-        raise SettingError(msg)
-    cell = np.array(structure.cell)
-    periodic = bool(np.all(structure.pbc[:2]))
-    if periodic and np.abs(cell[:2, 2]).max() > 1e-6 * np.abs(cell).max():
-        msg = (
-            "the first two vectors of the cell do not lie in the plane of the image: rotate the "
-            "structure until the beam is along z and cut a cell in that plane, as "
-            "ase.build.surface and ase.build.make_supercell do"
-        )
-        raise SettingError(msg)
-    upright = np.abs([cell[0, 1], cell[1, 0]]).max() <= 1e-6 * np.abs(cell).max()
-    if periodic and upright:
-        height, width = cell[1, 1] / _ANGSTROMS, cell[0, 0] / _ANGSTROMS
-        return Box(structure.copy(), (0.0, 0.0), (height, width))  # type: ignore[no-untyped-call]
-    cut = _cut(structure, field, margin, periodic=periodic)
-    return Box(cut, (margin, margin), None)
-
-
-def _cut(
-    structure: Atoms, field: tuple[float, float], margin: float, *, periodic: bool
-) -> Atoms:
-    from ase import Atoms as AseAtoms
-
-    low = -margin * _ANGSTROMS
-    high = (np.array(field[::-1]) + margin) * _ANGSTROMS
-    places, number = structure.positions, np.arange(len(structure))
-    if periodic:
-        shifts = _shifts(np.array(structure.cell)[:2, :2], places[:, :2], low, high)
-        places = (places + np.pad(shifts, ((0, 0), (0, 1)))[:, None, :]).reshape(-1, 3)
-        number = np.tile(number, len(shifts))
-    # Half open, so that no atom lies on both of two borders that meet.
-    inside = ((places[:, :2] >= low) & (places[:, :2] < high)).all(axis=1)
-    if not inside.any():
-        msg = f"no atom of the structure lies in the {field=} in nm, which begins at x = y = 0"
-        raise SettingError(msg)
-    kept = number[inside]
-    atoms = AseAtoms(
-        numbers=structure.numbers[kept],
-        positions=places[inside] - [low, low, 0.0],
-        cell=[*(high - low), 1.0],
-    )
-    if "class" in structure.arrays:
-        atoms.set_array("class", structure.arrays["class"][kept])  # type: ignore[no-untyped-call]
-    return atoms
-
-
-def _shifts(
-    vectors: NDArray[np.float64],
-    places: NDArray[np.float64],
-    low: float,
-    high: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Give all shifts by the cell that may bring an atom to between low and high."""
-    corners = np.array([[x, y] for x in (low, high[0]) for y in (low, high[1])])
-    inverse = np.linalg.inv(vectors)
-    wanted, given = corners @ inverse, places @ inverse
-    ranges = [
-        np.arange(math.floor(w.min() - g.max()), math.ceil(w.max() - g.min()) + 1)
-        for w, g in zip(wanted.T, given.T, strict=True)
-    ]
-    steps = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 2)
-    shifts: NDArray[np.float64] = steps @ vectors
-    return shifts
 
 
 def expected_image(
@@ -279,6 +203,9 @@ def _truth(columns: AtomColumns, visible: NDArray[np.bool_], image: Image) -> Si
     truth["class"] = ("site", columns.names[inside])
     truth["occupancy"] = ("site", columns.occupancy[inside])
     truth["visible"] = ("site", visible[inside])
+    shown = positions(truth)[visible[inside]]
+    if len(shown) > 1:
+        truth.attrs["spacing"] = pooled_spacing(shown)
     here = {"y": truth.y, "x": truth.x}
     amplitude = image.interp(here).values if inside.any() else np.zeros(0)
     truth["amplitude"] = ("site", amplitude.astype(np.float64), {"units": "1"})
@@ -308,7 +235,10 @@ def counted(expected: Image, truth: Sites, *, dose: float, seed: int) -> Multisl
     return MultisliceSimulation(image, told, electrons)
 
 
-def _pixels(field: tuple[Length, Length], pixel_size: Length) -> tuple[tuple[int, int], float]:
+def pixels_of_field(
+    field: tuple[Length, Length], pixel_size: Length
+) -> tuple[tuple[int, int], float]:
+    """Give rows and columns of an image, and the size of its pixels in nm."""
     step = length_from_setting(pixel_size, unit="nm", name="pixel_size")
     if not step > 0:
         msg = f"{pixel_size=} must be positive"
