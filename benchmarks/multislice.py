@@ -1,6 +1,6 @@
 """Finders on images by multislice: F1 and position error of every reference image.
 
-    python benchmarks/multislice.py [part of a name ...] [--folder FOLDER] [--dose 1e6]
+    python benchmarks/multislice.py [part of a name ...] [--folder FOLDER] [--dose 3e7]
 
 The reference set is computed at the first run (some minutes a sample, needs
 `pip install 'adatom[multislice]'`), and read from the folder afterwards. `found` compares
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", default=[""], help="parts of names")
     parser.add_argument("--folder", type=Path, help="where the reference set is kept")
-    parser.add_argument("--dose", type=float, default=1e6, help="electrons per nm^2")
+    parser.add_argument("--dose", type=float, default=3e7, help="electrons per nm^2")
     told = parser.parse_args()
     folder = None if told.folder is None else str(told.folder)
     for name in REFERENCES:

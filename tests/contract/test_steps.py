@@ -9,6 +9,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from contract_example import Example
-from contract_examples import EXAMPLES, READERS
+from contract_examples import EXAMPLES, NEEDS, READERS
 from traveling import TravelingExecutor
 
 from adatom.errors import AdatomError, KindError
@@ -60,7 +61,18 @@ def _steps() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 STEPS = dict(_steps())
 every_step = pytest.mark.parametrize("name", sorted(STEPS))
-every_example = pytest.mark.parametrize("name", sorted(set(STEPS) & set(EXAMPLES)))
+
+
+def _called(name: str) -> Any:
+    """Give the name of a step, which is skipped where the library that it needs is missing."""
+    library = NEEDS.get(name, "adatom")
+    missing = pytest.mark.skipif(find_spec(library) is None, reason=f"needs {library}")
+    return pytest.param(name, marks=missing)
+
+
+every_example = pytest.mark.parametrize(
+    "name", [_called(name) for name in sorted(set(STEPS) & set(EXAMPLES))]
+)
 
 
 def _hints(name: str) -> dict[str, Any]:

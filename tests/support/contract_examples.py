@@ -13,6 +13,7 @@ import contract_clustering
 import contract_decay
 import contract_electrons
 import contract_fitting
+import contract_multislice
 import contract_probe
 import numpy as np
 import xarray as xr
@@ -217,9 +218,13 @@ for _more in (
     contract_decay,
     contract_electrons,
     contract_fitting,
+    contract_multislice,
     contract_probe,
 ):
     EXAMPLES.update(_more.EXAMPLES)
+
+NEEDS = dict(contract_multislice.NEEDS)
+"""Libraries of the extras without which a step is not called here."""
 
 READERS = frozenset(
     f"io.read_{what}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from adatom.errors import MissingExtraError, SettingError
+from adatom.simulation.atomic_potentials import potential_of_slices
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -117,9 +118,7 @@ def periodic_images(
         shaken = _shaken(box, multislice.nanometers("displacement"), rng)
         places += shaken.positions[:, 1::-1] / _ANGSTROMS / multislice.configurations
         with _quiet_abtem(abtem):
-            potential = abtem.Potential(
-                _wrapped(shaken), gpts=grid, slice_thickness=box.cell.lengths()[2] / slices
-            ).build(lazy=False)
+            potential = potential_of_slices(abtem, shaken, grid, slices)
             scan = abtem.GridScan(
                 (0, 0), tuple(box.cell.lengths()[:2]), gpts=scan_shape[::-1], endpoint=False
             )
@@ -216,11 +215,6 @@ def _shaken(box: Atoms, displacement: float, rng: np.random.Generator) -> Atoms:
     shaken = box.copy()  # type: ignore[no-untyped-call]
     shaken.positions += rng.normal(0.0, displacement * _ANGSTROMS, shaken.positions.shape)
     return shaken
-
-
-def _wrapped(box: Atoms) -> Atoms:
-    box.wrap()  # type: ignore[no-untyped-call]
-    return box
 
 
 def _one_probe_at_a_time(
