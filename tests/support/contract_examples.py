@@ -14,6 +14,7 @@ import contract_decay
 import contract_electrons
 import contract_fitting
 import contract_generator
+import contract_multislice
 import contract_prediction
 import contract_probe
 import contract_structures
@@ -222,11 +223,15 @@ for _more in (
     contract_fitting,
     contract_generator,
     contract_prediction,
+    contract_multislice,
     contract_probe,
     contract_trainer,
     contract_structures,
 ):
     EXAMPLES.update(_more.EXAMPLES)
+
+NEEDS = dict(contract_multislice.NEEDS)
+"""Libraries of the extras without which a step is not called here."""
 
 READERS = frozenset(
     f"io.read_{what}"

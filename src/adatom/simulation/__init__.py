@@ -42,6 +42,11 @@
 ``Edges``                         settings of edges and holes
 ``Sample``                        settings of ``simulate_sample``
 ``Grains``                        settings of grains and twins
+``simulate_multislice``           any structure, by waves instead of Gaussians (abTEM)
+``simulate_reference_image``      six samples by multislice, computed once and kept
+``MultisliceSimulation``          what the simulations by multislice give
+``Optics``                        settings of a microscope whose electrons are waves
+``Multislice``                    settings of vibrations, slices and grid
 ================================  =========================================================
 
 Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``columns``, ``disorder``,
@@ -49,7 +54,7 @@ Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``columns``, 
 know nothing of images; the instrument (``scanning``, ``rendering``, ``detection``) knows nothing
 of structures; ``images`` and ``samples`` join the two. The stream to train on
 (``training_images``) draws all of it at random: ``random_samples``, ``random_junk``,
-``random_instruments``. Spectral maps (``eels``) stand alone.
+``random_instruments``. Multislice (``multislice``, ``reference_images``) stands on abTEM. Spectral maps (``eels``) stand alone.
 """
 
 from __future__ import annotations
@@ -82,7 +87,10 @@ if TYPE_CHECKING:
     from adatom.simulation.layers import build_bilayer, columns_from_sites
     from adatom.simulation.masses import MassSimulation, MassSpectrometer, simulate_mass_map
     from adatom.simulation.microscope import Microscope
+    from adatom.simulation.multislice import MultisliceSimulation, simulate_multislice
+    from adatom.simulation.optics import Multislice, Optics
     from adatom.simulation.projection import sites_from_structure
+    from adatom.simulation.reference_images import simulate_reference_image
     from adatom.simulation.samples import Sample, simulate_sample
     from adatom.simulation.strain import Strain, apply_strain
     from adatom.simulation.training_images import (
@@ -108,6 +116,9 @@ __all__ = [
     "MassSimulation",
     "MassSpectrometer",
     "Microscope",
+    "Multislice",
+    "MultisliceSimulation",
+    "Optics",
     "PhotonTimer",
     "Sample",
     "Simulation",
@@ -130,6 +141,8 @@ __all__ = [
     "simulate_image",
     "simulate_lattice",
     "simulate_mass_map",
+    "simulate_multislice",
+    "simulate_reference_image",
     "simulate_sample",
     "simulate_training_image",
     "sites_from_structure",
@@ -154,6 +167,9 @@ __getattr__, __dir__ = lazy_names(
         "MassSimulation": "masses",
         "MassSpectrometer": "masses",
         "Microscope": "microscope",
+        "Multislice": "optics",
+        "MultisliceSimulation": "multislice",
+        "Optics": "optics",
         "PhotonTimer": "decays",
         "Sample": "samples",
         "Simulation": "images",
@@ -176,6 +192,8 @@ __getattr__, __dir__ = lazy_names(
         "simulate_image": "images",
         "simulate_lattice": "images",
         "simulate_mass_map": "masses",
+        "simulate_multislice": "multislice",
+        "simulate_reference_image": "reference_images",
         "simulate_sample": "samples",
         "simulate_training_image": "training_images",
         "sites_from_structure": "projection",
