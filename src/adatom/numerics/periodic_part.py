@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import scipy.fft
+import scipy.ndimage
 
 from adatom.numerics.indexing import fitted_matrix, indexed
-from adatom.numerics.reflections import find_spots, measure_spots
-from adatom.numerics.spectrum import hann
+from adatom.numerics.reflections import LEAST, find_spots, measure_spots
+from adatom.numerics.spectrum import FEWEST_PERIODS, hann, mean_power, radial_spectrum
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +29,9 @@ LEAST_EXPLAINED: Final = 0.3
 # Two reflections along one line (the sine of their angle) span no lattice.
 SLIMMEST: Final = 0.3
 # Reflections beyond the finest that was seen by this factor hold nothing but noise.
-BEYOND: Final = 1.3
+BEYOND: Final = 1.15
+# In cycles per pixel: finer structure cannot be told from the pixels themselves.
+HIGHEST: Final = 0.45
 # Reaches of the mean that are tried, in periods: from next neighbors to what a frame holds.
 REACHES: Final = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0)
 # A window of more than this share of the shorter side sees the whole image anyway.
@@ -131,11 +134,28 @@ def _lattice_of_spots(image: Floats) -> tuple[BraggLattice | None, float]:
     cell = max(able, key=lambda cell: abs(np.linalg.det(cell.matrix)))
     exact, strength = measure_spots(image, frequency[cell.belongs])
     matrix = fitted_matrix(exact, cell.indices[cell.belongs], strength)
-    seen = indexed(matrix, spots.frequency, spots.power, image.shape).belongs
-    finest = float(np.linalg.norm(spots.frequency[seen], axis=1).max(initial=0.0))
-    if not finest > 0:
+    if not np.linalg.norm(matrix, axis=0).min() * min(image.shape) >= FEWEST_PERIODS:
         return None, 0.0
-    return BraggLattice(matrix, _within(matrix, min(BEYOND * finest, 0.5))), best
+    return BraggLattice(matrix, _holding_power(image, matrix)), best
+
+
+def _holding_power(image: Floats, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the reflections out to the farthest one that stands above the noise."""
+    all_places = _within(matrix, HIGHEST)
+    side = max(image.shape)
+    power = scipy.ndimage.maximum_filter(mean_power(image, side), 3, mode="wrap")
+    spectrum = radial_spectrum(image, window=side)
+    length = np.linalg.norm(all_places, axis=1)
+    # The half plane holds the one of both opposite reflections that points to the right.
+    place = np.where(all_places[:, 1:] < 0, -all_places, all_places)
+    rows = np.rint(place[:, 0] * image.shape[0]).astype(int) % image.shape[0]
+    columns = np.rint(place[:, 1] * image.shape[1]).astype(int)
+    columns = np.minimum(columns, power.shape[1] - 1)
+    noise = np.interp(length, spectrum.frequency, spectrum.noise)
+    # Of nine coefficients about it the strongest, as in the search for spots.
+    seen = power[rows, columns] > LEAST * (np.log(9) + 1) * noise
+    finest = float(length[seen].max(initial=length.min()))
+    return np.asarray(all_places[length <= BEYOND * finest])
 
 
 def _without_streaks(image: Floats) -> NDArray[np.float32]:

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating]
     Bools = NDArray[np.bool_]
 
-# Groups of like brightness, and of like slope along each axis.
-BRIGHTNESS_GROUPS: Final = 8
-SLOPE_GROUPS: Final = 3
+# Shares of the pixels where one group of like brightness ends and the next begins: atoms may
+# fill a small part of an image. Within each, groups of like slope along either axis.
+BRIGHTNESS: Final = (0.15, 0.3, 0.45, 0.6, 0.75, 0.87, 0.95, 0.98)
+SLOPES: Final = (1 / 3, 2 / 3)
 # A group of fewer pixels does not tell its own spread.
 SMALLEST_GROUP: Final = 200
 # Of the median variance; a pixel of less would be sure of the faintest shade.
@@ -31,27 +32,28 @@ OUTER: Final = (0.9, 1.6449)
 class NoiseModel(NamedTuple):
     """Variance of the residual: a constant, and parts that grow with brightness and slopes.
 
-    Dose noise grows with brightness; where lines of a scan are displaced, the
-    residual grows with the slope across or along them.
+    Dose noise grows with brightness, what makes like atoms unequal with its
+    square; where lines of a scan are displaced, the residual grows with the
+    slope across or along them.
 
     Attributes
     ----------
-    constant, per_brightness, per_slope_y, per_slope_x : float
-        Nonnegative; brightness counts from the darkest of the periodic part.
+    constant : float
+    factors : tuple of four float
+        Nonnegative, of brightness, its square, and the squares of the slopes
+        along y and x.
     darkest : float
+        Of the periodic part, from which brightness counts.
     """
 
     constant: float
-    per_brightness: float
-    per_slope_y: float
-    per_slope_x: float
+    factors: tuple[float, float, float, float]
     darkest: float
 
     def sigma(self, periodic: Floats, /) -> NDArray[np.float32]:
         """Give the standard deviation of the residual at every pixel."""
-        factors = (self.per_brightness, self.per_slope_y, self.per_slope_x)
         variance = np.full(periodic.shape, self.constant)
-        for factor, term in zip(factors, _terms(periodic, self.darkest), strict=True):
+        for factor, term in zip(self.factors, _terms(periodic, self.darkest), strict=True):
             variance += factor * term
         # What a straight line says of the darkest pixels may be next to nothing.
         least = LEAST_VARIANCE * float(np.median(variance))
@@ -64,9 +66,9 @@ def fit_noise_model(residual: Floats, periodic: Floats, counts: Bools, /) -> Noi
     darkest = float(np.quantile(periodic[counts], 0.001))
     terms = [term[counts] for term in _terms(periodic, darkest)]
     groups = np.zeros(int(counts.sum()), dtype=np.int64)
-    for term, number in zip(terms, (BRIGHTNESS_GROUPS, SLOPE_GROUPS, SLOPE_GROUPS), strict=True):
-        edges = np.quantile(term, np.linspace(0, 1, number + 1)[1:-1])
-        groups = groups * number + np.searchsorted(edges, term, side="right")
+    for number, shares in ((0, BRIGHTNESS), (2, SLOPES), (3, SLOPES)):
+        edges = np.quantile(terms[number], shares)
+        groups = groups * (len(shares) + 1) + np.searchsorted(edges, terms[number], side="right")
     order = np.argsort(groups, kind="stable")
     ends = np.cumsum(np.bincount(groups))
     values = residual[counts][order]
@@ -78,14 +80,14 @@ def fit_noise_model(residual: Floats, periodic: Floats, counts: Bools, /) -> Noi
         rows.append([1.0, *(float(term[order[members]].mean()) for term in terms)])
         weights.append(math.sqrt(len(members)))
     if not rows:
-        return NoiseModel(robust_sigma(values) ** 2, 0.0, 0.0, 0.0, darkest)
+        return NoiseModel(robust_sigma(values) ** 2, (0.0, 0.0, 0.0, 0.0), darkest)
     matrix, target = np.array(rows), np.array(variances)
     # Relative errors of variances are alike: large ones must not outweigh the others.
     scale = np.array(weights) / np.maximum(target, 1e-6 * target.max())
     size = np.maximum(matrix.max(axis=0), np.finfo(float).tiny)
     found, _ = scipy.optimize.nnls(matrix / size * scale[:, None], target * scale)
-    constant, brightness, slope_y, slope_x = (found / size).tolist()
-    return NoiseModel(constant, brightness, slope_y, slope_x, darkest)
+    constant, one, two, three, four = (found / size).tolist()
+    return NoiseModel(constant, (one, two, three, four), darkest)
 
 
 def robust_sigma(values: Floats, /) -> float:
@@ -142,7 +144,8 @@ def height_of_false(n_pixels: float, roughness: float, /, *, false: float) -> fl
 
 def _terms(periodic: Floats, darkest: float) -> list[NDArray[np.floating]]:
     slope_y, slope_x = np.gradient(periodic)
-    return [np.maximum(periodic - darkest, 0), slope_y**2, slope_x**2]
+    brightness = np.maximum(periodic - darkest, 0)
+    return [brightness, brightness**2, slope_y**2, slope_x**2]
 
 
 def _both(counts: Bools, axis: int) -> Bools:
