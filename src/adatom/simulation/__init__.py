@@ -8,7 +8,8 @@
 ``simulate_image``         any sites, as a scanning microscope sees them
 ``simulate_force_curves``  a map of force curves on an elastic, adhesive sample
 ``simulate_eels_map``      core losses of six materials with mixed borders
-``build_lattice``          sites of a square, hexagonal ... lattice
+``build_lattice``          sites of a square, hexagonal, perovskite ... lattice
+``sites_from_structure``   columns of any structure, as of a CIF, seen along an axis
 ``build_graphene``         sites of graphene with defects, and its vacancies
 ``build_grain_boundary``   two grains of graphene that meet
 ``Simulation``             what the simulations of images give
@@ -26,9 +27,10 @@
 ``Soft``                   settings of an elastic sample
 =========================  ===================================================
 
-Structures (``lattices``, ``graphene``, ``boundaries``, ``contamination``) know nothing of
-images; the instrument (``scanning``, ``rendering``, ``detection``) knows
-nothing of structures; ``images`` joins the two. Spectral maps (``eels``) stand alone.
+Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``graphene``, ``boundaries``,
+``contamination``) know nothing of images; the instrument (``scanning``, ``rendering``,
+``detection``) knows nothing of structures; ``images`` joins the two. Spectral maps (``eels``)
+stand alone.
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from adatom.simulation.lattices import Crystal, build_lattice
     from adatom.simulation.masses import MassSimulation, MassSpectrometer, simulate_mass_map
     from adatom.simulation.microscope import Microscope
+    from adatom.simulation.projection import sites_from_structure
 
 __all__ = [
     "Cantilever",
@@ -82,6 +85,7 @@ __all__ = [
     "simulate_image",
     "simulate_lattice",
     "simulate_mass_map",
+    "sites_from_structure",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -110,5 +114,6 @@ __getattr__, __dir__ = lazy_names(
         "simulate_image": "images",
         "simulate_lattice": "images",
         "simulate_mass_map": "masses",
+        "sites_from_structure": "projection",
     },
 )
