@@ -3,6 +3,7 @@
 =========================  ===================================================
 ``simulate_graphene``      graphene with Si impurities, vacancies, contamination
 ``simulate_lattice``       any lattice with a stated signal-to-noise ratio
+``simulate_defect_movie``  a sheet that the beam damages, frame by frame
 ``simulate_flim_map``      decays at every pixel, photon by photon
 ``simulate_mass_map``      mass spectra at every pixel of a tissue
 ``simulate_image``         any sites, as a scanning microscope sees them
@@ -19,6 +20,8 @@
 ``MassSimulation``         what ``simulate_mass_map`` gives
 ``MassSpectrometer``       settings of a mass spectrometer
 ``EELSSimulation``         what the simulation of energy-loss spectra gives
+``DefectMovie``            what ``simulate_defect_movie`` gives
+``BeamDamage``             settings of what the beam does
 ``Crystal``                settings of a lattice
 ``Flake``                  settings of defective graphene
 ``Microscope``             settings of the instrument
@@ -40,6 +43,7 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.simulation.beam_damage import BeamDamage, DefectMovie, simulate_defect_movie
     from adatom.simulation.boundaries import build_grain_boundary
     from adatom.simulation.decays import Decay, FlimSimulation, PhotonTimer, simulate_flim_map
     from adatom.simulation.eels import EELSSimulation, simulate_eels_map
@@ -62,9 +66,11 @@ if TYPE_CHECKING:
     from adatom.simulation.projection import sites_from_structure
 
 __all__ = [
+    "BeamDamage",
     "Cantilever",
     "Crystal",
     "Decay",
+    "DefectMovie",
     "EELSSimulation",
     "Flake",
     "FlimSimulation",
@@ -78,6 +84,7 @@ __all__ = [
     "build_grain_boundary",
     "build_graphene",
     "build_lattice",
+    "simulate_defect_movie",
     "simulate_eels_map",
     "simulate_flim_map",
     "simulate_force_curves",
@@ -91,9 +98,11 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "BeamDamage": "beam_damage",
         "Cantilever": "force_curves",
         "Crystal": "lattices",
         "Decay": "decays",
+        "DefectMovie": "beam_damage",
         "EELSSimulation": "eels",
         "Flake": "graphene",
         "FlimSimulation": "decays",
@@ -107,6 +116,7 @@ __getattr__, __dir__ = lazy_names(
         "build_grain_boundary": "boundaries",
         "build_graphene": "graphene",
         "build_lattice": "lattices",
+        "simulate_defect_movie": "beam_damage",
         "simulate_eels_map": "eels",
         "simulate_flim_map": "decays",
         "simulate_force_curves": "force_curves",
