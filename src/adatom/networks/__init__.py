@@ -1,9 +1,18 @@
 """Labeled pictures -> trained networks; needs torch (``pip install 'adatom[train]'``).
 
-===========================  ==================================================
+===========================  ==========================================================
 ``Architecture``             which network, how wide, with which heads
+``Training``                 steps, rates, precision, when to end
+``Objective``                losses of the maps and their weights
+``Pictures``                 how pictures are taken of labeled images
+``Trainer``                  batches and a score -> a trained network
+``TrainedNetwork``           weights with a card, in one file without code
+``TrainingCard``             what a network was trained on, and how good it is
+``read_network``             a file of weights -> a trained network
+``table_from_training``      losses and scores of a training, step by step
 ``labels_from_periodicity``  where one frame violates its own periodicity
-===========================  ==================================================
+``export_network``           a trained network -> one ONNX file, run without torch
+===========================  ==========================================================
 """
 
 from __future__ import annotations
@@ -14,19 +23,45 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.networks.architecture import Architecture
+    from adatom.networks.cards import TrainingCard
+    from adatom.networks.export import export_network
+    from adatom.networks.objective import Objective
     from adatom.networks.periodicity import PeriodicityLabels, labels_from_periodicity
+    from adatom.networks.pictures import Pictures
+    from adatom.networks.settings import Training
+    from adatom.networks.tables import table_from_training
+    from adatom.networks.training import Trainer
+    from adatom.networks.weights import TrainedNetwork, read_network
 
 __all__ = [
     "Architecture",
+    "Objective",
     "PeriodicityLabels",
+    "Pictures",
+    "TrainedNetwork",
+    "Trainer",
+    "Training",
+    "TrainingCard",
+    "export_network",
     "labels_from_periodicity",
+    "read_network",
+    "table_from_training",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Architecture": "architecture",
+        "Objective": "objective",
         "PeriodicityLabels": "periodicity",
+        "Pictures": "pictures",
+        "TrainedNetwork": "weights",
+        "Trainer": "training",
+        "Training": "settings",
+        "TrainingCard": "cards",
+        "export_network": "export",
         "labels_from_periodicity": "periodicity",
+        "read_network": "weights",
+        "table_from_training": "tables",
     },
 )

@@ -29,6 +29,7 @@
 ``plot_components``         the curve of each component
 ``plot_curve_set``          a few curves over one another, such as endmembers
 ``plot_variances``          the variance of each component, and the noise
+``plot_training``           losses and scores of a network over its training
 ``plot_tree``  the merges of a hierarchical clustering, and its cut
 ``plot_correction``         spectra before and after a correction
 ``plot_fits``                curves, the models fitted to them, and what is left
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
     from adatom.plotting.sweeps import plot_class_sweep
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
+    from adatom.plotting.trainings import plot_training
     from adatom.plotting.trees import plot_tree
 
 __all__ = [
@@ -101,6 +103,7 @@ __all__ = [
     "plot_spectra",
     "plot_spectral_map",
     "plot_table",
+    "plot_training",
     "plot_tree",
     "plot_unit_cells",
     "plot_variances",
@@ -139,6 +142,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_spectra": "spectra",
         "plot_spectral_map": "tables",
         "plot_table": "tables",
+        "plot_training": "trainings",
         "plot_tree": "trees",
         "plot_unit_cells": "cells",
         "plot_variances": "components",

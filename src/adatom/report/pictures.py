@@ -29,6 +29,7 @@ from adatom.plotting import (
     plot_regions,
     plot_site_statistics,
     plot_sites,
+    plot_training,
     plot_tree,
     plot_unit_cells,
     plot_variances,
@@ -37,6 +38,7 @@ from adatom.plotting._curves import is_curve
 from adatom.plotting.cells import has_cells
 from adatom.plotting.columns import has_columns
 from adatom.plotting.feature_maps import SETS, has_places
+from adatom.plotting.trainings import is_training
 from adatom.plotting.trees import is_tree
 from adatom.report.files import file_stem
 from adatom.report.picture import SMALLER, Picture
@@ -384,6 +386,9 @@ def _table(lineage: Lineage, result: Result) -> list[Picture]:
     if has_cells(table) and table.sizes["row"] > 1:
         caption = f"{result.name}: the cell of every frame; bars are one standard error."
         return [Picture(file_stem(result.name), caption, partial(plot_unit_cells, table))]
+    if is_training(table):
+        caption = f"{result.name}: losses and scores of the network over its training."
+        return [Picture(file_stem(result.name), caption, partial(plot_training, table))]
     if is_tree(table):
         caption = f"{result.name}: the top of the tree, and where it was cut."
         number = result.step.settings.get("n_classes")

@@ -1,0 +1,54 @@
+"""What a finder is told: by which method, by which network, at which contrast."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, get_args
+
+import numpy as np
+
+from adatom.errors import SettingError
+from adatom.localization.contrast import Contrast, ContrastOfImage, contrast_of_image
+from adatom.localization.detection import pixels_of_image
+from adatom.localization.shipped import chosen_runner
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from adatom.localization.running import Runner
+    from adatom.numerics.exported_network import ExportedNetwork
+    from adatom.schema import Image, Mask
+
+Method = Literal["classical", "network"]
+
+DEFAULT_METHOD: Final = "classical"
+"""By which atoms are found where nothing is said."""
+
+
+def runner_of_method(
+    method: Method, trained: ExportedNetwork | None, network: str | None, /
+) -> Runner | None:
+    """Give the network to run, none for the classical method."""
+    if method not in get_args(Method):
+        msg = f"{method=} is not known: use 'classical' or 'network'"
+        raise SettingError(msg)
+    if method == "network":
+        return chosen_runner(trained, network)
+    if trained is not None or network is not None:
+        msg = 'a network is given, but the method is "classical": set method="network"'
+        raise SettingError(msg)
+    return None
+
+
+def oriented_pixels(
+    image: Image, regions: Mask | None, /, *, contrast: Contrast
+) -> tuple[NDArray[np.float32], ContrastOfImage]:
+    """Give the values about zero with bright atoms, and what the contrast is taken for."""
+    pixels = pixels_of_image(image, regions, contrast="bright")
+    settled = contrast_of_image(image, pixels, contrast=contrast)
+    return (pixels if settled.contrast == "bright" else -pixels), settled
+
+
+def usable_pixels(image: Image, regions: Mask | None, /) -> NDArray[np.bool_]:
+    """Tell which pixels are measured and asked for."""
+    usable: NDArray[np.bool_] = np.isfinite(np.asarray(image.values))
+    return usable if regions is None else usable & np.asarray(regions.values)
