@@ -11,6 +11,7 @@
 ``read_network``             a file of weights -> a trained network
 ``table_from_training``      losses and scores of a training, step by step
 ``labels_from_periodicity``  where one frame violates its own periodicity
+``choose_periodic_frame``    the early frame of a movie that repeats itself best
 ``export_network``           a trained network -> one ONNX file, run without torch
 ===========================  ==========================================================
 """
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
     from adatom.networks.cards import TrainingCard
     from adatom.networks.export import export_network
     from adatom.networks.objective import Objective
-    from adatom.networks.periodicity import PeriodicityLabels, labels_from_periodicity
+    from adatom.networks.periodicity import (
+        PeriodicityLabels,
+        choose_periodic_frame,
+        labels_from_periodicity,
+    )
     from adatom.networks.pictures import Pictures
     from adatom.networks.settings import Training
     from adatom.networks.tables import table_from_training
@@ -42,6 +47,7 @@ __all__ = [
     "Trainer",
     "Training",
     "TrainingCard",
+    "choose_periodic_frame",
     "export_network",
     "labels_from_periodicity",
     "read_network",
@@ -59,6 +65,7 @@ __getattr__, __dir__ = lazy_names(
         "Trainer": "training",
         "Training": "settings",
         "TrainingCard": "cards",
+        "choose_periodic_frame": "periodicity",
         "export_network": "export",
         "labels_from_periodicity": "periodicity",
         "read_network": "weights",

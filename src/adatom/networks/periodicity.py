@@ -29,8 +29,10 @@ from adatom.numerics.spacing import pooled_spacing
 from adatom.schema import (
     IMAGE,
     MASK,
+    MOVIE,
     Image,
     Mask,
+    Movie,
     Sites,
     add_note,
     extent,
@@ -58,6 +60,8 @@ AROUND: Final = 2.0
 ONE: Final = 2.5
 # A maximum beside a stronger one, within a period, is its foot below this share of it.
 FOOT: Final = 0.2
+# Frames that are looked at for the most periodic one.
+MOST_FRAMES: Final = 5
 # How far the extent of a violation is followed, in periods.
 FOLLOWED: Final = 3.0
 
@@ -194,6 +198,70 @@ def labels_from_periodicity(
     )
 
 
+def choose_periodic_frame(movie: Movie, /) -> Image:
+    """Choose the early frame that repeats itself best: the one to be taught by.
+
+    Of five frames at most, spread over the first quarter of the movie, the one
+    whose periodic part is largest beside what is left; later frames may
+    have lost their order.
+
+    Parameters
+    ----------
+    movie : Movie
+        Only the frames that are looked at are loaded.
+
+    Returns
+    -------
+    Image
+        The frame; a note tells its number.
+
+    Raises
+    ------
+    NoLatticeError
+        If none of them is periodic.
+
+    Examples
+    --------
+    >>> from adatom.simulation import simulate_defect_movie
+    >>> movie = simulate_defect_movie(n_frames=4, size=128, field="3.5 nm").movie
+    >>> choose_periodic_frame(movie).attrs["notes"][-1][:8]
+    'Frame 0 '
+    """
+    MOVIE.check(movie)
+    early = max(1, movie.sizes["frame"] // 4)
+    numbers = np.unique(np.linspace(0, early - 1, min(MOST_FRAMES, early)).round().astype(int))
+    contrasts = {number: _contrast(movie.isel(frame=number)) for number in numbers.tolist()}
+    best = max(contrasts, key=lambda number: contrasts[number])
+    if not contrasts[best] > 0:
+        msg = (
+            f"none of the frames {', '.join(map(str, contrasts))} is periodic: average frames, or "
+            "give the labels as sites"
+        )
+        raise NoLatticeError(msg)
+    chosen = movie.isel(frame=best).drop_vars(["frame", "time"], errors="ignore")
+    chosen.attrs = dict(movie.attrs)
+    add_note(
+        chosen,
+        f"Frame {best} repeats itself best of {len(contrasts)} early ones: its periodic part is "
+        f"{contrasts[best]:.1f} times as strong as what is left.",
+    )
+    return chosen
+
+
+def _contrast(image: Image) -> float:
+    """Give the spread of the periodic part over that of the rest, at the width of atoms."""
+    frame = _frame(image, None)
+    lattice = find_bragg_lattice(frame.values)
+    if lattice is None:
+        return 0.0
+    judged = _judge(frame, lattice, 0.5)
+    periodic = judged.repetition.periodic
+    slow = scipy.ndimage.gaussian_filter(periodic, lattice.period, mode="nearest")
+    return float((periodic - slow)[frame.usable].std()) / max(
+        robust_sigma(judged.rest[frame.usable]), 1e-6
+    )
+
+
 def _frame(image: Image, regions: Mask | None) -> _Frame:
     values = np.asarray(image.values)
     usable = np.isfinite(values)
@@ -227,7 +295,8 @@ def _judge(frame: _Frame, lattice: BraggLattice, false: float) -> _Judged:
             if tried is not None and error >= tried[0]:
                 break
             tried = error, repetition, rest
-        assert tried is not None and width is not None  # noqa: S101 -- for the type checker
+        assert tried is not None  # noqa: S101 -- for the type checker
+        assert width is not None  # noqa: S101
         judged = _against_noise(frame, tried[1], tried[2], width, false)
         above = np.abs(judged.significance) > judged.height
         if not above.any():
