@@ -47,6 +47,9 @@
 ``MultisliceSimulation``          what the simulations by multislice give
 ``Optics``                        settings of a microscope whose electrons are waves
 ``Multislice``                    settings of vibrations, slices and grid
+``simulate_defect_movie``         a sheet that the beam damages, frame by frame
+``DefectMovie``                   what ``simulate_defect_movie`` gives
+``BeamDamage``                    settings of what the beam does
 ================================  =========================================================
 
 Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``columns``, ``disorder``,
@@ -54,7 +57,8 @@ Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``columns``, 
 know nothing of images; the instrument (``scanning``, ``rendering``, ``detection``) knows nothing
 of structures; ``images`` and ``samples`` join the two. The stream to train on
 (``training_images``) draws all of it at random: ``random_samples``, ``random_junk``,
-``random_instruments``. Multislice (``multislice``, ``reference_images``) stands on abTEM. Spectral maps (``eels``) stand alone.
+``random_instruments``. Multislice (``multislice``, ``reference_images``) stands on abTEM.
+Spectral maps (``eels``) stand alone.
 """
 
 from __future__ import annotations
@@ -64,6 +68,7 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.simulation.beam_damage import BeamDamage, DefectMovie, simulate_defect_movie
     from adatom.simulation.boundaries import build_grain_boundary
     from adatom.simulation.decays import Decay, FlimSimulation, PhotonTimer, simulate_flim_map
     from adatom.simulation.disorder import Disorder, Disordered, apply_disorder
@@ -101,9 +106,11 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BeamDamage",
     "Cantilever",
     "Crystal",
     "Decay",
+    "DefectMovie",
     "Disorder",
     "Disordered",
     "EELSSimulation",
@@ -134,6 +141,7 @@ __all__ = [
     "build_graphene",
     "build_lattice",
     "columns_from_sites",
+    "simulate_defect_movie",
     "simulate_eels_map",
     "simulate_flim_map",
     "simulate_force_curves",
@@ -152,9 +160,11 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "BeamDamage": "beam_damage",
         "Cantilever": "force_curves",
         "Crystal": "lattices",
         "Decay": "decays",
+        "DefectMovie": "beam_damage",
         "Disorder": "disorder",
         "Disordered": "disorder",
         "EELSSimulation": "eels",
@@ -185,6 +195,7 @@ __getattr__, __dir__ = lazy_names(
         "build_graphene": "graphene",
         "build_lattice": "lattices",
         "columns_from_sites": "layers",
+        "simulate_defect_movie": "beam_damage",
         "simulate_eels_map": "eels",
         "simulate_flim_map": "decays",
         "simulate_force_curves": "force_curves",
