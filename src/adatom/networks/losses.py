@@ -47,7 +47,7 @@ def focal_loss(
     0.00105361
     """
     # The logit of what is true; no power of a difference, whose gradient is lost near 1.
-    toward = torch.where(target > 0.5, logits, -logits).float()
+    toward = _full_precision(torch.where(target > 0.5, logits, -logits))
     loss = -torch.exp(gamma * functional.logsigmoid(-toward)) * functional.logsigmoid(toward)
     if alpha is not None:
         loss = loss * torch.where(target > 0.5, alpha, 1.0 - alpha)
@@ -84,9 +84,9 @@ def multiclass_focal_loss(
     >>> round(float(multiclass_focal_loss(logits, torch.tensor([1]))), 6)
     1.03004
     """
-    judged = (target >= 0).float()
+    judged = (target >= 0).to(logits.dtype)
     true = target.clamp_min(0)[:, None]
-    logs = functional.log_softmax(logits.float(), dim=1)
+    logs = functional.log_softmax(_full_precision(logits), dim=1)
     log_true = logs.gather(1, true)[:, 0]
     # log(1 - p) as the sum of the other classes, exact where p is near 1.
     others = torch.scatter(logs, 1, true, float("-inf")).logsumexp(dim=1)
@@ -110,7 +110,7 @@ def dice_loss(logits: Tensor, target: Tensor, /, *, weight: Tensor | None = None
     ----------
     .. [1] F. Milletari et al., 3DV 2016, arXiv:1606.04797, section 3.
     """
-    share = torch.sigmoid(logits.float())
+    share = torch.sigmoid(_full_precision(logits))
     if weight is not None:
         share, target = share * weight, target * weight
     over = tuple(range(1, logits.ndim))
@@ -130,8 +130,13 @@ def offset_loss(offset: Tensor, target: Tensor, where: Tensor, /) -> Tensor:
     where : Tensor, shape (batch, y, x)
         Weight of each cell: 0 where there is no site to point to.
     """
-    error = functional.smooth_l1_loss(offset.float(), target, reduction="none", beta=0.5)
+    error = functional.smooth_l1_loss(_full_precision(offset), target, reduction="none", beta=0.5)
     return _weighted_mean(error.sum(dim=1), where)
+
+
+def _full_precision(values: Tensor) -> Tensor:
+    """Give half precision, as mixed training makes it, as float32; float64 stays."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
 def _weighted_mean(loss: Tensor, weight: Tensor | None) -> Tensor:

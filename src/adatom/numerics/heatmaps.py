@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import scipy.ndimage
+from scipy.spatial import cKDTree
 
 from adatom.numerics.peaks import thin_out
 
@@ -27,7 +28,8 @@ RADIUS: Final = 1.1
 # Two sites nearer to one another than this, in cells, are one: networks are made
 # for neighbors 3 cells apart and more.
 _ONE_SITE: Final = 1.6
-_BLUR: Final = 0.7
+# Of the places pointed to, in pixels of the picture.
+_BLUR: Final = 1.0
 
 
 class SiteMaps(NamedTuple):
@@ -135,9 +137,10 @@ def maps_from_positions(
 def positions_from_maps(center: Grid, offset: Grid, /, *, least: float = 0.1) -> DecodedSites:
     """Read sites from the maps of a network.
 
-    A site is where the cells that belong to one, blurred by less than a cell,
-    have a maximum. Its place is what its cells point to, weighed by how
-    surely they belong to it, its score how surely the place itself does.
+    Every cell points to a place, and counts as surely as it belongs to a
+    site. Where they crowd is a site; touching atoms, whose cells point
+    apart, are told so. Its place is the mean of the places pointed to, its
+    score how surely the place itself belongs to a site.
 
     Parameters
     ----------
@@ -156,28 +159,48 @@ def positions_from_maps(center: Grid, offset: Grid, /, *, least: float = 0.1) ->
     >>> bool(np.allclose(found.position, truth)), bool((found.score > 0.95).all())
     (True, True)
     """
-    padded = np.pad(np.asarray(center, np.float32), 1)
-    smooth = scipy.ndimage.gaussian_filter(padded, _BLUR, mode="constant", truncate=3.0)
-    highest = scipy.ndimage.maximum_filter(smooth, 3, mode="constant")
-    peaks = np.argwhere((smooth == highest) & (smooth > 0.5 * least) & (padded > 0.25 * least))
-    peaks = peaks[((peaks > 0) & (peaks < np.array(padded.shape) - 1)).all(axis=1)]
-    place = _pointed_at(peaks, padded, np.pad(offset, ((0, 0), (1, 1), (1, 1))))
-    score = scipy.ndimage.map_coordinates(padded, place.T, order=1, mode="constant")
+    cells = np.argwhere(center > 0.25 * least)
+    if not len(cells):
+        return DecodedSites(np.empty((0, 2)), np.empty(0))
+    i, j = cells.T
+    weight = np.asarray(center[i, j], dtype=float)
+    target = cells + np.asarray(offset[:, i, j], dtype=float).T
+    peaks = _crowded_places(target, weight, center.shape)
+    place = _centers_of_mass(target, weight, peaks)
+    score = scipy.ndimage.map_coordinates(
+        np.pad(np.asarray(center, np.float32), 1), place.T + 1, order=1, mode="nearest"
+    )
     kept = np.flatnonzero(score >= least)
     kept = kept[np.sort(thin_out(place[kept], score[kept], distance=_ONE_SITE))]
-    return DecodedSites((place[kept] - 1) * STRIDE + 0.5, score[kept].astype(float))
+    return DecodedSites(place[kept] * STRIDE + 0.5, score[kept].astype(float))
 
 
-def _pointed_at(peaks: NDArray[np.intp], center: Grid, offset: Grid) -> NDArray[np.float64]:
-    """Average where the cells around each peak point to, in cells of the padded map."""
-    span = np.arange(-1, 2)
-    around = np.stack(np.meshgrid(span, span, indexing="ij"), axis=-1).reshape(-1, 2)
-    cell = peaks[:, None, :] + around
-    i, j = np.moveaxis(cell, -1, 0)
-    weight = center[i, j].astype(float)
-    target = cell + np.moveaxis(offset[:, i, j], 0, -1)
-    # A neighboring site's cell at the rim points away, and has no say.
-    weight *= np.abs(target - peaks[:, None, :]).max(axis=-1) <= RADIUS
-    total = np.maximum(weight.sum(axis=1), np.finfo(float).tiny)
-    place = (weight[..., None] * target).sum(axis=1) / total[:, None]
-    return np.where(weight.any(axis=1)[:, None], place, peaks.astype(float))
+def _crowded_places(
+    target: NDArray[np.float64], weight: NDArray[np.float64], shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Find where many cells point to, to half a cell; in cells."""
+    fine = (np.array(shape) + 2) * STRIDE
+    pixel = np.clip(np.rint((target + 1) * STRIDE), 0, fine - 1).astype(np.intp)
+    votes = np.bincount(
+        np.ravel_multi_index(tuple(pixel.T), tuple(fine)), weights=weight, minlength=fine.prod()
+    )
+    smooth = scipy.ndimage.gaussian_filter(
+        votes.reshape(fine).astype(np.float32), _BLUR, mode="constant", truncate=3.0
+    )
+    highest = scipy.ndimage.maximum_filter(smooth, 3, mode="constant")
+    return np.argwhere((smooth == highest) & (smooth > 0)) / STRIDE - 1
+
+
+def _centers_of_mass(
+    target: NDArray[np.float64], weight: NDArray[np.float64], peaks: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Average the places that cells point to, of those for which a peak is the nearest."""
+    distance, nearest = cKDTree(peaks).query(target, distance_upper_bound=1.0)
+    near = np.isfinite(distance)
+    total = np.bincount(nearest[near], weights=weight[near], minlength=len(peaks))
+    sums = [
+        np.bincount(nearest[near], weights=weight[near] * part[near], minlength=len(peaks))
+        for part in target.T
+    ]
+    mean = np.stack(sums, axis=1) / np.maximum(total, np.finfo(float).tiny)[:, None]
+    return np.where(total[:, None] > 0, mean, peaks)

@@ -23,9 +23,12 @@ _REACH: Final = 14.0
 _SPREAD_REACH: Final = 21.0
 # Local mean and spread are smooth: a grid this many times coarser holds them.
 _BIN: Final = 4
+_BLOCK: Final = 16
 # Below this share of the usual spread a part is flat, and stays so.
 _FLAT: Final = 0.1
 _LIMIT: Final = 8.0
+# Brightness grows by its logarithm beyond so many usual spreads from the median.
+_USUAL: Final = 3.0
 
 
 class Resampled(NamedTuple):
@@ -106,17 +109,49 @@ def normalized_picture(picture: Grid, usable: NDArray[np.bool_] | None = None, /
     (True, True)
     """
     weight = np.ones(picture.shape, np.float32) if usable is None else usable.astype(np.float32)
+    if not weight.any():
+        return np.zeros(picture.shape, np.float32)
     measured = np.where(weight > 0, picture, 0).astype(np.float32)
-    flat = measured - _local_mean(measured, weight, _REACH)
-    flat *= weight
-    spread = np.sqrt(np.maximum(_local_mean(flat * flat, weight, _SPREAD_REACH), 0))
-    usual = float(np.median(spread[weight > 0])) if weight.any() else 0.0
+    usual = _usual_spread(measured, weight)
     # Rounding of a constant image is no structure.
-    least = max(_FLAT * usual, 1e-5 * float(np.abs(measured).max(initial=0.0)))
-    if least == 0:
-        return np.zeros_like(flat)
-    flat /= np.maximum(spread, least)
+    usual = max(usual, 1e-5 * float(np.abs(measured).max()))
+    if usual == 0:
+        return np.zeros(picture.shape, np.float32)
+    measured = _compressed(measured, weight, usual)
+    flat = (measured - _local_mean(measured, weight, _REACH)) * weight
+    # The rim of a particle is to count as high contrast, not as a hundred times so high.
+    tamed = np.clip(flat, -_USUAL * usual, _USUAL * usual)
+    spread = np.sqrt(np.maximum(_local_mean(tamed * tamed, weight, _SPREAD_REACH), 0))
+    flat /= np.maximum(spread, np.float32(_FLAT * usual))
     return np.clip(flat, -_LIMIT, _LIMIT, out=flat)
+
+
+def _usual_spread(measured: Grid, weight: Grid) -> float:
+    """Give the median of the spreads within blocks as large as an atom and its surroundings."""
+    down, across = (np.arange(0, n, _BLOCK) for n in measured.shape)
+
+    def per_block(values: Grid) -> NDArray[np.float64]:
+        by_row = np.add.reduceat(values, down, axis=0, dtype=np.float64)
+        return np.add.reduceat(by_row, across, axis=1)
+
+    number = per_block(weight)
+    full = number > 0.5 * number.max()
+    mean = per_block(measured)[full] / number[full]
+    # About the middle of the image, so that squares keep their digits.
+    shifted = (measured - np.float32(np.median(mean))) * weight
+    mean, square = per_block(shifted)[full] / number[full], per_block(shifted**2)[full]
+    return float(np.sqrt(np.median(np.maximum(square / number[full] - mean**2, 0))))
+
+
+def _compressed(measured: Grid, weight: Grid, usual: float) -> Grid:
+    """Bring what is far brighter or darker than the rest nearer, by a logarithm.
+
+    A particle a hundred times brighter than the lattice would take the
+    contrast of all atoms within the reach of its rim.
+    """
+    middle = np.float32(np.median(measured[weight > 0]))
+    scale = np.float32(_USUAL * usual)
+    return np.asarray(np.arcsinh((measured - middle) / scale) * scale * weight)
 
 
 def _local_mean(values: Grid, weight: Grid, reach: float) -> Grid:
@@ -127,7 +162,7 @@ def _local_mean(values: Grid, weight: Grid, reach: float) -> Grid:
     for grid in (total, share):
         scipy.ndimage.gaussian_filter(grid, sigma, mode="constant", truncate=3.0, output=grid)
     # Far from anything measured both are 0.
-    mean = total / np.maximum(share, 1e-6)
+    mean = np.asarray(total / np.maximum(share, 1e-6), dtype=np.float32)
     return _spread_out(_spread_out(mean, rows, 0), columns, 1)
 
 
