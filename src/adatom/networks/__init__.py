@@ -1,11 +1,11 @@
 """Labeled pictures -> trained networks; needs torch (``pip install 'adatom[train]'``).
 
-====================  =======================================================
-``Architecture``      which network, how wide, with which heads
-``train_patch_classifier``patches with known classes -> a classifier of further ones
-``PatchTraining``     settings of that training
-``TrainedClassifier`` what ``train_patch_classifier`` gives
-====================  =======================================================
+==========================  =======================================================
+``Architecture``            which network, how wide, with which heads
+``train_patch_classifier``  patches with known classes -> a classifier of further ones
+``PatchTraining``           settings of that training
+``TrainedClassifier``       what ``train_patch_classifier`` gives
+==========================  =======================================================
 """
 
 from __future__ import annotations

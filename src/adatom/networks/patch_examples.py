@@ -83,9 +83,13 @@ def _numbers(
         raise KindError(msg)
     _require_same_rows(labels["class"].shape, patches)
     text = labels["class"].values.astype(np.str_)
-    distinct, number = np.unique(text, return_inverse=True)
-    nothing = int((distinct == "").sum())
-    return tuple(distinct[nothing:].tolist()), number.astype(np.int64) - nothing
+    distinct, counts = np.unique(text[text != ""], return_counts=True)
+    # As everywhere, class 0 is the largest.
+    names = tuple(distinct[np.argsort(-counts, kind="stable")].tolist())
+    number = np.full(text.shape, -1, dtype=np.int64)
+    for k, name in enumerate(names):
+        number[text == name] = k
+    return names, number
 
 
 def _require_same_rows(shape: tuple[int, ...], patches: Features) -> None:

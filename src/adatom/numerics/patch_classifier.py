@@ -27,6 +27,8 @@ LARGEST: Final = 64 * 2**20
 """Bytes beyond which a file is no classifier of ours, which have half a million."""
 
 _MOST_CLASSES: Final = 256
+# Patches that go through the network at once, in some 30 MB.
+_AT_ONCE: Final = 512
 
 
 @dataclass(frozen=True)
@@ -208,10 +210,13 @@ class PatchClassifier:
         return cls(summary.bare, PatchCard.from_json(text))
 
     def probabilities(self, patches: NDArray[np.float32], /) -> NDArray[np.float32]:
-        """Give the probability of each class for patches (patch, row, column) on the grid."""
+        """Give the probability of each class for patches (patch, row, column) of the grid."""
         session = _session(self.graph)
-        (logits,) = session.run(None, {session.get_inputs()[0].name: patches[:, None]})
-        logits = np.asarray(logits).reshape(len(patches), -1)
+        name = session.get_inputs()[0].name
+        logits = np.empty((len(patches), len(self.card.classes)), dtype=np.float32)
+        for start in range(0, len(patches), _AT_ONCE):
+            part = patches[start : start + _AT_ONCE, None]
+            logits[start : start + _AT_ONCE] = session.run(None, {name: part})[0][:, :, 0, 0]
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(shares / shares.sum(axis=1, keepdims=True), dtype=np.float32)
 
