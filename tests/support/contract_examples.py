@@ -14,6 +14,7 @@ import contract_decay
 import contract_electrons
 import contract_fitting
 import contract_probe
+import contract_tuning
 import numpy as np
 import xarray as xr
 from contract_example import Example
@@ -218,12 +219,14 @@ for _more in (
     contract_electrons,
     contract_fitting,
     contract_probe,
+    contract_tuning,
 ):
     EXAMPLES.update(_more.EXAMPLES)
 
 READERS = frozenset(
     f"io.read_{what}"
     for what in (
+        "classifier",
         "contents",
         "data",
         "diffraction_map",
@@ -231,6 +234,7 @@ READERS = frozenset(
         "image",
         "label_image",
         "movie",
+        "network",
         "sites",
         "spectra",
         "spectral_map",
