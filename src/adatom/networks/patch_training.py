@@ -43,7 +43,7 @@ class PatchTraining:
     n_steps : int
         Batches to learn from.
     batch_size : int
-        Patches a batch.
+        Patches a batch: small ones learn most from a given time.
     peak_rate : float
         Largest learning rate; it rises over 30 % of the steps and falls to
         nearly nothing.
@@ -65,7 +65,7 @@ class PatchTraining:
     """
 
     n_steps: int = 600
-    batch_size: int = 128
+    batch_size: int = 32
     peak_rate: float = 3e-3
     weight_decay: float = 1e-2
     width: int = 12
