@@ -262,9 +262,7 @@ def test_features_that_are_no_patches_are_refused() -> None:
 
 def test_windows_without_a_known_spacing_are_refused_where_d_is_needed() -> None:
     windows = window_patches(known().image, size="20 px", step="10 px")
-    with pytest.raises(
-        KindError, match="measured in px, the classifier was trained on patches in d"
-    ):
+    with pytest.raises(KindError, match=r"measured in px, the classifier was trained on .* d"):
         predict_classes(windows, center_classifier())
 
 
