@@ -13,7 +13,10 @@ import contract_clustering
 import contract_decay
 import contract_electrons
 import contract_fitting
+import contract_generator
+import contract_prediction
 import contract_probe
+import contract_trainer
 import contract_tuning
 import numpy as np
 import xarray as xr
@@ -162,7 +165,6 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "correction.choose_frames": lambda: Example((_movie(),)),
     "correction.correct_lines": lambda: Example((_movie(),)),
     "localization.find_atoms": lambda: Example((_image(), _regions())),
-    "localization.find_lattice_regions": lambda: Example((_image(),)),
     "localization.find_lattice_sites": lambda: Example(
         (_image(), _sites(), _regions()), {"n_columns": 1}
     ),
@@ -218,7 +220,10 @@ for _more in (
     contract_decay,
     contract_electrons,
     contract_fitting,
+    contract_generator,
+    contract_prediction,
     contract_probe,
+    contract_trainer,
     contract_tuning,
 ):
     EXAMPLES.update(_more.EXAMPLES)

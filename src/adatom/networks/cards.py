@@ -29,9 +29,11 @@ class TrainingCard:
         Of the network on pictures that it was not trained on.
     strata : tuple of dict
         The same scores, apart for each class of noise.
-    calibration : tuple of float
-        Slope and shift that turn the logit of a score into the logit of the
-        share of sites that are right.
+    threshold : float
+        Score above which a site counts: the one of the largest F1.
+    calibration : tuple of (float, float)
+        Knots (score, share of such sites that are right), both rising; none
+        leaves scores as they are.
     spacings : tuple of float
         Distances of neighboring atoms that it was made for, in pixels.
     history : tuple of dict
@@ -52,7 +54,8 @@ class TrainingCard:
     end: str = ""
     scores: dict[str, float] = field(default_factory=dict)
     strata: tuple[dict[str, Any], ...] = ()
-    calibration: tuple[float, float] = (1.0, 0.0)
+    threshold: float = 0.5
+    calibration: tuple[tuple[float, float], ...] = ()
     spacings: tuple[float, float] = SPACINGS
     history: tuple[dict[str, float], ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
@@ -72,8 +75,8 @@ class TrainingCard:
         StoreError
             If it is not the card of a network.
         """
-        known = {part.name: part.default for part in fields(cls)}
-        if not isinstance(card, dict) or set(card) != set(known):
+        known = {part.name for part in fields(cls)}
+        if not isinstance(card, dict) or set(card) != known:
             found = sorted(card) if isinstance(card, dict) else type(card).__name__
             msg = f"the card has {found}, need {sorted(known)}"
             raise StoreError(msg)
@@ -81,25 +84,30 @@ class TrainingCard:
         return cls(**parts)
 
 
-_NUMBERS = (int, float)
-
-
 def _checked(key: str, value: Any) -> Any:  # noqa: ANN401 -- JSON
     """Give a part of a card in its type, whoever wrote it."""
-    if key in ("calibration", "spacings"):
-        is_pair = isinstance(value, list | tuple) and len(value) == 2
-        if is_pair and all(type(number) in _NUMBERS for number in value):
-            return tuple(map(float, value))
-    elif key in ("strata", "history"):
-        if isinstance(value, list | tuple) and all(isinstance(part, dict) for part in value):
-            return tuple(value)
-    elif key in ("seed", "n_steps"):
-        if type(value) is int:
-            return value
-    elif key in ("training", "objective", "scores", "versions"):
-        if isinstance(value, dict):
-            return value
-    elif isinstance(value, str):
+    is_list = isinstance(value, list | tuple)
+    if key == "spacings" and _is_pair(value):
+        return tuple(map(float, value))
+    if key == "calibration" and is_list and all(map(_is_pair, value)):
+        return tuple(tuple(map(float, knot)) for knot in value)
+    if key in ("strata", "history") and is_list and all(isinstance(part, dict) for part in value):
+        return tuple(value)
+    if key in ("seed", "n_steps") and type(value) is int:
+        return value
+    if key == "threshold" and _is_number(value):
+        return float(value)
+    if key in ("training", "objective", "scores", "versions") and isinstance(value, dict):
+        return value
+    if key in ("trained_on", "end", "started_from", "sha256") and isinstance(value, str):
         return value
     msg = f"{key} of the card is {value!r:.80}, which it cannot be"
     raise StoreError(msg)
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float)

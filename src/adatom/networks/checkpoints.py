@@ -86,14 +86,12 @@ def find_checkpoint(folder: Path | None, identity: Mapping[str, Any], /) -> Chec
     from safetensors import SafetensorError, safe_open
 
     place = folder / FILE
-    # Drafts of writers that were killed.
-    for leftover in folder.glob(f".{FILE}.*"):
-        leftover.unlink(missing_ok=True)
     try:
         with safe_open(place, framework="numpy") as stored:
             metadata = stored.metadata() or {}
             tensors: dict[str, NDArray[np.generic]] = {
-                name: stored.get_tensor(name) for name in stored.keys()  # noqa: SIM118 -- no mapping
+                name: stored.get_tensor(name)
+                for name in stored.keys()  # noqa: SIM118 -- no mapping
             }
         found = Checkpoint(
             json.loads(metadata["identity"]), json.loads(metadata["numbers"]), tensors
@@ -104,9 +102,7 @@ def find_checkpoint(folder: Path | None, identity: Mapping[str, Any], /) -> Chec
     wanted = json.loads(json.dumps(identity))
     if found.identity != wanted:
         differing = sorted(
-            key
-            for key in {*wanted, *found.identity}
-            if wanted.get(key) != found.identity.get(key)
+            key for key in {*wanted, *found.identity} if wanted.get(key) != found.identity.get(key)
         )
         msg = (
             f"{folder} holds a training with other {', '.join(differing)}: choose another folder, "

@@ -63,7 +63,7 @@ class Learner:
         self.average = _copies(self.network.state_dict())
         self.optimizer = _optimizer(self.network, training)
         self.scale = _FIRST_SCALE if machinery.precision == "float16" else 0.0
-        self._scaler = torch.amp.GradScaler(  # type: ignore[attr-defined]
+        self._scaler = torch.amp.GradScaler(
             machinery.device, init_scale=_FIRST_SCALE, enabled=machinery.precision == "float16"
         )
         self._losses: dict[str, Tensor] = {}
@@ -93,7 +93,7 @@ class Learner:
         terms = loss_terms(maps.float(), tensors, self.architecture, self.objective)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self._scaler.unscale_(self.optimizer)
         nn.utils.clip_grad_norm_(self.network.parameters(), self.training.max_gradient)
         self._scaler.step(self.optimizer)

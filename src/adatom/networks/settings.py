@@ -149,7 +149,7 @@ def rate_of_step(training: Training, step: int, n_steps: int, /) -> float:
     --------
     >>> training = Training(schedule="cosine", n_warm_up=2, peak_rate=1.0)
     >>> [round(rate_of_step(training, step, 6), 3) for step in range(6)]
-    [0.52, 1.0, 0.854, 0.501, 0.147, 0.001]
+    [0.52, 1.0, 0.854, 0.5, 0.147, 0.001]
     """
     n_rise = training.n_warm_up
     if training.schedule == "one cycle":

@@ -26,7 +26,8 @@ def require_torch() -> ModuleType:
     try:
         import torch
     except ImportError as error:
-        msg = f"networks are trained by torch, which cannot be imported ({error}): " + (
+        msg = (
+            f"networks are trained by torch, which cannot be imported ({error}): "
             "pip install 'adatom[train]'"
         )
         raise MissingExtraError(msg) from error

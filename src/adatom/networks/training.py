@@ -148,6 +148,13 @@ class Trainer:
             raise SettingError(msg)
         return self._run(batches, score).members()
 
+    def untrained(self) -> TrainedNetwork:
+        """Give the network with its first weights, for trials."""
+        require_torch()
+        machinery = Machinery("cpu", "float32", 1)
+        with own_torch(machinery):
+            return _Run(self, machinery, 0).result()
+
     def _run(self, batches: Callable[[int], Batch], score: Score | None) -> _Run:
         require_torch()
         lent = current_long_work()
@@ -254,7 +261,9 @@ class _Run:
 
     def _one_step(self, batch: Batch) -> None:
         training = self.trainer.training
-        losses = self.learner.learn(batch, self.step, rate_of_step(training, self.step, self.n_steps))
+        losses = self.learner.learn(
+            batch, self.step, rate_of_step(training, self.step, self.n_steps)
+        )
         self._add(losses)
         if training.schedule == "snapshots" and ends_cycle(training, self.step, self.n_steps):
             self.snapshots.append(self._averaged())
@@ -347,8 +356,12 @@ class _Run:
         """Give the networks at the ends of the cycles."""
         return tuple(self._network(weights, {}) for weights in self.snapshots)
 
-    def _network(self, tensors: dict[str, NDArray[Any]], scores: dict[str, float]) -> TrainedNetwork:
-        odd = [name for name, v in tensors.items() if v.dtype.kind == "f" and not np.isfinite(v).all()]
+    def _network(
+        self, tensors: dict[str, NDArray[Any]], scores: dict[str, float]
+    ) -> TrainedNetwork:
+        odd = [
+            name for name, v in tensors.items() if v.dtype.kind == "f" and not np.isfinite(v).all()
+        ]
         if odd:
             msg = f"the weights {odd[0]!r} are no numbers any more: try a smaller peak_rate"
             raise TrainingError(msg)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from adatom.errors import SettingError, StoreError, WriteError
+from adatom.errors import KindError, SettingError, StoreError, WriteError
 from adatom.networks.architecture import Architecture
 from adatom.networks.cards import TrainingCard
 
@@ -85,7 +85,7 @@ class TrainedNetwork:
             those that its card and its architecture tell.
         """
         try:
-            content = _read(Path(path))
+            content = _read(_path(path))
             described, tensors = _parts_of_file(content)
             network = _network_from_parts(described, tensors)
         except StoreError as error:
@@ -94,13 +94,55 @@ class TrainedNetwork:
         return network
 
 
+def check_network(found: object, /) -> None:
+    """Raise `KindError` unless it is a trained network."""
+    if not isinstance(found, TrainedNetwork):
+        msg = (
+            f"found {type(found).__name__}, need a TrainedNetwork: networks.read_network reads "
+            "one, pipelines.train_finder trains one"
+        )
+        raise KindError(msg)
+
+
+def read_network(path: Path, /) -> TrainedNetwork:
+    """Read a trained network from a file; nothing in it is ever executed.
+
+    Parameters
+    ----------
+    path : Path
+        A safetensors file that `TrainedNetwork.save` or ``adatom train`` wrote.
+
+    Returns
+    -------
+    TrainedNetwork
+        To be trained further, or exported.
+
+    Raises
+    ------
+    StoreError
+        If the file is damaged, is not of adatom, or its tensors are not
+        those that its card and its architecture tell.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from adatom.networks import Architecture, Trainer
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "mine.safetensors"
+    ...     Trainer(Architecture(width=4)).untrained().save(path)
+    ...     read_network(path).architecture.width
+    4
+    """
+    return TrainedNetwork.load(path)
+
+
 def hash_of_tensors(tensors: Mapping[str, NDArray[Any]], /) -> str:
     """Hash names, types, shapes and values of tensors.
 
     Examples
     --------
     >>> hash_of_tensors({"a": np.zeros(2, np.float32)})[:8]
-    '19c9b2ba'
+    '4049c0b2'
     """
     digest = hashlib.sha256()
     for name, values in sorted(tensors.items()):
@@ -108,6 +150,13 @@ def hash_of_tensors(tensors: Mapping[str, NDArray[Any]], /) -> str:
         digest.update(head.encode())
         digest.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()
+
+
+def _path(path: object) -> Path:
+    if not isinstance(path, str | Path):
+        msg = f"found {type(path).__name__}, need the path of a safetensors file"
+        raise KindError(msg)
+    return Path(path)
 
 
 def _read(path: Path) -> bytes:
@@ -140,7 +189,8 @@ def _parts_of_file(content: bytes) -> tuple[dict[str, Any], dict[str, NDArray[An
             msg = f"tensor {name!r} is {dtype}, need {' or '.join(_DTYPES)}"
             raise StoreError(msg)
     try:
-        tensors = load(content)
+        # The library gives them in an order of chance.
+        tensors = dict(sorted(load(content).items()))
         described = json.loads(metadata["adatom"])
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         msg = f"it is damaged ({error})"
