@@ -139,7 +139,7 @@ def recipe_from_network(recipe: Recipe, /) -> Recipe:
 def write_networks(summary: RunSummary, /) -> list[Path]:
     """Write every network of a run beside its report, as weights and as exported graph."""
     written = []
-    for place, value in _results(summary):
+    for place, value in _networks(summary):
         if hasattr(value, "tensors") and hasattr(value, "card"):
             path = place.with_suffix(".safetensors")
         elif hasattr(value, "graph") and hasattr(value, "card"):
@@ -149,6 +149,14 @@ def write_networks(summary: RunSummary, /) -> list[Path]:
         value.save(path)
         written.append(path)
     return written
+
+
+def _networks(summary: RunSummary) -> Iterator[tuple[Path, Any]]:
+    """Give results, and the parts of those that have several, under the name of both."""
+    for place, value in _results(summary):
+        yield place, value
+        for name in getattr(value, "_fields", ()):
+            yield place.with_name(f"{place.name}.{name}"), getattr(value, name)
 
 
 def _results(summary: RunSummary) -> Iterator[tuple[Path, Any]]:

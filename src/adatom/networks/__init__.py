@@ -1,20 +1,20 @@
 """Labeled pictures -> trained networks; needs torch (``pip install 'adatom[train]'``).
 
-====================  =======================================================
-``Architecture``      which network, how wide, with which heads
-``Training``          steps, rates, precision, when to end
-``Objective``         losses of the maps and their weights
-``Pictures``          how pictures are taken of labeled images
-``Trainer``           batches and a score -> a trained network
-``TrainedNetwork``    weights with a card, in one file without code
-``TrainingCard``      what a network was trained on, and how good it is
-``read_network``      a file of weights -> a trained network
-``table_from_training``  losses and scores of a training, step by step
-``export_network``    a trained network -> one ONNX file, run without torch
-``train_patch_classifier``patches with known classes -> a classifier of further ones
-``PatchTraining``     settings of that training
-``TrainedClassifier`` what ``train_patch_classifier`` gives
-====================  =======================================================
+==========================  =======================================================
+``Architecture``            which network, how wide, with which heads
+``Training``                steps, rates, precision, when to end
+``Objective``               losses of the maps and their weights
+``Pictures``                how pictures are taken of labeled images
+``Trainer``                 batches and a score -> a trained network
+``TrainedNetwork``          weights with a card, in one file without code
+``TrainingCard``            what a network was trained on, and how good it is
+``read_network``            a file of weights -> a trained network
+``table_from_training``     losses and scores of a training, step by step
+``export_network``          a trained network -> one ONNX file, run without torch
+``train_patch_classifier``  patches with known classes -> a classifier of further ones
+``PatchTraining``           settings of that training
+``TrainedClassifier``       what ``train_patch_classifier`` gives
+==========================  =======================================================
 """
 
 from __future__ import annotations
