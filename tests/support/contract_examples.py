@@ -19,6 +19,7 @@ import contract_prediction
 import contract_probe
 import contract_structures
 import contract_trainer
+import contract_tuning
 import numpy as np
 import xarray as xr
 from contract_example import Example
@@ -227,6 +228,7 @@ for _more in (
     contract_probe,
     contract_trainer,
     contract_structures,
+    contract_tuning,
 ):
     EXAMPLES.update(_more.EXAMPLES)
 
@@ -236,6 +238,7 @@ NEEDS = dict(contract_multislice.NEEDS)
 READERS = frozenset(
     f"io.read_{what}"
     for what in (
+        "classifier",
         "contents",
         "data",
         "diffraction_map",
@@ -243,6 +246,7 @@ READERS = frozenset(
         "image",
         "label_image",
         "movie",
+        "network",
         "sites",
         "spectra",
         "spectral_map",
