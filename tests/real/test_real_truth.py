@@ -87,7 +87,7 @@ def test_a_point_is_inside_a_polygon_with_a_notch_where_it_should_be() -> None:
 
 
 def test_sites_on_dots_are_found_and_sites_between_them_unmatched() -> None:
-    dots = np.stack(np.mgrid[:6, :6], -1).reshape(-1, 2) * 20.0
+    dots = np.indices((6, 6)).reshape(2, -1).T * 20.0
     near = dots + np.array([4.0, 0.0])
     between = np.array([[50.0, 50.0], [50.0, 70.0]])
     outside = np.array([[130.0, 50.0]])

@@ -69,7 +69,8 @@ def _lattice(found: Sites) -> float:
 
 def _in_pixels(found: Sites, image: Image) -> NDArray[np.float64]:
     frame = extent(image)
-    return (positions(found) - np.array([frame[0], frame[2]])) / np.array(pixel_size(image))
+    place = (positions(found) - np.array([frame[0], frame[2]])) / np.array(pixel_size(image))
+    return np.asarray(place)
 
 
 def _published(shown: ResolvedImage, image: Image, found: Sites) -> Figures:
