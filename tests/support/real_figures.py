@@ -32,6 +32,7 @@ from resolved_images import ResolvedImage
 from adatom.localization import compare_sites
 from adatom.numerics.matching import match_points
 from adatom.numerics.order import recurrence
+from adatom.numerics.spacing import pooled_spacing
 from adatom.schema import Image, Sites, extent, pixel_size, positions, space_unit
 
 Figures = dict[str, float]
@@ -92,11 +93,13 @@ def _published(shown: ResolvedImage, image: Image, found: Sites) -> Figures:
         (label,) = path.parent.glob("label_*.tif")
         score = found["score"].values if "score" in found else np.ones(len(place))
         return dot_scores(place, score, marked_centers(label))._asdict()
-    if "graphene_defect_library" in path.parts:
-        spacing = found.attrs["spacing"] / pixel_size(image)[0]
-        return {"defect atoms": _share(place, published_defects(path), spacing)}
+    if "graphene_defect_library" in path.parts and shown.spacing:
+        reach = _SHARE_OF_SPACING * shown.spacing / pixel_size(image)[0]
+        return {"defect atoms": _share_within(place, published_defects(path), reach)}
     if path == GOLD:
-        return {"columns": _share(place, published_gold(), float(found.attrs["spacing"]))}
+        truth = published_gold()
+        reach = _SHARE_OF_SPACING * pooled_spacing(truth)
+        return {"columns": _share_within(place, truth, reach)}
     return {}
 
 
@@ -116,10 +119,6 @@ def _selenide(place: NDArray[np.float64]) -> Figures:
         "marked found": _share_within(place, selenide_sites("Se", "TeSe", "2Te"), _SELENIDE_REACH),
         "vacancies found": _share_within(place, selenide_sites("vacancy"), _SELENIDE_REACH),
     }
-
-
-def _share(place: NDArray[np.float64], truth: NDArray[np.float64], spacing: float) -> float:
-    return _share_within(place, truth, _SHARE_OF_SPACING * spacing)
 
 
 def _share_within(
