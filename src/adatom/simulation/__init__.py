@@ -1,30 +1,34 @@
 """Images and spectral maps with exactly known truth.
 
-=========================  ===================================================
-``simulate_graphene``      graphene with Si impurities, vacancies, contamination
-``simulate_lattice``       any lattice with a stated signal-to-noise ratio
-``simulate_flim_map``      decays at every pixel, photon by photon
-``simulate_mass_map``      mass spectra at every pixel of a tissue
-``simulate_image``         any sites, as a scanning microscope sees them
-``simulate_force_curves``  a map of force curves on an elastic, adhesive sample
-``simulate_eels_map``      core losses of six materials with mixed borders
-``build_lattice``          sites of a square, hexagonal ... lattice
-``build_graphene``         sites of graphene with defects, and its vacancies
-``build_grain_boundary``   two grains of graphene that meet
-``Simulation``             what the simulations of images give
-``FlimSimulation``         what ``simulate_flim_map`` gives
-``Decay``                  how the emission of a class dies away
-``PhotonTimer``            settings of a counter of photons
-``MassSimulation``         what ``simulate_mass_map`` gives
-``MassSpectrometer``       settings of a mass spectrometer
-``EELSSimulation``         what the simulation of energy-loss spectra gives
-``Crystal``                settings of a lattice
-``Flake``                  settings of defective graphene
-``Microscope``             settings of the instrument
-``ForceSimulation``        what ``simulate_force_curves`` gives
-``Cantilever``             settings of a force curve
-``Soft``                   settings of an elastic sample
-=========================  ===================================================
+================================  ===================================================
+``simulate_graphene``             graphene with Si impurities, vacancies, contamination
+``simulate_lattice``              any lattice with a stated signal-to-noise ratio
+``simulate_flim_map``             decays at every pixel, photon by photon
+``simulate_mass_map``             mass spectra at every pixel of a tissue
+``simulate_image``                any sites, as a scanning microscope sees them
+``simulate_force_curves``         a map of force curves on an elastic, adhesive sample
+``simulate_eels_map``             core losses of six materials with mixed borders
+``simulate_training_image``       one image of an endless labeled stream to train on
+``training_image_from_manifest``  the same image again
+``build_lattice``                 sites of a square, hexagonal ... lattice
+``build_graphene``                sites of graphene with defects, and its vacancies
+``build_grain_boundary``          two grains of graphene that meet
+``Simulation``                    what the simulations of images give
+``LabeledImage``                  what ``simulate_training_image`` gives
+``TrainingImages``                settings of the stream
+``FlimSimulation``                what ``simulate_flim_map`` gives
+``Decay``                         how the emission of a class dies away
+``PhotonTimer``                   settings of a counter of photons
+``MassSimulation``                what ``simulate_mass_map`` gives
+``MassSpectrometer``              settings of a mass spectrometer
+``EELSSimulation``                what the simulation of energy-loss spectra gives
+``Crystal``                       settings of a lattice
+``Flake``                         settings of defective graphene
+``Microscope``                    settings of the instrument
+``ForceSimulation``               what ``simulate_force_curves`` gives
+``Cantilever``                    settings of a force curve
+``Soft``                          settings of an elastic sample
+================================  ===================================================
 
 Structures (``lattices``, ``graphene``, ``boundaries``, ``contamination``) know nothing of
 images; the instrument (``scanning``, ``rendering``, ``detection``) knows
@@ -57,6 +61,12 @@ if TYPE_CHECKING:
     from adatom.simulation.lattices import Crystal, build_lattice
     from adatom.simulation.masses import MassSimulation, MassSpectrometer, simulate_mass_map
     from adatom.simulation.microscope import Microscope
+    from adatom.simulation.training_images import (
+        LabeledImage,
+        TrainingImages,
+        simulate_training_image,
+        training_image_from_manifest,
+    )
 
 __all__ = [
     "Cantilever",
@@ -66,11 +76,13 @@ __all__ = [
     "Flake",
     "FlimSimulation",
     "ForceSimulation",
+    "LabeledImage",
     "MassSimulation",
     "MassSpectrometer",
     "Microscope",
     "PhotonTimer",
     "Simulation",
+    "TrainingImages",
     "Soft",
     "build_grain_boundary",
     "build_graphene",
@@ -82,6 +94,8 @@ __all__ = [
     "simulate_image",
     "simulate_lattice",
     "simulate_mass_map",
+    "simulate_training_image",
+    "training_image_from_manifest",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -94,11 +108,13 @@ __getattr__, __dir__ = lazy_names(
         "Flake": "graphene",
         "FlimSimulation": "decays",
         "ForceSimulation": "force_curves",
+        "LabeledImage": "training_images",
         "MassSimulation": "masses",
         "MassSpectrometer": "masses",
         "Microscope": "microscope",
         "PhotonTimer": "decays",
         "Simulation": "images",
+        "TrainingImages": "training_images",
         "Soft": "force_curves",
         "build_grain_boundary": "boundaries",
         "build_graphene": "graphene",
@@ -110,5 +126,7 @@ __getattr__, __dir__ = lazy_names(
         "simulate_image": "images",
         "simulate_lattice": "images",
         "simulate_mass_map": "masses",
+        "simulate_training_image": "training_images",
+        "training_image_from_manifest": "training_images",
     },
 )
