@@ -88,12 +88,12 @@ def test_a_point_is_inside_a_polygon_with_a_notch_where_it_should_be() -> None:
 
 
 def test_sites_on_dots_are_found_and_sites_between_them_unmatched() -> None:
-    dots: NDArray[np.float64] = np.indices((6, 6)).reshape(2, -1).T * 20.0
+    dots = np.asarray(np.indices((6, 6)).reshape(2, -1).T * 20, dtype=np.float64)
     near = dots + np.array([4.0, 0.0])
     between = np.array([[50.0, 50.0], [50.0, 70.0]])
     outside = np.array([[130.0, 50.0]])
     place = np.concatenate([near, between, outside])
-    score: NDArray[np.float64] = np.concatenate([np.ones(len(near)), [0.95, 0.5], [0.99]])
+    score = np.array([1.0] * 36 + [0.95, 0.5, 0.99])
     assert dot_scores(place, score, dots) == (1.0, 2, 1)
     assert dot_scores(near + np.array([2.0, 0.0]), np.ones(len(near)), dots).found == 0.0
     assert dot_scores(place[:0], score[:0], dots) == (0.0, 0, 0)
