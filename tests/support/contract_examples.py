@@ -13,6 +13,7 @@ import contract_clustering
 import contract_decay
 import contract_electrons
 import contract_fitting
+import contract_prediction
 import contract_probe
 import numpy as np
 import xarray as xr
@@ -161,7 +162,6 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "correction.choose_frames": lambda: Example((_movie(),)),
     "correction.correct_lines": lambda: Example((_movie(),)),
     "localization.find_atoms": lambda: Example((_image(), _regions())),
-    "localization.find_lattice_regions": lambda: Example((_image(),)),
     "localization.find_lattice_sites": lambda: Example(
         (_image(), _sites(), _regions()), {"n_columns": 1}
     ),
@@ -217,6 +217,7 @@ for _more in (
     contract_decay,
     contract_electrons,
     contract_fitting,
+    contract_prediction,
     contract_probe,
 ):
     EXAMPLES.update(_more.EXAMPLES)

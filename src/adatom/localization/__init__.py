@@ -2,6 +2,7 @@
 
 ==========================  =================================================
 ``find_atoms``              positions of atoms, with nothing told but the image
+``find_atoms_in_movie``     the same in every frame of a movie
 ``find_lattice_regions``    where there is a lattice to analyse
 ``find_lattice_sites``      every place of a crystal, atom or no atom, and its intensity
 ``refine_sites``            all positions refined by one fit, with covariance
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from adatom.localization.finding import find_atoms
     from adatom.localization.lattice_sites import find_lattice_sites
     from adatom.localization.motifs import estimate_motif, find_motifs
+    from adatom.localization.movies import find_atoms_in_movie
     from adatom.localization.refinement import refine_sites
     from adatom.localization.regions import find_lattice_regions
     from adatom.localization.scale import ScaleComparison, compare_scale
@@ -41,6 +43,7 @@ __all__ = [
     "estimate_columns",
     "estimate_motif",
     "find_atoms",
+    "find_atoms_in_movie",
     "find_lattice_regions",
     "find_lattice_sites",
     "find_motifs",
@@ -58,6 +61,7 @@ __getattr__, __dir__ = lazy_names(
         "estimate_columns": "columns",
         "estimate_motif": "motifs",
         "find_atoms": "finding",
+        "find_atoms_in_movie": "movies",
         "find_lattice_regions": "regions",
         "find_lattice_sites": "lattice_sites",
         "find_motifs": "motifs",
