@@ -13,6 +13,7 @@ import contract_clustering
 import contract_decay
 import contract_electrons
 import contract_fitting
+import contract_generator
 import contract_prediction
 import contract_probe
 import numpy as np
@@ -218,6 +219,7 @@ for _more in (
     contract_electrons,
     contract_fitting,
     contract_prediction,
+    contract_generator,
     contract_probe,
 ):
     EXAMPLES.update(_more.EXAMPLES)

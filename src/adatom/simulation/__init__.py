@@ -1,6 +1,6 @@
 """Images and spectral maps with exactly known truth.
 
-================================  ===================================================
+================================  ===========================================================
 ``simulate_graphene``             graphene with Si impurities, vacancies, contamination
 ``simulate_lattice``              any lattice with a stated signal-to-noise ratio
 ``simulate_flim_map``             decays at every pixel, photon by photon
@@ -10,7 +10,8 @@
 ``simulate_eels_map``             core losses of six materials with mixed borders
 ``simulate_training_image``       one image of an endless labeled stream to train on
 ``training_image_from_manifest``  the same image again
-``build_lattice``                 sites of a square, hexagonal ... lattice
+``build_lattice``                 sites of a square, hexagonal, perovskite ... lattice
+``sites_from_structure``          columns of any structure, as of a CIF, seen along an axis
 ``build_graphene``                sites of graphene with defects, and its vacancies
 ``build_grain_boundary``          two grains of graphene that meet
 ``Simulation``                    what the simulations of images give
@@ -28,11 +29,14 @@
 ``ForceSimulation``               what ``simulate_force_curves`` gives
 ``Cantilever``                    settings of a force curve
 ``Soft``                          settings of an elastic sample
-================================  ===================================================
+================================  ===========================================================
 
-Structures (``lattices``, ``graphene``, ``boundaries``, ``contamination``) know nothing of
-images; the instrument (``scanning``, ``rendering``, ``detection``) knows
-nothing of structures; ``images`` joins the two. Spectral maps (``eels``) stand alone.
+Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``graphene``, ``boundaries``,
+``contamination``) know nothing of images; the instrument (``scanning``, ``rendering``,
+``detection``) knows nothing of structures; ``images`` joins the two. The stream to train on
+(``training_images``) draws all of it at random: ``random_samples``, ``random_junk``,
+``random_instruments``. Spectral maps (``eels``)
+stand alone.
 """
 
 from __future__ import annotations
@@ -61,6 +65,7 @@ if TYPE_CHECKING:
     from adatom.simulation.lattices import Crystal, build_lattice
     from adatom.simulation.masses import MassSimulation, MassSpectrometer, simulate_mass_map
     from adatom.simulation.microscope import Microscope
+    from adatom.simulation.projection import sites_from_structure
     from adatom.simulation.training_images import (
         LabeledImage,
         TrainingImages,
@@ -82,8 +87,8 @@ __all__ = [
     "Microscope",
     "PhotonTimer",
     "Simulation",
-    "TrainingImages",
     "Soft",
+    "TrainingImages",
     "build_grain_boundary",
     "build_graphene",
     "build_lattice",
@@ -95,6 +100,7 @@ __all__ = [
     "simulate_lattice",
     "simulate_mass_map",
     "simulate_training_image",
+    "sites_from_structure",
     "training_image_from_manifest",
 ]
 
@@ -128,5 +134,6 @@ __getattr__, __dir__ = lazy_names(
         "simulate_mass_map": "masses",
         "simulate_training_image": "training_images",
         "training_image_from_manifest": "training_images",
+        "sites_from_structure": "projection",
     },
 )

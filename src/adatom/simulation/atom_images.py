@@ -55,7 +55,9 @@ class Probe:
 
 @dataclass(frozen=True)
 class LineOffsets:
-    """By how much each line of the scan misses its place: line i, column j shows i + y[i], j + x[i].
+    """By how much each line of the scan misses its place.
+
+    The pixel of line i and column j shows the place ``i + y[i], j + x[i]``.
 
     Attributes
     ----------
