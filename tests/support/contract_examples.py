@@ -225,6 +225,8 @@ for _more in (
     contract_generator,
     contract_prediction,
     contract_multislice,
+    contract_prediction,
+    contract_generator,
     contract_probe,
     contract_trainer,
     contract_structures,
