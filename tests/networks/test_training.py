@@ -92,7 +92,7 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
         trainer(n_steps=2).train(batch)
         place = tmp_path / "checkpoint.safetensors"
         place.write_bytes(place.read_bytes()[:-100])
-        with pytest.raises(StoreError, match="is damaged .* remove it, and the training begins"):
+        with pytest.raises(StoreError, match=r"is damaged .* remove it, and the training begins"):
             trainer(n_steps=2).train(batch)
 
 
