@@ -77,7 +77,7 @@ def test_a_training_leaves_weights_an_exported_network_and_a_report(
 
 @pytest.mark.slow
 def test_a_training_that_is_killed_goes_on_and_gives_the_same_network(recipe: Path) -> None:
-    long = ["--set", "network.training.n_steps=400", "--no-report"]
+    long = ["--set", "network.training.n_steps=30", "--no-report"]
     command = [sys.executable, "-m", "adatom", "train", str(recipe), "--out", "run", *long]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as child:
         unfinished = Path("run/store/unfinished")
