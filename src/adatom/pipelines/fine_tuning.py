@@ -13,7 +13,12 @@ from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.networks import Pictures, TrainedNetwork, Trainer, Training
 from adatom.networks.augmentation import Augmentation, LabeledArray, view_of_image
 from adatom.networks.heads import network_with_classes
-from adatom.networks.pictures import batch_from_pictures, numbers_of_classes, picture_from_image
+from adatom.networks.pictures import (
+    angles_of_sites,
+    batch_from_pictures,
+    numbers_of_classes,
+    picture_from_image,
+)
 from adatom.networks.weights import check_network
 from adatom.numerics.spacing import pooled_spacing
 from adatom.pipelines.training import SimulatedBatches, with_scores
@@ -202,6 +207,7 @@ def _learned_from(
         number=numbers_of_classes(labeled, classes),
         lattice=np.ones(values.shape, dtype=bool),
         spacing=spacing,
+        angle=angles_of_sites(labeled),
     )
 
 
@@ -261,4 +267,5 @@ class MixedBatches:
             )
             for _ in range(n_own)
         ]
-        return batch_from_pictures([*own, *self.stream.members(number, size - n_own)])
+        members = [*own, *self.stream.members(number, size - n_own)]
+        return batch_from_pictures(members, symmetry=self.stream.symmetry)

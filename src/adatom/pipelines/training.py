@@ -122,7 +122,8 @@ class SimulatedBatches:
 
     def __call__(self, number: int, /) -> Batch:
         """Make a batch."""
-        return batch_from_pictures(self.members(number, self.batch_size))
+        members = self.members(number, self.batch_size)
+        return batch_from_pictures(members, symmetry=self.symmetry)
 
     def members(self, number: int, n_members: int, /) -> list[LabeledPicture]:
         """Make the pictures of batch `number`, several of one image as it is asked for."""
