@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from adatom.errors import NoLatticeError
+from adatom.localization.heads import SiteHeads, heads_at_cells
 from adatom.localization.leaving_out import ANALYZED, reasons_of_view
 from adatom.localization.network_scale import NetworkScale, find_network_scale
 from adatom.localization.seeing import View, view_of_image
@@ -56,6 +57,8 @@ class Prediction(NamedTuple):
         Numbers of `leaving_out.REASONS`.
     scale : NetworkScale
         At which the network looked.
+    heads : SiteHeads
+        Class and orientation of all sites.
     """
 
     position: NDArray[np.float64]
@@ -64,6 +67,7 @@ class Prediction(NamedTuple):
     spacing: float
     reason: NDArray[np.int8]
     scale: NetworkScale
+    heads: SiteHeads
 
 
 def squared_pixels(
@@ -125,6 +129,7 @@ def predict_sites_of_pixels(
         view.spacing,
         reason[np.ix_(*_nearest(pixels.shape, reason.shape, square.factors))],
         scale,
+        heads_at_cells(view.maps, view.in_cells(runner.card.stride)),
     )
 
 

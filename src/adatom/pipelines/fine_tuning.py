@@ -21,7 +21,7 @@ from adatom.networks.pictures import (
 )
 from adatom.networks.weights import check_network
 from adatom.numerics.spacing import pooled_spacing
-from adatom.pipelines.training import SimulatedBatches, with_scores
+from adatom.pipelines.training import SimulatedBatches, stream_of_images, with_scores
 from adatom.schema import IMAGE, SITES, Image, Sites, pixel_size, positions, space_unit
 from adatom.simulation import TrainingImages
 
@@ -152,7 +152,7 @@ def train_on_labels(
         "before": network.card.trained_on,
     }
     trainer = Trainer(start.architecture, training, seed, start, json.dumps(told, sort_keys=True))
-    stream = SimulatedBatches(simulated, pictures, classes, training.batch_size, seed)
+    stream = stream_of_images(simulated, pictures, start.architecture, training, seed)
     judge = _Judge(_judged(pairs, classes, labels.judged), stream.judge())
     trained = trainer.train(MixedBatches(arrays, stream, labels), judge)
     return with_scores(trained, judge.own or judge.simulated)
