@@ -9,7 +9,7 @@ from scipy.spatial import KDTree
 from adatom.errors import SettingError, UnitError
 from adatom.schema import SITES, positions
 from adatom.simulation import Crystal, Flake, build_graphene, build_lattice
-from adatom.simulation.lattices import LatticeName
+from adatom.simulation.cells import LatticeName
 
 BOND = 0.246 / np.sqrt(3)
 
@@ -75,8 +75,8 @@ def test_the_margin_lies_round_the_field() -> None:
 
 
 def test_lattices_refuse_settings_that_make_no_lattice() -> None:
-    with pytest.raises(SettingError, match="lattice='kagome' is not known: use one of square"):
-        Crystal("kagome")  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="lattice='quasi' is not known: use one of square"):
+        Crystal("quasi")  # type: ignore[arg-type]
     with pytest.raises(SettingError, match=r"vacancies=1\.0 is a fraction"):
         Crystal(vacancies=1.0)
     with pytest.raises(SettingError, match="spacing='0 px' must be more than 0"):

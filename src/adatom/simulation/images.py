@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -25,13 +25,15 @@ from adatom.schema import (
 from adatom.simulation.contamination import film_atoms, random_film
 from adatom.simulation.detection import counted_electrons, sloping_background
 from adatom.simulation.graphene import Flake, build_graphene
-from adatom.simulation.lattices import Crystal, build_lattice
+from adatom.simulation.lattices import Crystal, build_lattice, spacing_of_crystal
 from adatom.simulation.microscope import Microscope
 from adatom.simulation.rendering import sum_of_broad_gaussians, sum_of_gaussians
 from adatom.simulation.scanning import ScanPath, exact_scan, random_scan
 from adatom.units import LENGTH, SPACE_UNITS, Length, length_from_setting
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 _CARBON: Final = 6
@@ -114,7 +116,7 @@ def simulate_graphene(
         raise SettingError(msg)
     sample_seed, image_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
     graphene = build_graphene(
-        flake=flake, field=(length, length), margin=_margin(microscope, length), seed=sample_seed
+        flake=flake, field=(length, length), margin=margin_of(microscope, length), seed=sample_seed
     )
     simulation = _imaged(
         graphene.atoms,
@@ -132,6 +134,7 @@ def simulate_graphene(
 
 def simulate_image(
     sites: Sites,
+    vacancies: Sites | None = None,
     /,
     *,
     shape: tuple[int, int] = (512, 512),
@@ -147,8 +150,14 @@ def simulate_image(
     sites : Sites
         In nm, with ``species`` (names of elements) and perhaps ``occupancy``
         (site), a factor of the intensity such as the number of atoms in a
-        column. The origin is the first pixel. Lay out sites beyond the
-        image as well, or it will darken towards its edges.
+        column, and ``composition`` (site, element), the shares of the
+        elements in a mixed column, which then say how bright its
+        atoms are; ``spread`` (site) in nm makes a column broader. The origin
+        is the first pixel. Lay out sites beyond the image as well, or it will
+        darken towards its edges.
+    vacancies : Sites, optional
+        Where atoms are missing, with ``class``, as `apply_disorder` gives them: they
+        are listed where they lie in the image.
     shape : tuple of two int
         Rows and columns.
     pixel_size : length
@@ -194,12 +203,18 @@ def simulate_image(
     if min(shape) < 1 or not pixel > 0:
         msg = f"{shape=} and {pixel_size=} make no image: both must be positive"
         raise SettingError(msg)
-    none = sites_from_positions([], [], unit="nm")
-    none["class"] = ("site", np.array([], dtype="<U10"))
+    if vacancies is None:
+        vacancies = sites_from_positions([], [], unit="nm")
+        vacancies["class"] = ("site", np.array([], dtype="<U10"))
+    else:
+        SITES.check(vacancies, name="vacancies")
+        if space_unit(vacancies) != "nm":
+            msg = f"vacancies are in {space_unit(vacancies)}, sites in nm: both must be in nm"
+            raise UnitError(msg)
     rows, columns = shape
     return _imaged(
         sites,
-        none,
+        vacancies,
         shape=(rows, columns),
         pixel=pixel,
         microscope=microscope,
@@ -219,8 +234,8 @@ def simulate_lattice(
 ) -> Simulation:
     """Simulate a lattice of Gaussians in white noise, for tests with known truth.
 
-    The brightest atoms have the amplitude 1, a second species that of its
-    atomic number to the power of 1.64 relative to the brightest.
+    The brightest columns have the amplitude 1, the others in proportion to the sum
+    over their atoms of the atomic number to the power of 1.64.
 
     Parameters
     ----------
@@ -262,7 +277,7 @@ def simulate_lattice(
     if unit not in SPACE_UNITS or not step > 0:
         msg = f"{pixel_size=} must be a positive length in {', '.join(SPACE_UNITS)}"
         raise UnitError(msg)
-    spacing = length_from_setting(crystal.spacing, unit=unit, pixel_size=step, name="spacing")
+    spacing = spacing_of_crystal(crystal, unit, pixel_size=step)
     sigma = length_from_setting(width, unit=unit, pixel_size=step, spacing=spacing, name="width")
     if not sigma > 0:
         msg = f"{width=} must be more than 0"
@@ -276,8 +291,8 @@ def simulate_lattice(
         seed=int(crystal_rng.integers(2**31)),
     )
     scan = exact_scan((size, size), step)
-    z = _atomic_numbers(sites)
-    amplitudes = (z / z.max(initial=1.0)) ** Microscope.z_exponent
+    brightness = _brightness(sites, Microscope.z_exponent)
+    amplitudes = brightness / brightness.max(initial=1e-9)
     expected = sum_of_gaussians(scan, positions(sites), amplitudes, width=sigma)
     noise = noise_rng.standard_normal(expected.shape, dtype=np.float32) / np.float32(snr)
     image = _image(expected + noise, step, unit, "1")
@@ -318,7 +333,10 @@ def _imaged(
         rng=scan_rng,
     )
     electrons = microscope.electrons * _brightness(atoms, microscope.z_exponent)
-    lattice = _electrons_per_pixel(scan, positions(atoms), electrons, microscope, lengths)
+    width = _widths(atoms, lengths["probe_width"])
+    lattice = _electrons_per_pixel(
+        scan, positions(atoms), electrons, microscope, lengths | {"probe_width": width}
+    )
     background = sloping_background(
         shape,
         level=microscope.background * float(lattice.mean(dtype=np.float64)),
@@ -330,17 +348,16 @@ def _imaged(
     if contamination > 0:
         field = (shape[0] * pixel, shape[1] * pixel)
         film = random_film(field, coverage=contamination, rng=film_rng)
-        dirt = film_atoms(film, field, margin=_margin(microscope, max(field)), rng=film_rng)
+        dirt = film_atoms(film, field, margin=margin_of(microscope, max(field)), rng=film_rng)
         dirt_electrons = np.full(len(dirt), microscope.electrons)
         expected += _electrons_per_pixel(scan, dirt, dirt_electrons, microscope, lengths)
         bare = film.height(*scan.sample_positions()) <= 0
     counts = counted_electrons(expected, readout_noise=microscope.readout_noise, rng=detector_rng)
     image = _image(counts, pixel, "nm", "counts")
-    width = lengths["probe_width"]
     peaks = _peaks((1 - microscope.tail_fraction) * electrons, pixel, width)
     truth = _truth(atoms, scan, image, peaks, width)
     truth["visible"] = ("site", _bare_sites(truth, bare, pixel))
-    holes = _truth(vacancies, scan, image, None, width)
+    holes = _truth(vacancies, scan, image, None, lengths["probe_width"])
     holes["visible"] = ("site", _bare_sites(holes, bare, pixel))
     return Simulation(
         image, truth, _mask(bare, image), holes, _image(expected, pixel, "nm", "counts")
@@ -352,7 +369,7 @@ def _electrons_per_pixel(
     places: NDArray[np.float64],
     electrons: NDArray[np.float64],
     microscope: Microscope,
-    lengths: dict[str, float],
+    lengths: Mapping[str, Any],
 ) -> NDArray[np.float32]:
     """Add up the expected electrons of the core of the probe and its tails."""
     tail = microscope.tail_fraction
@@ -365,32 +382,47 @@ def _electrons_per_pixel(
     return total
 
 
-def _peaks(electrons: NDArray[np.float64], pixel: float, width: float) -> NDArray[np.float64]:
+def _widths(atoms: Sites, probe: float) -> NDArray[np.float64]:
+    """Width of every column's image: of the probe, and of how far its atoms stray."""
+    spread = atoms["spread"].values if "spread" in atoms else np.zeros(atoms.sizes["site"])
+    return np.hypot(probe, spread)
+
+
+def _peaks(
+    electrons: NDArray[np.float64], pixel: float, width: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Height of Gaussians that hold so many electrons, per pixel."""
     return electrons * pixel**2 / (2 * math.pi * width**2)
 
 
-def _atomic_numbers(sites: Sites) -> NDArray[np.float64]:
+def _relative(names: NDArray[np.str_], exponent: float) -> NDArray[np.float64]:
+    """Electrons of an atom of each element relative to one of carbon."""
     from ase.data import atomic_numbers
 
-    names = sites["species"].values.astype(str)
-    unknown = sorted(set(names.tolist()) - set(atomic_numbers))
+    symbols = names.astype(str).tolist()
+    unknown = sorted(set(symbols) - set(atomic_numbers))
     if unknown:
         msg = f"species {', '.join(map(repr, unknown))} are no elements: use symbols such as 'Si'"
         raise SettingError(msg)
-    return np.array([float(atomic_numbers[name]) for name in names.tolist()])
+    z = np.array([float(atomic_numbers[name]) for name in symbols])
+    relative: NDArray[np.float64] = (z / _CARBON) ** exponent
+    return relative
 
 
 def _brightness(sites: Sites, exponent: float) -> NDArray[np.float64]:
     """Electrons of each site relative to one carbon atom."""
-    brightness: NDArray[np.float64] = (_atomic_numbers(sites) / _CARBON) ** exponent
+    if "composition" in sites:
+        per_atom = _relative(sites.coords["element"].values, exponent)
+        brightness = sites["composition"].transpose("site", "element").values @ per_atom
+    else:
+        brightness = _relative(sites["species"].values, exponent)
     if "occupancy" in sites:
         brightness = brightness * sites["occupancy"].values
     return brightness
 
 
-def _margin(microscope: Microscope, length: float) -> float:
-    """How far beyond the field atoms still count, in nm."""
+def margin_of(microscope: Microscope, length: float) -> float:
+    """Tell how far beyond a field of some length atoms still count, in nm."""
     tail = length_from_setting(microscope.tail_width, unit="nm", pixel_size=0.0)
     drift = length_from_setting(microscope.drift, unit="nm", pixel_size=0.0)
     return 5 * tail + drift + 4 * microscope.distortion * length
@@ -409,7 +441,7 @@ def _truth(
     scan: ScanPath,
     image: Image,
     amplitudes: NDArray[np.float64] | None,
-    width: float,
+    width: float | NDArray[np.float64],
 ) -> Sites:
     """Give the sites whose centroid lies in the image, where they lie in it."""
     places = scan.imaged_positions(positions(sites), width=width)
@@ -424,7 +456,8 @@ def _truth(
     if amplitudes is not None:
         units = image.attrs["units"]
         truth["amplitude"] = ("site", amplitudes[seen], {"units": units})
-        truth["width"] = ("site", np.full(int(seen.sum()), width), {"units": unit})
+        widths = np.broadcast_to(np.asarray(width, dtype=float), sites.sizes["site"])
+        truth["width"] = ("site", widths[seen], {"units": unit})
     return truth
 
 

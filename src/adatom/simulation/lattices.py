@@ -4,39 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adatom.errors import SettingError
 from adatom.schema import Sites, sites_from_positions
+from adatom.simulation.cells import Cell, LatticeName, check_lattice, named_cell
+from adatom.simulation.columns import set_columns
+from adatom.simulation.crystals import crystal_positions, laid_out_vectors
 from adatom.units import LENGTH, SPACE_UNITS, Length, length_from_setting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-LatticeName = Literal["square", "hexagonal", "honeycomb", "rectangular"]
-
-
-class _Cell(NamedTuple):
-    """Cell in nearest-neighbor distances; vectors and basis as (y, x)."""
-
-    vectors: tuple[tuple[float, float], tuple[float, float]]
-    basis: tuple[tuple[float, float], ...]
-    species: tuple[str, ...]
-
-
-_ROOT_3: Final = math.sqrt(3.0)
-_CELLS: Final[dict[str, _Cell]] = {
-    "square": _Cell(((1.0, 0.0), (0.0, 1.0)), ((0.0, 0.0),), ("C",)),
-    "hexagonal": _Cell(((0.0, 1.0), (_ROOT_3 / 2, 0.5)), ((0.0, 0.0),), ("C",)),
-    "honeycomb": _Cell(((0.0, _ROOT_3), (1.5, _ROOT_3 / 2)), ((0.0, 0.0), (1.0, 0.0)), ("C", "C")),
-    # A perovskite along [110]: cell a/sqrt(2) wide and a high, A columns at
-    # its corners, B columns midway between them along a.
-    "rectangular": _Cell(
-        ((0.0, math.sqrt(2.0)), (2.0, 0.0)), ((0.0, 0.0), (1.0, 0.0)), ("Sr", "Ti")
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -45,10 +25,17 @@ class Crystal:
 
     Attributes
     ----------
-    lattice : {"square", "hexagonal", "honeycomb", "rectangular"}
-        "rectangular" has two species, as SrTiO3 along [110].
+    lattice : str
+        Plain: "square", "hexagonal", "honeycomb", "oblique", "kagome",
+        "rectangular" (two species, as the cations of SrTiO3 along [110]).
+        Sheets: "hbn", "tmd" (2H), "tmd_janus", "tmd_1t". Crystals along an axis:
+        "fcc_100", "fcc_110", "fcc_111", "bcc_100", "bcc_110", "rocksalt_100",
+        "rocksalt_110", "zincblende_100", "zincblende_110", "wurtzite_110"
+        (that is [11-20]), "perovskite_100", "perovskite_110",
+        "ruddlesden_popper", "tungsten_bronze".
     spacing : length
-        Between nearest neighbors, in nm, mm or px.
+        Between nearest columns, in nm, mm or px; those of a dim element, such
+        as oxygen, count as well. "1 d" is the true distance in the material.
     rotation : float
         In deg, from +x towards +y. Not 0 by default, so that rows of atoms
         do not lie along rows of pixels, as they never do in a real image.
@@ -58,6 +45,9 @@ class Crystal:
         Fraction of the sites that are empty.
     strain : float
         Relative elongation along x.
+    species : tuple of str
+        Elements, such as ("W", "Se") for a "tmd"; left out, those of a common
+        material, and carbon in plain lattices.
     """
 
     lattice: LatticeName = "square"
@@ -66,11 +56,10 @@ class Crystal:
     displacement: float = 0.0
     vacancies: float = 0.0
     strain: float = 0.0
+    species: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.lattice not in _CELLS:
-            msg = f"lattice={self.lattice!r} is not known: use one of {', '.join(_CELLS)}"
-            raise SettingError(msg)
+        check_lattice(self.lattice, tuple(self.species))
         if LENGTH.check(self.spacing, name="spacing").value <= 0:
             msg = f"spacing={self.spacing!r} must be more than 0"
             raise SettingError(msg)
@@ -112,10 +101,17 @@ def build_lattice(
     Returns
     -------
     Sites
-        With ``species``, ``class`` (as the species) and ``sublattice``.
+        With ``species``, the element that scatters most; ``class``, what the column
+        holds, such as "TiO"; ``sublattice``, a number for every class if
+        there are several; ``occupancy``, atoms of the column in one period along
+        the beam, if any is not 1; ``composition`` (site, element), shares of the
+        elements, if any column holds several. ``attrs["cell_vectors"]`` are those
+        of the cell, each y, x.
 
     Raises
     ------
+    SettingError
+        If "1 d" is asked of a lattice that is no known material's.
     UnitError
         If the spacing is not a length in `unit` or convertible to it.
 
@@ -128,17 +124,46 @@ def build_lattice(
     if unit not in SPACE_UNITS:
         msg = f"{unit=} must be one of {', '.join(SPACE_UNITS)}"
         raise SettingError(msg)
-    spacing = length_from_setting(crystal.spacing, unit=unit, name="spacing")
+    cell = named_cell(crystal.lattice, tuple(crystal.species))
+    spacing = spacing_of_crystal(crystal, unit)
     rng = np.random.default_rng(seed)
     positions, number = lattice_positions(crystal, spacing, field=field, margin=margin, rng=rng)
     sites = sites_from_positions(*positions.T, unit=unit, spacing=spacing)
-    names = _CELLS[crystal.lattice].species
-    species = np.asarray(names)[number]
-    sites["species"] = ("site", species)
-    sites["class"] = ("site", species.copy())
-    if len(set(names)) > 1:
-        sites["sublattice"] = ("site", number)
+    vectors = laid_out_vectors(cell, spacing, rotation=crystal.rotation, strain=crystal.strain)
+    sites.attrs["cell_vectors"] = vectors.tolist()
+    return with_columns(sites, cell, number)
+
+
+def with_columns(sites: Sites, cell: Cell, number: NDArray[np.int64], /) -> Sites:
+    """Say of every site what its column holds."""
+    sites["class"] = ("site", np.asarray(cell.classes)[number])
+    names = list(dict.fromkeys(cell.classes))
+    if len(names) > 1:
+        orbit = np.array([names.index(name) for name in cell.classes])
+        sites["sublattice"] = ("site", orbit[number])
+    elements, counts = cell.counts()
+    set_columns(sites, elements, counts[number])
     return sites
+
+
+def spacing_of_crystal(crystal: Crystal, unit: str, *, pixel_size: float | None = None) -> float:
+    """Distance of the nearest columns in `unit`; "1 d" is that in the material."""
+    distance = named_cell(crystal.lattice, tuple(crystal.species)).distance
+    if LENGTH.check(crystal.spacing, name="spacing").unit == "d" and math.isnan(distance):
+        of = ", ".join(crystal.species) or "no material"
+        msg = (
+            f"spacing={crystal.spacing!r}: {crystal.lattice} of {of} has no known distance: "
+            "give it in nm or px"
+        )
+        raise SettingError(msg)
+    known = {"nm": distance, "mm": distance * 1e-6}.get(unit)
+    return length_from_setting(
+        crystal.spacing,
+        unit=unit,
+        pixel_size=pixel_size,
+        spacing=None if known is None or math.isnan(known) else known,
+        name="spacing",
+    )
 
 
 def lattice_positions(
@@ -149,36 +174,25 @@ def lattice_positions(
     margin: float,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Positions (site, axis) of a disturbed lattice, and which atom of the cell each is."""
-    perfect, number = _perfect_positions(crystal, spacing, field, margin, rng)
-    kept = np.ones(len(perfect), dtype=bool)
-    kept[rng.permutation(len(perfect))[: round(crystal.vacancies * len(perfect))]] = False
-    moved = perfect + rng.normal(0.0, 1.0, perfect.shape) * crystal.displacement * spacing
+    """Positions (site, axis) of a disturbed lattice, and which column of the cell each is."""
+    perfect, number, _ = crystal_positions(
+        named_cell(crystal.lattice, tuple(crystal.species)),
+        spacing,
+        field=field,
+        margin=margin,
+        rotation=crystal.rotation,
+        rng=rng,
+        strain=crystal.strain,
+    )
+    moved, kept = disturbed(crystal, perfect, spacing, rng)
     return moved[kept], number[kept]
 
 
-def _perfect_positions(
-    crystal: Crystal,
-    spacing: float,
-    field: tuple[float, float],
-    margin: float,
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    cell = _CELLS[crystal.lattice]
-    turn = math.radians(crystal.rotation)
-    # Angles run from +x towards +y, arrays are in the order y, x.
-    rotation = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
-    stretch = np.diag([1.0, 1.0 + crystal.strain])
-    vectors = spacing * np.asarray(cell.vectors) @ rotation.T @ stretch
-    basis = spacing * np.asarray(cell.basis) @ rotation.T @ stretch
-    low = np.full(2, -margin)
-    high = np.asarray(field) + margin
-    corners = np.array([[y, x] for y in (low[0], high[0]) for x in (low[1], high[1])])
-    origin = rng.uniform(0.0, 1.0, 2) @ vectors
-    counts = (corners - origin) @ np.linalg.inv(vectors)
-    ranges = [np.arange(math.floor(c.min()) - 1, math.ceil(c.max()) + 2) for c in counts.T]
-    steps = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 1, 2)
-    positions = (steps @ vectors + basis + origin).reshape(-1, 2)
-    number = np.tile(np.arange(len(basis)), len(steps))
-    inside = ((positions >= low) & (positions <= high)).all(axis=1)
-    return positions[inside], number[inside]
+def disturbed(
+    crystal: Crystal, perfect: NDArray[np.float64], spacing: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Displace all columns, and tell which are no vacancies."""
+    kept = np.ones(len(perfect), dtype=bool)
+    kept[rng.permutation(len(perfect))[: round(crystal.vacancies * len(perfect))]] = False
+    moved = perfect + rng.normal(0.0, 1.0, perfect.shape) * crystal.displacement * spacing
+    return moved, kept

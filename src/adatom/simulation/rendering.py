@@ -24,7 +24,11 @@ _FINENESS: Final = 4
 
 
 def sum_of_gaussians(
-    scan: ScanPath, places: NDArray[np.float64], peaks: NDArray[np.float64], *, width: float
+    scan: ScanPath,
+    places: NDArray[np.float64],
+    peaks: NDArray[np.float64],
+    *,
+    width: float | NDArray[np.float64],
 ) -> NDArray[np.float32]:
     """Add up one round Gaussian per atom, as the scan sees them.
 
@@ -36,27 +40,28 @@ def sum_of_gaussians(
         Of the atoms on the sample; those beyond the image count as well.
     peaks : ndarray, shape (site,)
         Height of each Gaussian.
-    width : float
-        Standard deviation, in the unit of the places.
+    width : float or ndarray, shape (site,)
+        Standard deviation of all, or of each, in the unit of the places.
     """
     size = scan.pixel_size
+    widths = np.broadcast_to(np.asarray(width, dtype=float), peaks.shape)
     near = scan.nearest_positions(places) / size
     jump = 4 * np.abs(np.diff(scan.offsets, axis=0)).std() if len(scan.offsets) > 1 else 0.0
     # The map may stretch an atom in the image.
     stretch = np.linalg.norm(np.linalg.inv(scan.matrix), 2)
-    reach = math.ceil((_REACH * width * stretch + jump) / size) + 1
+    reach = math.ceil((_REACH * float(widths.max(initial=0.0)) * stretch + jump) / size) + 1
     rows, columns = scan.shape
     seen = ((near > -reach - 1) & (near < np.asarray(scan.shape) + reach)).all(axis=1) & (
         peaks != 0
     )
-    near, places, peaks = near[seen], places[seen], peaks[seen]
+    near, places, peaks, widths = near[seen], places[seen], peaks[seen], widths[seen]
     corners = np.rint(near).astype(np.int64) - reach
     window = np.arange(2 * reach + 1)
     canvas = np.zeros((rows + 4 * reach + 4, columns + 4 * reach + 4), dtype=np.float32)
     batch = max(1, _BATCH // window.size**2)
     for first in range(0, len(places), batch):
         part = slice(first, first + batch)
-        patches = _windows(scan, corners[part], places[part], peaks[part], window, width)
+        patches = _windows(scan, corners[part], places[part], peaks[part], window, widths[part])
         starts = (corners[part] + 2 * reach + 1).tolist()
         for (row, column), patch in zip(starts, patches, strict=True):
             canvas[row : row + window.size, column : column + window.size] += patch
@@ -93,7 +98,7 @@ def _windows(
     places: NDArray[np.float64],
     peaks: NDArray[np.float64],
     window: NDArray[np.int64],
-    width: float,
+    widths: NDArray[np.float64],
 ) -> NDArray[np.float32]:
     """Gaussians (site, row, column) in the windows that begin at the corners."""
     rows = corners[:, :1] + window
@@ -105,10 +110,10 @@ def _windows(
         + scan.offsets_of_rows(rows)
         - places[:, None, :]
         + (corners[:, None, 1:] * scan.pixel_size) * scan.matrix[:, 1]
-    ) / width
-    by_column = window[:, None] * scan.pixel_size * scan.matrix[:, 1] / width
+    ) / widths[:, None, None]
+    by_column = window[:, None] * scan.pixel_size * scan.matrix[:, 1] / widths[:, None, None]
     down, right = np.moveaxis(by_row.astype(np.float32), -1, 0)[..., None]
-    down_too, right_too = by_column.astype(np.float32).T
+    down_too, right_too = np.moveaxis(by_column.astype(np.float32), -1, 0)[:, :, None]
     square: NDArray[np.float32] = (down + down_too) ** 2
     square += (right + right_too) ** 2
     square *= np.float32(-0.5)

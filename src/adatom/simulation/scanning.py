@@ -64,7 +64,9 @@ class ScanPath:
             found = (places - self.offsets_of_rows(rows)) @ inverse.T
         return found
 
-    def imaged_positions(self, places: NDArray[np.float64], *, width: float) -> NDArray[np.float64]:
+    def imaged_positions(
+        self, places: NDArray[np.float64], *, width: float | NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """Centroids in the image of round Gaussian atoms at places on the sample.
 
         A line that jumps carries a slice of every atom on it along; where the
@@ -76,11 +78,13 @@ class ScanPath:
         ----------
         places : ndarray, shape (site, axis)
             On the sample.
-        width : float
-            Standard deviation of an atom.
+        width : float or ndarray, shape (site,)
+            Standard deviation of all atoms, or of each.
         """
         near = self.nearest_positions(places)
-        reach = math.ceil((5 * width + 4 * self.offsets.std(axis=0).max()) / self.pixel_size) + 2
+        widths = np.broadcast_to(np.asarray(width, dtype=float), len(places))
+        widest = float(widths.max(initial=0.0))
+        reach = math.ceil((5 * widest + 4 * self.offsets.std(axis=0).max()) / self.pixel_size) + 2
         middle = np.rint(near[:, 0] / self.pixel_size).astype(np.int64)
         rows = middle[:, None] + np.arange(-reach, reach + 1)
         y = rows * self.pixel_size
@@ -89,7 +93,7 @@ class ScanPath:
         start = y[..., None] * self.matrix[:, 0] + self.offsets_of_rows(rows) - places[:, None, :]
         x = -(start @ along) / (along @ along)
         miss = start + x[..., None] * along
-        weights = np.exp(-(miss**2).sum(axis=-1) / (2 * width**2))
+        weights = np.exp(-(miss**2).sum(axis=-1) / (2 * widths[:, None] ** 2))
         weights /= weights.sum(axis=1, keepdims=True)
         return np.stack([(weights * y).sum(axis=1), (weights * x).sum(axis=1)], axis=1)
 

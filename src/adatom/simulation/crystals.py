@@ -1,0 +1,225 @@
+"""Columns of a crystal over a field, and crystals that no one has seen: fast, for many images."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from adatom.simulation.cells import (
+    LATTICES,
+    Cell,
+    Composition,
+    Pair,
+    materials_of,
+    measured_cell,
+    named_cell,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+# Of light and heavy elements, so that columns differ by up to forty times in brightness.
+_ELEMENTS: Final = ("C", "O", "Al", "Si", "S", "Ti", "Fe", "Ga", "Se", "Sr", "Mo", "Te", "Ba", "W")
+# Disks dropped at random jam at 0.547 of the plane, that is 1.44 squared distances for
+# each; above 2.4 holes as wide as two columns open.
+_AREA_PER_COLUMN: Final = (1.5, 2.4)
+_TRIES: Final = 40
+
+
+class CrystalSites(NamedTuple):
+    """Columns of a crystal.
+
+    Attributes
+    ----------
+    position : ndarray, shape (site, axis)
+        Axis y, x, in the unit of the spacing.
+    number : ndarray of int, shape (site,)
+        Which column of the cell each is: ``cell.species[number]``,
+        ``cell.classes[number]``, ``cell.occupancy[number]`` and
+        ``cell.brightness(exponent)[number]`` tell of it.
+    cell : Cell
+        The cell that was repeated.
+    """
+
+    position: NDArray[np.float64]
+    number: NDArray[np.int64]
+    cell: Cell
+
+    @property
+    def species(self) -> NDArray[np.str_]:
+        """The element that scatters most, of every column."""
+        return np.asarray(self.cell.species)[self.number]
+
+    @property
+    def classes(self) -> NDArray[np.str_]:
+        """What every column holds, such as "TiO"."""
+        return np.asarray(self.cell.classes)[self.number]
+
+    @property
+    def occupancy(self) -> NDArray[np.float64]:
+        """Atoms of every column in one period along the beam."""
+        return self.cell.occupancy[self.number]
+
+    def brightness(self, exponent: float = 1.64) -> NDArray[np.float64]:
+        """Intensity of every column relative to one carbon atom."""
+        return self.cell.brightness(exponent)[self.number]
+
+
+def crystal_positions(
+    crystal: str | Cell,
+    spacing: float,
+    *,
+    field: tuple[float, float],
+    margin: float,
+    rotation: float,
+    rng: np.random.Generator,
+    strain: float = 0.0,
+) -> CrystalSites:
+    """Repeat the cell of a crystal over a field, without disorder.
+
+    Parameters
+    ----------
+    crystal : str or Cell
+        One of `LATTICES` (see `named_cell` for other elements in it), or a cell
+        such as `random_cell` gives.
+    spacing : float
+        Distance of the nearest columns, in pixels or nm.
+    field : tuple of two floats
+        Height and width, in the unit of the spacing; the first corner is the origin.
+    margin : float
+        Columns are laid out as far as this beyond the field.
+    rotation : float
+        In deg, from +x towards +y.
+    rng : Generator
+        Of the origin of the crystal.
+    strain : float
+        Relative elongation along x of the field.
+    """
+    cell = named_cell(crystal) if isinstance(crystal, str) else crystal
+    matrix = _layout(spacing, rotation, strain)
+    vectors, basis = np.asarray(cell.vectors) @ matrix, np.asarray(cell.places) @ matrix
+    origin = rng.uniform(0.0, 1.0, 2) @ vectors
+    position, number = tiled(vectors, basis, origin, field=field, margin=margin)
+    return CrystalSites(position, number, cell)
+
+
+def laid_out_vectors(
+    cell: Cell, spacing: float, *, rotation: float, strain: float = 0.0
+) -> NDArray[np.float64]:
+    """Vectors (vector, axis) of the cell as `crystal_positions` lays it out."""
+    return np.asarray(cell.vectors) @ _layout(spacing, rotation, strain)
+
+
+def _layout(spacing: float, rotation: float, strain: float) -> NDArray[np.float64]:
+    """Give what a row vector (y, x) of the cell is multiplied by to lie in the field."""
+    turn = math.radians(rotation)
+    # Angles run from +x towards +y, arrays are in the order y, x.
+    turned = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
+    return spacing * turned.T @ np.diag([1.0, 1.0 + strain])
+
+
+def tiled(
+    vectors: NDArray[np.float64],
+    basis: NDArray[np.float64],
+    origin: NDArray[np.float64],
+    *,
+    field: tuple[float, float],
+    margin: float,
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Positions of all columns over the field and its margin, and their number in the cell."""
+    low = np.full(2, -margin)
+    high = np.asarray(field) + margin
+    corners = np.array([[y, x] for y in (low[0], high[0]) for x in (low[1], high[1])])
+    inverse = np.linalg.inv(vectors)
+    counts = (corners - origin) @ inverse
+    # Columns may lie outside the cell that repeats them.
+    inner = basis @ inverse
+    first = np.floor(counts.min(axis=0) - inner.max(axis=0).clip(1.0)).astype(int)
+    last = np.ceil(counts.max(axis=0) - inner.min(axis=0).clip(None, -1.0)).astype(int)
+    ranges = [np.arange(a, b + 1) for a, b in zip(first.tolist(), last.tolist(), strict=True)]
+    steps = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 1, 2)
+    positions = (steps @ vectors + basis + origin).reshape(-1, 2)
+    number = np.tile(np.arange(len(basis)), len(steps))
+    inside = ((positions >= low) & (positions <= high)).all(axis=1)
+    return positions[inside], number[inside]
+
+
+def random_crystal(rng: np.random.Generator, *, names: Sequence[str] = LATTICES) -> Cell:
+    """Draw a crystal: half of them known, the others distorted ones or such as do not exist.
+
+    The names to draw from may leave families out, to be tested with.
+    Known crystals are of their materials, or have elements drawn at
+    random. One in five is a known cell strained, sheared and its columns moved, three
+    in ten are `random_cell`. Whether a column is bright enough to be seen is not
+    asked: see `Cell.bright_part`.
+    """
+    kind = rng.choice(("known", "distorted", "random"), p=(0.5, 0.2, 0.3))
+    if kind == "random":
+        return random_cell(rng)
+    name = str(rng.choice(np.asarray(names)))
+    materials = materials_of(name)
+    elements = materials[rng.integers(len(materials))]
+    if rng.random() < 0.3 or elements == ("C",):
+        elements = tuple(rng.choice(_ELEMENTS, len(elements), replace=False).tolist())
+    cell = named_cell(name, elements)
+    return cell if kind == "known" else _distorted(cell, rng)
+
+
+def random_cell(rng: np.random.Generator, *, n_columns: int | None = None) -> Cell:
+    """Draw a cell of any shape with 1 to 6 columns in it that keep apart.
+
+    One cell in two is a square, a rectangle or a rhombus of 60 deg, the others have
+    an angle of 65 to 115 deg and sides that differ by up to 1.8 times. Columns are put
+    one after the other where, of some random places, the others are farthest.
+    """
+    n = int(rng.integers(1, 7)) if n_columns is None else n_columns
+    shape = rng.choice(("square", "rectangle", "rhombus", "oblique"), p=(0.15, 0.25, 0.1, 0.5))
+    ratio = 1.0 if shape in {"square", "rhombus"} else math.exp(rng.uniform(0.0, math.log(1.8)))
+    angle = {"square": 90.0, "rectangle": 90.0, "rhombus": 60.0}.get(shape, rng.uniform(65, 115))
+    radians = math.radians(angle)
+    area = n * rng.uniform(*_AREA_PER_COLUMN)
+    a = math.sqrt(area / (ratio * math.sin(radians)))
+    b = a * ratio
+    vectors = np.array([[0.0, a], [b * math.sin(radians), b * math.cos(radians)]])
+    places = _apart(vectors, n, rng)
+    columns = _random_columns(n, rng)
+    (a_y, a_x), (b_y, b_x) = vectors.tolist()
+    pairs: list[Pair] = [(y, x) for y, x in places.tolist()]
+    return measured_cell(((a_y, a_x), (b_y, b_x)), pairs, columns, name=f"random {shape}")
+
+
+def _apart(vectors: NDArray[np.float64], n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Places in a cell, each the one of some tries that is farthest from those before it."""
+    steps = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1], indexing="ij"), axis=-1).reshape(-1, 2)
+    copies = (steps @ vectors)[:, None, None]
+    places = np.zeros((1, 2))
+    for _ in range(n - 1):
+        tries = rng.uniform(0.0, 1.0, (_TRIES, 2)) @ vectors
+        squared = ((tries[:, None] - places + copies) ** 2).sum(axis=-1)
+        places = np.vstack([places, tries[squared.min(axis=(0, 2)).argmax()]])
+    return places
+
+
+def _random_columns(n: int, rng: np.random.Generator) -> tuple[Composition, ...]:
+    """Elements of columns: one to three kinds, in columns of one or two atoms."""
+    kinds = rng.choice(_ELEMENTS, int(rng.integers(1, min(n, 3) + 1)), replace=False)
+    return tuple(
+        ((str(kinds[rng.integers(len(kinds))]), float(rng.integers(1, 3))),) for _ in range(n)
+    )
+
+
+def _distorted(cell: Cell, rng: np.random.Generator) -> Cell:
+    """Strain and shear a cell by up to 8 %, and move its columns by some hundredths."""
+    change = np.eye(2) + rng.uniform(-0.08, 0.08, (2, 2))
+    (a_y, a_x), (b_y, b_x) = (np.asarray(cell.vectors) @ change).tolist()
+    moved = np.asarray(cell.places) @ change
+    moved = moved + rng.normal(0.0, rng.uniform(0.0, 0.05), moved.shape)
+    pairs: list[Pair] = [(y, x) for y, x in moved.tolist()]
+    name = f"distorted {cell.name}"
+    return measured_cell(
+        ((a_y, a_x), (b_y, b_x)), pairs, cell.columns, unit=cell.distance, name=name
+    )
