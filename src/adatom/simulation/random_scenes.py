@@ -32,14 +32,15 @@ if TYPE_CHECKING:
 
     from adatom.simulation.training_images import TrainingImages
 
-_EMPTY: Final = ("amorphous", "noise", "contamination", "blobs")
+# What images without lattice show. Atoms packed at random are the hardest to tell from one.
+_EMPTY: Final = ("amorphous", "amorphous", "contamination", "noise", "stripes", "blobs")
 # Pixels integrate: narrower atoms than this do not occur on a grid of pixels.
 _NARROWEST: Final = 0.65
 # Atoms in a tunneling microscope are at least this broad, in spacings.
 _TUNNELING_WIDTH: Final = 0.3
 # No image is so noisy that the median atom, filtered in the best way, does not
 # stand out from the noise by this factor: nothing could be learned from it.
-_TOLD: Final = 3.0
+_TOLD: Final = 1.5
 # An atom whose height all else in the image reaches by chance is not asked for.
 _CLEAR: Final = 1.0
 # Where, over so many spacings, columns are fainter than this share of all else,
@@ -82,6 +83,8 @@ class Scene:
         That height over the noise of a pixel.
     tunneling : bool
         Whether the image is to look like one of a tunneling microscope.
+    striped : bool
+        Whether there is nothing in it but stripes.
     """
 
     sample: Sample
@@ -93,6 +96,7 @@ class Scene:
     typical: float
     snr: float
     tunneling: bool
+    striped: bool
 
 
 def draw_scene(chance: Chance, images: TrainingImages) -> Scene:
@@ -123,7 +127,9 @@ def draw_scene(chance: Chance, images: TrainingImages) -> Scene:
     if tunneling and family in FAMILIES:
         kinds += tuple(name for name in ("waves", "hollows") if chance.happens(0.3))
     junk = _draw_junk(chance, kinds, field, width=width, typical=typical)
-    return Scene(sample, junk, probe, lines, noise, field, typical, snr, tunneling)
+    return Scene(
+        sample, junk, probe, lines, noise, field, typical, snr, tunneling, family == "stripes"
+    )
 
 
 def _draw_sample(chance: Chance, family: str, field: Field) -> Sample:

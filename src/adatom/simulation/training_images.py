@@ -15,7 +15,7 @@ from adatom.schema import Image, Mask, Sites, image_from_array
 from adatom.simulation.atom_images import blurred, image_of_atoms
 from adatom.simulation.chances import Chance
 from adatom.simulation.drawn_cells import FAMILIES
-from adatom.simulation.random_detectors import developed, disturbed, noisy
+from adatom.simulation.random_detectors import developed, disturbed, noisy, stripes
 from adatom.simulation.random_instruments import draw_background, draw_border
 from adatom.simulation.random_scenes import (
     Scene,
@@ -289,6 +289,8 @@ def _labeled(chance: Chance, scene: Scene) -> LabeledImage:
     counted = scene.noise.counted
     # Where nothing is counted there is no noise, and nothing to compare with it.
     spread = sigma * np.sqrt((counted * expected / level + 1 - counted).clip(1e-4, None))
+    if scene.striped:
+        image = image + stripes(chance, image.shape, scene.typical)
     image = disturbed(chance, image, typical=scene.typical, tunneling=scene.tunneling)
     rest = image - shown
     image, blank = _saved(chance, image, scene.field.spacing)
