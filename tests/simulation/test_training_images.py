@@ -298,6 +298,25 @@ def _sharpest_reflection(places: NDArray[np.float64]) -> float:
     return float(power.max())
 
 
+def test_an_image_does_not_darken_towards_its_edges() -> None:
+    chance = Chance(np.random.default_rng(1), 0.0, {})
+    probe = Probe(3.0, tail_width=12.0, tail_fraction=0.5)
+    field = Field((120, 120), spacing=10.0, margin=12.0 + 20.0 + probe.tail_reach())
+    sample = draw_crystal(chance, family="hexagonal", field=field)
+    lines = LineOffsets(np.zeros(120), np.zeros(120))
+    image = image_of_atoms(
+        sample.places, sample.peaks, sample.widths, probe=probe, lines=lines, shape=(120, 120)
+    )
+    edge, middle = image[:, :10].mean(), image[40:80, 40:80].mean()
+    # The tails are cut at 2.5 of their standard deviations, on one side.
+    assert edge == pytest.approx(middle, rel=0.02)
+
+
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"seed=-1 and index=0 must be 0 or more"):
+        simulate_training_image(seed=-1)
+
+
 @pytest.mark.parametrize("text", ["", "{}", '{"images": {"size": 3}, "seed": 0, "index": 0}'])
 def test_a_text_that_is_no_manifest_is_refused(text: str) -> None:
     with pytest.raises(KindError, match="no manifest of a labeled image"):

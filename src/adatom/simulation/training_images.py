@@ -21,6 +21,7 @@ from adatom.simulation.random_scenes import (
     Scene,
     Seen,
     clear_parts,
+    disturbance_in,
     draw_scene,
     scanned,
     truth_of_scene,
@@ -166,8 +167,9 @@ def held_out_images(*, size: int = 256) -> TrainingImages:
     """Give the settings of the test set: structures no training has seen, with all that disturbs.
 
     Spacings are those of files that nobody resampled, 12 to 30 px, with standard
-    deviations of 2 px or more. Whoever counts misses should ask for visible sites of
-    a ``snr`` and a ``clarity`` of as much as the claim says.
+    deviations of 2 px or more. For a stratum of noise take
+    ``dataclasses.replace(held_out_images(), snr=(2.0, 4.0))``. Whoever counts misses
+    should ask for visible sites of a ``snr`` and a ``clarity`` as high as the claim says.
     """
     return TrainingImages(
         size=size, spacing=(12.0, 30.0), width=(0.17, 0.35), families=HELD_OUT, empty=0.0
@@ -255,12 +257,20 @@ def simulate_training_image(
     LabeledImage
         ``image``, ``sites``, ``lattice``, ``junk`` and ``manifest``.
 
+    Raises
+    ------
+    SettingError
+        If the seed or the index is negative.
+
     Examples
     --------
     >>> made = simulate_training_image(images=TrainingImages(size=64), seed=3)
     >>> made.image.shape, made.image.dtype
     ((64, 64), dtype('float32'))
     """
+    if seed < 0 or index < 0:
+        msg = f"{seed=} and {index=} must be 0 or more"
+        raise SettingError(msg)
     rng = np.random.default_rng([seed, index])
     # Most images are good ones, as most that people analyze.
     noted = {"images": asdict(images), "seed": seed, "index": index}
@@ -296,8 +306,9 @@ def _labeled(chance: Chance, scene: Scene) -> LabeledImage:
     image, blank = _saved(chance, image, scene.field.spacing)
     values = image_from_array(image, pixel_size="1 px")
     seen = Seen(shown, rest, factor, spread, blank)
-    clear = clear_parts(scene, seen)
-    sites = truth_of_scene(scene, seen, clear)
+    disturbance = disturbance_in(seen, scene.probe.width)
+    clear = clear_parts(scene, seen, disturbance)
+    sites = truth_of_scene(scene, seen, disturbance, clear)
     lattice = scanned(sample.crystalline, scene.lines) & ~junk.opaque & ~blank & clear
     manifest = json.dumps(chance.noted)
     return LabeledImage(values, sites, _mask(lattice, values), _mask(junk.opaque, values), manifest)
