@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis.extra import numpy as hnp
+from tiny_networks import blob_network
 
 from adatom.clustering import KMeansModel
 from adatom.errors import StoreError
@@ -250,3 +251,14 @@ def test_a_folder_without_a_result_is_told(text: str, message: str, tmp_path: Pa
     (tmp_path / "result.json").write_text(text)
     with pytest.raises(StoreError, match=message):
         read_result(tmp_path)
+
+
+def test_bytes_come_back_as_bytes(tmp_path: Path) -> None:
+    write_result({"graph": b"\x00\xff\x08"}, tmp_path / "result")
+    assert read_result(tmp_path / "result") == {"graph": b"\x00\xff\x08"}
+
+
+def test_an_exported_network_comes_back(tmp_path: Path) -> None:
+    network = blob_network()
+    write_result(network, tmp_path / "result")
+    assert read_result(tmp_path / "result") == network

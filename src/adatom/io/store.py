@@ -97,6 +97,8 @@ def _write(value: object, folder: Path, name: str) -> dict[str, Any]:
     # The exact types: a subclass (an enumeration, say) would come back as its base.
     if type(value) in _PLAIN:
         return {"is": "plain", "value": value}
+    if type(value) is bytes:
+        return {"is": "bytes", **_write_numpy(np.frombuffer(value, np.uint8), folder, name)}
     if isinstance(value, xr.Dataset):
         return {"is": "dataset", **_write_dataset(value, folder, name)}
     if isinstance(value, xr.DataArray):
@@ -127,6 +129,8 @@ def _read(node: Mapping[str, Any], folder: Path) -> Any:  # noqa: ANN401 -- what
     what = node["is"]
     if what == "plain":
         return node["value"]
+    if what == "bytes":
+        return _read_numpy(node, folder).tobytes()
     if what == "dataset":
         return _read_dataset(node, folder)
     if what == "array":

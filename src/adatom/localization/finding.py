@@ -1,18 +1,30 @@
-"""Atoms of an image, found without training and without being told their size."""
+"""Atoms of an image, found without being told their size, classically or by a network."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adatom.errors import SettingError
-from adatom.localization.detection import Detection, find_peaks, pixels_of_image
+from adatom.localization.choosing import (
+    DEFAULT_METHOD,
+    Method,
+    runner_of_method,
+    usable_pixels,
+)
+from adatom.localization.contrast import Contrast, ContrastOfImage, contrast_of_image
+from adatom.localization.detection import find_peaks, pixels_of_image
+from adatom.localization.leaving_out import shares_in_words
+from adatom.localization.network import Prediction, predict_sites_of_pixels
+from adatom.localization.network_scale import NetworkScale
 from adatom.localization.refinement import refine_sites
 from adatom.localization.regions import find_lattice, lattice_gaps
+from adatom.localization.running import Runner
 from adatom.localization.sublattices import alternating_sublattices
-from adatom.numerics.peaks import thin_out
+from adatom.numerics.exported_network import ExportedNetwork
+from adatom.numerics.peaks import blob_response, thin_out
 from adatom.schema import (
     IMAGE,
     Image,
@@ -31,37 +43,57 @@ from adatom.units import Length, length_from_setting
 # the usual distance between neighbors: they are one atom with a broad foot.
 ONE_ATOM = 0.5
 MOST_FITS = 4
+# Sigma of a typical atom in distances between neighbors.
+_USUAL_WIDTH = 0.25
 
 
 def find_atoms(
     image: Image,
     regions: Mask | None = None,
+    trained: ExportedNetwork | None = None,
     /,
     *,
-    contrast: Literal["bright", "dark"] = "bright",
+    method: Method = DEFAULT_METHOD,
+    contrast: Contrast = "auto",
     spacing: Length | None = None,
+    network: str | None = None,
 ) -> Sites:
     """Find the atoms of an image; no size, no threshold and no scale is needed.
 
-    The strongest ring of the radial power spectrum gives the period p. What
-    repeats itself within windows of seven periods predicts where atoms are,
-    the pixels tell whether they are there; both are weighed by their
-    uncertainties. The ring is not the distance between neighbors (honeycomb
-    0.67 p, square p, hexagonal 1.15 p): that is measured on the sites found.
+    Classically, the strongest ring of the radial power spectrum gives the
+    period p. What repeats itself within windows of seven periods predicts
+    where atoms are, the pixels tell whether they are there; both are weighed
+    by their uncertainties. The ring is not the distance between neighbors
+    (honeycomb 0.67 p, square p, hexagonal 1.15 p): that is measured on the
+    sites found.
+
+    A network looks at the image at several scales, which the rings of the
+    spectrum suggest, and the one of which it is most confident is taken. It
+    knows atoms by what they and their surroundings look like, so that it
+    needs no lattice that goes on, and says where it sees none.
 
     Parameters
     ----------
     image : Image
         Any size; loaded into memory if it is lazy.
     regions : Mask, optional
-        True where to look; by default where `find_lattice_regions` sees a
-        lattice.
-    contrast : {"bright", "dark"}
+        True where to look; by default where a lattice is seen, by the same
+        method.
+    trained : ExportedNetwork, optional
+        A network of one's own, as `networks.export_network` gives it.
+    method : {"classical", "network"}
+        Both need nothing but the image.
+    contrast : {"auto", "bright", "dark"}
         Atoms are brighter than their surroundings (HAADF, ADF) or darker
-        (bright field, ABF).
+        (bright field, ABF). By default as the image's detector or title
+        says, else by the skewness of the lattice's pixels; what may be a
+        honeycomb is taken for bright.
     spacing : length, optional
         Distance between neighbors if it is known, to choose among several
-        rings of the spectrum; by default the strongest one is taken.
+        rings of the spectrum (by default the strongest one is taken), or
+        among scales for a network (by default as above).
+    network : str, optional
+        File of an exported network to use; by default the shipped one.
 
     Returns
     -------
@@ -69,15 +101,20 @@ def find_atoms(
         Refined positions with what `refine_sites` gives, ``score``, and
         ``sublattice`` where brighter columns (0) alternate with dimmer ones
         (1).
-        ``attrs``: ``spacing``, ``extent``, ``period`` and
+        ``attrs``: ``spacing``, ``extent``; classically ``period`` and
         ``period_confidence`` (probability that noise alone would not show so
-        strong a ring).
+        strong a ring); by a network ``scale_confidence`` (0 to 1).
 
     Raises
     ------
     NoLatticeError
         If the spectrum shows no ring above the noise, or the surroundings of
-        the peaks do not repeat, as in amorphous images or noise.
+        the peaks do not repeat, as in amorphous images or noise; or if the
+        network sees no lattice that it knows.
+    ReadError
+        If the file of the network cannot be used.
+    SettingError
+        If a network is given for the classical method.
 
     Examples
     --------
@@ -89,17 +126,81 @@ def find_atoms(
     (81, 0.12)
     """
     IMAGE.check(image)
-    told = None if spacing is None else _told_spacing(spacing, image)
+    told = None if spacing is None else told_spacing(spacing, image)
+    runner = runner_of_method(method, trained, network)
+    pixels = pixels_of_image(image, regions, contrast="bright")
+    settled = contrast_of_image(image, pixels, contrast=contrast)
+    return sites_of_image(image, regions, Search(runner, settled, told))
+
+
+class Search(NamedTuple):
+    """How atoms are sought, in one image or in all frames of a movie.
+
+    Attributes
+    ----------
+    runner : Runner or None
+        The network, none for the classical method.
+    contrast : ContrastOfImage
+    spacing : float, optional
+        Between neighbors in mean pixels, where it is known.
+    scale : NetworkScale, optional
+        At which the network looks, where it is known.
+    """
+
+    runner: Runner | None
+    contrast: ContrastOfImage
+    spacing: float | None = None
+    scale: NetworkScale | None = None
+
+
+def sites_of_image(image: Image, regions: Mask | None, search: Search, /) -> Sites:
+    """Find the atoms of one image, as `find_atoms` does, when everything is settled."""
+    contrast = search.contrast.contrast
     pixels = pixels_of_image(image, regions, contrast=contrast)
-    if regions is None:
-        found = find_lattice(pixels, spacing=told)
-        disordered, empty = lattice_gaps(found, pixels)
-        return _sites(image, found, ~(disordered | empty))
-    found = find_peaks(pixels, spacing=told)
-    return _sites(image, found, np.asarray(regions.values))
+    if search.runner is None:
+        return _sites(image, _found_classically(pixels, image, regions, search), search)
+    predicted = predict_sites_of_pixels(
+        pixels,
+        usable_pixels(image, regions),
+        search.runner,
+        step=pixel_size(image),
+        spacing=search.spacing,
+        scale=search.scale,
+    )
+    return _sites(image, _found_by_network(predicted, pixels, search.runner), search)
 
 
-def _told_spacing(spacing: Length, image: Image) -> float:
+class Found(NamedTuple):
+    """Sites on the pixel grid, before they are refined.
+
+    Attributes
+    ----------
+    position : ndarray, shape (site, 2)
+        Row and column in pixels.
+    height : ndarray, shape (site,)
+        How bright, relative to others.
+    score : ndarray, shape (site,)
+    spacing : float
+        Between neighbors, in mean pixels.
+    lengths : dict
+        More attributes, in mean pixels.
+    numbers : dict
+        More attributes without a unit.
+    notes : list of str
+        What was done and left out.
+    """
+
+    position: NDArray[np.float64]
+    height: NDArray[np.float64]
+    score: NDArray[np.float64]
+    spacing: float
+    lengths: dict[str, float]
+    numbers: dict[str, float]
+    notes: list[str]
+
+
+def told_spacing(spacing: Length, image: Image, /) -> float:
+    """Give a distance between neighbors in mean pixels."""
     unit_of_pixel = float(np.sqrt(np.prod(pixel_size(image))))
     length = length_from_setting(
         spacing, unit=space_unit(image), pixel_size=unit_of_pixel, name="spacing"
@@ -132,16 +233,75 @@ def _refined_singly(image: Image, sites: Sites) -> tuple[Sites, NDArray[np.intp]
     return refined, kept
 
 
-def _sites(image: Image, found: Detection, usable: NDArray[np.bool_]) -> Sites:
-    step = np.array(pixel_size(image))
-    frame = extent(image)
+def _found_classically(
+    pixels: NDArray[np.float32], image: Image, regions: Mask | None, search: Search
+) -> Found:
+    if regions is None:
+        found = find_lattice(pixels, spacing=search.spacing)
+        disordered, empty = lattice_gaps(found, pixels)
+        usable = ~(disordered | empty)
+    else:
+        found = find_peaks(pixels, spacing=search.spacing)
+        usable = np.asarray(regions.values)
     row, column = np.rint(found.position).astype(int).T
     within = usable[row, column]
-    position, height, score = (
-        values[within] for values in (found.position, found.height, found.score)
+    unit = float(np.sqrt(np.prod(pixel_size(image))))
+    period = f"a period of {found.scale.period * unit:.4g} {space_unit(image)}"
+    confidence = f"confidence {found.scale.confidence:.3f}"
+    notes = [f"The strongest ring of the power spectrum has {period} ({confidence})."]
+    if not within.all():
+        notes.append(f"{int((~within).sum())} peaks where there is no lattice are left out.")
+    return Found(
+        found.position[within],
+        found.height[within],
+        found.score[within],
+        found.spacing,
+        {"period": found.scale.period},
+        {"period_confidence": found.scale.confidence},
+        notes,
     )
-    place = position * step + np.array([frame[0], frame[2]])
+
+
+def _found_by_network(predicted: Prediction, pixels: NDArray[np.float32], runner: Runner) -> Found:
+    response = blob_response(pixels, max(0.7, _USUAL_WIDTH * predicted.spacing))
+    row, column = np.rint(predicted.position).astype(int).T
+    within = predicted.analyzed
+    height = response[row, column].astype(float)
+    return Found(
+        predicted.position[within],
+        height[within],
+        predicted.score[within],
+        predicted.spacing,
+        {},
+        {"scale_confidence": predicted.scale.confidence},
+        _notes_of_network(predicted, runner),
+    )
+
+
+def _notes_of_network(predicted: Prediction, runner: Runner) -> list[str]:
+    scale = predicted.scale
+    how = (
+        "as told by the spacing"
+        if scale.n_tried == 0
+        else f"the best of {scale.n_tried} (confidence {scale.confidence:.2f})"
+    )
+    what = f"the network {runner.card.hash[:8]} on the {runner.device}"
+    where = f"{scale.factor:.3g} pixels of its picture per pixel of the image, {how}"
+    notes = [f"Found by {what}, at {where}."]
+    left_out = shares_in_words(predicted.reason)
+    if left_out:
+        notes.append(f"Not analyzed: {left_out} of the image's area.")
+    outside = int((~predicted.analyzed).sum())
+    if outside:
+        notes.append(f"{outside} sites there are left out.")
+    return notes
+
+
+def _sites(image: Image, found: Found, search: Search) -> Sites:
+    step = np.array(pixel_size(image))
+    frame = extent(image)
     unit = float(np.sqrt(step.prod()))
+    place = found.position * step + np.array([frame[0], frame[2]])
     sites = sites_from_positions(
         place[:, 0],
         place[:, 1],
@@ -149,19 +309,14 @@ def _sites(image: Image, found: Detection, usable: NDArray[np.bool_]) -> Sites:
         spacing=found.spacing * unit,
         extent=frame,
     )
-    sites["score"] = ("site", score)
-    scale = found.scale
-    sites.attrs["period"] = scale.period * unit
-    sites.attrs["period_confidence"] = scale.confidence
-    add_note(
-        sites,
-        f"The strongest ring of the power spectrum has a period of {scale.period * unit:.4g} "
-        f"{space_unit(image)} (confidence {scale.confidence:.3f}).",
-    )
-    if not within.all():
-        add_note(sites, f"{int((~within).sum())} peaks where there is no lattice are left out.")
+    sites["score"] = ("site", found.score)
+    sites.attrs.update({name: length * unit for name, length in found.lengths.items()})
+    sites.attrs.update(found.numbers)
+    for note in found.notes:
+        add_note(sites, note)
+    add_note(sites, search.contrast.in_words())
     refined, kept = _refined_singly(image, sites)
-    position, height = position[kept], height[kept]
+    position, height = found.position[kept], found.height[kept]
     sublattice = alternating_sublattices(position, height, spacing=found.spacing)
     if sublattice is not None:
         refined["sublattice"] = ("site", sublattice)

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import scipy.ndimage
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from adatom.localization.choosing import (
+    DEFAULT_METHOD,
+    Method,
+    runner_of_method,
+    usable_pixels,
+)
+from adatom.localization.contrast import Contrast, contrast_of_image
 from adatom.localization.detection import Detection, find_peaks, pixels_of_image
+from adatom.localization.leaving_out import (
+    ANALYZED,
+    DISORDERED,
+    EMPTY,
+    REASONS,
+    shares_in_words,
+    shares_left_out,
+    wide,
+)
+from adatom.localization.network import predict_sites_of_pixels
+from adatom.numerics.exported_network import ExportedNetwork
 from adatom.numerics.medians import SIGMA_OF_MAD
-from adatom.schema import IMAGE, MASK, Image, Mask, add_note
+from adatom.schema import IMAGE, MASK, Image, Mask, add_note, pixel_size
 
 # Points without order recur by chance at 0.2, those of a lattice near 1, of
 # a grain boundary between the two.
-DISORDERED = 0.4
+_DISORDER = 0.4
 DOUBTFUL = 0.6
 CLEAN = 0.85
 # The rim ends where brightness has fallen to this share of the core's.
@@ -33,33 +49,53 @@ MOST_WITHOUT_SAY = (0.01, 0.8)
 
 
 def find_lattice_regions(
-    image: Image, /, *, contrast: Literal["bright", "dark"] = "bright"
+    image: Image,
+    trained: ExportedNetwork | None = None,
+    /,
+    *,
+    method: Method = DEFAULT_METHOD,
+    contrast: Contrast = "auto",
+    network: str | None = None,
 ) -> Mask:
     """Find where the image shows a lattice; contamination, vacuum and amorphous parts are left out.
 
-    Peaks are sought everywhere; around each, it is asked how surely its
-    surroundings repeat from neighbor to neighbor. Where they do not, over
-    more than four spacings, or where no peaks are, there is no lattice. Grain
-    boundaries and point defects are narrower and stay in.
+    Classically, peaks are sought everywhere; around each, it is asked how
+    surely its surroundings repeat from neighbor to neighbor. Where they do
+    not, over more than four spacings, or where no peaks are, there is no
+    lattice. Grain boundaries and point defects are narrower and stay in. A
+    network was taught where a lattice is to be analyzed.
 
     Parameters
     ----------
     image : Image
         Loaded into memory if it is lazy.
-    contrast : {"bright", "dark"}
-        Atoms are brighter or darker than their surroundings.
+    trained : ExportedNetwork, optional
+        A network of one's own, as `networks.export_network` gives it.
+    method : {"classical", "network"}
+        As for `find_atoms`.
+    contrast : {"auto", "bright", "dark"}
+        Atoms are brighter or darker than their surroundings; by default
+        found as `find_atoms` does.
+    network : str, optional
+        File of an exported network to use; by default the shipped one.
 
     Returns
     -------
     Mask
-        True: analyse here. ``attrs["left_out"]`` says what share of the area
-        is left out as ``disordered`` (contamination, amorphous) and as
-        ``empty`` (vacuum, holes).
+        True: analyse here. Its coordinate ``reason`` (y, x) says why not, by
+        numbers that its attribute ``names`` lists: disordered
+        (contamination, amorphous), empty (vacuum, holes), unknown lattice
+        (one that the network has not learned), not measured.
+        ``attrs["left_out"]`` says what share of the area each one takes.
 
     Raises
     ------
     NoLatticeError
         If the image shows no lattice anywhere.
+    ReadError
+        If the file of the network cannot be used.
+    SettingError
+        If a network is given for the classical method.
 
     Examples
     --------
@@ -71,22 +107,23 @@ def find_lattice_regions(
     1.0
     """
     IMAGE.check(image)
-    pixels = pixels_of_image(image, None, contrast=contrast)
-    found = find_lattice(pixels)
-    disordered, empty = lattice_gaps(found, pixels)
-    mask = xr.DataArray(
-        ~(disordered | empty),
-        dims=("y", "x"),
-        coords={dim: image.coords[dim] for dim in ("y", "x")},
-        name="lattice",
-    )
-    shares = {"disordered": float(disordered.mean()), "empty": float((empty & ~disordered).mean())}
-    mask.attrs["left_out"] = shares
-    add_note(
-        mask,
-        f"{sum(shares.values()):.1%} of the image is left out: {shares['disordered']:.1%} shows "
-        f"no repeating order (contamination or amorphous), {shares['empty']:.1%} no atoms.",
-    )
+    runner = runner_of_method(method, trained, network)
+    pixels = pixels_of_image(image, None, contrast="bright")
+    settled = contrast_of_image(image, pixels, contrast=contrast)
+    if settled.contrast == "dark":
+        pixels = -pixels
+    if runner is None:
+        disordered, empty = lattice_gaps(find_lattice(pixels), pixels)
+        reason = np.where(disordered, DISORDERED, np.where(empty, EMPTY, ANALYZED)).astype(np.int8)
+    else:
+        step, usable = pixel_size(image), usable_pixels(image, None)
+        reason = predict_sites_of_pixels(pixels, usable, runner, step=step).reason
+    place = {dim: image.coords[dim] for dim in ("y", "x")}
+    mask = xr.DataArray(reason == ANALYZED, dims=("y", "x"), coords=place, name="lattice")
+    mask.coords["reason"] = (("y", "x"), reason, {"names": list(REASONS)})
+    mask.attrs["left_out"] = shares_left_out(reason)
+    add_note(mask, f"Left out of the image: {shares_in_words(reason) or 'nothing'}.")
+    add_note(mask, settled.in_words())
     MASK.check(mask)
     return mask
 
@@ -116,10 +153,10 @@ def lattice_gaps(
     spacing = found.spacing / pitch
     order = local_order(found)[nearest]
     level = scipy.ndimage.gaussian_filter(pixels, 0.7 * found.spacing)[np.ix_(*coarse)]
-    wild = _wide(order < DISORDERED, SMALLEST_RADIUS * spacing)
+    wild = wide(order < _DISORDER, SMALLEST_RADIUS * spacing)
     between = _between_atoms(pixels, found.spacing)[np.ix_(*coarse)]
     wild = _grown(wild | _film(order, between, spacing), order, level, spacing)
-    bare = _wide(distance > 1.2 * _room_of_site(found), 0.5 * spacing) & ~wild
+    bare = wide(distance > 1.2 * _room_of_site(found), 0.5 * spacing) & ~wild
     whole = [
         np.minimum(np.rint(np.arange(n) / pitch).astype(int), c.size - 1)
         for n, c in zip(pixels.shape, coarse, strict=True)
@@ -139,7 +176,7 @@ def _film(
     """Find where order suffers and the gaps between atoms are filled."""
     middle, spread = _clean_level(order, between)
     odd = between - middle > FILM_SPREADS * spread
-    return _wide(odd & (order < CLEAN), FILM_RADIUS * spacing)
+    return wide(odd & (order < CLEAN), FILM_RADIUS * spacing)
 
 
 def _clean_level(order: NDArray[np.float64], level: NDArray[np.float32]) -> tuple[float, float]:
@@ -187,16 +224,3 @@ def _room_of_site(found: Detection) -> float:
     """Give how far a point can be from its nearest site on this lattice, typically."""
     distance, _ = cKDTree(found.position).query(found.position, k=min(4, len(found.position)))
     return float(np.median(distance[:, -1]))
-
-
-def _wide(where: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
-    """Keep only what a disc fits into."""
-    radius = max(1, round(reach))
-    # Beyond the frame it may go on: a blob cut by the edge counts as whole.
-    padded = np.pad(where, radius + 1, mode="edge")
-    deep = scipy.ndimage.distance_transform_edt(padded) > radius
-    if not deep.any():
-        return np.zeros_like(where)
-    opened = scipy.ndimage.distance_transform_edt(~deep) <= radius
-    inner = slice(radius + 1, -radius - 1)
-    return np.asarray(opened[inner, inner] & where)

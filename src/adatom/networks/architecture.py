@@ -7,9 +7,6 @@ from typing import Final, Literal, get_args
 
 from adatom.errors import SettingError
 
-STRIDE: Final = 2
-"""Pixels of the picture per cell of the maps, along each axis."""
-
 MULTIPLE: Final = 16
 """Rows and columns of a picture must be multiples of this."""
 

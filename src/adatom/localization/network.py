@@ -1,0 +1,148 @@
+"""Atoms of an image as a network sees them, at the scale that it knows best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from adatom.errors import NoLatticeError
+from adatom.localization.leaving_out import ANALYZED, reasons_of_view
+from adatom.localization.network_scale import NetworkScale, find_network_scale
+from adatom.localization.seeing import View, view_of_image
+from adatom.numerics.network_input import resampled_picture
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from adatom.localization.running import Runner
+
+    Grid = NDArray[np.float32]
+
+# Steps of pixels that differ by less than this are as good as equal.
+_SQUARE = 0.01
+
+
+class Squared(NamedTuple):
+    """Pixels made square.
+
+    Attributes
+    ----------
+    pixels : ndarray of float32, shape (y, x)
+    usable : ndarray of bool, shape (y, x)
+    factors : tuple of float
+        Square pixels per pixel, down and across.
+    """
+
+    pixels: Grid
+    usable: NDArray[np.bool_]
+    factors: tuple[float, float]
+
+
+class Prediction(NamedTuple):
+    """What a network says of an image, in pixels of the image.
+
+    Attributes
+    ----------
+    position : ndarray, shape (site, 2)
+        Row and column of all sites, also of those where nothing is analyzed.
+    score : ndarray, shape (site,)
+        Probability that the site is true.
+    analyzed : ndarray of bool, shape (site,)
+        Whether the site lies in a lattice that can be analyzed.
+    spacing : float
+        Between neighbors, in mean pixels.
+    reason : ndarray of int8, shape (y, x)
+        Numbers of `leaving_out.REASONS`.
+    scale : NetworkScale
+        At which the network looked.
+    """
+
+    position: NDArray[np.float64]
+    score: NDArray[np.float64]
+    analyzed: NDArray[np.bool_]
+    spacing: float
+    reason: NDArray[np.int8]
+    scale: NetworkScale
+
+
+def squared_pixels(
+    pixels: Grid, usable: NDArray[np.bool_], step: tuple[float, float], /
+) -> Squared:
+    """Resample pixels that are longer than wide, or wider than long, to square ones."""
+    unit = float(np.sqrt(step[0] * step[1]))
+    if abs(step[0] / step[1] - 1) < _SQUARE:
+        return Squared(pixels, usable, (1.0, 1.0))
+    square, factors = resampled_picture(pixels, (step[0] / unit, step[1] / unit))
+    known = resampled_picture(usable.astype(np.float32), factors).picture > 0.5
+    return Squared(square, known, factors)
+
+
+def predict_sites_of_pixels(
+    pixels: Grid,
+    usable: NDArray[np.bool_],
+    runner: Runner,
+    /,
+    *,
+    step: tuple[float, float],
+    spacing: float | None = None,
+    scale: NetworkScale | None = None,
+) -> Prediction:
+    """Find the scale, look at the whole image, and say what is left out.
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (y, x)
+        Finite; atoms are bright.
+    usable : ndarray of bool, shape (y, x)
+        False where nothing was measured.
+    runner : Runner
+    step : tuple of float
+        Size of a pixel down and across; the network is given square ones.
+    spacing : float, optional
+        Between neighbors, in mean pixels, where it is known.
+    scale : NetworkScale, optional
+        Where it is known, as from another frame of a movie.
+
+    Raises
+    ------
+    NoLatticeError
+        If the network sees no lattice that it knows at any scale.
+    """
+    square = squared_pixels(pixels, usable, step)
+    if scale is None:
+        scale = find_network_scale(square.pixels, square.usable, runner, spacing=spacing)
+    view = view_of_image(square.pixels, square.usable, runner, factor=scale.factor)
+    _check_seen(view, scale)
+    reason = reasons_of_view(view, square.pixels, square.usable, stride=runner.card.stride)
+    row, column = np.rint(view.position).astype(int).T
+    analyzed = reason[row, column] == ANALYZED
+    position = (view.position + 0.5) / np.array(square.factors) - 0.5
+    return Prediction(
+        np.clip(position, 0, np.array(pixels.shape) - 1),
+        view.score,
+        analyzed,
+        view.spacing,
+        reason[np.ix_(*_nearest(pixels.shape, reason.shape, square.factors))],
+        scale,
+    )
+
+
+def _check_seen(view: View, scale: NetworkScale) -> None:
+    if len(view.position) and scale.confidence != 0:
+        return
+    msg = (
+        f"the network sees no lattice that it knows at any of {max(1, scale.n_tried)} scales: if "
+        'atoms can be seen, give their distance as spacing=, try contrast="dark", average frames, '
+        'or use method="classical"'
+    )
+    raise NoLatticeError(msg)
+
+
+def _nearest(
+    shape: tuple[int, ...], square: tuple[int, ...], factors: tuple[float, float]
+) -> list[NDArray[np.intp]]:
+    return [
+        np.clip(((np.arange(size) + 0.5) * factor).astype(np.intp), 0, count - 1)
+        for size, count, factor in zip(shape, square, factors, strict=True)
+    ]
