@@ -54,11 +54,11 @@
 ``BeamDamage``                    settings of what the beam does
 ================================  =========================================================
 
-Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``columns``, ``disorder``,
-``strain``, ``grains``, ``edges``, ``layers``, ``graphene``, ``boundaries``, ``contamination``)
-know nothing of images; the instrument (``scanning``, ``rendering``, ``detection``) knows nothing
-of structures; ``images`` and ``samples`` join the two. The stream to train on
-(``training_images``) draws all of it at random: ``random_samples``, ``random_junk``,
+Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``gathering``, ``columns``,
+``disorder``, ``strain``, ``grains``, ``edges``, ``layers``, ``graphene``, ``boundaries``,
+``contamination``) know nothing of images; the instrument (``scanning``, ``rendering``,
+``detection``) knows nothing of structures; ``images`` and ``samples`` join the two. The stream to
+train on (``training_images``) draws all of it at random: ``random_samples``, ``random_junk``,
 ``random_instruments``. Multislice (``multislice``, ``reference_images``) stands on abTEM.
 Spectral maps (``eels``) stand alone.
 """
