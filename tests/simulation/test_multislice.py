@@ -82,8 +82,21 @@ def test_a_cut_with_its_margin_shows_what_the_periodic_cell_shows() -> None:
     assert "in a cut of" in notes(cut.image)[0]
     np.testing.assert_allclose(positions(cut.truth), positions(whole.truth), atol=1e-9)
     apart = cut.expected - whole.expected
-    # What the probe's tails see beyond 0.4 nm.
-    assert float(abs(apart).max()) < 0.02 * float(whole.expected.max())
+    # Two boxes sample the rings of the detector at other angles.
+    assert float(abs(apart).max()) < 0.07 * float(whole.expected.max())
+
+
+@needs_abtem
+def test_columns_that_are_alike_in_the_crystal_are_alike_in_the_image() -> None:
+    # Where a column lies between the points of the grid must not matter, without vibrations
+    # that would hide it: the columns differ by their heights alone.
+    silicon = bulk("Si", cubic=True).repeat((2, 2, 1))
+    static = Multislice(configurations=1, displacement="0 nm")
+    made = simulate_multislice(
+        silicon, pixel_size="0.01 nm", optics=Optics(inner="70 mrad"), multislice=static
+    )
+    amplitude = made.truth["amplitude"].values
+    assert amplitude.max() / amplitude.min() < 1.06
 
 
 @needs_abtem
