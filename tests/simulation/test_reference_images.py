@@ -86,9 +86,7 @@ def test_without_abtem_and_without_files_the_extra_is_named(
         import_abtem()
 
 
-def test_a_damaged_file_is_computed_anew_and_told(
-    propagation: Propagation, tmp_path: Path
-) -> None:
+def test_a_damaged_file_is_computed_anew_and_told(propagation: Propagation, tmp_path: Path) -> None:
     simulate_reference_image(name="mgo_100", folder=str(tmp_path))
     kept = next(tmp_path.glob("*.npz"))
     content = bytearray(kept.read_bytes())
