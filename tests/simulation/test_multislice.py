@@ -6,6 +6,7 @@ import doctest
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,11 @@ def on_a_sheet(symbols: str, places: list[tuple[float, float]], side: float = 12
     return Atoms(
         symbols, positions=[(*place, 0.0) for place in places], cell=[side, side, 5], pbc=True
     )
+
+
+def silicon() -> Any:
+    """Silicon along [001], in a cell of 1.086 nm."""
+    return bulk("Si", cubic=True).repeat((2, 2, 1))  # type: ignore[no-untyped-call]
 
 
 @needs_abtem
@@ -57,14 +63,14 @@ def test_columns_are_brightest_where_the_truth_says_in_any_field_and_pixel_size(
 def test_one_probe_at_a_time_and_prism_give_the_same_image(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    silicon = bulk("Si", cubic=True).repeat((2, 2, 1))
+    crystal = silicon()
     optics = replace(DARK, defocus="3 nm", spherical_aberration="0.001 mm")
     made = {}
     for algorithm in ("multislice", "PRISM"):
         monkeypatch.setattr(
             electron_waves, "_cheaper_algorithm", lambda *_, algorithm=algorithm: algorithm
         )
-        made[algorithm] = simulate_multislice(silicon, optics=optics, multislice=QUICK).expected
+        made[algorithm] = simulate_multislice(crystal, optics=optics, multislice=QUICK).expected
         assert f"simulated by {algorithm}:" in notes(made[algorithm])[0]
     apart = made["multislice"] - made["PRISM"]
     # Waves are of single precision.
@@ -73,10 +79,10 @@ def test_one_probe_at_a_time_and_prism_give_the_same_image(
 
 @needs_abtem
 def test_a_cut_with_its_margin_shows_what_the_periodic_cell_shows() -> None:
-    silicon = bulk("Si", cubic=True).repeat((2, 2, 1))
+    crystal = silicon()
     settings = {"field": ("1 nm", "1 nm"), "pixel_size": "0.02 nm", "optics": DARK}
-    whole = simulate_multislice(silicon, multislice=QUICK, **settings)  # type: ignore[arg-type]
-    oblique = silicon.copy()  # type: ignore[no-untyped-call]
+    whole = simulate_multislice(crystal, multislice=QUICK, **settings)  # type: ignore[arg-type]
+    oblique = crystal.copy()
     oblique.cell[1] += oblique.cell[0]
     cut = simulate_multislice(oblique, multislice=QUICK, **settings)  # type: ignore[arg-type]
     assert "in a cut of" in notes(cut.image)[0]
@@ -90,10 +96,10 @@ def test_a_cut_with_its_margin_shows_what_the_periodic_cell_shows() -> None:
 def test_columns_that_are_alike_in_the_crystal_are_alike_in_the_image() -> None:
     # Where a column lies between the points of the grid must not matter, without vibrations
     # that would hide it: the columns differ by their heights alone.
-    silicon = bulk("Si", cubic=True).repeat((2, 2, 1))
+    crystal = silicon()
     static = Multislice(configurations=1, displacement="0 nm")
     made = simulate_multislice(
-        silicon, pixel_size="0.01 nm", optics=Optics(inner="70 mrad"), multislice=static
+        crystal, pixel_size="0.01 nm", optics=Optics(inner="70 mrad"), multislice=static
     )
     amplitude = made.truth["amplitude"].values
     assert amplitude.max() / amplitude.min() < 1.06
@@ -123,7 +129,7 @@ def test_atoms_are_pits_in_bright_field_and_hidden_columns_are_told() -> None:
         cell=[3.905] * 3,
         pbc=True,
     )
-    block = cell.repeat((3, 3, 6))
+    block = cell.repeat((3, 3, 6))  # type: ignore[no-untyped-call]
     sharp = replace(DARK, energy="100 keV", semiangle="28 mrad")
     blurred = replace(sharp, source_size="0.07 nm")
     bright_field = replace(sharp, inner="14 mrad", outer="28 mrad")
@@ -214,7 +220,7 @@ def test_a_cell_that_is_too_small_for_a_probe_is_refused_with_a_remedy() -> None
 )
 def test_settings_that_make_no_image_are_refused(settings: dict[str, object], words: str) -> None:
     with pytest.raises(SettingError, match=words):
-        simulate_multislice(bulk("Si", cubic=True).repeat(2), **settings)  # type: ignore[arg-type]
+        simulate_multislice(silicon(), **settings)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

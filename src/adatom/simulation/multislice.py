@@ -164,10 +164,11 @@ def expected_image(
     """Read one detector's image from the series, with the columns that are in it."""
     around = math.ceil(_AROUND / step)
     lines = [
-        origin + np.arange(-around, size + around) * step
+        origin + np.arange(-around, size + around, dtype=np.float64) * step
         for origin, size in zip(box.origin, shape, strict=True)
     ]
-    wide = images.values(*lines, blur=optics.nanometers("source_size"))[number]
+    y, x = lines
+    wide = images.values(y, x, blur=optics.nanometers("source_size"))[number]
     image = image_from_array(
         wide[around:-around, around:-around].copy(), pixel_size=f"{step!r} nm", units="1"
     )

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from adatom.errors import SettingError, WriteError
 from adatom.schema import add_note
-from adatom.simulation import atomic_potentials, electron_waves, optics
 from adatom.simulation.electron_waves import PeriodicImages, periodic_images
 from adatom.simulation.multislice import (
     MultisliceSimulation,
@@ -31,6 +30,7 @@ from adatom.simulation.structure_boxes import Box, boxed
 from adatom.units import Length
 
 _SEED: Final = 1
+_SOURCES: Final = ("atomic_potentials.py", "electron_waves.py", "optics.py")
 
 
 class _Entry(NamedTuple):
@@ -136,8 +136,9 @@ def _entry(name: str, reference: Reference) -> _Entry:
     """Tell what a reference is computed from; its key changes with any of it."""
     field = (reference.field, reference.field)
     box = boxed(reference.build(), field, reference.multislice.nanometers("margin"))
-    modules = (atomic_potentials, electron_waves, optics)
-    sources = [Path(module.__file__).read_bytes() for module in modules]
+    # Sources, as in `recipes.code`: a change of these few files computes the set anew.
+    folder = Path(__file__).parent
+    sources = [(folder / name).read_bytes() for name in _SOURCES]
     told = {
         "name": name,
         "set": VERSION,
