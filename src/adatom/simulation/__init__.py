@@ -1,39 +1,40 @@
 """Images and spectral maps with exactly known truth.
 
-=========================  ===================================================
-``simulate_graphene``      graphene with Si impurities, vacancies, contamination
-``simulate_lattice``       any lattice with a stated signal-to-noise ratio
-``simulate_flim_map``      decays at every pixel, photon by photon
-``simulate_mass_map``      mass spectra at every pixel of a tissue
-``simulate_image``         any sites, as a scanning microscope sees them
-``simulate_multislice``    any structure, by waves instead of Gaussians (abTEM)
+============================  =====================================================
+``simulate_graphene``         graphene with Si impurities, vacancies, contamination
+``simulate_lattice``          any lattice with a stated signal-to-noise ratio
+``simulate_flim_map``         decays at every pixel, photon by photon
+``simulate_mass_map``         mass spectra at every pixel of a tissue
+``simulate_image``            any sites, as a scanning microscope sees them
+``simulate_multislice``       any structure, by waves instead of Gaussians (abTEM)
 ``simulate_reference_image``  six samples by multislice, computed once and kept
-``simulate_force_curves``  a map of force curves on an elastic, adhesive sample
-``simulate_eels_map``      core losses of six materials with mixed borders
-``build_lattice``          sites of a square, hexagonal ... lattice
-``build_graphene``         sites of graphene with defects, and its vacancies
-``build_grain_boundary``   two grains of graphene that meet
-``Simulation``             what the simulations of images give
-``FlimSimulation``         what ``simulate_flim_map`` gives
-``Decay``                  how the emission of a class dies away
-``PhotonTimer``            settings of a counter of photons
-``MassSimulation``         what ``simulate_mass_map`` gives
-``MassSpectrometer``       settings of a mass spectrometer
-``EELSSimulation``         what the simulation of energy-loss spectra gives
-``Crystal``                settings of a lattice
-``Flake``                  settings of defective graphene
-``Microscope``             settings of the instrument
-``MultisliceSimulation``   what the simulations by multislice give
-``Optics``                 settings of a microscope whose electrons are waves
-``Multislice``             settings of vibrations, slices and grid
-``ForceSimulation``        what ``simulate_force_curves`` gives
-``Cantilever``             settings of a force curve
-``Soft``                   settings of an elastic sample
-=========================  ===================================================
+``simulate_force_curves``     a map of force curves on an elastic, adhesive sample
+``simulate_eels_map``         core losses of six materials with mixed borders
+``build_lattice``             sites of a square, hexagonal ... lattice
+``build_graphene``            sites of graphene with defects, and its vacancies
+``build_grain_boundary``      two grains of graphene that meet
+``Simulation``                what the simulations of images give
+``FlimSimulation``            what ``simulate_flim_map`` gives
+``Decay``                     how the emission of a class dies away
+``PhotonTimer``               settings of a counter of photons
+``MassSimulation``            what ``simulate_mass_map`` gives
+``MassSpectrometer``          settings of a mass spectrometer
+``EELSSimulation``            what the simulation of energy-loss spectra gives
+``Crystal``                   settings of a lattice
+``Flake``                     settings of defective graphene
+``Microscope``                settings of the instrument
+``MultisliceSimulation``      what the simulations by multislice give
+``Optics``                    settings of a microscope whose electrons are waves
+``Multislice``                settings of vibrations, slices and grid
+``ForceSimulation``           what ``simulate_force_curves`` gives
+``Cantilever``                settings of a force curve
+``Soft``                      settings of an elastic sample
+============================  =====================================================
 
 Structures (``lattices``, ``graphene``, ``boundaries``, ``contamination``) know nothing of
 images; the instrument (``scanning``, ``rendering``, ``detection``) knows
-nothing of structures; ``images`` joins the two. Spectral maps (``eels``) stand alone.
+nothing of structures; ``images`` joins the two. ``multislice`` joins
+waves (``electron_waves``) and the columns of a structure. Spectral maps (``eels``) stand alone.
 """
 
 from __future__ import annotations

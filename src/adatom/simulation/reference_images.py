@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -164,11 +163,15 @@ def _digest_of_atoms(box: Box) -> str:
 def _kept_images(entry: _Entry, folder: Path) -> tuple[PeriodicImages, str]:
     """Read an entry, or compute and keep it; the second is what happened, for the notes."""
     version = _abtem_version()
-    # What was computed elsewhere serves where abTEM is not installed, the newest first.
+    # What was computed elsewhere serves where abTEM is not installed, the last one first.
     known = (
         [folder / f"{entry.name}-{entry.key}-abtem{version}.npz"]
         if version
-        else sorted(folder.glob(f"{entry.name}-{entry.key}-abtem*.npz"), reverse=True)
+        else sorted(
+            folder.glob(f"{entry.name}-{entry.key}-abtem*.npz"),
+            key=lambda path: path.stat().st_mtime,
+            reverse=True,
+        )
     )
     for path in known:
         found = _read(path)
@@ -253,6 +256,6 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _replace(path: Path, content: bytes) -> None:
     """Write so that a reader sees all of it or nothing."""
-    with NamedTemporaryFile(dir=path.parent, prefix=path.stem, delete=False) as file:
-        file.write(content)
-    Path(file.name).replace(path)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(content)
+    draft.replace(path)
