@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from adatom import __version__
 from adatom.errors import SettingError, WriteError
 from adatom.schema import add_note
 from adatom.simulation.electron_waves import PeriodicImages, periodic_images
@@ -183,7 +184,7 @@ def _kept_images(entry: _Entry, folder: Path) -> tuple[PeriodicImages, str]:
         entry.box.atoms, [reference.bright, reference.dark], reference.multislice, seed=_SEED
     )
     path = folder / f"{entry.name}-{entry.key}-abtem{version}.npz"
-    _write(path, images, entry.told | {"abtem": version, "adatom": metadata.version("adatom")})
+    _write(path, images, entry.told | {"abtem": version, "adatom": __version__})
     found = _read(path)
     if found is None:
         msg = f"{path}: what was written is not what is read back; is the disk full?"
@@ -208,7 +209,7 @@ def _read(path: Path) -> PeriodicImages | None:
             return None
         with np.load(path, allow_pickle=False) as arrays:
             series, size, atoms = (arrays[key] for key in ("series", "size", "atoms"))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     height, width = size.tolist()
     return PeriodicImages(series, (height, width), atoms, str(told["algorithm"]))
