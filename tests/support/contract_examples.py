@@ -14,6 +14,7 @@ import contract_decay
 import contract_electrons
 import contract_fitting
 import contract_probe
+import contract_teacher
 import numpy as np
 import xarray as xr
 from contract_example import Example
@@ -218,6 +219,7 @@ for _more in (
     contract_electrons,
     contract_fitting,
     contract_probe,
+    contract_teacher,
 ):
     EXAMPLES.update(_more.EXAMPLES)
 
