@@ -47,58 +47,58 @@ def train_finder(
 ) -> TrainedNetwork:
     """Train a network that finds sites, on images that are simulated meanwhile.
 
-        No image is seen twice. Each is resampled by its true scale, so that
-        neighboring sites are 6 to 14 pixels apart with equal probability on a
-        logarithmic scale, normalized, cropped, turned and mirrored. The network
-        is scored by the sites that it finds in images that it never learns from,
-        the best one is kept, and its scores are calibrated.
+    No image is seen twice. Each is resampled by its true scale, so that
+    neighboring sites are 6 to 14 pixels apart with equal probability on a
+    logarithmic scale, normalized, cropped, turned and mirrored. The network
+    is scored by the sites that it finds in images that it never learns from,
+    the best one is kept, and its scores are calibrated.
 
-        Long: lend it a folder (`adatom.numerics.long_work.lend_long_work`) and a
-        training that is killed goes on where it was. ``adatom train`` does so.
+    Long: lend it a folder (`adatom.numerics.long_work.lend_long_work`) and a
+    training that is killed goes on where it was. ``adatom train`` does so.
 
-        Parameters
-        ----------
-        network : TrainedNetwork, optional
-            Whose weights the training begins with; fresh ones by default.
-        images : TrainingImages
-            What is simulated.
-        architecture : Architecture, optional
-            Which network; by default that of `network`, or else the one that
-            adatom ships.
-        training : Training
-            Steps, learning rate, precision, processes.
-        objective : Objective
-            Losses and their weights.
-        pictures : Pictures
-            Size of the crops, and how many images are judged.
-        seed : int
-            Of the first weights and of the images.
+    Parameters
+    ----------
+    network : TrainedNetwork, optional
+        Whose weights the training begins with; fresh ones by default.
+    images : TrainingImages
+        What is simulated.
+    architecture : Architecture, optional
+        Which network; by default that of `network`, or else the one that
+        adatom ships.
+    training : Training
+        Steps, learning rate, precision, processes.
+    objective : Objective
+        Losses and their weights.
+    pictures : Pictures
+        Size of the crops, and how many images are judged.
+    seed : int
+        Of the first weights and of the images.
 
-        Returns
-        -------
-        TrainedNetwork
-            With its scores, apart for each class of noise, in its card.
+    Returns
+    -------
+    TrainedNetwork
+        With its scores, apart for each class of noise, in its card.
 
-        Raises
-        ------
-        MissingExtraError
-            If torch is not installed.
-        TrainingError
-            If the loss is no number any more.
+    Raises
+    ------
+    MissingExtraError
+        If torch is not installed.
+    TrainingError
+        If the loss is no number any more.
 
-        Examples
-        --------
-        >>> from adatom.networks import Architecture, Pictures, Training
-        >>> from adatom.networks.weights import check_network
-    from adatom.simulation import TrainingImages
-        >>> network = train_finder(
-        ...     images=TrainingImages(size=64),
-        ...     architecture=Architecture(width=4),
-        ...     training=Training(n_steps=2, batch_size=2),
-        ...     pictures=Pictures(crop=32, n_judged=1),
-        ... )
-        >>> network.card.n_steps
-        2
+    Examples
+    --------
+    >>> from adatom.networks import Architecture, Pictures, Training
+    >>> from adatom.networks.weights import check_network
+from adatom.simulation import TrainingImages
+    >>> network = train_finder(
+    ...     images=TrainingImages(size=64),
+    ...     architecture=Architecture(width=4),
+    ...     training=Training(n_steps=2, batch_size=2),
+    ...     pictures=Pictures(crop=32, n_judged=1),
+    ... )
+    >>> network.card.n_steps
+    2
     """
     if network is not None:
         check_network(network)
