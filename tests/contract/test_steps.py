@@ -9,6 +9,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -60,7 +61,20 @@ def _steps() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 STEPS = dict(_steps())
 every_step = pytest.mark.parametrize("name", sorted(STEPS))
-every_example = pytest.mark.parametrize("name", sorted(set(STEPS) & set(EXAMPLES)))
+# Steps that train are held to the contract where there is torch.
+_NEEDS_TORCH = (
+    pytest.mark.network,
+    pytest.mark.skipif(find_spec("torch") is None, reason="needs torch: adatom[train]"),
+)
+every_example = pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=_NEEDS_TORCH if name.startswith(("networks.", "pipelines.")) else ()
+        )
+        for name in sorted(set(STEPS) & set(EXAMPLES))
+    ],
+)
 
 
 def _hints(name: str) -> dict[str, Any]:
@@ -173,6 +187,8 @@ def _run(name: str, example: Example) -> list[Any]:
 def _leaves(result: Any) -> list[Any]:
     if isinstance(result, tuple):
         return [leaf for part in result for leaf in _leaves(part)]
+    if isinstance(result, dict):
+        return [*result, *(leaf for part in result.values() for leaf in _leaves(part))]
     if dataclasses.is_dataclass(result) and not isinstance(result, type):
         fields = dataclasses.fields(result)
         return [leaf for field in fields for leaf in _leaves(getattr(result, field.name))]

@@ -13,8 +13,11 @@ import contract_clustering
 import contract_decay
 import contract_electrons
 import contract_fitting
+import contract_generator
+import contract_prediction
 import contract_probe
 import contract_teacher
+import contract_trainer
 import numpy as np
 import xarray as xr
 from contract_example import Example
@@ -162,7 +165,6 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "correction.choose_frames": lambda: Example((_movie(),)),
     "correction.correct_lines": lambda: Example((_movie(),)),
     "localization.find_atoms": lambda: Example((_image(), _regions())),
-    "localization.find_lattice_regions": lambda: Example((_image(),)),
     "localization.find_lattice_sites": lambda: Example(
         (_image(), _sites(), _regions()), {"n_columns": 1}
     ),
@@ -218,8 +220,11 @@ for _more in (
     contract_decay,
     contract_electrons,
     contract_fitting,
+    contract_generator,
+    contract_prediction,
     contract_probe,
     contract_teacher,
+    contract_trainer,
 ):
     EXAMPLES.update(_more.EXAMPLES)
 

@@ -22,21 +22,21 @@ def blob_network(*, sigma: float = SIGMA) -> ExportedNetwork:
     )
 
 
-def model(nodes: list[NodeProto], weights: dict[str, NDArray[np.generic]]) -> ModelProto:
+def model(
+    nodes: list[NodeProto], weights: dict[str, NDArray[np.generic]], *, n_channels: int = 4
+) -> ModelProto:
     """Make an ONNX model with one picture in and maps out."""
-    size: list[str | int] = ["batch", 1, "rows", "columns"]
-    made = helper.make_model(
-        graph(nodes, weights, size), opset_imports=[helper.make_opsetid("", 17)]
-    )
+    graph = _graph(nodes, weights, n_channels)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     made.ir_version = 8
     return made
 
 
-def graph(
-    nodes: list[NodeProto], weights: dict[str, NDArray[np.generic]], size: list[str | int]
+def _graph(
+    nodes: list[NodeProto], weights: dict[str, NDArray[np.generic]], n_channels: int
 ) -> GraphProto:
-    """Make the graph of such a model."""
-    maps: list[str | int | None] = ["batch", 4, "cell_rows", "cell_columns"]
+    size: list[str | int | None] = ["batch", 1, "rows", "columns"]
+    maps: list[str | int | None] = ["batch", n_channels, "cell_rows", "cell_columns"]
     return helper.make_graph(
         nodes,
         "network",
@@ -82,7 +82,7 @@ def _blob_nodes() -> list[NodeProto]:
     return [
         node("Conv", ["picture", "kernel"], ["response"], strides=[2, 2], pads=around),
         node("MaxPool", ["response"], ["highest"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
-        node("MaxPool", ["response"], ["widest"], kernel_shape=[15, 15], pads=[7, 7, 7, 7]),
+        node("MaxPool", ["response"], ["widest"], kernel_shape=[9, 9], pads=[4, 4, 4, 4]),
         node("Conv", ["response", "slopes"], ["derivatives"], pads=[1, 1, 1, 1]),
         node("Split", ["derivatives", "two"], ["slope", "curvature"], axis=1),
         node("Max", ["curvature", "tiny"], ["bend"]),

@@ -106,6 +106,7 @@ def _executor(arguments: argparse.Namespace) -> AbstractContextManager[Executor 
 
 
 def changes_of_arguments(given: list[str]) -> dict[str, str]:
+    """Take what ``--set STEP.KEY=VALUE`` gives apart."""
     changes = {}
     for change in given:
         target, equals, value = change.partition("=")
@@ -117,6 +118,7 @@ def changes_of_arguments(given: list[str]) -> dict[str, str]:
 
 
 def inputs_of_arguments(given: list[str]) -> dict[str, list[str | Path]]:
+    """Take what ``--input NAME=FILE`` gives apart."""
     from adatom.recipes.sources import files_of_pattern
 
     inputs: dict[str, list[str | Path]] = {}

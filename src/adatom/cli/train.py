@@ -140,15 +140,22 @@ def write_networks(summary: RunSummary, /) -> list[Path]:
     """Write every network of a run beside its report, as weights and as exported graph."""
     written = []
     for place, value in _results(summary):
-        if hasattr(value, "tensors") and hasattr(value, "card"):
-            path = place.with_suffix(".safetensors")
-        elif hasattr(value, "graph") and hasattr(value, "card"):
-            path = place.with_suffix(".onnx")
-        else:
-            continue
-        value.save(path)
-        written.append(path)
+        members = value if isinstance(value, list) else [value]
+        for number, network in enumerate(members):
+            name = f"{place.name}-{number}" if isinstance(value, list) else place.name
+            ending = _ending(network)
+            if ending:
+                path = place.with_name(f"{name}{ending}")
+                network.save(path)
+                written.append(path)
     return written
+
+
+def _ending(value: object) -> str:
+    """Give the ending of the file of a network; none of anything else."""
+    if hasattr(value, "tensors") and hasattr(value, "card"):
+        return ".safetensors"
+    return ".onnx" if hasattr(value, "graph") and hasattr(value, "card") else ""
 
 
 def _results(summary: RunSummary) -> Iterator[tuple[Path, Any]]:

@@ -2,6 +2,7 @@
 
 ==========================  =================================================
 ``find_atoms``              positions of atoms, with nothing told but the image
+``find_atoms_in_movie``     the same in every frame of a movie
 ``find_lattice_regions``    where there is a lattice to analyse
 ``find_lattice_sites``      every place of a crystal, atom or no atom, and its intensity
 ``refine_sites``            all positions refined by one fit, with covariance
@@ -9,6 +10,8 @@
 ``find_motifs``             where the content of the cell comes again
 ``estimate_columns``        sites folded into one unit cell: its columns
 ``estimate_motif``          what the cell holds, as a mean image
+``find_agreement``          sites of several finders as one set, and who agrees
+``find_atoms_by_ensemble``  atoms by several networks, with their agreement
 ``compare_sites``           precision, recall, errors against known positions
 ``SiteComparison``          what ``compare_sites`` gives
 ``compare_scale``           whether the stated scale fits a known lattice
@@ -26,9 +29,11 @@ if TYPE_CHECKING:
     from adatom.localization.cells import find_unit_cell
     from adatom.localization.columns import estimate_columns
     from adatom.localization.comparing import SiteComparison, compare_sites
+    from adatom.localization.ensembles import find_agreement, find_atoms_by_ensemble
     from adatom.localization.finding import find_atoms
     from adatom.localization.lattice_sites import find_lattice_sites
     from adatom.localization.motifs import estimate_motif, find_motifs
+    from adatom.localization.movies import find_atoms_in_movie
     from adatom.localization.refinement import refine_sites
     from adatom.localization.regions import find_lattice_regions
     from adatom.localization.scale import ScaleComparison, compare_scale
@@ -40,7 +45,10 @@ __all__ = [
     "compare_sites",
     "estimate_columns",
     "estimate_motif",
+    "find_agreement",
     "find_atoms",
+    "find_atoms_by_ensemble",
+    "find_atoms_in_movie",
     "find_lattice_regions",
     "find_lattice_sites",
     "find_motifs",
@@ -57,7 +65,10 @@ __getattr__, __dir__ = lazy_names(
         "compare_sites": "comparing",
         "estimate_columns": "columns",
         "estimate_motif": "motifs",
+        "find_agreement": "ensembles",
         "find_atoms": "finding",
+        "find_atoms_by_ensemble": "ensembles",
+        "find_atoms_in_movie": "movies",
         "find_lattice_regions": "regions",
         "find_lattice_sites": "lattice_sites",
         "find_motifs": "motifs",

@@ -1,4 +1,4 @@
-"""What a finder is told: by which method, by which network, at which contrast."""
+"""By which method atoms are found, by which network, and on which pixels."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 import numpy as np
 
 from adatom.errors import SettingError
-from adatom.localization.contrast import Contrast, ContrastOfImage, contrast_of_image
-from adatom.localization.detection import pixels_of_image
 from adatom.localization.shipped import chosen_runner
 
 if TYPE_CHECKING:
@@ -37,15 +35,6 @@ def runner_of_method(
         msg = 'a network is given, but the method is "classical": set method="network"'
         raise SettingError(msg)
     return None
-
-
-def oriented_pixels(
-    image: Image, regions: Mask | None, /, *, contrast: Contrast
-) -> tuple[NDArray[np.float32], ContrastOfImage]:
-    """Give the values about zero with bright atoms, and what the contrast is taken for."""
-    pixels = pixels_of_image(image, regions, contrast="bright")
-    settled = contrast_of_image(image, pixels, contrast=contrast)
-    return (pixels if settled.contrast == "bright" else -pixels), settled
 
 
 def usable_pixels(image: Image, regions: Mask | None, /) -> NDArray[np.bool_]:

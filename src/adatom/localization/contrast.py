@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
+import scipy.ndimage
 
 from adatom.errors import SettingError
 from adatom.localization.detection import estimate_scale, without_outliers
 from adatom.numerics.spectrum import mean_power
-from adatom.numerics.windowed_fourier import repeating_part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,12 +23,17 @@ Contrast = Literal["auto", "bright", "dark"]
 # How instruments and people name what gives dark atoms, and what gives bright ones.
 _DARK: Final = frozenset({"ABF", "BF", "EABF", "BRIGHTFIELD"})
 _BRIGHT: Final = frozenset({"ADF", "DF", "HAADF", "LAADF", "MAADF", "DARKFIELD"})
-# Of the lattice alone: sparse dark atoms reach -0.8, sparse bright ones 1 and
-# more, one sine along each axis 0.
-_CLEARLY_DARK: Final = -0.3
+# Without noise, dark atoms on a square lattice reach -0.8 where their sigma is
+# a quarter of the distance between neighbors, bright ones 0.8, and one sine
+# along each axis 0.
+_CLEARLY_DARK: Final = -0.2
 # What is not hexagonal has most of the power of its ring in two or four
 # directions: above 0.9, against less than 0.5 of distorted hexagonal lattices.
 _OTHER_SYMMETRY: Final = 0.6
+# Sigmas, in periods, between which a lattice lies; spreads beyond which there is no atom.
+_FINE: Final = 0.08
+_COARSE: Final = 0.6
+_FARTHEST: Final = 4.0
 # Some fifty periods are enough to judge by.
 _SIDE: Final = 512
 
@@ -45,6 +50,13 @@ class ContrastOfImage(NamedTuple):
 
     contrast: Literal["bright", "dark"]
     reason: str
+
+    def in_words(self) -> str:
+        """Say it in a sentence."""
+        return f"Atoms are taken for {self.contrast}, {self.reason}."
+
+
+NOTHING_SEEN: Final = ContrastOfImage("bright", "as is usual, since no lattice shows")
 
 
 def contrast_of_image(
@@ -91,24 +103,31 @@ def _seen_contrast(pixels: NDArray[np.float32]) -> ContrastOfImage:
     calm = without_outliers(part)
     scale = estimate_scale(calm)
     if scale is None:
-        return ContrastOfImage("bright", "as is usual, since no lattice shows")
-    lattice = repeating_part(
-        calm, scale.spectrum, period=scale.period, finest_period=scale.finest_period
-    )
-    lattice -= lattice.mean()
-    spread = float(lattice.std())
-    skewness = float(np.mean((lattice / spread) ** 3)) if spread > 0 else 0.0
+        return NOTHING_SEEN
+    skewness = _skewness(calm, scale.period)
     if skewness > _CLEARLY_DARK:
-        return ContrastOfImage(
-            "bright", f"by the skewness of the lattice's pixels ({skewness:.2f})"
-        )
+        return ContrastOfImage("bright", f"by the skewness of the pixels ({skewness:.2f})")
     if _symmetry_other_than_hexagonal(calm, scale) < _OTHER_SYMMETRY:
         return ContrastOfImage(
             "bright",
             "as a honeycomb; it may also be a hexagonal lattice of dark ones, then give "
             'contrast="dark"',
         )
-    return ContrastOfImage("dark", f"by the skewness of the lattice's pixels ({skewness:.2f})")
+    return ContrastOfImage("dark", f"by the skewness of the pixels ({skewness:.2f})")
+
+
+def _skewness(calm: NDArray[np.float32], period: float) -> float:
+    """Give the skewness of what is as fine as a lattice; noise has none, and only dilutes it."""
+    band = scipy.ndimage.gaussian_filter(calm, _FINE * period)
+    band -= scipy.ndimage.gaussian_filter(calm, _COARSE * period)
+    band -= band.mean()
+    spread = float(band.std())
+    if spread == 0:
+        return 0.0
+    # Impurities and dirt are few, but far from the mean.
+    band = np.clip(band / spread, -_FARTHEST, _FARTHEST)
+    band -= band.mean()
+    return float(np.mean(band**3, dtype=float) / np.mean(band**2, dtype=float) ** 1.5)
 
 
 def _symmetry_other_than_hexagonal(calm: NDArray[np.float32], scale: Scale) -> float:

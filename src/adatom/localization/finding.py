@@ -11,14 +11,14 @@ from adatom.errors import SettingError
 from adatom.localization.choosing import (
     DEFAULT_METHOD,
     Method,
-    oriented_pixels,
     runner_of_method,
     usable_pixels,
 )
-from adatom.localization.contrast import Contrast, ContrastOfImage
-from adatom.localization.detection import find_peaks
+from adatom.localization.contrast import Contrast, ContrastOfImage, contrast_of_image
+from adatom.localization.detection import find_peaks, pixels_of_image
 from adatom.localization.leaving_out import shares_in_words
 from adatom.localization.network import Prediction, predict_sites_of_pixels
+from adatom.localization.network_scale import NetworkScale
 from adatom.localization.refinement import refine_sites
 from adatom.localization.regions import find_lattice, lattice_gaps
 from adatom.localization.running import Runner
@@ -126,16 +126,48 @@ def find_atoms(
     (81, 0.12)
     """
     IMAGE.check(image)
-    told = None if spacing is None else _told_spacing(spacing, image)
+    told = None if spacing is None else told_spacing(spacing, image)
     runner = runner_of_method(method, trained, network)
-    pixels, settled = oriented_pixels(image, regions, contrast=contrast)
-    if runner is None:
-        return _sites(image, _found_classically(pixels, image, regions, told), settled)
-    usable = usable_pixels(image, regions)
+    pixels = pixels_of_image(image, regions, contrast="bright")
+    settled = contrast_of_image(image, pixels, contrast=contrast)
+    return sites_of_image(image, regions, Search(runner, settled, told))
+
+
+class Search(NamedTuple):
+    """How atoms are sought, in one image or in all frames of a movie.
+
+    Attributes
+    ----------
+    runner : Runner or None
+        The network, none for the classical method.
+    contrast : ContrastOfImage
+    spacing : float, optional
+        Between neighbors in mean pixels, where it is known.
+    scale : NetworkScale, optional
+        At which the network looks, where it is known.
+    """
+
+    runner: Runner | None
+    contrast: ContrastOfImage
+    spacing: float | None = None
+    scale: NetworkScale | None = None
+
+
+def sites_of_image(image: Image, regions: Mask | None, search: Search, /) -> Sites:
+    """Find the atoms of one image, as `find_atoms` does, when everything is settled."""
+    contrast = search.contrast.contrast
+    pixels = pixels_of_image(image, regions, contrast=contrast)
+    if search.runner is None:
+        return _sites(image, _found_classically(pixels, image, regions, search), search)
     predicted = predict_sites_of_pixels(
-        pixels, usable, runner, step=pixel_size(image), spacing=told
+        pixels,
+        usable_pixels(image, regions),
+        search.runner,
+        step=pixel_size(image),
+        spacing=search.spacing,
+        scale=search.scale,
     )
-    return _sites(image, _found_by_network(predicted, pixels, runner), settled)
+    return _sites(image, _found_by_network(predicted, pixels, search.runner), search)
 
 
 class Found(NamedTuple):
@@ -167,7 +199,8 @@ class Found(NamedTuple):
     notes: list[str]
 
 
-def _told_spacing(spacing: Length, image: Image) -> float:
+def told_spacing(spacing: Length, image: Image, /) -> float:
+    """Give a distance between neighbors in mean pixels."""
     unit_of_pixel = float(np.sqrt(np.prod(pixel_size(image))))
     length = length_from_setting(
         spacing, unit=space_unit(image), pixel_size=unit_of_pixel, name="spacing"
@@ -201,14 +234,14 @@ def _refined_singly(image: Image, sites: Sites) -> tuple[Sites, NDArray[np.intp]
 
 
 def _found_classically(
-    pixels: NDArray[np.float32], image: Image, regions: Mask | None, spacing: float | None
+    pixels: NDArray[np.float32], image: Image, regions: Mask | None, search: Search
 ) -> Found:
     if regions is None:
-        found = find_lattice(pixels, spacing=spacing)
+        found = find_lattice(pixels, spacing=search.spacing)
         disordered, empty = lattice_gaps(found, pixels)
         usable = ~(disordered | empty)
     else:
-        found = find_peaks(pixels, spacing=spacing)
+        found = find_peaks(pixels, spacing=search.spacing)
         usable = np.asarray(regions.values)
     row, column = np.rint(found.position).astype(int).T
     within = usable[row, column]
@@ -264,7 +297,7 @@ def _notes_of_network(predicted: Prediction, runner: Runner) -> list[str]:
     return notes
 
 
-def _sites(image: Image, found: Found, contrast: ContrastOfImage) -> Sites:
+def _sites(image: Image, found: Found, search: Search) -> Sites:
     step = np.array(pixel_size(image))
     frame = extent(image)
     unit = float(np.sqrt(step.prod()))
@@ -281,7 +314,7 @@ def _sites(image: Image, found: Found, contrast: ContrastOfImage) -> Sites:
     sites.attrs.update(found.numbers)
     for note in found.notes:
         add_note(sites, note)
-    add_note(sites, f"Atoms are taken for {contrast.contrast}, {contrast.reason}.")
+    add_note(sites, search.contrast.in_words())
     refined, kept = _refined_singly(image, sites)
     position, height = found.position[kept], found.height[kept]
     sublattice = alternating_sublattices(position, height, spacing=found.spacing)

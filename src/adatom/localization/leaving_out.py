@@ -65,7 +65,10 @@ def reasons_of_view(
     inside = wide(inside, _SMALLEST_RADIUS * pitch)
     reason = np.where(inside, ANALYZED, DISORDERED).astype(np.int8)
     if not inside.all():
-        reason[_is_empty(view, pixels, inside, stride=stride) & ~inside] = EMPTY
+        empty = wide(_is_empty(view, pixels, inside, stride=stride) & ~inside, 0.5 * pitch)
+        # What is measured over an atom and its surroundings blurs the rim.
+        away = scipy.ndimage.distance_transform_edt(~empty)
+        reason[~inside & (away < 1.5 * pitch) & empty.any()] = EMPTY
         reason[_is_ordered(view, inside, stride=stride) & ~inside] = UNKNOWN
     whole = reason[np.ix_(*_cells_of_pixels(view, pixels.shape, inside.shape, stride))]
     whole[~usable] = NOT_MEASURED

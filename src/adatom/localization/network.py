@@ -23,6 +23,22 @@ if TYPE_CHECKING:
 _SQUARE = 0.01
 
 
+class Squared(NamedTuple):
+    """Pixels made square.
+
+    Attributes
+    ----------
+    pixels : ndarray of float32, shape (y, x)
+    usable : ndarray of bool, shape (y, x)
+    factors : tuple of float
+        Square pixels per pixel, down and across.
+    """
+
+    pixels: Grid
+    usable: NDArray[np.bool_]
+    factors: tuple[float, float]
+
+
 class Prediction(NamedTuple):
     """What a network says of an image, in pixels of the image.
 
@@ -48,6 +64,18 @@ class Prediction(NamedTuple):
     spacing: float
     reason: NDArray[np.int8]
     scale: NetworkScale
+
+
+def squared_pixels(
+    pixels: Grid, usable: NDArray[np.bool_], step: tuple[float, float], /
+) -> Squared:
+    """Resample pixels that are longer than wide, or wider than long, to square ones."""
+    unit = float(np.sqrt(step[0] * step[1]))
+    if abs(step[0] / step[1] - 1) < _SQUARE:
+        return Squared(pixels, usable, (1.0, 1.0))
+    square, factors = resampled_picture(pixels, (step[0] / unit, step[1] / unit))
+    known = resampled_picture(usable.astype(np.float32), factors).picture > 0.5
+    return Squared(square, known, factors)
 
 
 def predict_sites_of_pixels(
@@ -81,28 +109,21 @@ def predict_sites_of_pixels(
     NoLatticeError
         If the network sees no lattice that it knows at any scale.
     """
-    unit = float(np.sqrt(step[0] * step[1]))
-    factors = (step[0] / unit, step[1] / unit)
-    square, known = pixels, usable
-    if abs(factors[0] / factors[1] - 1) > _SQUARE:
-        square, factors = resampled_picture(pixels, factors)
-        known = resampled_picture(usable.astype(np.float32), factors).picture > 0.5
-    else:
-        factors = (1.0, 1.0)
+    square = squared_pixels(pixels, usable, step)
     if scale is None:
-        scale = find_network_scale(square, known, runner, spacing=spacing)
-    view = view_of_image(square, known, runner, factor=scale.factor)
+        scale = find_network_scale(square.pixels, square.usable, runner, spacing=spacing)
+    view = view_of_image(square.pixels, square.usable, runner, factor=scale.factor)
     _check_seen(view, scale)
-    reason = reasons_of_view(view, square, known, stride=runner.card.stride)
+    reason = reasons_of_view(view, square.pixels, square.usable, stride=runner.card.stride)
     row, column = np.rint(view.position).astype(int).T
     analyzed = reason[row, column] == ANALYZED
-    position = (view.position + 0.5) / np.array(factors) - 0.5
+    position = (view.position + 0.5) / np.array(square.factors) - 0.5
     return Prediction(
         np.clip(position, 0, np.array(pixels.shape) - 1),
         view.score,
         analyzed,
         view.spacing,
-        reason[np.ix_(*_nearest(pixels.shape, reason.shape, factors))],
+        reason[np.ix_(*_nearest(pixels.shape, reason.shape, square.factors))],
         scale,
     )
 

@@ -11,12 +11,11 @@ from scipy.spatial import cKDTree
 from adatom.localization.choosing import (
     DEFAULT_METHOD,
     Method,
-    oriented_pixels,
     runner_of_method,
     usable_pixels,
 )
-from adatom.localization.contrast import Contrast
-from adatom.localization.detection import Detection, find_peaks
+from adatom.localization.contrast import Contrast, contrast_of_image
+from adatom.localization.detection import Detection, find_peaks, pixels_of_image
 from adatom.localization.leaving_out import (
     ANALYZED,
     DISORDERED,
@@ -109,7 +108,10 @@ def find_lattice_regions(
     """
     IMAGE.check(image)
     runner = runner_of_method(method, trained, network)
-    pixels, settled = oriented_pixels(image, None, contrast=contrast)
+    pixels = pixels_of_image(image, None, contrast="bright")
+    settled = contrast_of_image(image, pixels, contrast=contrast)
+    if settled.contrast == "dark":
+        pixels = -pixels
     if runner is None:
         disordered, empty = lattice_gaps(find_lattice(pixels), pixels)
         reason = np.where(disordered, DISORDERED, np.where(empty, EMPTY, ANALYZED)).astype(np.int8)
@@ -121,7 +123,7 @@ def find_lattice_regions(
     mask.coords["reason"] = (("y", "x"), reason, {"names": list(REASONS)})
     mask.attrs["left_out"] = shares_left_out(reason)
     add_note(mask, f"Left out of the image: {shares_in_words(reason) or 'nothing'}.")
-    add_note(mask, f"Atoms are taken for {settled.contrast}, {settled.reason}.")
+    add_note(mask, settled.in_words())
     MASK.check(mask)
     return mask
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -86,12 +86,11 @@ class Runner:
         stride = self.card.stride
         cells = tuple(-(-size // stride) for size in picture.shape)
         logits = np.empty((len(self.card.channels), *cells), dtype=np.float32)
-        for rows in _stretches(picture.shape, largest, self.card)[0]:
-            for columns in _stretches(picture.shape, largest, self.card)[1]:
-                part = self._run(picture[rows.taken, columns.taken])
-                y, x = (stretch.cells(stride) for stretch in (rows, columns))
-                target = logits[:, y.whole, x.whole]
-                target[...] = part[:, y.part, x.part]
+        tiling = _tiling(picture.shape, largest, self.card)
+        for rows, columns in product(tiling.rows, tiling.columns):
+            part = self._run(picture[rows.taken, columns.taken])
+            y, x = rows.cells(stride), columns.cells(stride)
+            logits[:, y.whole, x.whole] = part[:, y.part, x.part]
         return _maps(logits, self.card)
 
     def _run(self, picture: Grid) -> Grid:
@@ -169,28 +168,31 @@ class _Stretch(NamedTuple):
         return _Place(slice(start, stop), slice(start - first, stop - first))
 
 
-def _stretches(
-    shape: tuple[int, ...], largest: int, card: Card
-) -> tuple[list[_Stretch], list[_Stretch]]:
+class _Tiling(NamedTuple):
+    rows: list[_Stretch]
+    columns: list[_Stretch]
+
+    @property
+    def largest(self) -> int:
+        """Pixels of the largest tile."""
+        return max(map(_length, self.rows)) * max(map(_length, self.columns))
+
+    @property
+    def computed(self) -> int:
+        """Pixels of all tiles, those in two of them twice."""
+        return sum(map(_length, self.rows)) * sum(map(_length, self.columns))
+
+
+def _tiling(shape: tuple[int, ...], largest: int, card: Card) -> _Tiling:
     """Cut both axes so that no tile is too large and as little as possible is computed twice."""
-    best: tuple[float, list[_Stretch], list[_Stretch]] | None = None
-    least = 4 * card.reach
-    for n_rows in range(1, -(-shape[0] // least) + 1):
-        rows = list(_cut(shape[0], n_rows, card))
-        tallest = max(_length(row) for row in rows)
-        for n_columns in range(1, -(-shape[1] // least) + 1):
-            columns = list(_cut(shape[1], n_columns, card))
-            widest = max(_length(column) for column in columns)
-            fits = tallest * widest <= largest
-            cost = float(sum(map(_length, rows)) * sum(map(_length, columns)))
-            # Where even the smallest tiles are too large they are taken.
-            cost = cost if fits else 1e6 * tallest * widest * cost
-            if best is None or cost < best[0]:
-                best = cost, rows, columns
-            if fits:
-                break
-    assert best is not None  # noqa: S101 -- one try at least is made
-    return best[1], best[2]
+    # Tiles that are mostly rim are no use.
+    least = max(4 * card.reach, 8 * card.multiple)
+    cuts = [
+        [list(_cut(size, count, card)) for count in range(1, -(-size // least) + 1)]
+        for size in shape
+    ]
+    tilings = [_Tiling(rows, columns) for rows in cuts[0] for columns in cuts[1]]
+    return min(tilings, key=lambda tiling: (max(tiling.largest, largest), tiling.computed))
 
 
 def _length(stretch: _Stretch) -> int:

@@ -1,6 +1,6 @@
 """Labeled pictures -> trained networks; needs torch (``pip install 'adatom[train]'``).
 
-===========================  ==========================================================
+===========================  =====================================================
 ``Architecture``             which network, how wide, with which heads
 ``Training``                 steps, rates, precision, when to end
 ``Objective``                losses of the maps and their weights
@@ -10,10 +10,12 @@
 ``TrainingCard``             what a network was trained on, and how good it is
 ``read_network``             a file of weights -> a trained network
 ``table_from_training``      losses and scores of a training, step by step
+``export_network``           a trained network -> one ONNX file, run without torch
+``export_networks``          the same for the members of an ensemble
 ``labels_from_periodicity``  where one frame violates its own periodicity
 ``choose_periodic_frame``    the early frame of a movie that repeats itself best
-``export_network``           a trained network -> one ONNX file, run without torch
-===========================  ==========================================================
+``PeriodicityLabels``        what ``labels_from_periodicity`` gives
+===========================  =====================================================
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from adatom._lazy import lazy_names
 if TYPE_CHECKING:
     from adatom.networks.architecture import Architecture
     from adatom.networks.cards import TrainingCard
-    from adatom.networks.export import export_network
+    from adatom.networks.export import export_network, export_networks
     from adatom.networks.objective import Objective
     from adatom.networks.periodicity import (
         PeriodicityLabels,
@@ -49,6 +51,7 @@ __all__ = [
     "TrainingCard",
     "choose_periodic_frame",
     "export_network",
+    "export_networks",
     "labels_from_periodicity",
     "read_network",
     "table_from_training",
@@ -67,6 +70,7 @@ __getattr__, __dir__ = lazy_names(
         "TrainingCard": "cards",
         "choose_periodic_frame": "periodicity",
         "export_network": "export",
+        "export_networks": "export",
         "labels_from_periodicity": "periodicity",
         "read_network": "weights",
         "table_from_training": "tables",

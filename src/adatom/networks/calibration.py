@@ -89,7 +89,7 @@ def calibration_error(
 
     Examples
     --------
-    >>> calibration_error(np.full(10, 0.5), np.arange(10) % 2 == 0)
+    >>> calibration_error(np.full(100, 0.5), np.arange(100) % 2 == 0)
     0.0
     """
     if not len(score):

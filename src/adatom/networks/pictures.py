@@ -12,6 +12,7 @@ from adatom.errors import KindError, SettingError
 from adatom.networks.architecture import MULTIPLE
 from adatom.numerics.heatmaps import STRIDE, Batch, maps_from_positions
 from adatom.numerics.network_input import SPACINGS, normalized_picture, resampled_picture
+from adatom.schema import pixel_size, positions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -124,10 +125,9 @@ def picture_from_image(
     """
     values = np.asarray(image.values, dtype=np.float32)
     usable = np.isfinite(values)
-    step = np.array([_step(image, "y"), _step(image, "x")])
+    step = np.array(pixel_size(image))
     origin = np.array([image.coords["y"].values[0], image.coords["x"].values[0]], dtype=float)
-    sites = _uncovered(sites)
-    place = (np.stack([sites.coords["y"].values, sites.coords["x"].values], -1) - origin) / step
+    place = (positions(sites) - origin) / step
     spacing = float(sites.attrs.get("spacing", np.nan)) / float(np.sqrt(step.prod()))
     if factor is None:
         if not np.isfinite(spacing):
@@ -138,12 +138,12 @@ def picture_from_image(
     made = resampled_picture(filled.astype(np.float32), factor)
     kept = np.ones(values.shape, bool) if lattice is None else lattice.values
     seen = _resampled_mask(usable, made.factor)
-    visible = sites["visible"].values if "visible" in sites else np.ones(len(place))
+    told = ~_variable(sites, "covered", default=False)
     return LabeledPicture(
         picture=normalized_picture(made.picture, None if seen.all() else seen),
-        position=made.positions_in_picture(place),
-        number=_numbers(sites, classes),
-        is_sure=visible.astype(bool),
+        position=made.positions_in_picture(place[told]),
+        number=numbers_of_classes(sites, classes)[told],
+        is_sure=_variable(sites, "visible", default=True)[told],
         lattice=_resampled_mask(kept, made.factor),
         usable=seen,
         spacing=spacing * float(np.sqrt(np.prod(made.factor))),
@@ -151,15 +151,10 @@ def picture_from_image(
     )
 
 
-def _step(image: Image, dim: str) -> float:
-    axis = image.coords[dim].values
-    return float((axis[-1] - axis[0]) / (axis.size - 1))
-
-
-def _uncovered(sites: Sites) -> Sites:
-    if "covered" not in sites:
-        return sites
-    return sites.isel(site=np.flatnonzero(~sites["covered"].values))
+def _variable(sites: Sites, name: str, *, default: bool) -> NDArray[np.bool_]:
+    if name not in sites:
+        return np.full(sites.sizes["site"], default)
+    return np.asarray(sites[name].values, dtype=bool)
 
 
 def _resampled_mask(mask: NDArray[np.bool_], factor: tuple[float, float]) -> NDArray[np.bool_]:
@@ -169,7 +164,7 @@ def _resampled_mask(mask: NDArray[np.bool_], factor: tuple[float, float]) -> NDA
     return resampled_picture(mask.astype(np.float32), factor).picture > 0.5
 
 
-def _numbers(sites: Sites, classes: Sequence[str]) -> NDArray[np.int64]:
+def numbers_of_classes(sites: Sites, classes: Sequence[str], /) -> NDArray[np.int64]:
     """Give the number of the class of each site, its place among `classes`."""
     numbers = np.full(sites.sizes["site"], -1, np.int64)
     for variable in ("species", "class"):

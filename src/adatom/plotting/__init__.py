@@ -12,6 +12,7 @@
 ``plot_diffraction_map``    mean pattern and mean intensity of a scan
 ``plot_regions``            a mask: what was left out
 ``plot_sites``              sites over their image
+``plot_movie_sites``        sites of some frames, and their number over all
 ``plot_site_statistics``    distances, widths, amplitudes, position errors
 ``plot_neighbor_vectors``   vectors to the neighbors, class by class
 ``plot_classes``            where each class is
@@ -29,8 +30,8 @@
 ``plot_components``         the curve of each component
 ``plot_curve_set``          a few curves over one another, such as endmembers
 ``plot_variances``          the variance of each component, and the noise
-``plot_training``           losses and scores of a network over its training
-``plot_tree``  the merges of a hierarchical clustering, and its cut
+``plot_training``           losses and scores of a network that learned
+``plot_tree``               the merges of a hierarchical clustering, and its cut
 ``plot_correction``         spectra before and after a correction
 ``plot_fits``                curves, the models fitted to them, and what is left
 ``plot_feature_histogram``  how features of one number spread, class by class
@@ -64,12 +65,13 @@ if TYPE_CHECKING:
     from adatom.plotting.fits import plot_fits
     from adatom.plotting.histograms import plot_feature_histogram
     from adatom.plotting.images import plot_image, plot_movie, plot_regions
+    from adatom.plotting.movie_sites import plot_movie_sites
     from adatom.plotting.phasors import plot_phasors
     from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
     from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
     from adatom.plotting.sweeps import plot_class_sweep
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
-    from adatom.plotting.trainings import plot_training
+    from adatom.plotting.training import plot_training
     from adatom.plotting.trees import plot_tree
 
 __all__ = [
@@ -95,6 +97,7 @@ __all__ = [
     "plot_member_spectra",
     "plot_members",
     "plot_movie",
+    "plot_movie_sites",
     "plot_neighbor_vectors",
     "plot_phasors",
     "plot_regions",
@@ -134,6 +137,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_member_spectra": "class_spectra",
         "plot_members": "classes",
         "plot_movie": "images",
+        "plot_movie_sites": "movie_sites",
         "plot_neighbor_vectors": "sites",
         "plot_phasors": "phasors",
         "plot_regions": "images",
@@ -142,7 +146,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_spectra": "spectra",
         "plot_spectral_map": "tables",
         "plot_table": "tables",
-        "plot_training": "trainings",
+        "plot_training": "training",
         "plot_tree": "trees",
         "plot_unit_cells": "cells",
         "plot_variances": "components",

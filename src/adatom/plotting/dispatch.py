@@ -15,9 +15,11 @@ from adatom.plotting.components import plot_components, plot_curve_set, plot_var
 from adatom.plotting.feature_maps import SETS, has_places, plot_feature_maps
 from adatom.plotting.histograms import plot_feature_histogram
 from adatom.plotting.images import plot_image, plot_movie, plot_regions
+from adatom.plotting.movie_sites import has_frames, plot_movie_sites
 from adatom.plotting.sites import plot_sites
 from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
 from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
+from adatom.plotting.training import has_training, plot_training
 from adatom.plotting.trees import is_tree, plot_tree
 from adatom.schema import (
     CLASSES,
@@ -67,7 +69,7 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
     kind = kind_of_data(data)
     if isinstance(data, xr.Dataset):
         if kind is SITES:
-            return plot_sites(data, over)
+            return plot_movie_sites(data) if has_frames(data) else plot_sites(data, over)
         if kind is CLASSES:
             return plot_classes(data, over)
         if kind is FORCE_CURVES:
@@ -79,6 +81,8 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
                 return plot_unit_cells(data)
             if is_tree(data):
                 return plot_tree(data)
+            if has_training(data):
+                return plot_training(data)
             if {"component", "variance"} <= set(data):
                 return plot_variances(data)
             return plot_class_choice(data) if "n_classes" in data else plot_table(data)

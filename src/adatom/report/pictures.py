@@ -25,6 +25,7 @@ from adatom.plotting import (
     plot_image,
     plot_members,
     plot_movie,
+    plot_movie_sites,
     plot_neighbor_vectors,
     plot_regions,
     plot_site_statistics,
@@ -38,7 +39,8 @@ from adatom.plotting._curves import is_curve
 from adatom.plotting.cells import has_cells
 from adatom.plotting.columns import has_columns
 from adatom.plotting.feature_maps import SETS, has_places
-from adatom.plotting.trainings import is_training
+from adatom.plotting.movie_sites import has_frames
+from adatom.plotting.training import has_training
 from adatom.plotting.trees import is_tree
 from adatom.report.files import file_stem
 from adatom.report.picture import SMALLER, Picture
@@ -193,6 +195,10 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
         draw = partial(plot_neighbor_vectors, sites, classes.value if classes else None)
         return [Picture(f"{name}-neighbors", caption, draw)]
     ground = _ground(lineage, result.step)
+    if has_frames(sites):
+        movie = ground if ground is not None and "frame" in ground.dims else None
+        caption = f"{result.name}: sites of some frames, and their number in every frame."
+        return [Picture(name, caption, partial(plot_movie_sites, sites, movie))]
     over = ", over the image" if ground is not None else ""
     caption = f"{result.name}: every site{_of_frame(sites)}{over}."
     draw = partial(plot_sites, sites, ground)
@@ -386,15 +392,17 @@ def _table(lineage: Lineage, result: Result) -> list[Picture]:
     if has_cells(table) and table.sizes["row"] > 1:
         caption = f"{result.name}: the cell of every frame; bars are one standard error."
         return [Picture(file_stem(result.name), caption, partial(plot_unit_cells, table))]
-    if is_training(table):
-        caption = f"{result.name}: losses and scores of the network over its training."
-        return [Picture(file_stem(result.name), caption, partial(plot_training, table))]
     if is_tree(table):
         caption = f"{result.name}: the top of the tree, and where it was cut."
         number = result.step.settings.get("n_classes")
         return [
             Picture(file_stem(result.name), caption, partial(plot_tree, table, n_classes=number))
         ]
+    if has_training(table):
+        caption = (
+            f"{result.name}: losses and scores over the steps; the dashed line is the network kept."
+        )
+        return [Picture(file_stem(result.name), caption, partial(plot_training, table))]
     if {"component", "variance"} <= set(table):
         caption = f"{result.name}: the variance of every component."
         draw = partial(plot_variances, with_noise(lineage, result))

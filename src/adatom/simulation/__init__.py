@@ -1,6 +1,6 @@
 """Images and spectral maps with exactly known truth.
 
-================================  ===========================================================
+================================  =========================================================
 ``simulate_graphene``             graphene with Si impurities, vacancies, contamination
 ``simulate_lattice``              any lattice with a stated signal-to-noise ratio
 ``simulate_defect_movie``         a sheet that the beam damages, frame by frame
@@ -32,7 +32,7 @@
 ``ForceSimulation``               what ``simulate_force_curves`` gives
 ``Cantilever``                    settings of a force curve
 ``Soft``                          settings of an elastic sample
-================================  ===========================================================
+================================  =========================================================
 
 Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``graphene``, ``boundaries``,
 ``contamination``) know nothing of images; the instrument (``scanning``, ``rendering``,
@@ -129,8 +129,8 @@ __getattr__, __dir__ = lazy_names(
         "Microscope": "microscope",
         "PhotonTimer": "decays",
         "Simulation": "images",
-        "TrainingImages": "training_images",
         "Soft": "force_curves",
+        "TrainingImages": "training_images",
         "build_grain_boundary": "boundaries",
         "build_graphene": "graphene",
         "build_lattice": "lattices",
@@ -143,7 +143,7 @@ __getattr__, __dir__ = lazy_names(
         "simulate_lattice": "images",
         "simulate_mass_map": "masses",
         "simulate_training_image": "training_images",
-        "training_image_from_manifest": "training_images",
         "sites_from_structure": "projection",
+        "training_image_from_manifest": "training_images",
     },
 )

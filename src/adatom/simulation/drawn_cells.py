@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from adatom.simulation.cells import LATTICES, Cell, materials_of, named_cell, nearest_distance
+from adatom.simulation.chances import Chance
 from adatom.simulation.crystals import random_cell
 
 if TYPE_CHECKING:
@@ -45,36 +46,34 @@ class DrawnCell:
     peaks: NDArray[np.float64]
 
 
-def draw_cell(rng: np.random.Generator, drawn: dict[str, Any], family: str) -> DrawnCell:
-    """Draw a cell of a family, its materials and its contrast; note them in `drawn`."""
+def draw_cell(chance: Chance, family: str) -> DrawnCell:
+    """Draw a cell of a family, its materials and its contrast."""
     if family == "random":
-        cell = random_cell(rng)
+        cell = random_cell(chance.rng)
     elif family == "complex":
-        cell = random_cell(rng, n_columns=int(rng.integers(7, 17)))
+        cell = random_cell(chance.rng, n_columns=int(chance.rng.integers(7, 17)))
     else:
         materials = materials_of(family)
-        cell = named_cell(family, materials[int(rng.integers(len(materials)))])
-    peaks = _peaks(rng, cell)
+        cell = named_cell(family, materials[int(chance.rng.integers(len(materials)))])
+    peaks = _peaks(chance, cell)
     names = np.asarray(cell.classes)
-    drawn["columns"] = {
-        name: round(float(peaks[names == name][0]), 4) for name in sorted(set(cell.classes))
-    }
-    drawn["columns_in_cell"] = len(names)
+    brightness = {name: float(peaks[names == name][0]) for name in sorted(set(cell.classes))}
+    chance.note(columns=brightness, columns_in_cell=len(names))
     # Distances are those of the columns that one sees.
     vectors, places = np.asarray(cell.vectors), np.asarray(cell.places)
     nearest = nearest_distance(vectors, places[peaks >= FAINTEST])
     return DrawnCell(vectors / nearest, places / nearest, names, peaks)
 
 
-def _peaks(rng: np.random.Generator, cell: Cell) -> NDArray[np.float64]:
+def _peaks(chance: Chance, cell: Cell) -> NDArray[np.float64]:
     """Relative brightness of the columns: by their atoms, or one of any for each kind."""
     if len(set(cell.classes)) == 1:
         return np.ones(len(cell.columns))
-    if rng.random() < 0.75:
+    if chance.rng.random() < 0.75:
         # Dark fields from medium to high angles.
-        peaks = cell.brightness(float(rng.uniform(1.3, 2.0)))
+        peaks = cell.brightness(chance.between(1.3, 2.0))
     else:
         kinds, kind = np.unique(cell.classes, return_inverse=True)
-        peaks = np.exp(rng.uniform(math.log(_FAINTEST_DRAWN), 0.0, len(kinds)))[kind]
+        peaks = np.exp(chance.rng.uniform(math.log(_FAINTEST_DRAWN), 0.0, len(kinds)))[kind]
     found: NDArray[np.float64] = peaks / peaks.max()
     return found

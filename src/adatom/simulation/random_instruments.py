@@ -1,270 +1,88 @@
-"""Random instruments: errors of the scan, noise of the detector, what programs do to a picture."""
+"""Random instruments: shape of the probe, errors of the scan, background, what is cut off."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from adatom.simulation.atom_images import LineOffsets, Probe, blurred
+from adatom.simulation.atom_images import LineOffsets, Probe
+from adatom.simulation.chances import Chance
 from adatom.simulation.smooth_fields import draw_smooth_field
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Counts above which a Poisson distribution is drawn as a normal one.
-_MANY: Final = 60.0
 
-
-def draw_probe(
-    rng: np.random.Generator, drawn: dict[str, Any], *, width: float, tunneling: bool
-) -> Probe:
+def draw_probe(chance: Chance, *, width: float, tunneling: bool) -> Probe:
     """Draw the shape of an atom of a given width."""
-    most = 1.6 if tunneling else 1.3
-    ellipticity = float(rng.choice([1.0, rng.uniform(1.0, most)], p=[0.4, 0.6]))
-    direction = float(rng.uniform(0.0, math.pi))
-    tails = not tunneling and rng.random() < 0.7
-    tail_width = float(rng.uniform(1.8, 4.0)) * width
+    ellipticity = 1.0 + chance.amount(0.7, 0.6 if tunneling else 0.35)
+    direction = chance.between(0.0, math.pi)
+    tails = not tunneling and chance.rng.random() < 0.7
+    tail_width = chance.between(1.8, 4.0) * width
     # Share of intensity, not of height: tails are low and wide.
-    fraction = float(rng.uniform(0.05, 0.5)) if tails else 0.0
-    drawn["probe"] = {
-        "width_px": round(width, 3), "ellipticity": round(ellipticity, 3),
-        "direction_deg": round(math.degrees(direction), 1),
-        "tail_width_px": round(tail_width, 2), "tail_fraction": round(fraction, 3),
-    }  # fmt: skip
+    fraction = chance.between(0.05, 0.5) if tails else 0.0
+    chance.note(
+        probe={
+            "width_px": width, "ellipticity": ellipticity, "direction_deg": math.degrees(direction),
+            "tail_width_px": tail_width, "tail_fraction": fraction,
+        }
+    )  # fmt: skip
     return Probe(width, ellipticity, direction, tail_width, fraction)
 
 
-def draw_lines(
-    rng: np.random.Generator, drawn: dict[str, Any], *, n_rows: int, spacing: float
-) -> LineOffsets:
+def draw_lines(chance: Chance, *, n_rows: int, spacing: float) -> LineOffsets:
     """Draw by how much each line misses its place: jitter, slow waver and hum along the frame."""
-    jitter = spacing * float(rng.choice([0.0, 0.08 * rng.beta(1.0, 2.5)], p=[0.25, 0.75]))
-    waver = spacing * float(rng.choice([0.0, rng.uniform(0.0, 0.5)], p=[0.5, 0.5]))
-    hum = spacing * float(rng.choice([0.0, rng.uniform(0.0, 0.1)], p=[0.8, 0.2]))
-    drawn["scan"] = {
-        "jitter_px": round(jitter, 3), "waver_px": round(waver, 3), "hum_px": round(hum, 3)
-    }  # fmt: skip
-    fast = rng.standard_normal((2, n_rows)) * jitter
-    # Scanning is exact along y but for what the sample moves.
+    jitter, waver = spacing * chance.amount(0.8, 0.08), spacing * chance.amount(0.6, 0.6)
+    hum = spacing * chance.amount(0.2, 0.1)
+    chance.note(scan={"jitter_px": jitter, "waver_px": waver, "hum_px": hum})
+    fast = chance.rng.standard_normal((2, n_rows)) * jitter
+    # From line to line the scan is steadier than along lines.
     fast[0] *= 0.4
-    slow = gaussian_filter1d(rng.standard_normal((2, n_rows)), n_rows / 6, axis=1, mode="reflect")
+    slow = chance.rng.standard_normal((2, n_rows))
+    slow = gaussian_filter1d(slow, n_rows / 6, axis=1, mode="reflect")
     slow *= waver / max(float(slow.std()), 1e-9)
-    phase = 2 * math.pi * (np.arange(n_rows) * rng.uniform(0.02, 0.5) + rng.random())
+    phase = 2 * math.pi * (np.arange(n_rows) * chance.between(0.02, 0.5) + chance.rng.random())
     return LineOffsets(fast[0] + slow[0], fast[1] + slow[1] + hum * np.sin(phase))
 
 
 def draw_background(
-    rng: np.random.Generator, drawn: dict[str, Any], *, shape: tuple[int, int]
+    chance: Chance, *, shape: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Draw what is added to the sample and what multiplies it: level, slopes, wedges."""
-    level = float(np.exp(rng.uniform(math.log(0.02), math.log(3.0))))
-    slope = float(rng.choice([0.0, rng.uniform(0.0, 1.5)], p=[0.3, 0.7]))
-    wedge = float(rng.choice([0.0, rng.uniform(0.0, 0.5)], p=[0.5, 0.5]))
-    drawn["background"] = {
-        "level": round(level, 3), "slope": round(slope, 3), "wedge": round(wedge, 3)
-    }  # fmt: skip
+    level, slope = chance.log_between(0.02, 3.0), chance.amount(0.8, 1.2)
+    wedge = chance.amount(0.5, 0.5)
+    chance.note(background={"level": level, "slope": slope, "wedge": wedge})
     added = np.full(shape, level, dtype=np.float32)
-    if slope:
-        detail = float(rng.uniform(0.3, 2.0))
-        added += slope * 0.5 * draw_smooth_field(rng, shape, detail=detail, steepness=4.0).pixels()
-        added -= min(0.0, float(added.min()))
     factor = np.ones(shape, dtype=np.float32)
+    if slope:
+        detail = chance.between(0.3, 2.0)
+        field = draw_smooth_field(chance.rng, shape, detail=detail, steepness=4.0)
+        added += np.float32(0.5 * slope) * field.pixels()
+        added -= min(0.0, float(added.min()))
     if wedge:
-        field = draw_smooth_field(rng, shape, detail=0.5, steepness=4.0).pixels()
-        factor = np.exp(np.float32(wedge) * field.clip(-2.5, 2.5))
+        field = draw_smooth_field(chance.rng, shape, detail=0.5, steepness=4.0)
+        factor = np.exp(np.float32(wedge) * field.pixels().clip(-2.5, 2.5))
     return added, factor
 
 
-@dataclass(frozen=True)
-class Noise:
-    """Noise of a detector.
-
-    Attributes
-    ----------
-    counted : float
-        Share of the variance that comes from counting electrons.
-    length : float
-        Standard deviation in px of the Gaussian over which noise is smoothed; 0: not at all.
-    along : bool
-        Whether it is smoothed along the lines only.
-    """
-
-    counted: float
-    length: float
-    along: bool
-
-    def lowest_snr(self, width: float, told: float) -> float:
-        """Amplitude over noise at which an atom still stands out `told`-fold by its own shape.
-
-        The best filter for a Gaussian of standard deviation `width` px in
-        white noise gains its root of pi times `width`; smoothing takes as
-        much as it averages pixels.
-        """
-        correlated = 2 * math.sqrt(math.pi) * self.length
-        pixels = max(math.sqrt(correlated) if self.along else correlated, 1.0)
-        return told * pixels / (math.sqrt(math.pi) * width)
-
-
-def draw_noise(
-    rng: np.random.Generator, drawn: dict[str, Any], *, width: float, tunneling: bool
-) -> Noise:
-    """Draw what the noise is like; correlated noise stays finer than atoms of a `width`."""
-    counted = 0.0 if tunneling else float(rng.choice([1.0, rng.uniform(0.0, 1.0)]))
-    correlated = rng.random() < (0.5 if tunneling else 0.3)
-    length = float(rng.uniform(0.4, 1.4)) * min(1.0, width / 2) if correlated else 0.0
-    along = bool(correlated and rng.random() < 0.4)
-    drawn["noise"] = {
-        "counted": round(counted, 3), "correlation_px": round(length, 2), "along_lines": along
-    }  # fmt: skip
-    return Noise(counted, 2 * length if along else length, along)
-
-
-def noisy(
-    rng: np.random.Generator,
-    expected: NDArray[np.float32],
-    noise: Noise,
-    *,
-    sigma: float,
-    level: float,
-) -> NDArray[np.float32]:
-    """Add noise whose standard deviation is `sigma` where the expected value is `level`."""
-    added = np.zeros_like(expected)
-    if noise.counted > 0:
-        # Variance of counts is their number: dose per unit from what is asked for.
-        dose = level / (noise.counted * sigma**2)
-        counts = np.float32(dose) * expected
-        if dose * level > _MANY:
-            added = np.sqrt(counts) * rng.standard_normal(expected.shape, dtype=np.float32)
-        else:
-            added = rng.poisson(counts).astype(np.float32) - counts
-        added /= np.float32(dose)
-    rest = sigma * math.sqrt(1 - noise.counted)
-    if rest > 0:
-        added += np.float32(rest) * rng.standard_normal(expected.shape, dtype=np.float32)
-    if noise.length > 0:
-        strength = added.std()
-        if noise.along:
-            added = gaussian_filter1d(added, noise.length, axis=1)
-        else:
-            added = blurred(added, noise.length)
-        added *= np.float32(strength / max(float(added.std()), 1e-9))
-    return expected + added
-
-
-def interfered(
-    rng: np.random.Generator, drawn: dict[str, Any], image: NDArray[np.float32], *, typical: float
-) -> NDArray[np.float32]:
-    """Add the stripes of an electrical hum, now and then."""
-    if rng.random() > 0.06:
-        return image
-    period, angle = float(rng.uniform(3.0, 40.0)), float(rng.normal(0.0, 0.5))
-    height = typical * float(rng.beta(1.0, 2.0))
-    drawn["stripes"] = {"period_px": round(period, 2), "height": round(height, 3)}
-    y, x = (np.arange(size, dtype=np.float32) for size in image.shape)
-    turn = np.float32(2 * math.pi / period)
-    phase = turn * (math.cos(angle) * y[:, None] + math.sin(angle) * x[None, :])
-    return image + np.float32(height) * np.sin(phase + np.float32(rng.uniform(0, 2 * math.pi)))
-
-
-def scarred(
-    rng: np.random.Generator,
-    drawn: dict[str, Any],
-    image: NDArray[np.float32],
-    *,
-    typical: float,
-    tunneling: bool,
-) -> NDArray[np.float32]:
-    """Shift whole lines in brightness, scratch some, change the tip on the way, now and then."""
-    n_rows, n_columns = image.shape
-    image = image.copy()
-    if rng.random() < (0.6 if tunneling else 0.15):
-        steps = float(rng.beta(1.0, 3.0)) * typical
-        walk = rng.standard_normal(n_rows).astype(np.float32)
-        if rng.random() < 0.4:
-            walk = gaussian_filter1d(walk, 3.0) * 3
-        image += np.float32(steps) * walk[:, None]
-        drawn["line_steps"] = round(steps, 3)
-    if rng.random() < (0.4 if tunneling else 0.08):
-        number = int(rng.integers(1, 12))
-        for _ in range(number):
-            row, start = int(rng.integers(0, n_rows)), int(rng.integers(0, n_columns))
-            length = int(rng.integers(n_columns // 20 + 1, n_columns + 1))
-            rows = slice(row, row + int(rng.integers(1, 3)))
-            height = typical * float(rng.choice([-1, 1])) * float(rng.uniform(0.5, 4.0))
-            image[rows, start : start + length] += np.float32(height)
-        drawn["scars"] = number
-    if tunneling and rng.random() < 0.15:
-        row = int(rng.integers(n_rows // 8, n_rows - n_rows // 8 + 1))
-        image[row:] += np.float32(typical * rng.normal(0.0, 1.5))
-        drawn["tip_change_row"] = row
-    return image
-
-
-def developed(
-    rng: np.random.Generator, drawn: dict[str, Any], image: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Do what programs do to an image: flatten, gamma, clip, 8 bits, any gain and offset.
-
-    Also tells which pixels were clipped.
-    """
-    clipped = np.zeros(image.shape, dtype=bool)
-    if rng.random() < 0.1:
-        # High-pass filters leave a dark rim round all that is bright.
-        width = float(np.exp(rng.uniform(math.log(8.0), math.log(60.0))))
-        image = image - np.float32(rng.uniform(0.6, 1.0)) * _local_mean(image, width)
-        drawn["flattened_px"] = round(width, 1)
-    if rng.random() < 0.15:
-        low, high = np.quantile(image[::2, ::2], [0.001, 0.999])
-        gamma = float(np.exp(rng.uniform(math.log(0.6), math.log(1.6))))
-        span = np.float32(max(high - low, 1e-9))
-        image = ((image - low) / span).clip(0, None) ** np.float32(gamma)
-        drawn["gamma"] = round(gamma, 3)
-    if rng.random() < 0.25:
-        dark, bright = (float(0.3 * rng.beta(1.0, 15.0)) for _ in range(2))
-        if rng.random() < 0.1:
-            dark = float(rng.uniform(0.05, 0.4))
-        low, high = np.quantile(image[::2, ::2], [dark, 1 - bright])
-        clipped = (image <= low) | (image >= high)
-        image = image.clip(low, high)
-        drawn["clipped_shares"] = [round(dark, 4), round(bright, 4)]
-    if rng.random() < 0.35:
-        low, high = float(image.min()), float(image.max())
-        image = np.round((image - low) * np.float32(255 / max(high - low, 1e-9)))
-        drawn["bits"] = 8
-    gain = np.float32(np.exp(rng.uniform(math.log(1e-3), math.log(1e4))))
-    return image * gain + gain * np.float32(rng.normal(0.0, 2.0)), clipped
-
-
-def _local_mean(image: NDArray[np.float32], width: float) -> NDArray[np.float32]:
-    pad = min(math.ceil(2 * width), min(image.shape) - 1)
-    wide = blurred(np.pad(image, pad, mode="reflect"), width)
-    return wide[pad : pad + image.shape[0], pad : pad + image.shape[1]]
-
-
-def draw_border(
-    rng: np.random.Generator, drawn: dict[str, Any], *, shape: tuple[int, int]
-) -> NDArray[np.bool_]:
-    """Draw which pixels hold no data: strips along the sides or cut corners, now and then."""
+def draw_border(chance: Chance, *, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Draw which pixels hold no data: strips along the sides or a cut corner, now and then."""
     blank = np.zeros(shape, dtype=bool)
-    if rng.random() > 0.08:
+    if not chance.happens(0.08):
         return blank
-    if rng.random() < 0.6:
-        widths = (rng.uniform(0.0, 0.15, 4) * (rng.random(4) < 0.5) * max(shape)).astype(int)
-        top, bottom, left, right = widths
+    if chance.rng.random() < 0.6:
+        shares = chance.rng.uniform(0.0, 0.15, 4) * (chance.rng.random(4) < 0.5)
+        top, bottom, left, right = (shares * max(shape)).astype(int).tolist()
         blank[:top], blank[shape[0] - bottom :] = True, True
         blank[:, :left], blank[:, shape[1] - right :] = True, True
-        drawn["border"] = widths.tolist()
-    else:
-        y, x = np.arange(shape[0])[:, None] / shape[0], np.arange(shape[1])[None, :] / shape[1]
-        angle, cut = float(rng.uniform(0.1, 1.4)), float(rng.uniform(0.1, 0.6))
-        if rng.random() < 0.5:
-            x = 1 - x
-        if rng.random() < 0.5:
-            y = 1 - y
-        blank = y * math.sin(angle) + x * math.cos(angle) < 0.5 * cut
-        drawn["border"] = "corner"
-    return blank
+        chance.note(border=[top, bottom, left, right])
+        return blank
+    y, x = np.linspace(0, 1, shape[0])[:, None], np.linspace(0, 1, shape[1])[None, :]
+    flip_y, flip_x = chance.rng.random(2) < 0.5
+    y, x = 1 - y if flip_y else y, 1 - x if flip_x else x
+    angle, cut = chance.between(0.1, 1.4), chance.between(0.05, 0.3)
+    chance.note(border="corner")
+    return y * math.sin(angle) + x * math.cos(angle) < cut

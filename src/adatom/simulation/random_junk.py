@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from adatom.simulation.atom_images import blurred
+from adatom.simulation.chances import Chance
 from adatom.simulation.smooth_fields import draw_smooth_field
 
 if TYPE_CHECKING:
@@ -54,22 +55,14 @@ def no_junk(shape: tuple[int, int]) -> Junk:
 
 
 def draw_contamination(
-    rng: np.random.Generator,
-    drawn: dict[str, Any],
-    *,
-    shape: tuple[int, int],
-    width: float,
-    typical: float,
-    coverage: float,
+    chance: Chance, *, shape: tuple[int, int], width: float, typical: float, coverage: float
 ) -> Junk:
     """Draw a film of varying thickness that covers a share of the image.
 
     Parameters
     ----------
-    rng : numpy Generator
+    chance : Chance
         Source of randomness.
-    drawn : dict
-        What was drawn is noted here.
     shape : tuple of int
         Rows and columns.
     width : float
@@ -79,47 +72,39 @@ def draw_contamination(
     coverage : float
         Share of the image under the film.
     """
-    detail, steepness = float(rng.uniform(0.5, 4.0)), float(rng.uniform(2.0, 3.5))
-    field = draw_smooth_field(rng, shape, detail=detail, steepness=steepness).pixels()
-    height = (field - np.quantile(field, 1 - coverage)).clip(0, None)
+    detail, steepness = chance.between(0.5, 4.0), chance.between(2.0, 3.5)
+    field = draw_smooth_field(chance.rng, shape, detail=detail, steepness=steepness).pixels()
+    height = (field - np.float32(np.quantile(field, 1 - coverage))).clip(0, None)
     # Rims are gentle slopes or steep walls.
-    slope = float(np.exp(rng.uniform(math.log(0.5), math.log(8.0))))
-    most = float(rng.uniform(0.7, 2.5))
-    thickness = most * np.tanh(slope * height / most)
-    grain = float(np.exp(rng.uniform(math.log(0.9), math.log(2.2)))) * width
-    roughness = float(np.exp(rng.uniform(math.log(0.2), math.log(1.3)))) * typical
-    texture = _texture(rng, shape, grain)
-    level = float(np.exp(rng.uniform(math.log(0.3), math.log(5.0)))) * typical
-    spread = roughness * np.sqrt(thickness)
-    transmission = np.exp(-thickness * float(rng.uniform(0.3, 1.5))).astype(np.float32)
-    intensity = level * thickness + spread * texture
-    drawn["contamination"] = {
-        "coverage": round(coverage, 3), "detail": round(detail, 2), "slope": round(slope, 2),
-        "level": round(level, 3), "roughness": round(roughness, 3),
-    }  # fmt: skip
+    slope, most = np.float32(chance.log_between(0.5, 8.0)), np.float32(chance.between(0.7, 2.5))
+    thickness = most * np.tanh(slope / most * height)
+    grain = chance.log_between(0.9, 2.2) * width
+    roughness = chance.log_between(0.35, 1.5) * typical
+    level = chance.log_between(0.3, 5.0) * typical
+    spread = np.float32(roughness) * np.sqrt(thickness)
+    transmission = np.exp(-np.float32(chance.between(0.6, 2.0)) * thickness)
+    chance.note(
+        contamination={
+            "coverage": coverage, "detail": detail, "level": level, "roughness": roughness
+        }
+    )  # fmt: skip
+    intensity = np.float32(level) * thickness + spread * _texture(chance.rng, shape, grain)
     return _film(intensity, transmission, spread, typical)
 
 
-def draw_film(
-    rng: np.random.Generator,
-    drawn: dict[str, Any],
-    *,
-    shape: tuple[int, int],
-    width: float,
-    typical: float,
-) -> Junk:
+def draw_film(chance: Chance, *, shape: tuple[int, int], width: float, typical: float) -> Junk:
     """Draw a thin amorphous film over all of the image, through which the lattice is seen."""
-    roughness = float(rng.uniform(0.05, 0.33)) * typical
-    drawn["film_roughness"] = round(roughness, 3)
-    intensity = roughness * (2 + _texture(rng, shape, width * float(rng.uniform(0.9, 2.5))))
+    roughness = np.float32(chance.between(0.05, 0.33) * typical)
+    chance.note(film_roughness=float(roughness))
+    texture = _texture(chance.rng, shape, width * chance.between(0.9, 2.5))
     ones = np.ones(shape, dtype=np.float32)
-    return _film(intensity, ones, roughness * ones, typical)
+    return _film(roughness * (2 + texture), ones, roughness * ones, typical)
 
 
 def _film(
-    intensity: NDArray[np.float32],
+    intensity: NDArray[np.floating],
     transmission: NDArray[np.float32],
-    spread: NDArray[np.float32],
+    spread: NDArray[np.floating],
     typical: float,
 ) -> Junk:
     """Judge what is told under a texture of a given spread."""
@@ -134,36 +119,32 @@ def _texture(rng: np.random.Generator, shape: tuple[int, int], width: float) -> 
     pad = math.ceil(3 * width)
     noise = rng.standard_normal((shape[0] + pad, shape[1] + pad), dtype=np.float32)
     smooth = blurred(noise, width)[: shape[0], : shape[1]]
-    return smooth / smooth.std()
+    found: NDArray[np.float32] = smooth / smooth.std()
+    return found
 
 
 def draw_particles(
-    rng: np.random.Generator,
-    drawn: dict[str, Any],
-    *,
-    shape: tuple[int, int],
-    spacing: float,
-    typical: float,
+    chance: Chance, *, shape: tuple[int, int], width: float, spacing: float, typical: float
 ) -> Junk:
     """Draw a few round or lumpy bright particles, from one stray cluster to large."""
-    number = int(rng.integers(1, 7))
     intensity = np.zeros(shape, dtype=np.float32)
     y, x = (np.arange(size, dtype=np.float32) for size in shape)
-    radii = []
-    for _ in range(number):
-        radius = spacing * float(np.exp(rng.uniform(math.log(0.5), math.log(4.0))))
-        height = typical * float(np.exp(rng.uniform(math.log(1.2), math.log(8.0))))
-        center = rng.uniform(0.0, 1.0, 2) * shape
-        for _ in range(int(rng.integers(1, 5))):
-            at = center + radius * 0.7 * rng.standard_normal(2)
+    radii = [spacing * chance.log_between(0.5, 4.0) for _ in range(int(chance.rng.integers(1, 7)))]
+    chance.note(particles=radii)
+    for radius in radii:
+        height = np.float32(typical * chance.log_between(1.2, 8.0))
+        center = chance.rng.uniform(0.0, 1.0, 2) * shape
+        for _ in range(int(chance.rng.integers(1, 5))):
+            at = center + radius * 0.7 * chance.rng.standard_normal(2)
             down, right = (
                 np.exp(-0.5 * ((axis - place) / (0.6 * radius)) ** 2)
-                for axis, place in zip((y, x), at, strict=True)
+                for axis, place in zip((y, x), at.astype(np.float32), strict=True)
             )
-            intensity += np.float32(height) * down[:, None] * right[None, :]
-        radii.append(round(radius, 2))
-    drawn["particles"] = radii
-    transmission = 1 / (1 + intensity / (2 * np.float32(typical)))
+            intensity += height * down[:, None] * right[None, :]
+    # Particles are made of atoms as well.
+    grain = np.float32(chance.between(0.0, 0.4))
+    intensity *= (1 + grain * _texture(chance.rng, shape, width)).clip(0.2, None)
+    transmission = np.exp(-2 / np.float32(typical) * intensity)
     opaque = intensity > _HIDING * typical
     return Junk(intensity, transmission, opaque, (intensity > 0.5 * _HIDING * typical) & ~opaque)
 

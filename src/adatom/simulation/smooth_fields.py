@@ -47,8 +47,8 @@ class SmoothField:
         """Values at all pixels."""
         side = max(self.shape)
         down, right = (_spline_weights(size, side) for size in self.shape)
-        found: NDArray[np.float32] = down @ self.nodes @ right.T
-        return found
+        found = down @ self.nodes @ right.T
+        return found.astype(np.float32, copy=False)
 
 
 def draw_smooth_field(

@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import xarray as xr
-from scipy.ndimage import maximum_filter
-from scipy.spatial import KDTree
 
-from adatom.errors import SettingError
-from adatom.schema import Image, Mask, Sites, image_from_array, sites_from_positions
-from adatom.simulation.atom_images import LineOffsets, Probe, blurred, image_of_atoms, imaged_places
+from adatom.errors import KindError, SettingError
+from adatom.schema import Image, Mask, Sites, image_from_array
+from adatom.simulation.atom_images import blurred, image_of_atoms
+from adatom.simulation.chances import Chance
 from adatom.simulation.drawn_cells import FAMILIES
-from adatom.simulation.random_instruments import (
-    Noise,
-    developed,
-    draw_background,
-    draw_border,
-    draw_lines,
-    draw_noise,
-    draw_probe,
-    interfered,
-    noisy,
-    scarred,
-)
-from adatom.simulation.random_junk import (
-    Junk,
-    draw_contamination,
-    draw_film,
-    draw_particles,
-    no_junk,
-    together,
-)
-from adatom.simulation.random_samples import Field, Sample, draw_amorphous, draw_crystal
+from adatom.simulation.random_detectors import developed, disturbed, noisy
+from adatom.simulation.random_instruments import draw_background, draw_border
+from adatom.simulation.random_scenes import Scene, draw_scene, scanned, truth_of_scene
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,14 +36,9 @@ TRAINED_ON: Final = (
     *_OFTEN,
     *_OFTEN_RANDOM,
 )
-_EMPTY: Final = ("amorphous", "noise", "contamination", "blobs")
-# Pixels integrate: narrower atoms than this do not occur on a grid of pixels.
-_NARROWEST: Final = 0.65
-# Atoms in a tunneling microscope are at least this broad, in spacings.
-_TUNNELING_WIDTH: Final = 0.3
-# No image is so noisy that the median atom, filtered in the best way, does not
-# stand out from the noise by this factor: nothing could be learned from it.
-_TOLD: Final = 2.0
+# Of the beta distribution of trouble: mean 0.4, of all sizes.
+_TROUBLE: Final = (0.8, 1.2)
+# Share of clipped pixels within a cell from which on nothing is left to see.
 _SATURATED: Final = 0.7
 
 
@@ -200,7 +175,17 @@ def training_image_from_manifest(manifest: str, /) -> LabeledImage:
     Parameters
     ----------
     manifest : str
-        As `simulate_training_image` gives it.
+        As `simulate_training_image` gives it, by the same version of adatom.
+
+    Returns
+    -------
+    LabeledImage
+        The same bits.
+
+    Raises
+    ------
+    KindError
+        If this is not such a manifest.
 
     Examples
     --------
@@ -209,14 +194,20 @@ def training_image_from_manifest(manifest: str, /) -> LabeledImage:
     >>> bool((again.image == first.image).all())
     True
     """
-    told = json.loads(manifest)
-    settings = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in told["images"].items()
-    }
-    return simulate_training_image(
-        images=TrainingImages(**settings), seed=told["seed"], index=told["index"]
-    )
+    try:
+        told = json.loads(manifest)
+        settings: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in told["images"].items()
+        }
+        images, seed, index = TrainingImages(**settings), int(told["seed"]), int(told["index"])
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        msg = (
+            f"no manifest of a labeled image ({error}): need the JSON text in the field "
+            "'manifest' of what simulate_training_image gives"
+        )
+        raise KindError(msg) from error
+    return simulate_training_image(images=images, seed=seed, index=index)
 
 
 def simulate_training_image(
@@ -248,191 +239,54 @@ def simulate_training_image(
     ((64, 64), dtype('float32'))
     """
     rng = np.random.default_rng([seed, index])
-    drawn: dict[str, Any] = {"images": asdict(images), "seed": seed, "index": index}
-    scene = _draw_scene(rng, drawn, images)
-    return _labeled(rng, drawn, scene)
+    # Most images are good ones, as most that people analyze.
+    noted = {"images": asdict(images), "seed": seed, "index": index}
+    chance = Chance(rng, trouble=float(rng.beta(*_TROUBLE)), noted=noted)
+    chance.note(trouble=chance.trouble)
+    scene = draw_scene(chance, images)
+    return _labeled(chance, scene)
 
 
-@dataclass(frozen=True)
-class _Scene:
-    """All that there is before the detector sees it."""
-
-    sample: Sample
-    junk: Junk
-    probe: Probe
-    lines: LineOffsets
-    noise: Noise
-    field: Field
-    typical: float
-    snr: float
-    tunneling: bool
-
-
-def _log_uniform(rng: np.random.Generator, span: tuple[float, float]) -> float:
-    return float(np.exp(rng.uniform(math.log(span[0]), math.log(span[1]))))
-
-
-def _draw_scene(rng: np.random.Generator, drawn: dict[str, Any], images: TrainingImages) -> _Scene:
-    scale, spacing = _log_uniform(rng, images.scale), _log_uniform(rng, images.spacing)
-    snr, share = _log_uniform(rng, images.snr), _log_uniform(rng, images.width)
-    tunneling = bool(rng.random() < images.tunneling)
-    if tunneling:
-        share = max(share, min(_TUNNELING_WIDTH, images.width[1]))
-    rows = math.ceil(images.size / scale - 1e-9)
-    spacing /= scale
-    width = max(share * spacing, _NARROWEST)
-    empty = bool(rng.random() < images.empty)
-    family = str(rng.choice(_EMPTY if empty else images.families))
-    probe = draw_probe(rng, drawn, width=width, tunneling=tunneling)
-    lines = draw_lines(rng, drawn, n_rows=rows, spacing=spacing)
-    noise = draw_noise(rng, drawn, width=width, tunneling=tunneling)
-    snr = max(snr, noise.lowest_snr(width, _TOLD))
-    drawn |= {
-        "family": family, "empty": empty, "tunneling": tunneling, "scale": scale,
-        "spacing_px": round(spacing, 4), "snr": round(snr, 4),
-    }  # fmt: skip
-    field = Field((rows, rows), spacing, margin=4 * width + 2 * spacing)
-    sample = _draw_sample(rng, drawn, family, field)
-    regular = sample.peaks[sample.roles == "regular"]
-    typical = float(np.median(regular)) if regular.size else 1.0
-    junk = _draw_junk(rng, drawn, images, family, field, width=width, typical=typical)
-    return _Scene(sample, junk, probe, lines, noise, field, typical, snr, tunneling)
-
-
-def _draw_sample(
-    rng: np.random.Generator, drawn: dict[str, Any], family: str, field: Field
-) -> Sample:
-    if family in FAMILIES:
-        return draw_crystal(rng, drawn, family=family, field=field)
-    film = draw_amorphous(rng, drawn, field=field)
-    return film if family == "amorphous" else film.where(np.zeros(len(film.places), dtype=bool))
-
-
-def _draw_junk(
-    rng: np.random.Generator,
-    drawn: dict[str, Any],
-    images: TrainingImages,
-    family: str,
-    field: Field,
-    *,
-    width: float,
-    typical: float,
-) -> Junk:
-    """Draw what lies on the sample: much of it where there is nothing else, else now and then."""
-    kinds = {"contamination": ["contamination"], "blobs": ["particles"]}.get(family, [])
-    if family in FAMILIES and rng.random() < images.dirty:
-        choices = (["contamination"], ["particles"], ["film"], ["contamination", "particles"])
-        kinds = choices[rng.choice(4, p=[0.5, 0.2, 0.15, 0.15])]
-    junk = no_junk(field.shape)
-    for kind in kinds:
-        if kind == "contamination":
-            coverage = float(rng.uniform(0.3, 1.0) if family == kind else rng.uniform(0.02, 0.6))
-            more = draw_contamination(
-                rng, drawn, shape=field.shape, width=width, typical=typical, coverage=coverage
-            )
-        elif kind == "film":
-            more = draw_film(rng, drawn, shape=field.shape, width=width, typical=typical)
-        else:
-            more = draw_particles(
-                rng, drawn, shape=field.shape, spacing=field.spacing, typical=typical
-            )
-        junk = together(junk, more)
-    return junk
-
-
-def _labeled(rng: np.random.Generator, drawn: dict[str, Any], scene: _Scene) -> LabeledImage:
-    shape, sample = scene.field.shape, scene.sample
+def _labeled(chance: Chance, scene: Scene) -> LabeledImage:
+    """Let the instrument see a scene, and tell the truth about what it shows."""
+    sample, junk = scene.sample, scene.junk
     atoms = image_of_atoms(
         sample.places, sample.peaks, sample.widths,
-        probe=scene.probe, lines=scene.lines, shape=shape,
+        probe=scene.probe, lines=scene.lines, shape=scene.field.shape,
     )  # fmt: skip
-    added, factor = draw_background(rng, drawn, shape=shape)
-    factor = factor * scene.junk.transmission
+    added, factor = draw_background(chance, shape=scene.field.shape)
+    factor = factor * junk.transmission
     if scene.tunneling:
         # A height has no zero to count from.
         added = added - added.min()
     shown = atoms * factor
-    expected = (shown + added + scene.junk.intensity).clip(0, None)
+    expected = (shown + added + junk.intensity).clip(0, None)
     level, sigma = float(np.median(added)) + scene.typical, scene.typical / scene.snr
-    image = noisy(rng, expected, scene.noise, sigma=sigma, level=level)
-    image = interfered(rng, drawn, image, typical=scene.typical)
-    image = scarred(rng, drawn, image, typical=scene.typical, tunneling=scene.tunneling)
-    image, clipped = developed(rng, drawn, image)
-    blank = draw_border(rng, drawn, shape=shape)
-    if blank.any():
-        image[blank] = rng.choice([0.0, image.min(), image.mean()])
-    # Where nearly all pixels within a cell are clipped, nothing is left to see.
-    if clipped.any():
-        blank |= blurred(clipped.astype(np.float32), scene.field.spacing / 2) > _SATURATED
-    values = image_from_array(np.ascontiguousarray(image, dtype=np.float32), pixel_size="1 px")
+    image = noisy(chance.rng, expected, scene.noise, sigma=sigma, level=level)
     counted = scene.noise.counted
     # Where nothing is counted there is no noise, and nothing to compare with it.
-    variance = (counted * expected / level + 1 - counted).clip(1e-4, None)
-    spread = sigma * np.sqrt(variance)
-    sites = _sites(scene, shown, factor, spread, blank)
-    lattice = sample.crystalline & ~scene.junk.opaque & ~blank
-    return LabeledImage(
-        values,
-        sites,
-        _mask(lattice, values),
-        _mask(scene.junk.opaque, values),
-        json.dumps(drawn),
-    )
+    spread = sigma * np.sqrt((counted * expected / level + 1 - counted).clip(1e-4, None))
+    image = disturbed(chance, image, typical=scene.typical, tunneling=scene.tunneling)
+    image, blank = _saved(chance, image, scene.field.spacing)
+    values = image_from_array(image, pixel_size="1 px")
+    lattice = scanned(sample.crystalline, scene.lines) & ~junk.opaque & ~blank
+    sites = truth_of_scene(scene, shown, factor, spread, blank)
+    manifest = json.dumps(chance.noted)
+    return LabeledImage(values, sites, _mask(lattice, values), _mask(junk.opaque, values), manifest)
 
 
 def _mask(inside: NDArray[np.bool_], image: Image) -> Mask:
     return xr.DataArray(inside, dims=("y", "x"), coords=image.coords)
 
 
-def _sites(
-    scene: _Scene,
-    shown: NDArray[np.float32],
-    factor: NDArray[np.float32],
-    spread: NDArray[np.float32],
-    blank: NDArray[np.bool_],
-) -> Sites:
-    """Truth about all columns of the lattice whose centroid lies in the image."""
-    rows, columns = scene.field.shape
-    listed = scene.sample.where(scene.sample.roles != "amorphous")
-    places = imaged_places(listed.places, listed.widths, probe=scene.probe, lines=scene.lines)
-    inside = ((places >= -0.5) & (places < np.array([rows, columns]) - 0.5)).all(axis=1)
-    listed, places = listed.where(inside), places[inside]
-    row, column = np.rint(places).astype(np.int64).T
-    amplitude = listed.peaks * factor[row, column]
-    covered = (scene.junk.opaque | blank)[row, column]
-    resolved = _own_maximum(shown, places, scene.field.spacing)
-    resolved &= ~scene.junk.doubtful[row, column] & (listed.roles != "faint")
-    sites = sites_from_positions(
-        *places.T,
-        unit="px",
-        spacing=scene.field.spacing,
-        extent=[0.0, rows - 1.0, 0.0, columns - 1.0],
-    )
-    columns_of_sites = {
-        "species": listed.species,
-        "class": listed.roles,
-        "amplitude": amplitude,
-        "occupancy": listed.occupancy,
-        "snr": amplitude / spread[row, column],
-        "covered": covered,
-        "resolved": resolved,
-        "visible": resolved & ~covered,
-    }
-    sites = sites.assign({name: ("site", told) for name, told in columns_of_sites.items()})
-    sites["width"] = ("site", listed.widths * scene.probe.width, {"units": "px"})
-    return sites
-
-
-def _own_maximum(
-    shown: NDArray[np.float32], places: NDArray[np.float64], spacing: float
-) -> NDArray[np.bool_]:
-    """Tell which sites have a maximum of the image without noise and dirt for themselves."""
-    if not len(places):
-        return np.zeros(0, dtype=bool)
-    padded = np.pad(shown, 1, mode="edge")
-    tops = np.argwhere(maximum_filter(padded, 3) == padded) - 1.0
-    distance, nearest = KDTree(places).query(tops)
-    found = np.zeros(len(places), dtype=bool)
-    # A pixel beside the maximum may be the highest of the grid.
-    found[nearest[distance < max(0.3 * spacing, 1.5)]] = True
-    return found
+def _saved(
+    chance: Chance, image: NDArray[np.float32], spacing: float
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Give the image as it is saved, and where it shows nothing: saturated or without data."""
+    image, clipped = developed(chance, image)
+    blank = draw_border(chance, shape=(image.shape[0], image.shape[1]))
+    if blank.any():
+        image[blank] = chance.rng.choice([0.0, image.min(), image.mean()])
+    if clipped.any():
+        blank |= blurred(clipped.astype(np.float32), spacing / 2) > _SATURATED
+    return np.ascontiguousarray(image, dtype=np.float32), blank
