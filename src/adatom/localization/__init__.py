@@ -16,6 +16,8 @@
 ``SiteComparison``          what ``compare_sites`` gives
 ``compare_scale``           whether the stated scale fits a known lattice
 ``ScaleComparison``         what ``compare_scale`` gives
+``sites_from_labels``       a drawing, one blob a site -> sites with the names of their classes
+``assign_labels``           what a person marked, given to the sites at the same places
 ==========================  =================================================
 """
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from adatom.localization.comparing import SiteComparison, compare_sites
     from adatom.localization.ensembles import find_agreement, find_atoms_by_ensemble
     from adatom.localization.finding import find_atoms
+    from adatom.localization.labels import assign_labels, sites_from_labels
     from adatom.localization.lattice_sites import find_lattice_sites
     from adatom.localization.motifs import estimate_motif, find_motifs
     from adatom.localization.movies import find_atoms_in_movie
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ScaleComparison",
     "SiteComparison",
+    "assign_labels",
     "compare_scale",
     "compare_sites",
     "estimate_columns",
@@ -54,6 +58,7 @@ __all__ = [
     "find_motifs",
     "find_unit_cell",
     "refine_sites",
+    "sites_from_labels",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -61,6 +66,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "ScaleComparison": "scale",
         "SiteComparison": "comparing",
+        "assign_labels": "labels",
         "compare_scale": "scale",
         "compare_sites": "comparing",
         "estimate_columns": "columns",
@@ -74,5 +80,6 @@ __getattr__, __dir__ = lazy_names(
         "find_motifs": "motifs",
         "find_unit_cell": "cells",
         "refine_sites": "refinement",
+        "sites_from_labels": "labels",
     },
 )

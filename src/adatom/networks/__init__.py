@@ -1,6 +1,6 @@
 """Labeled pictures -> trained networks; needs torch (``pip install 'adatom[train]'``).
 
-===========================  =====================================================
+===========================  ==========================================================
 ``Architecture``             which network, how wide, with which heads
 ``Training``                 steps, rates, precision, when to end
 ``Objective``                losses of the maps and their weights
@@ -13,9 +13,12 @@
 ``export_network``           a trained network -> one ONNX file, run without torch
 ``export_networks``          the same for the members of an ensemble
 ``labels_from_periodicity``  where one frame violates its own periodicity
-``choose_periodic_frame``    the early frame of a movie that repeats itself best
 ``PeriodicityLabels``        what ``labels_from_periodicity`` gives
-===========================  =====================================================
+``choose_periodic_frame``    the early frame of a movie that repeats itself best
+``train_patch_classifier``   patches with known classes -> a classifier of further ones
+``PatchTraining``            settings of that training
+``TrainedClassifier``        what ``train_patch_classifier`` gives
+===========================  ==========================================================
 """
 
 from __future__ import annotations
@@ -29,6 +32,11 @@ if TYPE_CHECKING:
     from adatom.networks.cards import TrainingCard
     from adatom.networks.export import export_network, export_networks
     from adatom.networks.objective import Objective
+    from adatom.networks.patch_training import (
+        PatchTraining,
+        TrainedClassifier,
+        train_patch_classifier,
+    )
     from adatom.networks.periodicity import (
         PeriodicityLabels,
         choose_periodic_frame,
@@ -43,8 +51,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Architecture",
     "Objective",
+    "PatchTraining",
     "PeriodicityLabels",
     "Pictures",
+    "TrainedClassifier",
     "TrainedNetwork",
     "Trainer",
     "Training",
@@ -55,6 +65,7 @@ __all__ = [
     "labels_from_periodicity",
     "read_network",
     "table_from_training",
+    "train_patch_classifier",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -62,8 +73,10 @@ __getattr__, __dir__ = lazy_names(
     {
         "Architecture": "architecture",
         "Objective": "objective",
+        "PatchTraining": "patch_training",
         "PeriodicityLabels": "periodicity",
         "Pictures": "pictures",
+        "TrainedClassifier": "patch_training",
         "TrainedNetwork": "weights",
         "Trainer": "training",
         "Training": "settings",
@@ -74,5 +87,6 @@ __getattr__, __dir__ = lazy_names(
         "labels_from_periodicity": "periodicity",
         "read_network": "weights",
         "table_from_training": "tables",
+        "train_patch_classifier": "patch_training",
     },
 )

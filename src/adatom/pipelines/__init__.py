@@ -1,14 +1,14 @@
 """Steps that join stages in a loop, such as training on images simulated meanwhile.
 
-=========================  ================================================================
+=========================  ===========================================================
 ``train_finder``           simulated images -> a network that finds sites
 ``train_ensemble``         the same several times, to see where networks agree
 ``train_on_labels``        a network and a few labeled images -> a network of one's own
 ``Labels``                 how labeled images are used
-``train_from_frame``       one frame and its own labels -> a network that finds its defects
+``train_from_frame``       one labeled frame -> a network that finds its defects
 ``find_defects_in_movie``  such a network, every frame of a movie -> defects
 ``MovieDefects``           what ``find_defects_in_movie`` gives
-=========================  ================================================================
+=========================  ===========================================================
 """
 
 from __future__ import annotations

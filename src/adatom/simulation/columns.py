@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
+from scipy.spatial import KDTree
 
-from adatom.errors import KindError
+from adatom.errors import KindError, TooFewSitesError
+from adatom.schema import Sites, positions
 from adatom.simulation.cells import brightest_element
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-    from adatom.schema import Sites
 
 _TOLERANCE = 1e-9
 
@@ -84,3 +84,14 @@ def joined_sites(parts: Sequence[Sites], /) -> Sites:
     joined = xr.concat(plain, dim="site", data_vars="all", combine_attrs="override")
     set_columns(joined, elements, counts)
     return joined
+
+
+def spacing_of(sites: Sites, /) -> float:
+    """Give the nearest-neighbor distance: as the sites tell it, or else the median one."""
+    if "spacing" in sites.attrs:
+        return float(sites.attrs["spacing"])
+    places = positions(sites)
+    if len(places) < 2:
+        msg = f"{len(places)} sites have no spacing: give lengths in nm or px"
+        raise TooFewSitesError(msg)
+    return float(np.median(KDTree(places).query(places, k=2)[0][:, 1]))

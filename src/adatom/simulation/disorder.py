@@ -12,7 +12,7 @@ from scipy.spatial import KDTree, Voronoi
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.schema import SITES, Sites, add_note, positions, sites_from_positions, space_unit
 from adatom.simulation.cells import atomic_number
-from adatom.simulation.columns import column_counts, joined_sites, set_columns
+from adatom.simulation.columns import column_counts, joined_sites, set_columns, spacing_of
 from adatom.units import LENGTH, Length, length_from_setting
 
 if TYPE_CHECKING:
@@ -49,11 +49,10 @@ class Disorder:
     interstitials : float
         Atoms of the crystal's own elements between columns, per column.
     displacement : length
-        Standard deviation of random displacements, per axis; a fiftieth of
-        the spacing is plainly seen when positions are measured well.
+        Standard deviation of random displacements, per axis.
     """
 
-    vacancies: float = 0.01
+    vacancies: float = 0.0
     empty_columns: float = 0.0
     substitutions: float = 0.0
     substitute: str = "Si"
@@ -61,7 +60,7 @@ class Disorder:
     adatoms: float = 0.0
     adatom: str = "Si"
     interstitials: float = 0.0
-    displacement: Length = "0.02 d"
+    displacement: Length = "0 d"
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -82,6 +81,9 @@ class Disorder:
             atomic_number(element)
 
 
+_LITTLE: Final = Disorder(vacancies=0.02, displacement="0.02 d")
+
+
 class Disordered(NamedTuple):
     """Columns as they are, and where atoms are missing."""
 
@@ -89,9 +91,7 @@ class Disordered(NamedTuple):
     vacancies: Sites
 
 
-def apply_disorder(
-    sites: Sites, /, *, disorder: Disorder = Disorder(), seed: int = 0
-) -> Disordered:
+def apply_disorder(sites: Sites, /, *, disorder: Disorder = _LITTLE, seed: int = 0) -> Disordered:
     """Put point defects into a crystal, and displace its columns.
 
     Parameters
@@ -99,7 +99,8 @@ def apply_disorder(
     sites : Sites
         With ``species``, as builders give them, without defects of their own.
     disorder : Disorder
-        Which defects, and how many.
+        Which defects, and how many; by default vacancies in a fiftieth of the columns,
+        and displacements that are plainly seen where positions are measured well.
     seed : int
         Of which columns have them, and of displacements, which have a stream of their own.
 
@@ -303,19 +304,9 @@ class _Draft:
         vacancies = sites_from_positions(*self.places[order].T, unit=unit, spacing=spacing)
         vacancies["class"] = ("site", np.array([name for _, name in self.missing], dtype="<U16"))
         self.told["vacancies"] = len(self.missing)
-        add_note(atoms, ", ".join(f"{n} {kind}" for kind, n in sorted(self.told.items())))
+        told = ", ".join(f"{n} {kind}" for kind, n in sorted(self.told.items()))
+        add_note(atoms, f"{len(self.places)} columns were given {told}")
         return Disordered(atoms, vacancies)
-
-
-def spacing_of(sites: Sites) -> float:
-    """Nearest-neighbor distance: as the sites tell, or else the median one."""
-    if "spacing" in sites.attrs:
-        return float(sites.attrs["spacing"])
-    places = positions(sites)
-    if len(places) < 2:
-        msg = f"{len(places)} sites have no spacing: give lengths in nm or px"
-        raise TooFewSitesError(msg)
-    return float(np.median(KDTree(places).query(places, k=2)[0][:, 1]))
 
 
 def _coordinates(places: NDArray[np.float64], like: Sites) -> dict[str, object]:

@@ -106,7 +106,7 @@ def sites_from_structure(
         flat = flat + middle - (flat.min(axis=0) + flat.max(axis=0)) / 2
     else:
         periodic = view.vectors @ view.screen.T @ turned.T
-    column = _grouped(flat, periodic, reach)
+    column = grouped(flat, periodic, reach)
     columns = _columns(flat, column, atoms, periodic)
     if periodic is None:
         place, number = _inside(columns.place, field, margin)
@@ -114,6 +114,8 @@ def sites_from_structure(
         _check_size(periodic, len(columns.place), field, margin)
         place, number = tiled(periodic, columns.place, middle, field=field, margin=margin)
     sites = _sites(place, number, columns, atoms.elements, periods)
+    if periodic is not None:
+        sites.attrs["cell_vectors"] = periodic.tolist()
     _note(sites, structure, zone_axis, columns, periodic, number)
     return sites
 
@@ -260,7 +262,7 @@ def _reduced(vectors: NDArray[np.float64], screen: NDArray[np.float64]) -> NDArr
         long = long - times * short
 
 
-def _grouped(
+def grouped(
     flat: NDArray[np.float64], periodic: NDArray[np.float64] | None, reach: float
 ) -> NDArray[np.int64]:
     """Tell the column of every atom: no atom of it is farther than `reach` from its leader.
@@ -324,7 +326,8 @@ def _from_first(
     return apart
 
 
-def _sums(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+def sums_of_groups(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sum rows of values by group."""
     return np.stack([np.bincount(group, column) for column in values.T], axis=-1)
 
 
@@ -349,11 +352,11 @@ def _columns(
     weight = weight.clip(1e-12)
     total = np.bincount(column, weight)
     apart = _from_first(flat, column, periodic)
-    mean = _sums(apart * weight[:, None], column) / total[:, None]
+    mean = sums_of_groups(apart * weight[:, None], column) / total[:, None]
     squared = ((apart - mean[column]) ** 2).sum(axis=-1)
     spread = np.sqrt(np.bincount(column, weight * squared) / total / 2)
     _, first = np.unique(column, return_index=True)
-    return _Columns(flat[first] + mean, spread, _sums(atoms.counts, column))
+    return _Columns(flat[first] + mean, spread, sums_of_groups(atoms.counts, column))
 
 
 def _inside(

@@ -11,7 +11,7 @@ from scipy.ndimage import maximum_filter
 from scipy.spatial import KDTree
 
 from adatom.schema import Sites, sites_from_positions
-from adatom.simulation.atom_images import LineOffsets, Probe, imaged_places
+from adatom.simulation.atom_images import LineOffsets, Probe, blurred, imaged_places
 from adatom.simulation.chances import Chance
 from adatom.simulation.drawn_cells import FAMILIES
 from adatom.simulation.random_detectors import Noise, draw_noise
@@ -25,6 +25,7 @@ from adatom.simulation.random_junk import (
     together,
 )
 from adatom.simulation.random_samples import Field, Sample, draw_amorphous, draw_crystal
+from adatom.simulation.standing_waves import draw_hollows, draw_waves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +40,10 @@ _TUNNELING_WIDTH: Final = 0.3
 # No image is so noisy that the median atom, filtered in the best way, does not
 # stand out from the noise by this factor: nothing could be learned from it.
 _TOLD: Final = 3.0
+# An atom whose height all else in the image reaches by chance is not asked for.
+_CLEAR: Final = 1.0
+# Far under the faintest column that is drawn, of the brightest regular one.
+_FLAT: Final = 1e-3
 # Kinds of junk that lie on dirty lattices, and how often.
 _DIRT: Final[tuple[tuple[str, ...], ...]] = (
     ("contamination",),
@@ -110,7 +115,10 @@ def draw_scene(chance: Chance, images: TrainingImages) -> Scene:
     regular = sample.peaks[sample.roles == "regular"]
     typical = float(np.median(regular)) if regular.size else 1.0
     dirty = bool(chance.rng.random() < images.dirty)
-    junk = _draw_junk(chance, _kinds(chance, family, dirty), field, width=width, typical=typical)
+    kinds = _kinds(chance, family, dirty)
+    if tunneling and family in FAMILIES:
+        kinds += tuple(name for name in ("waves", "hollows") if chance.happens(0.3))
+    junk = _draw_junk(chance, kinds, field, width=width, typical=typical)
     return Scene(sample, junk, probe, lines, noise, field, typical, snr, tunneling)
 
 
@@ -137,6 +145,10 @@ def _draw_junk(
     for kind in kinds:
         if kind == "film":
             more = draw_film(chance, shape=field.shape, width=width, typical=typical)
+        elif kind == "waves":
+            more = draw_waves(chance, shape=field.shape, spacing=field.spacing, typical=typical)
+        elif kind == "hollows":
+            more = draw_hollows(chance, shape=field.shape, spacing=field.spacing, typical=typical)
         elif kind == "particles":
             more = draw_particles(
                 chance, shape=field.shape, width=width, spacing=field.spacing, typical=typical
@@ -160,38 +172,45 @@ def scanned(mask: NDArray[np.bool_], lines: LineOffsets) -> NDArray[np.bool_]:
     return found
 
 
-def truth_of_scene(
-    scene: Scene,
-    shown: NDArray[np.float32],
-    factor: NDArray[np.float32],
-    spread: NDArray[np.float32],
-    blank: NDArray[np.bool_],
-) -> Sites:
-    """Give all columns of the lattice whose centroid lies in the image.
+@dataclass(frozen=True)
+class Seen:
+    """What the detector made of a scene, part by part.
 
-    Parameters
+    Attributes
     ----------
-    scene : Scene
-        What is there.
-    shown : ndarray, shape (y, x)
+    lattice : ndarray, shape (y, x)
         Image of the lattice alone, without noise.
+    rest : ndarray, shape (y, x)
+        All else in the image: noise, junk, errors of lines, background.
     factor : ndarray, shape (y, x)
-        By which the lattice is dimmed there.
+        By which the lattice is dimmed.
     spread : ndarray, shape (y, x)
-        Standard deviation of the noise.
+        Standard deviation of the noise of a pixel.
     blank : ndarray of bool, shape (y, x)
         True where the image shows nothing.
     """
+
+    lattice: NDArray[np.float32]
+    rest: NDArray[np.float32]
+    factor: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    blank: NDArray[np.bool_]
+
+
+def truth_of_scene(scene: Scene, seen: Seen) -> Sites:
+    """Give all columns of the lattice whose centroid lies in the image."""
     rows, columns = scene.field.shape
     listed = scene.sample.where(scene.sample.roles != "amorphous")
     places = imaged_places(listed.places, listed.widths, probe=scene.probe, lines=scene.lines)
     inside = _within(places, rows, columns)
     listed, places = listed.where(inside), places[inside]
     row, column = np.rint(places).astype(np.int64).T
-    amplitude = listed.peaks * factor[row, column]
-    covered = (scene.junk.opaque | blank)[row, column]
-    resolved = _own_maximum(shown, places, scene.field.spacing)
+    amplitude = listed.peaks * seen.factor[row, column]
+    covered = (scene.junk.opaque | seen.blank)[row, column]
+    resolved = _own_maximum(seen.lattice, places, scene.field.spacing)
     resolved &= ~scene.junk.doubtful[row, column] & (listed.roles != "faint")
+    disturbance = _disturbance(seen.rest, scene.probe.width, scene.field.spacing)
+    clarity = amplitude / disturbance[row, column]
     sites = sites_from_positions(
         *places.T,
         unit="px",
@@ -203,10 +222,11 @@ def truth_of_scene(
         "class": listed.roles,
         "amplitude": amplitude,
         "occupancy": listed.occupancy,
-        "snr": amplitude / spread[row, column],
+        "snr": amplitude / seen.spread[row, column],
+        "clarity": clarity,
         "covered": covered,
         "resolved": resolved,
-        "visible": resolved & ~covered,
+        "visible": resolved & ~covered & (clarity > _CLEAR),
     }
     sites = sites.assign({name: ("site", values) for name, values in told.items()})
     sites["width"] = ("site", listed.widths * scene.probe.width, {"units": "px"})
@@ -219,6 +239,21 @@ def _within(places: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.
     return inside
 
 
+def _disturbance(rest: NDArray[np.float32], width: float, spacing: float) -> NDArray[np.float32]:
+    """Spread of all that is not lattice, as high as an atom would have to be to look like it.
+
+    Seen through the difference of two Gaussians, which tells atoms from what
+    is broader and finer: an atom of the width of the first leaves
+    1 / 2 - 1 / 5 of its height.
+    """
+    pad = min(math.ceil(3 * spacing), min(rest.shape) - 1)
+    padded = np.pad(rest, pad, mode="reflect")
+    filtered = blurred(padded, width) - blurred(padded, 2 * width)
+    local: NDArray[np.float32] = np.sqrt(blurred(filtered**2, spacing).clip(1e-12, None))
+    local /= np.float32(1 / 2 - 1 / 5)
+    return local[pad : pad + rest.shape[0], pad : pad + rest.shape[1]]
+
+
 def _own_maximum(
     shown: NDArray[np.float32], places: NDArray[np.float64], spacing: float
 ) -> NDArray[np.bool_]:
@@ -226,7 +261,8 @@ def _own_maximum(
     if not len(places):
         return np.zeros(0, dtype=bool)
     padded = np.pad(shown, 1, mode="edge")
-    tops = np.argwhere(maximum_filter(padded, 3) == padded) - 1.0
+    # In vacuum all is flat and as high as its neighbors.
+    tops = np.argwhere((maximum_filter(padded, 3) == padded) & (padded > _FLAT)) - 1.0
     distance, nearest = KDTree(places).query(tops)
     found = np.zeros(len(places), dtype=bool)
     # A pixel beside the maximum may be the highest of the grid.

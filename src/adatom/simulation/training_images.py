@@ -17,7 +17,7 @@ from adatom.simulation.chances import Chance
 from adatom.simulation.drawn_cells import FAMILIES
 from adatom.simulation.random_detectors import developed, disturbed, noisy
 from adatom.simulation.random_instruments import draw_background, draw_border
-from adatom.simulation.random_scenes import Scene, draw_scene, scanned, truth_of_scene
+from adatom.simulation.random_scenes import Scene, Seen, draw_scene, scanned, truth_of_scene
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,17 +50,28 @@ class LabeledImage(NamedTuple):
     image : Image
         float32, in px, of any gain and offset.
     sites : Sites
-        Columns of atoms where they are *in the image* (the centroid of the
-        Gaussian after all errors of the scan). ``species``; ``class``
-        (regular, substitution, adatom, interstitial, and faint for regular
-        columns that nobody sees beside the bright ones, such as of oxygen); ``amplitude`` above
-        what lies round it and ``width`` (standard deviation in px) of its
-        Gaussian; ``occupancy``; ``snr``, its amplitude over the noise of a
-        pixel there; ``covered``, True under opaque junk or on a blank
-        border; ``resolved``, False where even without noise no maximum
-        belongs to it, where a film leaves it in doubt, and for faint ones; ``visible``:
-        resolved and not covered. Sites that are neither covered nor resolved
-        should not be judged.
+        Columns of atoms where they are *in the image*: at the centroid of
+        their Gaussian after all errors of the scan. With
+
+        - ``species``: what is in the column, such as "TiO"; "X" for impurities;
+        - ``class``: regular, substitution, adatom, interstitial, or faint:
+          regular, but nobody sees it beside the bright ones, such as oxygen;
+        - ``amplitude``: height of its Gaussian above what lies round it,
+          before the image was saved with some gain;
+        - ``width``: standard deviation of its Gaussian in px;
+        - ``occupancy``: how full the column is, 1 on average;
+        - ``snr``: amplitude over the standard deviation of the noise of its pixel;
+        - ``clarity``: amplitude over the spread of *all* round it that is not
+          lattice (noise, junk, errors of lines), both seen through a filter
+          made for atoms of this width: an atom of clarity 1 could be chance,
+          one of 3 is told by its own shape, without its neighbors;
+        - ``covered``: under opaque junk, saturated, or on a blank border;
+        - ``resolved``: a maximum belongs to it in the image of the lattice
+          alone, no film leaves it in doubt, and it is not faint;
+        - ``visible``: resolved, not covered, clarity more than 1.
+
+        A finder should be asked for the visible sites, should find none that
+        is covered, and should not be judged where a site is neither.
     lattice : Mask
         True where there is a lattice that can be analyzed: bare, or under a
         film so thin that atoms are told. False on amorphous parts, in vacuum,
@@ -144,8 +155,12 @@ class TrainingImages:
 
 
 def held_out_images(*, size: int = 256) -> TrainingImages:
-    """Give the settings of the test set: structures that no training has seen."""
-    # Standard deviations of 2 px or more at the scale of the file.
+    """Give the settings of the test set: structures no training has seen, with all that disturbs.
+
+    Spacings are those of files that nobody resampled, 12 to 30 px, with standard
+    deviations of 2 px or more. Whoever counts misses should ask for visible sites of
+    a ``snr`` and a ``clarity`` of as much as the claim says.
+    """
     return TrainingImages(
         size=size, spacing=(12.0, 30.0), width=(0.17, 0.35), families=HELD_OUT, empty=0.0
     )
@@ -256,21 +271,22 @@ def _labeled(chance: Chance, scene: Scene) -> LabeledImage:
     )  # fmt: skip
     added, factor = draw_background(chance, shape=scene.field.shape)
     factor = factor * junk.transmission
-    if scene.tunneling:
-        # A height has no zero to count from.
-        added = added - added.min()
     shown = atoms * factor
-    expected = (shown + added + junk.intensity).clip(0, None)
+    expected = shown + added + junk.intensity
+    if not scene.tunneling:
+        # Heights may lie below zero, counts may not.
+        expected = expected.clip(0, None)
     level, sigma = float(np.median(added)) + scene.typical, scene.typical / scene.snr
     image = noisy(chance.rng, expected, scene.noise, sigma=sigma, level=level)
     counted = scene.noise.counted
     # Where nothing is counted there is no noise, and nothing to compare with it.
     spread = sigma * np.sqrt((counted * expected / level + 1 - counted).clip(1e-4, None))
     image = disturbed(chance, image, typical=scene.typical, tunneling=scene.tunneling)
+    rest = image - shown
     image, blank = _saved(chance, image, scene.field.spacing)
     values = image_from_array(image, pixel_size="1 px")
     lattice = scanned(sample.crystalline, scene.lines) & ~junk.opaque & ~blank
-    sites = truth_of_scene(scene, shown, factor, spread, blank)
+    sites = truth_of_scene(scene, Seen(shown, rest, factor, spread, blank))
     manifest = json.dumps(chance.noted)
     return LabeledImage(values, sites, _mask(lattice, values), _mask(junk.opaque, values), manifest)
 

@@ -1,0 +1,185 @@
+"""Atoms found in simulated images of structures that no training has seen, with nothing told.
+
+    python benchmarks/networks.py [--method both] [--n 12] [--json FILE]
+
+Images of 256 x 256 px with all errors of the microscope; Gaussian widths of 2 px
+or more. SNR is the amplitude of the median column over the noise of a pixel;
+``--n`` images are made in each of five steps of it, and as many as in one step
+without any lattice, of which the false sites are counted. Errors of positions
+are those of sites with SNR >= 8, along an axis, over the width of their
+Gaussian. The truth is where a column lies in the distorted image; columns that
+even without noise have no maximum of their own, or lie under dirt, count
+neither way, and so do those in the margin of half a spacing. ``--trained``
+takes the structures of the training instead. One core; the default takes some
+three minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+
+from simulated_figures import Counts, counts_of_image, pooled
+
+from adatom.errors import AdatomError
+from adatom.localization import find_atoms
+from adatom.schema import Image, Sites
+from adatom.simulation.training_images import (
+    TRAINED_ON,
+    LabeledImage,
+    empty_images,
+    held_out_images,
+    simulate_training_image,
+)
+
+METHODS = ("classical", "network")
+STEPS = ((0.7, 1.0), (1.0, 2.0), (2.0, 4.0), (4.0, 8.0), (8.0, 30.0))
+# Far from the seeds of trainings.
+SEED = 20_261_127
+
+
+def find(image: Image, method: str) -> Sites | None:
+    """Find atoms, or None where the finder says that there is no lattice."""
+    known = {"method": method} if "method" in inspect.signature(find_atoms).parameters else {}
+    try:
+        return find_atoms(image, **known)
+    except AdatomError:
+        return None
+
+
+def with_lattice(n: int, *, trained: bool) -> Iterator[tuple[str, LabeledImage]]:
+    """Make the images that show a lattice, step by step of SNR."""
+    for number, step in enumerate(STEPS):
+        images = replace(held_out_images(), snr=step)
+        if trained:
+            images = replace(images, families=TRAINED_ON)
+        for index in range(n):
+            yield (
+                f"{step[0]:g} to {step[1]:g}",
+                simulate_training_image(images=images, seed=SEED + number, index=index),
+            )
+
+
+def measured_lattices(n: int, methods: tuple[str, ...], *, trained: bool) -> list[dict[str, Any]]:
+    """Find the atoms of all images that show a lattice."""
+    rows = []
+    for step, made in with_lattice(n, trained=trained):
+        told = json.loads(made.manifest)
+        for method in methods:
+            start = time.process_time()
+            found = find(made.image, method)
+            rows.append(
+                {
+                    "method": method,
+                    "SNR": step,
+                    "family": told["family"],
+                    "snr": told["snr"],
+                    "refused": found is None,
+                    "cpu_s": time.process_time() - start,
+                    "all": counts_of_image(found, made.sites),
+                    "bright": counts_of_image(found, made.sites, least_snr=2.0),
+                }
+            )
+    return rows
+
+
+def measured_empties(n: int, methods: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Count sites where there is no lattice."""
+    rows = []
+    for index in range(n):
+        made = simulate_training_image(images=empty_images(), seed=SEED - 1, index=index)
+        kind = json.loads(made.manifest)["family"]
+        for method in methods:
+            found = find(made.image, method)
+            number = 0 if found is None else found.sizes["site"]
+            rows.append({"method": method, "kind": kind, "false sites": number})
+    return rows
+
+
+def line_of_counts(label: str, rows: list[dict[str, Any]]) -> str:
+    """Write the pooled counts of some images."""
+    counts: Counts = pooled(row["all"] for row in rows)
+    refused = sum(row["refused"] for row in rows)
+    return (
+        f"  {label:24s} {len(rows):4d} images  F1 {counts.f1:.4f}  precision "
+        f"{counts.precision:.4f}  recall {counts.recall:.4f}  refused {refused}"
+    )
+
+
+def print_method(
+    method: str, lattices: list[dict[str, Any]], empties: list[dict[str, Any]]
+) -> None:
+    """Print the tables of one method."""
+    mine = [row for row in lattices if row["method"] == method]
+    print(f"{method}: {sum(row['cpu_s'] for row in mine) / len(mine):.2f} CPU s an image")
+    for key in ("SNR", "family"):
+        groups = defaultdict(list)
+        for row in mine:
+            if key == "SNR" or row["snr"] >= 2:
+                groups[row[key]].append(row)
+        for label, rows in groups.items():
+            print(line_of_counts(f"{key} {label}" if key == "SNR" else f"{label}, SNR >= 2", rows))
+    seen = [row for row in mine if row["snr"] >= 2]
+    print(line_of_counts("SNR >= 2", seen))
+    bright = pooled(row["bright"] for row in seen)
+    print(f"  the same, columns of SNR >= 2 alone: F1 {bright.f1:.4f}")
+    whole = pooled(row["all"] for row in mine)
+    print(
+        f"  error along an axis at SNR >= 8: {whole.relative_rmse:.4f} of the width "
+        f"({len(whole.errors)} sites)"
+    )
+    false = defaultdict(list)
+    for row in empties:
+        if row["method"] == method:
+            false[row["kind"]].append(row["false sites"])
+    total = [number for numbers in false.values() for number in numbers]
+    each = ", ".join(f"{kind} {sum(some) / len(some):.2f}" for kind, some in sorted(false.items()))
+    print(f"  false sites an image without lattice: {sum(total) / len(total):.2f} ({each})")
+
+
+def as_json(row: dict[str, Any]) -> str:
+    """Write a row in one line, with the sums of its errors in place of all of them."""
+    plain = {
+        key: {
+            "matched": value.matched,
+            "missed": value.missed,
+            "false": value.false,
+            "relative_rmse": value.relative_rmse,
+            "n_errors": len(value.errors),
+        }
+        if isinstance(value, Counts)
+        else value
+        for key, value in row.items()
+    }
+    return json.dumps(plain)
+
+
+def main() -> None:
+    """Print one table a method."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--method", choices=(*METHODS, "both"), default="both")
+    parser.add_argument("--n", type=int, default=12, help="images in each step of SNR")
+    parser.add_argument("--trained", action="store_true", help="structures of the training")
+    parser.add_argument("--json", type=Path, help="file for one line an image and method")
+    told = parser.parse_args()
+    methods = METHODS if told.method == "both" else (told.method,)
+    lattices = measured_lattices(told.n, methods, trained=told.trained)
+    empties = measured_empties(2 * told.n, methods)
+    for method in methods:
+        print_method(method, lattices, empties)
+    if told.json:
+        told.json.write_text("".join(as_json(row) + "\n" for row in lattices + empties))
+
+
+if __name__ == "__main__":
+    main()
