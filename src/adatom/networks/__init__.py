@@ -11,6 +11,7 @@
 ``read_network``            a file of weights -> a trained network
 ``table_from_training``     losses and scores of a training, step by step
 ``export_network``          a trained network -> one ONNX file, run without torch
+``export_networks``         the same for the members of an ensemble
 ``train_patch_classifier``  patches with known classes -> a classifier of further ones
 ``PatchTraining``           settings of that training
 ``TrainedClassifier``       what ``train_patch_classifier`` gives
@@ -26,7 +27,7 @@ from adatom._lazy import lazy_names
 if TYPE_CHECKING:
     from adatom.networks.architecture import Architecture
     from adatom.networks.cards import TrainingCard
-    from adatom.networks.export import export_network
+    from adatom.networks.export import export_network, export_networks
     from adatom.networks.objective import Objective
     from adatom.networks.patch_training import (
         PatchTraining,
@@ -50,6 +51,7 @@ __all__ = [
     "Training",
     "TrainingCard",
     "export_network",
+    "export_networks",
     "read_network",
     "table_from_training",
     "train_patch_classifier",
@@ -68,6 +70,7 @@ __getattr__, __dir__ = lazy_names(
         "Training": "settings",
         "TrainingCard": "cards",
         "export_network": "export",
+        "export_networks": "export",
         "read_network": "weights",
         "table_from_training": "tables",
         "train_patch_classifier": "patch_training",

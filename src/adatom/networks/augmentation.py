@@ -103,7 +103,9 @@ def view_of_image(
     factor = float(np.exp(rng.uniform(low, high))) / image.spacing
     corner, window = _window(image, size / factor, rng)
     usable = np.isfinite(window.values)
-    filled = np.where(usable, window.values, np.median(window.values[usable]) if usable.any() else 0)
+    filled = np.where(
+        usable, window.values, np.median(window.values[usable]) if usable.any() else 0
+    )
     made = resampled_picture(filled.astype(np.float32), factor)
     grid = _changed(made.picture, augmentation, rng)
     seen = _at_scale(usable, factor)

@@ -18,8 +18,8 @@ class TrainingCard:
     trained_on : str
         What its pictures were: JSON of the settings of the simulation, or
         words on a set of images.
-    training, objective : dict
-        Settings, with what was chosen by itself: steps, precision, device.
+    training : dict
+        Settings, losses among them, with what was chosen by itself: steps, precision, device.
     seed : int
     n_steps : int
         Steps that were made.
@@ -48,7 +48,6 @@ class TrainingCard:
 
     trained_on: str = ""
     training: dict[str, Any] = field(default_factory=dict)
-    objective: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     n_steps: int = 0
     end: str = ""
@@ -97,7 +96,7 @@ def _checked(key: str, value: Any) -> Any:  # noqa: ANN401 -- JSON
         return value
     if key == "threshold" and _is_number(value):
         return float(value)
-    if key in ("training", "objective", "scores", "versions") and isinstance(value, dict):
+    if key in ("training", "scores", "versions") and isinstance(value, dict):
         return value
     if key in ("trained_on", "end", "started_from", "sha256") and isinstance(value, str):
         return value

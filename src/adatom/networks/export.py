@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import adatom
+from adatom.errors import KindError
 from adatom.networks.architecture import MULTIPLE, Architecture
 from adatom.networks.torch_state import require_torch
 from adatom.networks.weights import TrainedNetwork, check_network
@@ -71,6 +72,41 @@ def export_network(network: TrainedNetwork, /) -> ExportedNetwork:
             version=adatom.__version__,
         ),
     )
+
+
+def export_networks(networks: list[TrainedNetwork], /) -> list[ExportedNetwork]:
+    """Export the members of an ensemble, each as `export_network` does.
+
+    Parameters
+    ----------
+    networks : list of TrainedNetwork
+        As `pipelines.train_ensemble` gives them.
+
+    Returns
+    -------
+    list of ExportedNetwork
+        For `localization.find_atoms_by_ensemble`.
+
+    Raises
+    ------
+    KindError
+        If it is no list of trained networks.
+
+    Examples
+    --------
+    >>> from adatom.networks import Architecture, Trainer
+    >>> members = [Trainer(Architecture(width=4), seed=seed).untrained() for seed in (1, 2)]
+    >>> len(export_networks(members))
+    2
+    """
+    _check_list(networks)
+    return [export_network(network) for network in networks]
+
+
+def _check_list(found: object) -> None:
+    if not isinstance(found, list | tuple):
+        msg = f"found {type(found).__name__}, need a list of networks"
+        raise KindError(msg)
 
 
 def _graph(network: TrainedNetwork) -> bytes:

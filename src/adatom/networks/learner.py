@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from adatom.errors import TrainingError
 from adatom.networks.blocks import build_network
-from adatom.networks.objective import Objective, loss_terms
+from adatom.networks.objective import loss_terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,6 @@ class Learner:
     ----------
     architecture : Architecture
     training : Training
-    objective : Objective
     machinery : Machinery
         What it computes with.
     seed : int
@@ -53,11 +52,10 @@ class Learner:
         self,
         architecture: Architecture,
         training: Training,
-        objective: Objective,
         machinery: Machinery,
         seed: int,
     ) -> None:
-        self.architecture, self.training, self.objective = architecture, training, objective
+        self.architecture, self.training = architecture, training
         self.machinery, self.seed = machinery, seed
         self.network = self._built()
         self.average = _copies(self.network.state_dict())
@@ -90,7 +88,7 @@ class Learner:
         tensors = self._tensors(batch)
         with self._arithmetic():
             maps = self.network(tensors["picture"])
-        terms = loss_terms(maps.float(), tensors, self.architecture, self.objective)
+        terms = loss_terms(maps.float(), tensors, self.architecture, self.training.objective)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]

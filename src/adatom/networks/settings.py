@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 from adatom.errors import SettingError
+from adatom.networks.objective import Objective
 
 Schedule = Literal["one cycle", "cosine", "snapshots"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -69,6 +70,8 @@ class Training:
     n_workers : int
         Processes that make batches ahead; 0 makes them in between. The
         network does not depend on it.
+    objective : Objective
+        Losses and their weights.
 
     References
     ----------
@@ -92,6 +95,7 @@ class Training:
     precision: Precision = "auto"
     device: Device = "auto"
     n_workers: int = 0
+    objective: Objective = field(default_factory=Objective)
 
     def __post_init__(self) -> None:
         self._check_choices()
@@ -107,6 +111,9 @@ class Training:
             if value is not None and value < low:
                 msg = f"{name}={value!r} must be {low} or more"
                 raise SettingError(msg)
+        if self.n_steps is not None and self.n_steps - _n_rise(self, self.n_steps) < self.n_cycles:
+            msg = f"n_steps={self.n_steps} are too few for n_cycles={self.n_cycles}: take more"
+            raise SettingError(msg)
         for name in ("max_minutes", "peak_rate", "max_gradient"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
@@ -151,10 +158,7 @@ def rate_of_step(training: Training, step: int, n_steps: int, /) -> float:
     >>> [round(rate_of_step(training, step, 6), 3) for step in range(6)]
     [0.52, 1.0, 0.854, 0.5, 0.147, 0.001]
     """
-    n_rise = training.n_warm_up
-    if training.schedule == "one cycle":
-        n_rise = round(_SHARE_OF_RISE * n_steps)
-    n_rise = min(n_rise, n_steps // 2)
+    n_rise = _n_rise(training, n_steps)
     if step < n_rise:
         share = (step + 1) / n_rise
         return training.peak_rate * (_FIRST_SHARE + share * (1 - _FIRST_SHARE))
@@ -169,8 +173,14 @@ def rate_of_step(training: Training, step: int, n_steps: int, /) -> float:
 
 def ends_cycle(training: Training, step: int, n_steps: int, /) -> bool:
     """Tell whether a cycle of the schedule "snapshots" ends with this step."""
-    n_rise = min(training.n_warm_up, n_steps // 2)
-    n_fall = n_steps - n_rise
-    cycle = -(-n_fall // training.n_cycles)
+    n_rise = _n_rise(training, n_steps)
+    cycle = -(-(n_steps - n_rise) // training.n_cycles)
     done = step + 1 - n_rise
     return step + 1 == n_steps or (done > 0 and done % cycle == 0)
+
+
+def _n_rise(training: Training, n_steps: int) -> int:
+    """Give the steps over which the rate first rises."""
+    if training.schedule == "one cycle":
+        return min(round(_SHARE_OF_RISE * n_steps), n_steps // 2)
+    return min(training.n_warm_up, n_steps // 2)

@@ -14,7 +14,6 @@ from adatom.errors import SettingError, TrainingError
 from adatom.networks.architecture import Architecture
 from adatom.networks.cards import TrainingCard
 from adatom.networks.checkpoints import Checkpoint, find_checkpoint, write_checkpoint
-from adatom.networks.objective import Objective
 from adatom.networks.prefetching import batches_ahead
 from adatom.networks.settings import Training, ends_cycle, rate_of_step
 from adatom.networks.torch_state import Machinery, choose_machinery, own_torch, require_torch
@@ -62,9 +61,7 @@ class Trainer:
     architecture : Architecture
         What the network is made of.
     training : Training
-        Steps, rates, precision.
-    objective : Objective
-        Losses and their weights.
+        Steps, rates, losses, precision.
     seed : int
         Of the first weights and of every chance that is taken.
     start : TrainedNetwork, optional
@@ -82,13 +79,12 @@ class Trainer:
 
     architecture: Architecture = field(default_factory=Architecture)
     training: Training = field(default_factory=Training)
-    objective: Objective = field(default_factory=Objective)
     seed: int = 0
     start: TrainedNetwork | None = None
     trained_on: str = ""
 
     def __post_init__(self) -> None:
-        weights, classes = self.objective.class_weights, self.architecture.classes
+        weights, classes = self.training.objective.class_weights, self.architecture.classes
         if weights and len(weights) != len(classes):
             msg = f"{len(weights)} class_weights for {len(classes)} classes: give one for each"
             raise SettingError(msg)
@@ -188,7 +184,7 @@ class Trainer:
         """Make what learns, with its first weights."""
         from adatom.networks.learner import Learner
 
-        learner = Learner(self.architecture, self.training, self.objective, machinery, self.seed)
+        learner = Learner(self.architecture, self.training, machinery, self.seed)
         if self.start is not None:
             learner.begin_with(self.start.tensors)
         return learner
@@ -202,7 +198,6 @@ class Trainer:
         return {
             "architecture": asdict(self.architecture),
             "training": training,
-            "objective": asdict(self.objective),
             "seed": self.seed,
             "start": hash_of_tensors(self.start.tensors) if self.start else "",
             "trained_on": self.trained_on,
@@ -370,7 +365,6 @@ class _Run:
         card = TrainingCard(
             trained_on=trainer.trained_on,
             training=_as_json({**asdict(trainer.training), **chosen}),
-            objective=_as_json(asdict(trainer.objective)),
             seed=trainer.seed,
             n_steps=self.step,
             end=self.end,

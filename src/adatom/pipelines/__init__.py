@@ -2,6 +2,9 @@
 
 ====================  =======================================================
 ``train_finder``      simulated images -> a network that finds sites
+``train_ensemble``    the same several times, to see where networks agree
+``train_on_labels``   a network and a few labeled images -> a network of one's own
+``Labels``            how labeled images are used
 ====================  =======================================================
 """
 
@@ -12,15 +15,23 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.pipelines.ensembles import train_ensemble
+    from adatom.pipelines.fine_tuning import Labels, train_on_labels
     from adatom.pipelines.training import train_finder
 
 __all__ = [
+    "Labels",
+    "train_ensemble",
     "train_finder",
+    "train_on_labels",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "Labels": "fine_tuning",
+        "train_ensemble": "ensembles",
         "train_finder": "training",
+        "train_on_labels": "fine_tuning",
     },
 )

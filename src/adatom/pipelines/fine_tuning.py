@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from adatom.errors import KindError, SettingError, TooFewSitesError
-from adatom.networks import Objective, Pictures, TrainedNetwork, Trainer, Training
+from adatom.networks import Pictures, TrainedNetwork, Trainer, Training
 from adatom.networks.augmentation import Augmentation, LabeledArray, view_of_image
 from adatom.networks.heads import network_with_classes
 from adatom.networks.pictures import batch_from_pictures, numbers_of_classes, picture_from_image
@@ -70,10 +70,9 @@ def train_on_labels(
     network: TrainedNetwork,
     /,
     *,
-    labels: Labels = Labels(),  # noqa: B008 -- frozen
+    labels: Labels = Labels(),
     simulated: TrainingImages = TrainingImages(),  # noqa: B008 -- frozen
     training: Training = _GENTLE,
-    objective: Objective = Objective(),  # noqa: B008 -- frozen
     pictures: Pictures = Pictures(),  # noqa: B008 -- frozen
     seed: int = 0,
 ) -> TrainedNetwork:
@@ -100,8 +99,6 @@ def train_on_labels(
         What is simulated.
     training : Training
         600 gentle steps by default: more would learn the few images by heart.
-    objective : Objective
-        Losses and their weights.
     pictures : Pictures
         Size of the crops, and how many simulated images are judged.
     seed : int
@@ -138,7 +135,9 @@ def train_on_labels(
     pairs = _pairs(images, sites)
     start = network_with_classes(network, labels.classes or network.architecture.classes, seed=seed)
     classes = start.architecture.classes
-    arrays = tuple(_learned_from(image, labeled, classes, labels.judged) for image, labeled in pairs)
+    arrays = tuple(
+        _learned_from(image, labeled, classes, labels.judged) for image, labeled in pairs
+    )
     told = {
         "labeled_images": [list(image.shape) for image, _ in pairs],
         "labeled_sites": [int(labeled.sizes["site"]) for _, labeled in pairs],
@@ -147,9 +146,7 @@ def train_on_labels(
         "pictures": asdict(pictures),
         "before": network.card.trained_on,
     }
-    trainer = Trainer(
-        start.architecture, training, objective, seed, start, json.dumps(told, sort_keys=True)
-    )
+    trainer = Trainer(start.architecture, training, seed, start, json.dumps(told, sort_keys=True))
     stream = SimulatedBatches(simulated, pictures, classes, training.batch_size, seed)
     judge = _Judge(_judged(pairs, classes, labels.judged), stream.judge())
     trained = trainer.train(MixedBatches(arrays, stream, labels), judge)

@@ -10,7 +10,6 @@ import numpy as np
 
 from adatom.networks import (
     Architecture,
-    Objective,
     Pictures,
     TrainedNetwork,
     Trainer,
@@ -41,7 +40,6 @@ def train_finder(
     images: TrainingImages = TrainingImages(),  # noqa: B008 -- frozen
     architecture: Architecture | None = None,
     training: Training = Training(),  # noqa: B008 -- frozen
-    objective: Objective = Objective(),  # noqa: B008 -- frozen
     pictures: Pictures = Pictures(),  # noqa: B008 -- frozen
     seed: int = 0,
 ) -> TrainedNetwork:
@@ -66,9 +64,7 @@ def train_finder(
         Which network; by default that of `network`, or else the one that
         adatom ships.
     training : Training
-        Steps, learning rate, precision, processes.
-    objective : Objective
-        Losses and their weights.
+        Steps, learning rate, losses, precision, processes.
     pictures : Pictures
         Size of the crops, and how many images are judged.
     seed : int
@@ -103,17 +99,10 @@ def train_finder(
         check_network(network)
     if architecture is None:
         architecture = Architecture() if network is None else network.architecture
-    trainer = Trainer(
-        architecture,
-        training,
-        objective,
-        seed,
-        network,
-        json.dumps({"images": asdict(images), "pictures": asdict(pictures)}, sort_keys=True),
-    )
-    batches = SimulatedBatches(images, pictures, architecture.classes, training.batch_size, seed)
-    judge = batches.judge()
-    return with_scores(trainer.train(batches, judge), judge)
+    stream = SimulatedBatches(images, pictures, architecture.classes, training.batch_size, seed)
+    trainer = Trainer(architecture, training, seed, network, stream.told())
+    judge = stream.judge()
+    return with_scores(trainer.train(stream, judge), judge)
 
 
 @dataclass(frozen=True)
@@ -125,6 +114,11 @@ class SimulatedBatches:
     classes: tuple[str, ...]
     batch_size: int
     seed: int
+
+    def told(self) -> str:
+        """Say what the images are, as JSON."""
+        told = {"images": asdict(self.images), "pictures": asdict(self.pictures)}
+        return json.dumps(told, sort_keys=True)
 
     def __call__(self, number: int, /) -> Batch:
         """Make a batch."""
