@@ -55,7 +55,7 @@ def test_every_blob_of_the_masks_is_one_site() -> None:
 
 
 def test_marked_columns_that_hold_an_atom_are_found() -> None:
-    image, labels, atoms = marked()
+    _, labels, atoms = marked()
     held = labels.isel(site=np.flatnonzero(labels["class"].values != "vacancy"))
     held.attrs["spacing"] = atoms.attrs["spacing"]
     scores = compare_sites(atoms, held, edge="0 px").scores
