@@ -17,7 +17,7 @@ from matplotlib import pyplot as plt
 from adatom import clustering
 from adatom.io.sniffing import beginning_of_file
 from adatom.recipes import list_recipes
-from adatom.schema import CLASSES, IMAGE
+from adatom.schema import CLASSES, IMAGE, positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,7 @@ NEEDS_A_LIBRARY = {"simulation.md": ("abtem", {2})}
 # `tests/recipes/test_documented_recipes.py` makes smaller; and the tutorial, of which
 # `test_tutorial.py` compares every output.
 NOT_RUN = {"conventions.md", "recipes.md", "tutorial.md"}
+TRAINS = {"fine-tuning.md"}
 
 
 def _text(page: str) -> str:
@@ -68,6 +69,8 @@ def test_the_python_of_a_page_runs_and_gives_what_it_says(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    if page in TRAINS:
+        pytest.importorskip("torch", reason="the page trains a network")
     monkeypatch.chdir(tmp_path)
     _, left_out = READS_A_FILE.get(page, ("", set()))
     library, needing = NEEDS_A_LIBRARY.get(page, ("adatom", set()))
@@ -120,6 +123,17 @@ def _electrons(ran: Ran) -> None:
     assert "Fe L3: background from" in ran.printed
 
 
+def _fine_tuning(ran: Ran) -> None:
+    truth, sites = ran["second"].truth, ran["sites"]
+    right = truth["occupancy"].values == 1
+    place, true = positions(sites), positions(truth)
+    nearest = true[np.linalg.norm(place[:, None] - true, axis=2).argmin(axis=1)]
+    said = np.array(ran["found"].attrs["class_names"])[ran["found"]["label"].values]
+    is_vacancy = (nearest[:, None] == true[right]).all(axis=2).any(axis=1)
+    assert (said == "vacancy")[is_vacancy].mean() >= 0.8
+    assert is_vacancy[said == "vacancy"].mean() >= 0.8
+
+
 def _formats(ran: Ran) -> None:
     path = ran.folder / "a.dots"
     path.write_text("DOTS 1\n1 2 3\n4 5 6\n")
@@ -168,6 +182,7 @@ SAYS: dict[str, Callable[[Ran], None]] = {
     "curve-fitting.md": _fits,
     "eels-and-eds.md": _electrons,
     "formats.md": _formats,
+    "fine-tuning.md": _fine_tuning,
     "large-data.md": _large_data,
     "lifetimes.md": _lifetimes,
     "probe-spectroscopy.md": _probes,
