@@ -167,9 +167,9 @@ def test_images_are_finite_float32_in_px_of_the_size_that_resampling_asks_for() 
 
 
 def test_images_without_lattice_have_neither_sites_nor_lattice() -> None:
-    made = _many(empty_images(size=96), 16)
+    made = _many(empty_images(size=64), 30)
     assert {_told(one)["family"] for one in made} == {
-        "amorphous", "noise", "contamination", "blobs"
+        "amorphous", "noise", "contamination", "blobs", "stripes"
     }  # fmt: skip
     assert all(one.sites.sizes["site"] == 0 for one in made)
     assert not any(one.lattice.values.any() for one in made)
@@ -262,7 +262,7 @@ def test_clarity_is_what_the_best_filter_gains_in_white_noise() -> None:
 def test_no_image_is_noisier_than_its_atoms_can_be_told() -> None:
     images = TrainingImages(size=16, spacing=(6.0, 6.0), width=(0.13, 0.13), snr=(0.1, 0.1))
     for told in map(_told, _many(images, 20)):
-        assert told["snr"] * told["probe"]["width_px"] * np.sqrt(np.pi) > 2.99
+        assert told["snr"] * told["probe"]["width_px"] * np.sqrt(np.pi) > 1.49
 
 
 def test_structures_of_the_test_set_are_in_no_training() -> None:

@@ -32,16 +32,21 @@ if TYPE_CHECKING:
 
     from adatom.simulation.training_images import TrainingImages
 
-_EMPTY: Final = ("amorphous", "noise", "contamination", "blobs")
+# What images without lattice show. Atoms packed at random are the hardest to tell from one.
+_EMPTY: Final = ("amorphous", "amorphous", "contamination", "noise", "stripes", "blobs")
 # Pixels integrate: narrower atoms than this do not occur on a grid of pixels.
 _NARROWEST: Final = 0.65
 # Atoms in a tunneling microscope are at least this broad, in spacings.
 _TUNNELING_WIDTH: Final = 0.3
 # No image is so noisy that the median atom, filtered in the best way, does not
 # stand out from the noise by this factor: nothing could be learned from it.
-_TOLD: Final = 3.0
+_TOLD: Final = 1.5
 # An atom whose height all else in the image reaches by chance is not asked for.
 _CLEAR: Final = 1.0
+# Where, over so many spacings, columns are fainter than this share of all else,
+# even their periodicity helps nobody: there is no lattice to analyze.
+_TELLABLE: Final = 0.7
+_CELLS: Final = 2.5
 # Far under the faintest column that is drawn, of the brightest regular one.
 _FLAT: Final = 1e-3
 # Kinds of junk that lie on dirty lattices, and how often.
@@ -78,6 +83,8 @@ class Scene:
         That height over the noise of a pixel.
     tunneling : bool
         Whether the image is to look like one of a tunneling microscope.
+    striped : bool
+        Whether there is nothing in it but stripes.
     """
 
     sample: Sample
@@ -89,6 +96,7 @@ class Scene:
     typical: float
     snr: float
     tunneling: bool
+    striped: bool
 
 
 def draw_scene(chance: Chance, images: TrainingImages) -> Scene:
@@ -119,7 +127,9 @@ def draw_scene(chance: Chance, images: TrainingImages) -> Scene:
     if tunneling and family in FAMILIES:
         kinds += tuple(name for name in ("waves", "hollows") if chance.happens(0.3))
     junk = _draw_junk(chance, kinds, field, width=width, typical=typical)
-    return Scene(sample, junk, probe, lines, noise, field, typical, snr, tunneling)
+    return Scene(
+        sample, junk, probe, lines, noise, field, typical, snr, tunneling, family == "stripes"
+    )
 
 
 def _draw_sample(chance: Chance, family: str, field: Field) -> Sample:
@@ -197,8 +207,11 @@ class Seen:
     blank: NDArray[np.bool_]
 
 
-def truth_of_scene(scene: Scene, seen: Seen) -> Sites:
-    """Give all columns of the lattice whose centroid lies in the image."""
+def truth_of_scene(scene: Scene, seen: Seen, clear: NDArray[np.bool_]) -> Sites:
+    """Give all columns of the lattice whose centroid lies in the image.
+
+    None is visible outside the `clear_parts`.
+    """
     rows, columns = scene.field.shape
     listed = scene.sample.where(scene.sample.roles != "amorphous")
     places = imaged_places(listed.places, listed.widths, probe=scene.probe, lines=scene.lines)
@@ -209,7 +222,7 @@ def truth_of_scene(scene: Scene, seen: Seen) -> Sites:
     covered = (scene.junk.opaque | seen.blank)[row, column]
     resolved = _own_maximum(seen.lattice, places, scene.field.spacing)
     resolved &= ~scene.junk.doubtful[row, column] & (listed.roles != "faint")
-    disturbance = _disturbance(seen.rest, scene.probe.width, scene.field.spacing)
+    disturbance = _disturbance(seen.rest, scene.probe.width, reach=scene.field.spacing)
     clarity = amplitude / disturbance[row, column]
     sites = sites_from_positions(
         *places.T,
@@ -226,7 +239,7 @@ def truth_of_scene(scene: Scene, seen: Seen) -> Sites:
         "clarity": clarity,
         "covered": covered,
         "resolved": resolved,
-        "visible": resolved & ~covered & (clarity > _CLEAR),
+        "visible": resolved & ~covered & (clarity > _CLEAR) & clear[row, column],
     }
     sites = sites.assign({name: ("site", values) for name, values in told.items()})
     sites["width"] = ("site", listed.widths * scene.probe.width, {"units": "px"})
@@ -239,17 +252,25 @@ def _within(places: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.
     return inside
 
 
-def _disturbance(rest: NDArray[np.float32], width: float, spacing: float) -> NDArray[np.float32]:
+def clear_parts(scene: Scene, seen: Seen) -> NDArray[np.bool_]:
+    """Tell where the typical column stands out from all else, on average over some spacings."""
+    spacing = scene.field.spacing
+    disturbance = _disturbance(seen.rest, scene.probe.width, reach=_CELLS * spacing)
+    clear: NDArray[np.bool_] = scene.typical * seen.factor > _TELLABLE * disturbance
+    return clear
+
+
+def _disturbance(rest: NDArray[np.float32], width: float, *, reach: float) -> NDArray[np.float32]:
     """Spread of all that is not lattice, as high as an atom would have to be to look like it.
 
     Seen through the difference of two Gaussians, which tells atoms from what
     is broader and finer: an atom of the width of the first leaves
     1 / 2 - 1 / 5 of its height.
     """
-    pad = min(math.ceil(3 * spacing), min(rest.shape) - 1)
+    pad = min(math.ceil(3 * reach), min(rest.shape) - 1)
     padded = np.pad(rest, pad, mode="reflect")
     filtered = blurred(padded, width) - blurred(padded, 2 * width)
-    local: NDArray[np.float32] = np.sqrt(blurred(filtered**2, spacing).clip(1e-12, None))
+    local: NDArray[np.float32] = np.sqrt(blurred(filtered**2, reach).clip(1e-12, None))
     local /= np.float32(1 / 2 - 1 / 5)
     return local[pad : pad + rest.shape[0], pad : pad + rest.shape[1]]
 
