@@ -45,6 +45,10 @@ class MissingExtraError(AdatomError, ImportError):
     """A step needs an optional part of adatom that is not installed."""
 
 
+class TrainingError(AdatomError, ArithmeticError):
+    """A training cannot go on: its loss or its pictures are no numbers any more."""
+
+
 class ClusterError(AdatomError, ConnectionError):
     """A cluster does not answer, has lost its workers, or runs other code than this process."""
 

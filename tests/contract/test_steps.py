@@ -9,6 +9,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from contract_example import Example
-from contract_examples import EXAMPLES, READERS
+from contract_examples import EXAMPLES, NEEDS, READERS
 from traveling import TravelingExecutor
 
 from adatom.errors import AdatomError, KindError
@@ -45,7 +46,7 @@ VERBS = frozenset(
 )
 # Descriptors are named by the noun that they give; conversions as noun_from_noun.
 NOUNS = re.compile(
-    r"\w+_from_\w+|site_patches|window_spectra|neighbor_vectors|class_means|class_sums"
+    r"\w+_from_\w+|site_patches|window_patches|window_spectra|neighbor_vectors|class_means|class_sums"
 )
 
 
@@ -60,7 +61,19 @@ def _steps() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 STEPS = dict(_steps())
 every_step = pytest.mark.parametrize("name", sorted(STEPS))
-every_example = pytest.mark.parametrize("name", sorted(set(STEPS) & set(EXAMPLES)))
+
+
+def _called(name: str) -> Any:
+    """Give the name of a step, which is skipped where the library that it needs is missing."""
+    trains = name.startswith(("networks.", "pipelines."))
+    library = "torch" if trains else NEEDS.get(name, "adatom")
+    missing = pytest.mark.skipif(find_spec(library) is None, reason=f"needs {library}")
+    return pytest.param(name, marks=[missing, pytest.mark.network] if trains else missing)
+
+
+every_example = pytest.mark.parametrize(
+    "name", [_called(name) for name in sorted(set(STEPS) & set(EXAMPLES))]
+)
 
 
 def _hints(name: str) -> dict[str, Any]:
@@ -173,6 +186,8 @@ def _run(name: str, example: Example) -> list[Any]:
 def _leaves(result: Any) -> list[Any]:
     if isinstance(result, tuple):
         return [leaf for part in result for leaf in _leaves(part)]
+    if isinstance(result, dict):
+        return [*result, *(leaf for part in result.values() for leaf in _leaves(part))]
     if dataclasses.is_dataclass(result) and not isinstance(result, type):
         fields = dataclasses.fields(result)
         return [leaf for field in fields for leaf in _leaves(getattr(result, field.name))]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from adatom.descriptors import window_spectra
+from adatom.descriptors import window_grid, window_spectra
 from adatom.descriptors import windows as module
 from adatom.errors import SettingError
 from adatom.schema import FEATURES, Features, image_from_array
@@ -86,7 +86,7 @@ def test_only_independent_frequencies_are_kept(shape: tuple[int, int]) -> None:
 def test_windows_cover_every_pixel_and_end_at_the_edges(n: int, length: int, stride: int) -> None:
     length = min(length, n)
     stride = min(stride, length)
-    grid = module._grid(n, 1.0, f"{length} px", f"{stride} px", "px", "y")
+    grid = window_grid._grid(n, 1.0, (f"{length} px", f"{stride} px"), "px", "y", None)
     assert grid.starts[0] == 0
     assert grid.starts[-1] == n - length
     gaps = np.diff(grid.starts)
@@ -116,7 +116,7 @@ def test_pixels_that_are_not_square_give_their_own_frequencies() -> None:
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_BLOCK_VALUES", 16 * 16 * 6)
+    monkeypatch.setattr(window_grid, "_BLOCK_VALUES", 16 * 16 * 6)
 
 
 @pytest.mark.usefixtures("small_blocks")

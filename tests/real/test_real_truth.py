@@ -6,7 +6,6 @@ import os
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from real_truth import (
     IMAGING,
     MOLECULES,

@@ -14,8 +14,12 @@ import contract_decay
 import contract_electrons
 import contract_fitting
 import contract_generator
+import contract_multislice
 import contract_prediction
 import contract_probe
+import contract_structures
+import contract_trainer
+import contract_tuning
 import numpy as np
 import xarray as xr
 from contract_example import Example
@@ -218,15 +222,25 @@ for _more in (
     contract_decay,
     contract_electrons,
     contract_fitting,
+    contract_generator,
+    contract_prediction,
+    contract_multislice,
     contract_prediction,
     contract_generator,
     contract_probe,
+    contract_trainer,
+    contract_structures,
+    contract_tuning,
 ):
     EXAMPLES.update(_more.EXAMPLES)
+
+NEEDS = dict(contract_multislice.NEEDS)
+"""Libraries of the extras without which a step is not called here."""
 
 READERS = frozenset(
     f"io.read_{what}"
     for what in (
+        "classifier",
         "contents",
         "data",
         "diffraction_map",
@@ -234,6 +248,7 @@ READERS = frozenset(
         "image",
         "label_image",
         "movie",
+        "network",
         "sites",
         "spectra",
         "spectral_map",

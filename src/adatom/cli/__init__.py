@@ -19,8 +19,10 @@ COMMANDS: Final = {
     "init": "write a commented starter recipe for a file",
     "check": "wire a recipe before any pixel is read, and list all problems",
     "run": "run a recipe over files; go on where an earlier run stopped",
+    "train": "train a network by a recipe; go on where an earlier training was killed",
     "show": "tell what a file or a run folder holds",
     "rerun": "repeat a run and say whether its results are identical",
+    "simulate": "make images of a lattice or a structure file, with their truth",
     "recipes": "list the recipes that come with adatom",
     "formats": "list the files that can be read",
 }

@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from adatom.cli._progress import TerminalProgress
+    from adatom.numerics.long_work import lend_long_work
     from adatom.recipes.runs import run_recipe
     from adatom.recipes.shipped import find_recipe
     from adatom.recipes.sources import files_of_pattern
@@ -72,18 +73,19 @@ def run(arguments: argparse.Namespace) -> int:
         msg = f"--jobs {arguments.jobs} must be 1 or more"
         raise SettingError(msg)
     recipe = find_recipe(arguments.recipe)
-    with _executor(arguments) as executor:
+    progress = TerminalProgress()
+    with _executor(arguments) as executor, lend_long_work(listener=progress.work):
         summary = run_recipe(
             recipe,
             [path for pattern in arguments.files for path in files_of_pattern(pattern)],
             out=arguments.out or Path("runs") / recipe.name,
-            inputs=_inputs(arguments.inputs),
-            changes=_changes(arguments.changes),
+            inputs=inputs_of_arguments(arguments.inputs),
+            changes=changes_of_arguments(arguments.changes),
             seed=arguments.seed,
             n_processes=arguments.jobs,
             executor=executor,
             reports=not arguments.no_report,
-            progress=TerminalProgress(),
+            progress=progress,
         )
     print_summary(summary)
     return 0 if summary.is_good else 1
@@ -103,7 +105,8 @@ def _executor(arguments: argparse.Namespace) -> AbstractContextManager[Executor 
     return local_cluster(arguments.workers)
 
 
-def _changes(given: list[str]) -> dict[str, str]:
+def changes_of_arguments(given: list[str]) -> dict[str, str]:
+    """Take what ``--set STEP.KEY=VALUE`` gives apart."""
     changes = {}
     for change in given:
         target, equals, value = change.partition("=")
@@ -114,7 +117,8 @@ def _changes(given: list[str]) -> dict[str, str]:
     return changes
 
 
-def _inputs(given: list[str]) -> dict[str, list[str | Path]]:
+def inputs_of_arguments(given: list[str]) -> dict[str, list[str | Path]]:
+    """Take what ``--input NAME=FILE`` gives apart."""
     from adatom.recipes.sources import files_of_pattern
 
     inputs: dict[str, list[str | Path]] = {}

@@ -35,6 +35,7 @@
 `LinkedClasses`             classes with what they were matched with
 `ClassSweep`                what a comparison of numbers of classes gives
 `ClassComparison`           scores, confusion and agreement map of a comparison
+`predict_classes`           classes of patches by a network that was trained on others
 ==========================  ==================================================
 """
 
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from adatom.clustering.models import Clustering, KMeansModel, MixtureModel, PoissonMixtureModel
     from adatom.clustering.outliers import find_outliers
     from adatom.clustering.poisson_mixture import cluster_poisson_mixture, fit_poisson_mixture
+    from adatom.clustering.predicting import predict_classes
     from adatom.clustering.refining import refine_classes
     from adatom.clustering.shares import estimate_shares
     from adatom.clustering.sweeping import ClassSweep, compare_n_classes
@@ -99,6 +101,7 @@ __all__ = [
     "image_from_classes",
     "link_classes",
     "link_classes_by_means",
+    "predict_classes",
     "refine_classes",
 ]
 
@@ -138,6 +141,7 @@ __getattr__, __dir__ = lazy_names(
         "image_from_classes": "doubt",
         "link_classes": "linking",
         "link_classes_by_means": "linking",
+        "predict_classes": "predicting",
         "refine_classes": "refining",
     },
 )

@@ -56,6 +56,7 @@
 ``ScaledCounts``               what ``scaled_from_counts`` gives
 ``ZeroLossCorrection``         what ``correct_zero_loss`` gives
 ``ElementMaps``                what ``maps_from_edges`` and ``maps_from_lines`` give
+``mask_from_classes``          where windows are of some classes -> mask
 =============================  ===============================================
 """
 
@@ -113,7 +114,7 @@ if TYPE_CHECKING:
     from adatom.correction.line_maps import maps_from_lines
     from adatom.correction.line_search import find_lines
     from adatom.correction.lines import correct_lines
-    from adatom.correction.masks import features_from_mask, mask_from_image
+    from adatom.correction.masks import features_from_mask, mask_from_classes, mask_from_image
     from adatom.correction.masses import MassPeaks, find_mass_peaks
     from adatom.correction.outliers import OutlierCorrection, correct_outlier_spectra
     from adatom.correction.plural_scattering import correct_plural_scattering, estimate_thickness
@@ -193,6 +194,7 @@ __all__ = [
     "image_from_window",
     "maps_from_edges",
     "maps_from_lines",
+    "mask_from_classes",
     "mask_from_image",
     "mean_from_sweeps",
     "roots_from_counts",
@@ -260,6 +262,7 @@ __getattr__, __dir__ = lazy_names(
         "image_from_window": "windows",
         "maps_from_edges": "edge_maps",
         "maps_from_lines": "line_maps",
+        "mask_from_classes": "masks",
         "mask_from_image": "masks",
         "mean_from_sweeps": "sweeps",
         "roots_from_counts": "counts",

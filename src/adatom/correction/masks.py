@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from adatom.errors import KindError, SettingError
-from adatom.schema import FEATURES, IMAGE, MASK, Features, Image, Mask, add_note
+from adatom.schema import CLASSES, FEATURES, IMAGE, MASK, Classes, Features, Image, Mask, add_note
 
 # Levels of the histogram in which the best threshold is sought.
 _LEVELS: Final = 256
@@ -102,6 +102,86 @@ def best_threshold(values: NDArray[np.float64], /) -> float:
     # Of equally good thresholds, as between two separate classes, the middle one.
     best = np.flatnonzero(between >= between.max() * (1 - 1e-12))
     return float(edges[1:][best[len(best) // 2]])
+
+
+def mask_from_classes(classes: Classes, image: Image, /, *, keep: list[str]) -> Mask:
+    """Mark the pixels of an image where windows over it are of some classes.
+
+    Parameters
+    ----------
+    classes : Classes
+        On (y, x), as of windows, which lie coarser than the pixels.
+    image : Image
+        Whose pixels are marked; its values do not matter.
+    keep : list of str
+        Classes to analyze, by the names in ``attrs["class_names"]``, or else their
+        numbers as text.
+
+    Returns
+    -------
+    Mask
+        True where to analyze: where the probability of these classes together,
+        interpolated between the centers of the windows, is one half or
+        more. Windows without a class, and those without ``probability`` that are of
+        another class, count as 0. The note tells the share that is left out.
+
+    Raises
+    ------
+    KindError
+        If the classes are not on (y, x), or in another unit than the image.
+    SettingError
+        If `keep` names no class, or nothing is left.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from adatom.schema import image_from_array
+    >>> axes = {n: (n, [0.5, 2.5], {"units": "px"}) for n in ("y", "x")}
+    >>> classes = xr.Dataset({"label": (("y", "x"), [[0, 1], [0, 1]])}, coords=axes)
+    >>> mask_from_classes(classes, image_from_array(np.zeros((4, 4))), keep=["0"]).values[0]
+    array([ True,  True, False, False])
+    """
+    CLASSES.check(classes)
+    IMAGE.check(image)
+    if classes["label"].dims != ("y", "x"):
+        msg = (
+            f"classes are on {tuple(classes['label'].dims)}, need ('y', 'x'): those of windows, "
+            "as of descriptors.window_patches"
+        )
+        raise KindError(msg)
+    unit = image.coords["y"].attrs["units"]
+    if classes.coords["y"].attrs.get("units") != unit:
+        msg = f"classes are in {classes.coords['y'].attrs.get('units')}, the image in {unit}"
+        raise KindError(msg)
+    share = _share_of_classes(classes, keep)
+    for axis, dim in enumerate(("y", "x")):
+        place, known = image.coords[dim].values, classes.coords[dim].values
+        share = np.apply_along_axis(lambda row: np.interp(place, known, row), axis, share)  # noqa: B023
+    inside = share >= 0.5
+    if not inside.any():
+        msg = f"nothing is of {keep=}: nothing would be left to analyze"
+        raise SettingError(msg)
+    axes = {dim: image.coords[dim] for dim in ("y", "x")}
+    mask = xr.DataArray(inside, dims=("y", "x"), coords=axes, name="analyzed")
+    left_out = 100 * (1 - inside.mean())
+    add_note(mask, f"Marked is what is {' or '.join(keep)}; {left_out:.3g} % is left out.")
+    return mask
+
+
+def _share_of_classes(classes: Classes, keep: list[str]) -> NDArray[np.float64]:
+    """Give how probable it is that each window is of one of some classes."""
+    labels = classes["label"].values
+    told = classes.attrs.get("class_names")
+    names = list(map(str, range(int(labels.max()) + 1) if told is None else told))
+    odd = [name for name in keep if name not in names]
+    if odd or not keep:
+        msg = f"{keep=} names {odd[0] if odd else 'no class'}: the classes are {', '.join(names)}"
+        raise SettingError(msg)
+    numbers = [names.index(name) for name in keep]
+    if "probability" in classes:
+        probability = classes["probability"].values[..., numbers].sum(axis=-1, dtype=np.float64)
+        return np.where(labels >= 0, np.nan_to_num(probability), 0.0)
+    return np.isin(labels, numbers).astype(np.float64)
 
 
 def features_from_mask(features: Features, mask: Mask, /) -> Features:

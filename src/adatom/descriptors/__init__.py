@@ -10,6 +10,7 @@
 ``sites_from_sublattice``  the sites of one sublattice
 ``sites_from_classes``   the sites of one class
 ``compare_maps``         maps beside an image of the same pixels
+``window_patches``       the image in windows that slide over it
 =======================  ===========================================================
 """
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from adatom.descriptors.patches import site_patches
     from adatom.descriptors.selection import sites_from_classes, sites_from_sublattice
     from adatom.descriptors.site_features import features_from_sites
+    from adatom.descriptors.sliding_patches import window_patches
     from adatom.descriptors.windows import window_spectra
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "site_patches",
     "sites_from_classes",
     "sites_from_sublattice",
+    "window_patches",
     "window_spectra",
 ]
 
@@ -49,6 +52,7 @@ __getattr__, __dir__ = lazy_names(
         "site_patches": "patches",
         "sites_from_classes": "selection",
         "sites_from_sublattice": "selection",
+        "window_patches": "sliding_patches",
         "window_spectra": "windows",
     },
 )

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 from scipy.fft import fftfreq, rfft2, rfftfreq
 from scipy.signal.windows import hann
 
+from adatom.descriptors.window_grid import features_of_windows, window_centers, window_grids
 from adatom.errors import SettingError
 from adatom.schema import IMAGE, Features, Image, extent, pixel_size, space_unit
 from adatom.units import Length, length_from_setting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-# Values of the windows that are transformed at once: 32 MB in float32, a few times that in work.
-_BLOCK_VALUES: Final = 8_000_000
-
-
-class _Grid(NamedTuple):
-    """First pixels of all windows along one axis, and their common length."""
-
-    starts: NDArray[np.int64]
-    length: int
 
 
 class _HalfPlane(NamedTuple):
@@ -105,21 +96,19 @@ def window_spectra(
     """
     IMAGE.check(image, name="image")
     unit, pixels = space_unit(image), pixel_size(image)
-    grids = [
-        _grid(image.sizes[dim], pixel, size, step, unit, dim)
-        for dim, pixel in zip(("y", "x"), pixels)
-    ]
+    grids = window_grids(image, size, step)
     half_plane = _half_plane((grids[0].length, grids[1].length), pixels)
     if shortest_period is not None:
         half_plane = _longer_waves(half_plane, shortest_period, pixels, unit)
-    values = _spectra(image, grids[0], grids[1], half_plane, log1p=log1p)
+    work = partial(_spectra_of_windows, half_plane=half_plane, log1p=log1p)
+    values = features_of_windows(image, grids, work, len(half_plane.row))
     frequency = {"units": f"1/{unit}"}
     return xr.DataArray(
         values,
         dims=("y", "x", "feature"),
         coords={
             **{
-                dim: (dim, _centers(image, dim, grid), {"units": unit})
+                dim: (dim, window_centers(image, dim, grid), {"units": unit})
                 for dim, grid in zip(("y", "x"), grids)
             },
             "frequency_y": ("feature", half_plane.frequency_y, frequency),
@@ -133,41 +122,6 @@ def window_spectra(
             **{key: image.attrs[key] for key in ("spacing",) if key in image.attrs},
         },
     )
-
-
-def _grid(
-    n_pixels: int, pixel: float, size: Length, step: Length | None, unit: str, dim: str
-) -> _Grid:
-    length = _pixels(size, pixel, unit, "size")
-    if not 4 <= length <= n_pixels:
-        msg = (
-            f"{size=} is {length} pixels along {dim}: windows need 4 to {n_pixels}, "
-            f"that is {4 * pixel:.4g} to {n_pixels * pixel:.4g} {unit}"
-        )
-        raise SettingError(msg)
-    stride = max(1, length // 4) if step is None else _pixels(step, pixel, unit, "step")
-    if not 1 <= stride <= length:
-        msg = (
-            f"{step=} is {stride} pixels along {dim}: it must be 1 to {length}, "
-            "the size of a window, or pixels between windows are lost"
-        )
-        raise SettingError(msg)
-    last = n_pixels - length
-    n_windows = -(-last // stride) + 1
-    # Integer rounding of equal steps: no gap is longer than the stride.
-    starts = (np.arange(n_windows) * last) // max(1, n_windows - 1)
-    return _Grid(starts, length)
-
-
-def _pixels(setting: Length, pixel: float, unit: str, name: str) -> int:
-    length = length_from_setting(setting, unit=unit, pixel_size=pixel, name=name)
-    return int(np.floor(length / pixel + 0.5))
-
-
-def _centers(image: Image, dim: str, grid: _Grid) -> NDArray[np.float64]:
-    values = image.coords[dim].values.astype(float)
-    centers: NDArray[np.float64] = (values[grid.starts] + values[grid.starts + grid.length - 1]) / 2
-    return centers
 
 
 def _half_plane(shape: tuple[int, int], pixels: tuple[float, float]) -> _HalfPlane:
@@ -202,68 +156,15 @@ def _longer_waves(
     return _HalfPlane(row[kept], column[kept], frequency_y[kept], frequency_x[kept])
 
 
-def _spectra(
-    image: Image, along_y: _Grid, along_x: _Grid, half_plane: _HalfPlane, *, log1p: bool
-) -> NDArray[np.floating] | da.Array:
-    dtype = np.result_type(image.dtype, np.float32)
-    n_rows, n_columns = _block_shape(along_y, along_x)
-    lazy = isinstance(image.data, da.Array)
-    shape = (len(along_y.starts), len(along_x.starts), len(half_plane.row))
-    out = None if lazy else np.empty(shape, dtype=dtype)
-    rows: list[list[da.Array]] = []
-    for i in range(0, shape[0], n_rows):
-        rows.append([])
-        for j in range(0, shape[1], n_columns):
-            y, x = along_y.starts[i : i + n_rows], along_x.starts[j : j + n_columns]
-            part = image.data[y[0] : y[-1] + along_y.length, x[0] : x[-1] + along_x.length]
-            places = (_Grid(y - y[0], along_y.length), _Grid(x - x[0], along_x.length))
-            if out is not None:
-                out[i : i + n_rows, j : j + n_columns] = _block_spectra(
-                    part, places, half_plane, dtype, log1p=log1p
-                )
-                continue
-            block = part.rechunk(-1).map_blocks(
-                _block_spectra,
-                places,
-                half_plane,
-                dtype,
-                log1p=log1p,
-                dtype=dtype,
-                chunks=((len(y),), (len(x),), (shape[2],)),
-                new_axis=2,
-                meta=np.empty((0, 0, 0), dtype=dtype),
-            )
-            rows[-1].append(block)
-    if out is not None:
-        return out
-    joined = [da.concatenate(row, axis=1) for row in rows]  # type: ignore[no-untyped-call]
-    stacked: da.Array = da.concatenate(joined, axis=0)  # type: ignore[no-untyped-call]
-    return stacked
-
-
-def _block_shape(along_y: _Grid, along_x: _Grid) -> tuple[int, int]:
-    """Give rows and columns of windows in a block: whole rows while they fit."""
-    n_windows = max(1, _BLOCK_VALUES // (along_y.length * along_x.length))
-    n_columns = min(n_windows, len(along_x.starts))
-    return max(1, n_windows // n_columns), n_columns
-
-
-def _block_spectra(
-    part: NDArray[np.floating | np.integer],
-    places: tuple[_Grid, _Grid],
-    half_plane: _HalfPlane,
-    dtype: np.dtype[np.floating],
-    *,
-    log1p: bool,
+def _spectra_of_windows(
+    windows: NDArray[np.floating], half_plane: _HalfPlane, *, log1p: bool
 ) -> NDArray[np.floating]:
-    along_y, along_x = places
-    taper = np.outer(hann(along_y.length, sym=False), hann(along_x.length, sym=False))
+    rows, columns = windows.shape[2:]
+    taper = np.outer(hann(rows, sym=False), hann(columns, sym=False))
     taper /= taper.sum()
-    views = np.lib.stride_tricks.sliding_window_view(part, (along_y.length, along_x.length))
-    windows = views[along_y.starts[:, None], along_x.starts[None, :]].astype(dtype)
     # Without its tapered mean, a window leaks nothing into the lowest frequencies.
-    windows -= (windows * taper.astype(dtype)).sum(axis=(2, 3), keepdims=True)
-    windows *= (2 * taper).astype(dtype)
+    windows -= (windows * taper.astype(windows.dtype)).sum(axis=(2, 3), keepdims=True)
+    windows *= (2 * taper).astype(windows.dtype)
     half = rfft2(windows, axes=(2, 3))
     magnitude: NDArray[np.floating] = np.abs(half[..., half_plane.row, half_plane.column])
     if log1p:

@@ -15,6 +15,8 @@
 `read_contents`        what a file holds, without reading its arrays
 `list_formats`         which files are read, and by what
 `write_file`           data of any kind -> netCDF, zarr, hspy, tif, CSV ...
+`read_network`         a network that finds atoms, from one file
+`read_classifier`      a classifier of patches, from one file
 ====================== ==================================================
 
 Modules: `reading`, `reading_spectra`, `reading_tables` and `contents` hold
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
         read_movie,
         read_spectral_map,
     )
+    from adatom.io.reading_networks import read_classifier, read_network
     from adatom.io.reading_spectra import read_force_curves, read_spectra
     from adatom.io.reading_tables import read_sites, read_structure, read_table
     from adatom.io.writing import write_file
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Format",
     "list_formats",
+    "read_classifier",
     "read_contents",
     "read_data",
     "read_diffraction_map",
@@ -63,6 +67,7 @@ __all__ = [
     "read_image",
     "read_label_image",
     "read_movie",
+    "read_network",
     "read_sites",
     "read_spectra",
     "read_spectral_map",
@@ -76,6 +81,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "Format": "formats",
         "list_formats": "contents",
+        "read_classifier": "reading_networks",
         "read_contents": "contents",
         "read_data": "any_file",
         "read_diffraction_map": "reading",
@@ -83,6 +89,7 @@ __getattr__, __dir__ = lazy_names(
         "read_image": "reading",
         "read_label_image": "reading",
         "read_movie": "reading",
+        "read_network": "reading_networks",
         "read_sites": "reading_tables",
         "read_spectra": "reading_spectra",
         "read_spectral_map": "reading",

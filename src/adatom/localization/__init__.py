@@ -10,10 +10,14 @@
 ``find_motifs``             where the content of the cell comes again
 ``estimate_columns``        sites folded into one unit cell: its columns
 ``estimate_motif``          what the cell holds, as a mean image
+``find_agreement``          sites of several finders as one set, and who agrees
+``find_atoms_by_ensemble``  atoms by several networks, with their agreement
 ``compare_sites``           precision, recall, errors against known positions
 ``SiteComparison``          what ``compare_sites`` gives
 ``compare_scale``           whether the stated scale fits a known lattice
 ``ScaleComparison``         what ``compare_scale`` gives
+``sites_from_labels``       a drawing, one blob a site -> sites with the names of their classes
+``assign_labels``           what a person marked, given to the sites at the same places
 ==========================  =================================================
 """
 
@@ -27,7 +31,9 @@ if TYPE_CHECKING:
     from adatom.localization.cells import find_unit_cell
     from adatom.localization.columns import estimate_columns
     from adatom.localization.comparing import SiteComparison, compare_sites
+    from adatom.localization.ensembles import find_agreement, find_atoms_by_ensemble
     from adatom.localization.finding import find_atoms
+    from adatom.localization.labels import assign_labels, sites_from_labels
     from adatom.localization.lattice_sites import find_lattice_sites
     from adatom.localization.motifs import estimate_motif, find_motifs
     from adatom.localization.movies import find_atoms_in_movie
@@ -38,17 +44,21 @@ if TYPE_CHECKING:
 __all__ = [
     "ScaleComparison",
     "SiteComparison",
+    "assign_labels",
     "compare_scale",
     "compare_sites",
     "estimate_columns",
     "estimate_motif",
+    "find_agreement",
     "find_atoms",
+    "find_atoms_by_ensemble",
     "find_atoms_in_movie",
     "find_lattice_regions",
     "find_lattice_sites",
     "find_motifs",
     "find_unit_cell",
     "refine_sites",
+    "sites_from_labels",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -56,16 +66,20 @@ __getattr__, __dir__ = lazy_names(
     {
         "ScaleComparison": "scale",
         "SiteComparison": "comparing",
+        "assign_labels": "labels",
         "compare_scale": "scale",
         "compare_sites": "comparing",
         "estimate_columns": "columns",
         "estimate_motif": "motifs",
+        "find_agreement": "ensembles",
         "find_atoms": "finding",
+        "find_atoms_by_ensemble": "ensembles",
         "find_atoms_in_movie": "movies",
         "find_lattice_regions": "regions",
         "find_lattice_sites": "lattice_sites",
         "find_motifs": "motifs",
         "find_unit_cell": "cells",
         "refine_sites": "refinement",
+        "sites_from_labels": "labels",
     },
 )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Grid = NDArray[np.float32]
 
+# Below it a network has seen chance: noise reaches half of it.
+LEAST_CONFIDENCE = 0.02
 # Steps of pixels that differ by less than this are as good as equal.
 _SQUARE = 0.01
 
@@ -129,10 +131,11 @@ def predict_sites_of_pixels(
 
 
 def _check_seen(view: View, scale: NetworkScale) -> None:
-    if len(view.position) and scale.confidence != 0:
+    if len(view.position) and not scale.confidence < LEAST_CONFIDENCE:
         return
     msg = (
-        f"the network sees no lattice that it knows at any of {max(1, scale.n_tried)} scales: if "
+        f"the network sees no lattice that it knows at any of {max(1, scale.n_tried)} scales "
+        f"(confidence {scale.confidence:.2f}, need {LEAST_CONFIDENCE}): if "
         'atoms can be seen, give their distance as spacing=, try contrast="dark", average frames, '
         'or use method="classical"'
     )

@@ -112,6 +112,17 @@ class ResultStore:
             raise StoreError(msg)
         return found
 
+    def unfinished(self, key: str, /) -> Path:
+        """Name the folder in which long work on a result keeps what it needs to go on."""
+        return self.folder / "unfinished" / key
+
+    def remove_unfinished(self, key: str, /) -> None:
+        """Remove what long work kept, now that its result is stored."""
+        shutil.rmtree(self.unfinished(key), ignore_errors=True)
+        with suppress(OSError):
+            # Only when it is empty.
+            (self.folder / "unfinished").rmdir()
+
     def remove_leftovers(self) -> None:
         """Remove what killed processes left behind."""
         for lock_file in self._drafts.glob("*.lock"):

@@ -12,6 +12,7 @@ from typing import Any
 import adatom
 from adatom.errors import AdatomError, AdatomWarning
 from adatom.numerics.executors import current_executor
+from adatom.numerics.long_work import lend_long_work
 from adatom.recipes.cache import ResultStore, StoredResult
 from adatom.recipes.code import CodeVersion
 from adatom.recipes.measuring import machine, measured, now
@@ -107,9 +108,12 @@ class Pass:
         stored, damage = self._find(key)
         if stored is not None:
             return DoneStep(call, stored, reused=True)
-        result, origin = self._compute(call, step, settings)
+        with lend_long_work(self.store.unfinished(key)):
+            result, origin = self._compute(call, step, settings)
         origin["warnings"] = [*damage, *origin["warnings"]]
-        return DoneStep(call, self.store.add(key, result, origin), reused=False)
+        added = self.store.add(key, result, origin)
+        self.store.remove_unfinished(key)
+        return DoneStep(call, added, reused=False)
 
     def _find(self, key: str) -> tuple[StoredResult | None, list[str]]:
         with warnings.catch_warnings(record=True) as caught:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
@@ -90,14 +90,14 @@ class Cell:
         """Number of atoms of every column in one period along the beam."""
         return np.array([sum(number for _, number in column) for column in self.columns])
 
-    def shares(self) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-        """Elements of the cell, and the share (column, element) that they have of every column."""
+    def counts(self) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+        """Elements of the cell, and how many atoms (column, element) of each a column holds."""
         elements = tuple(dict.fromkeys(part[0] for column in self.columns for part in column))
         counts = np.zeros((len(self.columns), len(elements)))
         for row, column in enumerate(self.columns):
             for element, n in column:
                 counts[row, elements.index(element)] += n
-        return elements, counts / counts.sum(axis=1, keepdims=True)
+        return elements, counts
 
     def brightness(self, exponent: float = 1.64) -> NDArray[np.float64]:
         """Intensity of every column relative to one carbon atom, atoms adding up as Z**exponent."""
@@ -143,18 +143,18 @@ def nearest_distance(vectors: NDArray[np.float64], places: NDArray[np.float64]) 
     return math.sqrt(float(squared.min()))
 
 
-def brightest_element(column: Composition) -> str:
+def brightest_element(column: Sequence[tuple[str, float]]) -> str:
     """Element whose atoms give most of a column's intensity."""
     return max(column, key=lambda part: column_brightness((part,), 1.64))[0]
 
 
-def column_name(column: Composition) -> str:
+def column_name(column: Sequence[tuple[str, float]]) -> str:
     """Name a column by its elements, the brightest first: "TiO", "S2", "Sr0.5"."""
     ordered = sorted(column, key=lambda part: -column_brightness((part,), 1.64))
     return "".join(f"{element}{'' if n == 1 else f'{n:g}'}" for element, n in ordered)
 
 
-def column_brightness(column: Composition, exponent: float) -> float:
+def column_brightness(column: Sequence[tuple[str, float]], exponent: float) -> float:
     """Intensity of a column relative to one carbon atom."""
     return math.fsum(n * (atomic_number(part) / _CARBON) ** exponent for part, n in column)
 

@@ -11,7 +11,8 @@ from scipy.spatial import KDTree
 
 from adatom.errors import SettingError
 from adatom.schema import STRUCTURE, Sites, Structure, add_note, sites_from_positions
-from adatom.simulation.cells import atomic_number, brightest_element, column_name
+from adatom.simulation.cells import atomic_number, column_name
+from adatom.simulation.columns import set_columns
 from adatom.simulation.crystals import tiled
 from adatom.units import Length, length_from_setting
 
@@ -70,9 +71,9 @@ def sites_from_structure(
     Sites
         In nm, with ``species``, the element that scatters most; ``class``, what
         a column holds in the smallest whole numbers for all columns, such as "TiO";
-        ``sublattice``; ``occupancy``, its number of atoms; ``composition`` (site,
-        element), their shares; and ``spread`` in nm, the standard deviation of its
-        atoms per axis.
+        ``sublattice``; ``spread`` in nm, the standard deviation of its atoms per
+        axis; ``occupancy``, its number of atoms, if any has not one; and
+        ``composition`` (site, element), their shares, if any is mixed.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def sites_from_structure(
         flat = flat + middle - (flat.min(axis=0) + flat.max(axis=0)) / 2
     else:
         periodic = view.vectors @ view.screen.T @ turned.T
-    column = _grouped(flat, periodic, reach)
+    column = grouped(flat, periodic, reach)
     columns = _columns(flat, column, atoms, periodic)
     if periodic is None:
         place, number = _inside(columns.place, field, margin)
@@ -113,6 +114,8 @@ def sites_from_structure(
         _check_size(periodic, len(columns.place), field, margin)
         place, number = tiled(periodic, columns.place, middle, field=field, margin=margin)
     sites = _sites(place, number, columns, atoms.elements, periods)
+    if periodic is not None:
+        sites.attrs["cell_vectors"] = periodic.tolist()
     _note(sites, structure, zone_axis, columns, periodic, number)
     return sites
 
@@ -259,7 +262,7 @@ def _reduced(vectors: NDArray[np.float64], screen: NDArray[np.float64]) -> NDArr
         long = long - times * short
 
 
-def _grouped(
+def grouped(
     flat: NDArray[np.float64], periodic: NDArray[np.float64] | None, reach: float
 ) -> NDArray[np.int64]:
     """Tell the column of every atom: no atom of it is farther than `reach` from its leader.
@@ -323,7 +326,8 @@ def _from_first(
     return apart
 
 
-def _sums(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+def sums_of_groups(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sum rows of values by group."""
     return np.stack([np.bincount(group, column) for column in values.T], axis=-1)
 
 
@@ -348,11 +352,11 @@ def _columns(
     weight = weight.clip(1e-12)
     total = np.bincount(column, weight)
     apart = _from_first(flat, column, periodic)
-    mean = _sums(apart * weight[:, None], column) / total[:, None]
+    mean = sums_of_groups(apart * weight[:, None], column) / total[:, None]
     squared = ((apart - mean[column]) ** 2).sum(axis=-1)
     spread = np.sqrt(np.bincount(column, weight * squared) / total / 2)
     _, first = np.unique(column, return_index=True)
-    return _Columns(flat[first] + mean, spread, _sums(atoms.counts, column))
+    return _Columns(flat[first] + mean, spread, sums_of_groups(atoms.counts, column))
 
 
 def _inside(
@@ -377,17 +381,11 @@ def _sites(
         tuple((element, n) for element, n in zip(elements, row, strict=True) if n > 0)
         for row in _smallest(columns.counts).tolist()
     ]
-    species = np.array([brightest_element(one) if one else "" for one in compositions])
     names = np.array([column_name(one) for one in compositions])
     kinds = list(dict.fromkeys(names.tolist()))
-    total = columns.counts.sum(axis=1)
-    shares = columns.counts / total.clip(1e-12)[:, None]
-    sites["species"] = ("site", species[number])
     sites["class"] = ("site", names[number])
     sites["sublattice"] = ("site", np.array([kinds.index(name) for name in names])[number])
-    sites["occupancy"] = ("site", total[number] * periods, {"units": "1"})
-    sites["composition"] = (("site", "element"), shares[number], {"units": "1"})
-    sites.coords["element"] = ("element", np.asarray(elements))
+    set_columns(sites, elements, columns.counts[number] * periods)
     sites["spread"] = ("site", columns.spread[number], {"units": "nm"})
     return sites
 

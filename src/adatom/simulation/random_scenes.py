@@ -14,7 +14,6 @@ from adatom.schema import Sites, sites_from_positions
 from adatom.simulation.atom_images import LineOffsets, Probe, blurred, imaged_places
 from adatom.simulation.chances import Chance
 from adatom.simulation.drawn_cells import FAMILIES
-from adatom.simulation.electron_waves import draw_hollows, draw_waves
 from adatom.simulation.random_detectors import Noise, draw_noise
 from adatom.simulation.random_instruments import draw_lines, draw_probe
 from adatom.simulation.random_junk import (
@@ -26,6 +25,7 @@ from adatom.simulation.random_junk import (
     together,
 )
 from adatom.simulation.random_samples import Field, Sample, draw_amorphous, draw_crystal
+from adatom.simulation.standing_waves import draw_hollows, draw_waves
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,178 @@
+"""``adatom train``: a recipe that trains a network, and the files that it gives."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from adatom.cli.run import changes_of_arguments, inputs_of_arguments, print_summary
+from adatom.errors import RecipeError
+
+if TYPE_CHECKING:
+    from adatom.recipes.recipe import Recipe
+    from adatom.recipes.runs import RunSummary
+
+_START: Final = "start"
+"""Name of the input that a recipe gets for the network that it starts from."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument(
+        "recipe", help="a TOML file, or the name of a shipped recipe such as train_finder"
+    )
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="labeled images, where the recipe has such inputs"
+    )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        metavar="NETWORK",
+        help='weights to start from: a .safetensors file, or "universal" for those of the '
+        "finder that comes with adatom",
+    )
+    parser.add_argument(
+        "--out", metavar="RUN", help="the run folder (default: runs/<name of the recipe>)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="changes",
+        metavar="STEP.KEY=VALUE",
+        help="change a setting, such as --set network.training.n_steps=500; may be given again",
+    )
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        dest="inputs",
+        metavar="NAME=FILE",
+        help="a file for an input of the recipe; may be given again",
+    )
+    parser.add_argument("--seed", type=int, help="for all steps that have a seed")
+    parser.add_argument("--no-report", action="store_true", help="results only")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from adatom.cli._progress import TerminalProgress
+    from adatom.numerics.long_work import lend_long_work
+    from adatom.recipes.runs import run_recipe
+    from adatom.recipes.shipped import find_recipe
+    from adatom.recipes.sources import files_of_pattern
+
+    recipe = find_recipe(arguments.recipe)
+    _check_trains(recipe)
+    inputs = inputs_of_arguments(arguments.inputs)
+    if arguments.start is not None:
+        recipe = recipe_from_network(recipe)
+        inputs[_START] = [_weights(arguments.start)]
+    progress = TerminalProgress()
+    with lend_long_work(listener=progress.work):
+        summary = run_recipe(
+            recipe,
+            [path for pattern in arguments.files for path in files_of_pattern(pattern)],
+            out=arguments.out or Path("runs") / recipe.name,
+            inputs=inputs,
+            changes=changes_of_arguments(arguments.changes),
+            seed=arguments.seed,
+            n_processes=1,
+            reports=not arguments.no_report,
+            progress=progress,
+        )
+    for path in write_networks(summary):
+        print(f"network: {path}")
+    print_summary(summary)
+    return 0 if summary.is_good else 1
+
+
+def _check_trains(recipe: Recipe) -> None:
+    if not any(_is_training(call.step) for call in recipe.steps):
+        msg = (
+            f"recipe {recipe.name} trains nothing: adatom run {recipe.name} runs it; one that "
+            'trains has a step such as do = "pipelines.train_finder()"'
+        )
+        raise RecipeError(msg)
+
+
+def _is_training(step: str) -> bool:
+    return step.startswith(("pipelines.train", "pipelines.fine_tune", "networks.train"))
+
+
+def _weights(name: str) -> Path:
+    from adatom.networks.shipped import find_weights
+
+    return find_weights(name)
+
+
+def recipe_from_network(recipe: Recipe, /) -> Recipe:
+    """Let the trainings of a recipe that begin with fresh weights begin with given ones.
+
+    Raises
+    ------
+    RecipeError
+        If there is no such training, or the recipe names the weights itself.
+    """
+    from adatom.recipes.recipe import parse_recipe
+
+    if any(call.step == "networks.read_network" for call in recipe.inputs):
+        msg = f"recipe {recipe.name} has an input for its network already: use --input for it"
+        raise RecipeError(msg)
+    fresh = 'do = "pipelines.train_finder()"'
+    if fresh not in recipe.text:
+        msg = f"recipe {recipe.name} has no training that begins with fresh weights: {fresh}"
+        raise RecipeError(msg)
+    text = recipe.text.replace(fresh, f'do = "pipelines.train_finder({_START})"')
+    line = f'{_START} = "networks.read_network"\n'
+    if "\n[inputs]\n" in text:
+        text = text.replace("\n[inputs]\n", f"\n[inputs]\n{line}")
+    else:
+        # Before the first table, behind title and seed.
+        place = text.index("\n[") + 1
+        text = f"{text[:place]}[inputs]\n{line}\n{text[place:]}"
+    return parse_recipe(text, name=recipe.name)
+
+
+def write_networks(summary: RunSummary, /) -> list[Path]:
+    """Write every network of a run beside its report, as weights and as exported graph."""
+    written = []
+    for place, value in _networks(summary):
+        ending = _ending(value)
+        if ending:
+            path = place.with_name(f"{place.name}{ending}")
+            value.save(path)
+            written.append(path)
+    return written
+
+
+def _ending(value: object) -> str:
+    """Give the ending of the file of a network; none of anything else."""
+    if hasattr(value, "tensors") and hasattr(value, "card"):
+        return ".safetensors"
+    return ".onnx" if hasattr(value, "graph") and hasattr(value, "card") else ""
+
+
+def _networks(summary: RunSummary) -> Iterator[tuple[Path, Any]]:
+    """Give results, members of ensembles and fields of results that have several."""
+    for place, value in _results(summary):
+        yield place, value
+        for name in getattr(value, "_fields", ()):
+            yield place.with_name(f"{place.name}.{name}"), getattr(value, name)
+        for number, member in enumerate(value if isinstance(value, list) else ()):
+            yield place.with_name(f"{place.name}-{number}"), member
+
+
+def _results(summary: RunSummary) -> Iterator[tuple[Path, Any]]:
+    """Give the results of networks and where their files go."""
+    from adatom.recipes.cache import ResultStore
+
+    with ResultStore(summary.folder / "store") as store:
+        for outcome in summary.outcomes:
+            for name, key in outcome.keys.items():
+                stored = store.find(key)
+                step = stored.origin["step"] if stored is not None else ""
+                if stored is not None and step.startswith(("pipelines.", "networks.")):
+                    yield summary.folder / outcome.name / name, stored.load()

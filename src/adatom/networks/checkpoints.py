@@ -1,0 +1,112 @@
+"""The state of a training in one file: written whole or not at all, without pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from adatom.errors import SettingError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+FILE: Final = "checkpoint.safetensors"
+FORMAT: Final = "1"
+
+
+@dataclass
+class Checkpoint:
+    """Everything that the next step of a training depends on.
+
+    Attributes
+    ----------
+    identity : dict
+        Settings of the training: only a training of the same goes on from here.
+    numbers : dict
+        Step, scores so far and the like, as JSON holds them.
+    tensors : dict of str to ndarray
+        Weights, their averages, moments of the optimizer, by name.
+    """
+
+    identity: dict[str, Any]
+    numbers: dict[str, Any] = field(default_factory=dict)
+    tensors: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint, /) -> None:
+    """Write the state; a crash in the middle leaves the state before it.
+
+    Raises
+    ------
+    StoreError
+        If the folder cannot be written to.
+    """
+    from safetensors.numpy import save
+
+    metadata = {
+        "format": FORMAT,
+        "identity": json.dumps(checkpoint.identity),
+        "numbers": json.dumps(checkpoint.numbers),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = folder / f".{FILE}.{uuid.uuid4().hex[:8]}"
+        try:
+            with draft.open("wb") as handle:
+                handle.write(save(checkpoint.tensors, metadata))
+                handle.flush()
+                os.fsync(handle.fileno())
+            draft.replace(folder / FILE)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        msg = f"cannot write the state of the training into {folder}: {error}"
+        raise StoreError(msg) from error
+
+
+def find_checkpoint(folder: Path | None, identity: Mapping[str, Any], /) -> Checkpoint | None:
+    """Read the state of a training that was begun in a folder, if there is one.
+
+    Raises
+    ------
+    SettingError
+        If the training that was begun there is another one.
+    StoreError
+        If the file is damaged.
+    """
+    if folder is None or not (folder / FILE).is_file():
+        return None
+    from safetensors import SafetensorError, safe_open
+
+    place = folder / FILE
+    try:
+        with safe_open(place, framework="numpy") as stored:
+            metadata = stored.metadata() or {}
+            tensors: dict[str, NDArray[np.generic]] = {
+                name: stored.get_tensor(name)
+                for name in stored.keys()  # noqa: SIM118 -- no mapping
+            }
+        found = Checkpoint(
+            json.loads(metadata["identity"]), json.loads(metadata["numbers"]), tensors
+        )
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        msg = f"{place} is damaged ({error}): remove it, and the training begins anew"
+        raise StoreError(msg) from error
+    wanted = json.loads(json.dumps(identity))
+    if found.identity != wanted:
+        differing = sorted(
+            key for key in {*wanted, *found.identity} if wanted.get(key) != found.identity.get(key)
+        )
+        msg = (
+            f"{folder} holds a training with other {', '.join(differing)}: choose another folder, "
+            f"or remove {FILE} to begin anew"
+        )
+        raise SettingError(msg)
+    return found
