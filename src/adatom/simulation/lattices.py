@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adatom.errors import SettingError
+from adatom.errors import SettingError, UnitError
 from adatom.schema import Sites, sites_from_positions
 from adatom.simulation.cells import Cell, LatticeName, check_lattice, named_cell
 from adatom.simulation.columns import set_columns
@@ -147,21 +147,26 @@ def with_columns(sites: Sites, cell: Cell, number: NDArray[np.int64], /) -> Site
 
 
 def spacing_of_crystal(crystal: Crystal, unit: str, *, pixel_size: float | None = None) -> float:
-    """Distance of the nearest columns in `unit`; "1 d" is that in the material."""
+    """Give the distance of the nearest columns in `unit`; "1 d" is that in the material."""
     distance = named_cell(crystal.lattice, tuple(crystal.species)).distance
-    if LENGTH.check(crystal.spacing, name="spacing").unit == "d" and math.isnan(distance):
+    in_distances = LENGTH.check(crystal.spacing, name="spacing").unit == "d"
+    if in_distances and math.isnan(distance):
         of = ", ".join(crystal.species) or "no material"
         msg = (
             f"spacing={crystal.spacing!r}: {crystal.lattice} of {of} has no known distance: "
             "give it in nm or px"
         )
         raise SettingError(msg)
-    known = {"nm": distance, "mm": distance * 1e-6}.get(unit)
+    if in_distances and unit == "px":
+        msg = (
+            f"spacing={crystal.spacing!r}: here nothing tells how many nm a pixel is: give it in px"
+        )
+        raise UnitError(msg)
     return length_from_setting(
         crystal.spacing,
         unit=unit,
         pixel_size=pixel_size,
-        spacing=None if known is None or math.isnan(known) else known,
+        spacing=distance * (1e-6 if unit == "mm" else 1.0),
         name="spacing",
     )
 

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from adatom.numerics.groups import sums_by_group
 from adatom.schema import SITES, Sites, add_note, positions, space_unit
-from adatom.simulation.cells import atomic_number
+from adatom.simulation.cells import brightness_of_elements
 from adatom.simulation.columns import column_counts, joined_sites, set_columns, spacing_of
+from adatom.simulation.gathering import grouped, middles_of_groups
 from adatom.simulation.lattices import Crystal, build_lattice
-from adatom.simulation.projection import grouped, sums_of_groups
 from adatom.units import Length, length_from_setting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_EXPONENT = 1.64
 
 
 def build_bilayer(
@@ -114,11 +113,8 @@ def columns_from_sites(sites: Sites, /, *, tolerance: Length = "0.25 d") -> Site
     unit = space_unit(sites)
     reach = length_from_setting(tolerance, unit=unit, spacing=spacing, name="tolerance")
     group = grouped(places, None, reach)
-    z = np.array([float(atomic_number(element)) for element in elements])
-    weight = (counts @ z**_EXPONENT).clip(1e-12)
-    total = np.bincount(group, weight)
-    mean = sums_of_groups(places * weight[:, None], group) / total[:, None]
-    away = ((places - mean[group]) ** 2).sum(axis=1)
+    weight = counts @ brightness_of_elements(elements)
+    mean, variance = middles_of_groups(places, group, weight)
     # The first of each group when sorted by brightness is its brightest part.
     order = np.lexsort((-weight, group))
     brightest = order[np.unique(group[order], return_index=True)[1]]
@@ -128,10 +124,12 @@ def columns_from_sites(sites: Sites, /, *, tolerance: Length = "0.25 d") -> Site
     columns.attrs = dict(sites.attrs)
     if "class" in sites:
         columns["class"] = ("site", _joined_names(sites["class"].values, group, order))
-    own = sites["spread"].values ** 2 if "spread" in sites else 0.0
-    spread = np.sqrt(np.bincount(group, weight * (away / 2 + own)) / total)
-    columns["spread"] = ("site", spread, {"units": unit})
-    set_columns(columns, elements, sums_of_groups(counts, group))
+    if "spread" in sites:
+        own = weight * sites["spread"].values ** 2
+        total = sums_by_group(weight, group, n_groups=len(mean))
+        variance = variance + sums_by_group(own, group, n_groups=len(mean)) / total
+    columns["spread"] = ("site", np.sqrt(variance), {"units": unit})
+    set_columns(columns, elements, sums_by_group(counts, group, n_groups=len(mean)))
     add_note(columns, f"{len(places)} sites seen as {len(columns.site)} columns")
     return columns
 
