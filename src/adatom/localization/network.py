@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     Grid = NDArray[np.float32]
 
-# Below it a network has seen chance: noise reaches half of it.
-LEAST_CONFIDENCE = 0.02
+# Below it a network has seen chance: noise of any color reaches 0.04, the
+# noisiest images in which one sees a lattice by eye have 0.1.
+LEAST_CONFIDENCE = 0.05
 # Steps of pixels that differ by less than this are as good as equal.
 _SQUARE = 0.01
 
