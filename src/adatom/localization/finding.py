@@ -130,7 +130,7 @@ def find_atoms(
     told = None if spacing is None else told_spacing(spacing, image)
     runner = runner_of_method(method, trained, network)
     pixels = pixels_of_image(image, regions, contrast="bright")
-    settled = contrast_of_image(image, pixels, contrast=contrast)
+    settled = contrast_of_image(image, pixels, regions, contrast=contrast)
     return sites_of_image(image, regions, Search(runner, settled, told))
 
 

@@ -161,7 +161,7 @@ def _settled(
         except NoLatticeError:
             continue
         usable.append(usable_pixels(image, mask))
-        chosen.append(contrast_of_image(image, pixels[-1], contrast=contrast))
+        chosen.append(contrast_of_image(image, pixels[-1], mask, contrast=contrast))
     if not chosen:
         msg = "the frames that were looked at hold no finite pixel within regions"
         raise NoLatticeError(msg)

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 _MOST_JUDGED = 500
 # What random points reach by chance.
 _CHANCE = 0.25
-# Surroundings of too few sites cannot be compared: they count as half ordered
-# if they fill the area as the most open lattice would, which has one site in
-# so many squares of the distance between neighbors.
-_UNJUDGED = 0.5
+# Surroundings of too few sites cannot be compared: they count as this much
+# ordered if they fill the area as the most open lattice would, which has one
+# site in so many squares of the distance between neighbors.
+_UNJUDGED = 0.1
 _MOST_OPEN = 1.3
 # Beyond the distances that the network is made for by more than this its word counts nothing.
 _MARGIN = 1.15
