@@ -143,4 +143,4 @@ def _joined_names(
     joined = names[order[first]].astype(object)
     for number in np.flatnonzero(ends - first > 1).tolist():
         joined[number] = " + ".join(names[order[first[number] : ends[number]]].tolist())
-    return joined.astype(str)
+    return np.asarray(joined, dtype=str)
