@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 from pathlib import Path
 
 from adatom.errors import AdatomError
@@ -31,10 +32,13 @@ def line(name: str, detector: str, made: MultisliceSimulation) -> str:
     except AdatomError as error:
         return f"{head}  {type(error).__name__}: {str(error)[:80]}"
     seconds = time.process_time() - start
-    scores = compare_sites(found, made.truth).scores.isel(row=0)
+    comparison = compare_sites(found, made.truth)
+    scores = comparison.scores.isel(row=0)
+    missed = Counter(comparison.missed["class"].values.tolist())
+    which = ", ".join(f"{number} {what}" for what, number in missed.most_common())
     return (
         f"{head}  found F1={float(scores['f1']):.3f} P={float(scores['precision']):.3f} "
-        f"R={float(scores['recall']):.3f}  error {1e3 * float(scores['rmse']):.1f} pm "
+        f"R={float(scores['recall']):.3f}{f' (missed {which})' if which else ''}  error {1e3 * float(scores['rmse']):.1f} pm "
         f"(mean y {1e3 * float(scores['bias_y']):+.1f}, x {1e3 * float(scores['bias_x']):+.1f})  "
         f"{seconds:.1f} CPU s"
     )

@@ -17,12 +17,11 @@ three minutes.
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,8 +30,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from simulated_figures import Counts, counts_of_image, pooled
 
-from adatom.errors import AdatomError
+from adatom.errors import NoLatticeError
 from adatom.localization import find_atoms
+from adatom.localization.choosing import Method
 from adatom.schema import Image, Sites
 from adatom.simulation.training_images import (
     TRAINED_ON,
@@ -42,19 +42,26 @@ from adatom.simulation.training_images import (
     simulate_training_image,
 )
 
-METHODS = ("classical", "network")
+METHODS: tuple[Method, ...] = ("classical", "network")
 STEPS = ((0.7, 1.0), (1.0, 2.0), (2.0, 4.0), (4.0, 8.0), (8.0, 30.0))
 # Far from the seeds of trainings.
 SEED = 20_261_127
 
 
-def find(image: Image, method: str) -> Sites | None:
-    """Find atoms, or None where the finder says that there is no lattice."""
-    known = {"method": method} if "method" in inspect.signature(find_atoms).parameters else {}
-    try:
-        return find_atoms(image, **known)
-    except AdatomError:
-        return None
+Finder = Callable[[Image], Sites | None]
+
+
+def finder(method: Method, network: str | None) -> Finder:
+    """Give a function that finds atoms, or None where it is said that there is no lattice."""
+    file = network if method == "network" else None
+
+    def find(image: Image) -> Sites | None:
+        try:
+            return find_atoms(image, method=method, network=file)
+        except NoLatticeError:
+            return None
+
+    return find
 
 
 def with_lattice(n: int, *, trained: bool) -> Iterator[tuple[str, LabeledImage]]:
@@ -70,14 +77,16 @@ def with_lattice(n: int, *, trained: bool) -> Iterator[tuple[str, LabeledImage]]
             )
 
 
-def measured_lattices(n: int, methods: tuple[str, ...], *, trained: bool) -> list[dict[str, Any]]:
+def measured_lattices(
+    n: int, finders: dict[Method, Finder], *, trained: bool
+) -> list[dict[str, Any]]:
     """Find the atoms of all images that show a lattice."""
     rows = []
     for step, made in with_lattice(n, trained=trained):
         told = json.loads(made.manifest)
-        for method in methods:
+        for method, find in finders.items():
             start = time.process_time()
-            found = find(made.image, method)
+            found = find(made.image)
             rows.append(
                 {
                     "method": method,
@@ -93,14 +102,14 @@ def measured_lattices(n: int, methods: tuple[str, ...], *, trained: bool) -> lis
     return rows
 
 
-def measured_empties(n: int, methods: tuple[str, ...]) -> list[dict[str, Any]]:
+def measured_empties(n: int, finders: dict[Method, Finder]) -> list[dict[str, Any]]:
     """Count sites where there is no lattice."""
     rows = []
     for index in range(n):
         made = simulate_training_image(images=empty_images(), seed=SEED - 1, index=index)
         kind = json.loads(made.manifest)["family"]
-        for method in methods:
-            found = find(made.image, method)
+        for method, find in finders.items():
+            found = find(made.image)
             number = 0 if found is None else found.sizes["site"]
             rows.append({"method": method, "kind": kind, "false sites": number})
     return rows
@@ -170,12 +179,14 @@ def main() -> None:
     parser.add_argument("--method", choices=(*METHODS, "both"), default="both")
     parser.add_argument("--n", type=int, default=12, help="images in each step of SNR")
     parser.add_argument("--trained", action="store_true", help="structures of the training")
+    parser.add_argument("--network", help="file of another network than the shipped one")
     parser.add_argument("--json", type=Path, help="file for one line an image and method")
     told = parser.parse_args()
     methods = METHODS if told.method == "both" else (told.method,)
-    lattices = measured_lattices(told.n, methods, trained=told.trained)
-    empties = measured_empties(2 * told.n, methods)
-    for method in methods:
+    finders = {method: finder(method, told.network) for method in methods}
+    lattices = measured_lattices(told.n, finders, trained=told.trained)
+    empties = measured_empties(2 * told.n, finders)
+    for method in finders:
         print_method(method, lattices, empties)
     if told.json:
         told.json.write_text("".join(as_json(row) + "\n" for row in lattices + empties))

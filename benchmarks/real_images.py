@@ -2,20 +2,20 @@
 
     ADATOM_DATA=... python benchmarks/real_images.py [--method both] [part of a name ...]
 
-Told are the channel or frame to read, the pixel size where a file lacks it, and
-that atoms are dark in annular bright field (marked ``dark``). `lattice` is the
-mean recurrence of the sites' surroundings (1 on a perfect lattice, 0.2 by
+Told are the channel or frame to read and the pixel size where the name of a file
+holds it; dark atoms are not told from bright ones. `lattice` is the mean
+recurrence of the sites' surroundings (1 on a perfect lattice, 0.2 by
 chance); other figures are against published positions, or regions that were
 drawn by eye (``drawn_regions.json``). Each image runs in a process of its own,
 so that its peak memory is its own. ``--json`` keeps all figures, one line an
-image and method; ``--pictures FOLDER`` draws the sites that were found.
+image and method; ``--pictures FOLDER`` draws the sites that were found;
+``--network FILE`` takes another network than the shipped one.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
-import inspect
 import json
 import multiprocessing
 import resource
@@ -33,19 +33,22 @@ from resolved_images import ResolvedImage, resolved_images
 
 from adatom.errors import AdatomError
 from adatom.localization import find_atoms
+from adatom.localization.choosing import Method
 from adatom.schema import Image, Sites, space_unit
 
-METHODS = ("classical", "network")
+METHODS: tuple[Method, ...] = ("classical", "network")
 
 
-def measure(job: tuple[ResolvedImage, str], pictures: Path | None) -> dict[str, Any]:
+def measure(
+    job: tuple[ResolvedImage, Method], network: str | None, pictures: Path | None
+) -> dict[str, Any]:
     """Find the atoms of one image by one method."""
     shown, method = job
-    line: dict[str, Any] = {"image": shown.name, "method": method, "contrast": shown.contrast}
+    line: dict[str, Any] = {"image": shown.name, "method": method}
     try:
         image = shown.read()
         start, cpu = time.perf_counter(), time.process_time()
-        found = find_atoms(image, contrast=shown.contrast, **_choice(method))
+        found = find_atoms(image, method=method, network=network if method == "network" else None)
     except AdatomError as error:
         return line | {"refused": f"{type(error).__name__}: {str(error).splitlines()[0]}"}
     line |= {
@@ -60,11 +63,6 @@ def measure(job: tuple[ResolvedImage, str], pictures: Path | None) -> dict[str, 
     if pictures is not None:
         draw(pictures / method / f"{shown.name.replace('/', '_')}.png", image, found)
     return line
-
-
-def _choice(method: str) -> dict[str, str]:
-    """Give the setting that chooses the method; a version that knows one method has none."""
-    return {"method": method} if "method" in inspect.signature(find_atoms).parameters else {}
 
 
 def draw(path: Path, image: Image, found: Sites) -> None:
@@ -86,12 +84,11 @@ def text_of_line(line: dict[str, Any]) -> str:
     if "refused" in line:
         return f"{start} {line['refused'][:110]}"
     figures = dict(line["figures"])
-    dark = "dark " if line["contrast"] == "dark" else ""
     return (
         f"{start} {line['sites']:6d} sites  d={figures.pop('spacing'):.4g} {line['unit']}  "
         f"lattice={figures.pop('lattice'):.2f}  fit_ok={line['fit_ok']:.2f}  "
         f"{line['wall_s']:.1f} s ({line['cpu_s']:.1f} CPU)  {line['peak_mb']:.0f} MB  "
-        f"{dark}{text_of_figures(figures)}"
+        f"{text_of_figures(figures)}"
     )
 
 
@@ -113,6 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("parts", nargs="*", default=[""], help="parts of names of images")
     parser.add_argument("--method", choices=(*METHODS, "both"), default="both")
+    parser.add_argument("--network", help="file of an exported network")
     parser.add_argument("--json", type=Path, help="file for all figures, one line an image")
     parser.add_argument("--pictures", type=Path, help="folder for pictures of the sites")
     told = parser.parse_args()
@@ -123,9 +121,10 @@ def main() -> None:
         if any(part in shown.name for part in told.parts)
         for method in methods
     ]
+    one = functools.partial(measure, network=told.network, pictures=told.pictures)
     lines = []
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        for line in pool.imap(functools.partial(measure, pictures=told.pictures), jobs):
+        for line in pool.imap(one, jobs):
             lines.append(line)
             print(text_of_line(line), flush=True)
     for method in methods:

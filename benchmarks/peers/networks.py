@@ -44,7 +44,6 @@ BOND = 0.142
 MIDDLE, SPACINGS = 9.2, (7.0, 8.0, 9.2, 10.5, 12.0)
 SIDE, N_TRAIN, N_TEST, SEED = 128, 4000, 320, 5
 LARGE = 2048
-THREADS = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
 IMPORTS = 5
 Floats = NDArray[np.float64]
 
@@ -54,14 +53,20 @@ def report(program: str, figure: str, value: float, unit: str) -> None:
     print(json.dumps(line), flush=True)
 
 
-def atomai(*words: str | Path) -> str:
+def with_threads(number: int) -> dict[str, str]:
+    """Give the environment in which every library uses so many threads."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    return dict(os.environ) | dict.fromkeys(names, str(number))
+
+
+def atomai(*words: object, threads: int = 2) -> str:
     """Run a task of AtomAI in its own environment, and give the last line that it prints."""
     done = subprocess.run(
         [str(ATOMAI), str(SEGMENT), *map(str, words)],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | THREADS,
+        env=with_threads(threads),
     )
     return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
 
@@ -73,7 +78,7 @@ def adatom(*words: str | Path) -> dict[str, Any]:
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | THREADS,
+        env=with_threads(2),
     )
     told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return told
@@ -120,7 +125,8 @@ def train_atomai(out: Path, seconds: float) -> Path:
     make_training_set(out / "set.npz")
     model, told = out / "atomai_metadict_final.tar", out / f"atomai_{seconds:.0f}.json"
     if not told.exists():
-        told.write_text(atomai("train", out / "set.npz", out / "atomai", seconds))
+        # One thread, so that no CPU time goes into waiting for the other.
+        told.write_text(atomai("train", out / "set.npz", out / "atomai", seconds, threads=1))
     used = json.loads(told.read_text())
     report("AtomAI", "training, CPU time", used["cpu_s"], "s")
     report("AtomAI", "training, mini-batches of 32", used["cycles"], "1")
@@ -163,7 +169,7 @@ def graphene_by_atomai(model: Path, out: Path) -> None:
         report("AtomAI", f"F1 on {name}, best of five scales ({best:g} px)", f1[best], "1")
 
 
-def graphene_by_adatom() -> None:
+def graphene_by_adatom(network: str | None) -> None:
     """Report F1 on the graphene images, with nothing told."""
     from real_truth import GRAPHENE as FOLDER
     from real_truth import published_graphene
@@ -174,7 +180,7 @@ def graphene_by_adatom() -> None:
     for name in GRAPHENE:
         image = read_image(FOLDER / f"{name}.hdf5")
         scores = compare_sites(
-            find_atoms(image, method="network"), published_graphene(name, image)
+            find_atoms(image, method="network", network=network), published_graphene(name, image)
         ).scores
         report("adatom", f"F1 on {name}, nothing told", float(scores["f1"][0]), "1")
 
@@ -189,7 +195,7 @@ def make_large_image(path: Path) -> None:
         np.save(path, simulate_training_image(images=images, seed=SEED).image.values)
 
 
-def time_adatom(path: Path, part: str) -> None:
+def time_adatom(path: Path, part: str, network: str | None) -> None:
     """Time one part in this process: once to warm up, then the median of three.
 
     ``network``: network and positions at the scale of the image, which is what
@@ -197,7 +203,9 @@ def time_adatom(path: Path, part: str) -> None:
     with positions refined and their errors.
     """
     pixels = np.load(path)
-    run = {"network": _network_alone, "scale": _with_scale, "all": _find_atoms}[part](pixels)
+    run = {"network": _network_alone, "scale": _with_scale, "all": _find_atoms}[part](
+        pixels, network
+    )
     wall, cpu = [], []
     for _ in range(4):
         start, cpu_start = time.perf_counter(), time.process_time()
@@ -213,28 +221,28 @@ def time_adatom(path: Path, part: str) -> None:
     print(json.dumps(told))
 
 
-def _network_alone(pixels: NDArray[np.float32]) -> Callable[[], int]:
+def _network_alone(pixels: NDArray[np.float32], network: str | None) -> Callable[[], int]:
     from adatom.localization.seeing import view_of_image
     from adatom.localization.shipped import chosen_runner
 
-    runner, usable = chosen_runner(None, None), np.ones(pixels.shape, dtype=bool)
+    runner, usable = chosen_runner(None, network), np.ones(pixels.shape, dtype=bool)
     return lambda: len(view_of_image(pixels, usable, runner, factor=1.0).position)
 
 
-def _with_scale(pixels: NDArray[np.float32]) -> Callable[[], int]:
+def _with_scale(pixels: NDArray[np.float32], network: str | None) -> Callable[[], int]:
     from adatom.localization.network import predict_sites_of_pixels
     from adatom.localization.shipped import chosen_runner
 
-    runner, usable = chosen_runner(None, None), np.ones(pixels.shape, dtype=bool)
+    runner, usable = chosen_runner(None, network), np.ones(pixels.shape, dtype=bool)
     return lambda: len(predict_sites_of_pixels(pixels, usable, runner, step=(1.0, 1.0)).position)
 
 
-def _find_atoms(pixels: NDArray[np.float32]) -> Callable[[], int]:
+def _find_atoms(pixels: NDArray[np.float32], network: str | None) -> Callable[[], int]:
     from adatom.localization import find_atoms
     from adatom.schema import image_from_array
 
     image = image_from_array(pixels)
-    return lambda: int(find_atoms(image, method="network").sizes["site"])
+    return lambda: int(find_atoms(image, method="network", network=network).sizes["site"])
 
 
 def import_times(command: list[str]) -> float:
@@ -244,23 +252,26 @@ def import_times(command: list[str]) -> float:
         start = time.perf_counter()
         subprocess.run([command[0], "-c", "pass"], check=True)
         middle = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | THREADS)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=with_threads(2))
         wall.append(time.perf_counter() - middle - (middle - start))
     return statistics.median(wall)
 
 
-def compare_times(model: Path, image: Path) -> None:
+def compare_times(model: Path, image: Path, network: str | None) -> None:
     """Report times and memory of both, one program after the other."""
+    more = () if network is None else ("--network", network)
     parts = {
-        "adatom, network and positions": adatom("network", image),
-        "adatom, scale found as well": adatom("scale", image),
-        "adatom find_atoms, refined": adatom("all", image),
+        "adatom, network and positions": adatom("network", image, *more),
+        "adatom, scale found as well": adatom("scale", image, *more),
+        "adatom find_atoms, refined": adatom("all", image, *more),
         "AtomAI, network and positions": json.loads(atomai("time", model, image)),
     }
     for program, told in parts.items():
         for key, unit in (("wall_s", "s"), ("cpu_s", "s"), ("peak_mb", "MB"), ("sites", "1")):
             report(program, f"{LARGE} x {LARGE}, {key.split('_')[0]}", told[key], unit)
-    path = "from adatom.localization.shipped import chosen_runner; chosen_runner(None, None)"
+    path = (
+        f"from adatom.localization.shipped import chosen_runner; chosen_runner(None, {network!r})"
+    )
     code = f"import adatom.localization as room; room.find_atoms; {path}"
     report("adatom", "import and load", import_times([sys.executable, "-c", code]), "s")
     report("AtomAI", "import", import_times([str(ATOMAI), str(SEGMENT), "import"]), "s")
@@ -271,10 +282,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--cpu-minutes", type=float, default=30.0, help="training of AtomAI")
     parser.add_argument("--out", type=Path, default=HERE.parents[1] / "runs" / "networks")
+    parser.add_argument("--network", help="file of another network than the shipped one")
     parser.add_argument("--task", nargs=2, metavar=("PART", "IMAGE"), help=argparse.SUPPRESS)
     told = parser.parse_args()
     if told.task:
-        time_adatom(Path(told.task[1]), told.task[0])
+        time_adatom(Path(told.task[1]), told.task[0], told.network)
         return
     if not ATOMAI.exists():
         sys.exit("AtomAI is not installed: python benchmarks/peers/setup.py atomai")
@@ -282,9 +294,9 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     model = train_atomai(out, 60 * told.cpu_minutes)
     graphene_by_atomai(model, out)
-    graphene_by_adatom()
+    graphene_by_adatom(told.network)
     make_large_image(out / "large.npy")
-    compare_times(model, out / "large.npy")
+    compare_times(model, out / "large.npy", told.network)
 
 
 if __name__ == "__main__":

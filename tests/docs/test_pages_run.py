@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from matplotlib import pyplot as plt
 from adatom import clustering
 from adatom.io.sniffing import beginning_of_file
 from adatom.recipes import list_recipes
-from adatom.schema import CLASSES, IMAGE
+from adatom.schema import CLASSES, IMAGE, positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,10 +34,13 @@ READS_A_FILE = {
     "formats.md": ('"scan.sxm"', {0}),
     "mass-imaging.md": ('"tissue.imzML"', {0, 1}),
 }
+# Blocks that need the library of an extra, and are left out where it is not installed.
+NEEDS_A_LIBRARY = {"simulation.md": ("abtem", {2})}
 # What is not run here: how steps are written, in outline; the page on recipes, whose recipe
 # `tests/recipes/test_documented_recipes.py` makes smaller; and the tutorial, of which
 # `test_tutorial.py` compares every output.
 NOT_RUN = {"conventions.md", "recipes.md", "tutorial.md"}
+TRAINS = {"fine-tuning.md"}
 
 
 def _text(page: str) -> str:
@@ -65,8 +69,13 @@ def test_the_python_of_a_page_runs_and_gives_what_it_says(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    if page in TRAINS:
+        pytest.importorskip("torch", reason="the page trains a network")
     monkeypatch.chdir(tmp_path)
     _, left_out = READS_A_FILE.get(page, ("", set()))
+    library, needing = NEEDS_A_LIBRARY.get(page, ("adatom", set()))
+    if find_spec(library) is None:
+        left_out = left_out | needing
     names: dict[str, Any] = {"__name__": "__main__"}
     with mpl.rc_context({"backend": "agg"}):
         for number, code in enumerate(BLOCK.findall(_text(page))):
@@ -112,6 +121,17 @@ def _fits(ran: Ran) -> None:
 def _electrons(ran: Ran) -> None:
     assert "['C K', 'N K', 'Ti L3', 'O K', 'Mn L3', 'Fe L3']" in ran.printed
     assert "Fe L3: background from" in ran.printed
+
+
+def _fine_tuning(ran: Ran) -> None:
+    truth, sites = ran["second"].truth, ran["sites"]
+    right = truth["occupancy"].values == 1
+    place, true = positions(sites), positions(truth)
+    nearest = true[np.linalg.norm(place[:, None] - true, axis=2).argmin(axis=1)]
+    said = np.array(ran["found"].attrs["class_names"])[ran["found"]["label"].values]
+    is_vacancy = (nearest[:, None] == true[right]).all(axis=2).any(axis=1)
+    assert (said == "vacancy")[is_vacancy].mean() >= 0.8
+    assert is_vacancy[said == "vacancy"].mean() >= 0.8
 
 
 def _formats(ran: Ran) -> None:
@@ -162,6 +182,7 @@ SAYS: dict[str, Callable[[Ran], None]] = {
     "curve-fitting.md": _fits,
     "eels-and-eds.md": _electrons,
     "formats.md": _formats,
+    "fine-tuning.md": _fine_tuning,
     "large-data.md": _large_data,
     "lifetimes.md": _lifetimes,
     "probe-spectroscopy.md": _probes,

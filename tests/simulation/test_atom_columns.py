@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -35,14 +37,14 @@ def test_a_column_on_the_border_of_a_periodic_box_is_one_and_lies_between_its_at
 
 def test_atoms_that_vibrated_apart_are_still_one_column_where_they_were_on_average() -> None:
     atoms = Atoms("S2", positions=[(5, 5, 0), (5, 5, 3)])
-    means = places(atoms) + [[0.0, 0.02], [0.0, -0.03]]
+    means = places(atoms) + np.array([[0.0, 0.02], [0.0, -0.03]])
     columns = columns_of_atoms(atoms, places(atoms), means, box=(1.0, 1.0))
     np.testing.assert_allclose(columns.positions, [[0.5, 0.495]])
 
 
 def test_the_class_that_a_structure_gives_names_its_columns() -> None:
     atoms = Atoms("CSi", positions=[(0, 0, 0), (3, 0, 0)])
-    atoms.set_array("class", np.array(["C at Si-C3", "Si-C3"]))
+    atoms.set_array("class", np.array(["C at Si-C3", "Si-C3"]))  # type: ignore[no-untyped-call]
     columns = columns_of_atoms(atoms, places(atoms), box=None)
     assert columns.names.tolist() == ["C at Si-C3", "Si-C3"]
 
@@ -59,14 +61,15 @@ def test_a_frame_of_many_cells_holds_every_column_once() -> None:
 
 
 def test_an_oblique_crystal_is_cut_as_densely_as_it_is() -> None:
-    layer = mx2("MoS2", kind="2H", a=3.16, thickness=3.17, vacuum=2.0)
+    layer = mx2("MoS2", kind="2H", a=3.16, thickness=3.17, vacuum=2.0)  # type: ignore[no-untyped-call]
     box = boxed(layer, (3.0, 4.0), 0.5)
     assert box.period is None
     assert box.origin == (0.5, 0.5)
     area = 4.0 * 5.0
     # One formula in 0.0865 nm^2; the rim of the cut holds a row more or less.
     assert len(box.atoms) == pytest.approx(3 * area / (0.316**2 * np.sqrt(3) / 2), rel=0.03)
-    apart = box.atoms.get_all_distances() + 99 * np.eye(len(box.atoms))
+    found: Any = box.atoms
+    apart = found.get_all_distances() + 99 * np.eye(len(box.atoms))
     assert apart.min() > 2.3
 
 

@@ -6,6 +6,7 @@ import doctest
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,11 @@ def on_a_sheet(symbols: str, places: list[tuple[float, float]], side: float = 12
     return Atoms(
         symbols, positions=[(*place, 0.0) for place in places], cell=[side, side, 5], pbc=True
     )
+
+
+def silicon() -> Any:
+    """Silicon along [001], in a cell of 1.086 nm."""
+    return bulk("Si", cubic=True).repeat((2, 2, 1))  # type: ignore[no-untyped-call]
 
 
 @needs_abtem
@@ -57,14 +63,14 @@ def test_columns_are_brightest_where_the_truth_says_in_any_field_and_pixel_size(
 def test_one_probe_at_a_time_and_prism_give_the_same_image(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    silicon = bulk("Si", cubic=True).repeat((2, 2, 1))
+    crystal = silicon()
     optics = replace(DARK, defocus="3 nm", spherical_aberration="0.001 mm")
     made = {}
     for algorithm in ("multislice", "PRISM"):
         monkeypatch.setattr(
             electron_waves, "_cheaper_algorithm", lambda *_, algorithm=algorithm: algorithm
         )
-        made[algorithm] = simulate_multislice(silicon, optics=optics, multislice=QUICK).expected
+        made[algorithm] = simulate_multislice(crystal, optics=optics, multislice=QUICK).expected
         assert f"simulated by {algorithm}:" in notes(made[algorithm])[0]
     apart = made["multislice"] - made["PRISM"]
     # Waves are of single precision.
@@ -73,17 +79,30 @@ def test_one_probe_at_a_time_and_prism_give_the_same_image(
 
 @needs_abtem
 def test_a_cut_with_its_margin_shows_what_the_periodic_cell_shows() -> None:
-    silicon = bulk("Si", cubic=True).repeat((2, 2, 1))
+    crystal = silicon()
     settings = {"field": ("1 nm", "1 nm"), "pixel_size": "0.02 nm", "optics": DARK}
-    whole = simulate_multislice(silicon, multislice=QUICK, **settings)  # type: ignore[arg-type]
-    oblique = silicon.copy()  # type: ignore[no-untyped-call]
+    whole = simulate_multislice(crystal, multislice=QUICK, **settings)  # type: ignore[arg-type]
+    oblique = crystal.copy()
     oblique.cell[1] += oblique.cell[0]
     cut = simulate_multislice(oblique, multislice=QUICK, **settings)  # type: ignore[arg-type]
     assert "in a cut of" in notes(cut.image)[0]
     np.testing.assert_allclose(positions(cut.truth), positions(whole.truth), atol=1e-9)
     apart = cut.expected - whole.expected
-    # What the probe's tails see beyond 0.4 nm.
-    assert float(abs(apart).max()) < 0.02 * float(whole.expected.max())
+    # Two boxes sample the rings of the detector at other angles.
+    assert float(abs(apart).max()) < 0.07 * float(whole.expected.max())
+
+
+@needs_abtem
+def test_columns_that_are_alike_in_the_crystal_are_alike_in_the_image() -> None:
+    # Where a column lies between the points of the grid must not matter, without vibrations
+    # that would hide it: the columns differ by their heights alone.
+    crystal = silicon()
+    static = Multislice(configurations=1, displacement="0 nm")
+    made = simulate_multislice(
+        crystal, pixel_size="0.01 nm", optics=Optics(inner="70 mrad"), multislice=static
+    )
+    amplitude = made.truth["amplitude"].values
+    assert amplitude.max() / amplitude.min() < 1.06
 
 
 @needs_abtem
@@ -110,11 +129,14 @@ def test_atoms_are_pits_in_bright_field_and_hidden_columns_are_told() -> None:
         cell=[3.905] * 3,
         pbc=True,
     )
-    block = cell.repeat((3, 3, 6))
-    crystal = replace(DARK, energy="100 keV", semiangle="28 mrad")
-    dark = simulate_multislice(block, optics=crystal, multislice=QUICK)
-    bright_field = replace(crystal, inner="14 mrad", outer="28 mrad")
-    bright = simulate_multislice(block, optics=bright_field, multislice=QUICK)
+    block = cell.repeat((3, 3, 6))  # type: ignore[no-untyped-call]
+    sharp = replace(DARK, energy="100 keV", semiangle="28 mrad")
+    blurred = replace(sharp, source_size="0.07 nm")
+    bright_field = replace(sharp, inner="14 mrad", outer="28 mrad")
+    dark, bright = (
+        simulate_multislice(block, optics=optics, multislice=QUICK)
+        for optics in (blurred, bright_field)
+    )
     visible = {
         (kind, species): float(
             made.truth["visible"].values[made.truth["species"] == species].mean()
@@ -122,11 +144,10 @@ def test_atoms_are_pits_in_bright_field_and_hidden_columns_are_told() -> None:
         for kind, made in (("dark", dark), ("bright", bright))
         for species in ("Sr", "Ti", "O")
     }
-    assert visible["dark", "Sr"] == visible["dark", "Ti"] == 1
-    # Oxygen scatters too little to be seen beside titanium in a dark field: a bright field is
-    # taken to see it.
+    # Oxygen scatters too little to be seen beside titanium in the dark field of a broad source.
     assert visible["dark", "O"] == 0
-    assert visible["bright", "O"] == visible["bright", "Ti"] == 1
+    assert visible["dark", "Sr"] == visible["dark", "Ti"] == 1
+    assert visible["bright", "O"] == visible["bright", "Ti"] == visible["bright", "Sr"] == 1
     assert "columns have no peak of their own" in notes(dark.truth)[0]
     strontium = bright.truth["species"].values == "Sr"
     assert float(bright.truth["amplitude"].values[strontium].max()) < float(bright.expected.mean())
@@ -199,7 +220,7 @@ def test_a_cell_that_is_too_small_for_a_probe_is_refused_with_a_remedy() -> None
 )
 def test_settings_that_make_no_image_are_refused(settings: dict[str, object], words: str) -> None:
     with pytest.raises(SettingError, match=words):
-        simulate_multislice(bulk("Si", cubic=True).repeat(2), **settings)  # type: ignore[arg-type]
+        simulate_multislice(silicon(), **settings)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import contract_multislice
 import contract_prediction
 import contract_probe
 import contract_structures
+import contract_teacher
 import contract_trainer
 import contract_tuning
 import numpy as np
@@ -228,6 +229,7 @@ for _more in (
     contract_prediction,
     contract_generator,
     contract_probe,
+    contract_teacher,
     contract_trainer,
     contract_structures,
     contract_tuning,

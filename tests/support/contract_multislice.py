@@ -22,7 +22,7 @@ from adatom.simulation.reference_structures import REFERENCES
 
 
 def _silicon() -> Any:
-    return bulk("Si", cubic=True).repeat((2, 2, 1))
+    return bulk("Si", cubic=True).repeat((2, 2, 1))  # type: ignore[no-untyped-call]
 
 
 @cache

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from real_truth import IMAGING
@@ -28,8 +28,6 @@ class ResolvedImage:
     path : Path
     reading : mapping
         What has to be told to `read_image`: which dataset, frame, channel, pixel size.
-    contrast : {"bright", "dark"}
-        How atoms look; known from the detector.
     spacing : float, optional
         Distance between neighbors in nm from the literature, where the file
         has a scale. Stored scales may be off by 15 %.
@@ -37,7 +35,6 @@ class ResolvedImage:
 
     path: Path
     reading: Mapping[str, Any]
-    contrast: Literal["bright", "dark"] = "bright"
     spacing: float | None = None
 
     @property
@@ -54,7 +51,6 @@ class ResolvedImage:
 class _Source:
     pattern: str
     reading: Mapping[str, Any] | None = None
-    contrast: Literal["bright", "dark"] = "bright"
     spacing: float | None = None
 
 
@@ -69,9 +65,9 @@ _SOURCES = (
     _Source("stem_wsete_sim_stemlearning/simulated/0/input.tiff"),
     _Source("atomap/history/STO_ADF.hdf5"),
     _Source("atomap/tests/datasets/test_ADF_cropped.hdf5"),
-    _Source("atomap/tests/datasets/test_ABF_cropped.hdf5", contrast="dark"),
+    _Source("atomap/tests/datasets/test_ABF_cropped.hdf5"),
     _Source("atomap/example_data/simulated_nanoparticle.hspy"),
-    _Source("abf_stack_hyperspydemos/*.hspy", {"frame": 0}, contrast="dark"),
+    _Source("abf_stack_hyperspydemos/*.hspy", {"frame": 0}),
     _Source("temul/publication_examples/PTO_supercrystal_hadjimichael/data/*.hspy"),
     _Source(
         "temul/temul/example_data/experimental/*.hdf5",
@@ -95,7 +91,7 @@ _WIDEST = 30.0
 def resolved_images() -> list[ResolvedImage]:
     """List all images, by data set; none where the folder of data is not known."""
     images = [
-        ResolvedImage(path, source.reading or {}, source.contrast, source.spacing)
+        ResolvedImage(path, source.reading or {}, source.spacing)
         for source in _SOURCES
         for path in sorted(IMAGING.glob(source.pattern))
     ]

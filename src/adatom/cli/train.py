@@ -139,13 +139,24 @@ def recipe_from_network(recipe: Recipe, /) -> Recipe:
 def write_networks(summary: RunSummary, /) -> list[Path]:
     """Write every network of a run beside its report, as weights and as exported graph."""
     written = []
-    for place, value in _networks(summary):
-        ending = _ending(value)
-        if ending:
-            path = place.with_name(f"{place.name}{ending}")
-            value.save(path)
-            written.append(path)
+    for place, value in _results(summary):
+        for name, network in _members(place.name, value):
+            ending = _ending(network)
+            if ending:
+                path = place.with_name(f"{name}{ending}")
+                network.save(path)
+                written.append(path)
     return written
+
+
+def _members(name: str, value: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 -- any result
+    """Give what a result consists of, such as "network-0" or "trained.classifier"."""
+    if isinstance(value, list):
+        yield from ((f"{name}-{number}", member) for number, member in enumerate(value))
+    elif hasattr(value, "_fields"):
+        yield from ((f"{name}.{field}", getattr(value, field)) for field in value._fields)
+    else:
+        yield name, value
 
 
 def _ending(value: object) -> str:
@@ -153,16 +164,6 @@ def _ending(value: object) -> str:
     if hasattr(value, "tensors") and hasattr(value, "card"):
         return ".safetensors"
     return ".onnx" if hasattr(value, "graph") and hasattr(value, "card") else ""
-
-
-def _networks(summary: RunSummary) -> Iterator[tuple[Path, Any]]:
-    """Give results, members of ensembles and fields of results that have several."""
-    for place, value in _results(summary):
-        yield place, value
-        for name in getattr(value, "_fields", ()):
-            yield place.with_name(f"{place.name}.{name}"), getattr(value, name)
-        for number, member in enumerate(value if isinstance(value, list) else ()):
-            yield place.with_name(f"{place.name}-{number}"), member
 
 
 def _results(summary: RunSummary) -> Iterator[tuple[Path, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from adatom.numerics.patch_grid import PatchScale
 
-_MOST_MISSING = 0.5
+# More says more of the edge than of the site.
+_MOST_MISSING: Final = 0.5
 
 
 def predict_classes(patches: Features, classifier: PatchClassifier, /) -> Classes:
@@ -80,8 +81,7 @@ def _probabilities(
     scale: PatchScale,
     classifier: PatchClassifier,
 ) -> tuple[NDArray[np.float32]]:
-    diameter = min(classifier.card.diameter, scale.diameter)
-    grid = gridded_patches(rows, shape, scale.step, diameter)
+    grid = gridded_patches(rows, shape, scale.step, classifier.card.diameter)
     probability = classifier.probabilities(grid)
     probability[np.isnan(rows).mean(axis=1) > _MOST_MISSING] = np.nan
     return (probability,)

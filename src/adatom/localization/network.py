@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from adatom.errors import NoLatticeError
+from adatom.localization.heads import SiteHeads, heads_at_cells
 from adatom.localization.leaving_out import ANALYZED, reasons_of_view
 from adatom.localization.network_scale import NetworkScale, find_network_scale
 from adatom.localization.seeing import View, view_of_image
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     Grid = NDArray[np.float32]
 
+# Below it a network has seen chance: noise reaches half of it.
+LEAST_CONFIDENCE = 0.02
 # Steps of pixels that differ by less than this are as good as equal.
 _SQUARE = 0.01
 
@@ -56,6 +59,8 @@ class Prediction(NamedTuple):
         Numbers of `leaving_out.REASONS`.
     scale : NetworkScale
         At which the network looked.
+    heads : SiteHeads
+        Class and orientation of all sites.
     """
 
     position: NDArray[np.float64]
@@ -64,6 +69,7 @@ class Prediction(NamedTuple):
     spacing: float
     reason: NDArray[np.int8]
     scale: NetworkScale
+    heads: SiteHeads
 
 
 def squared_pixels(
@@ -125,14 +131,16 @@ def predict_sites_of_pixels(
         view.spacing,
         reason[np.ix_(*_nearest(pixels.shape, reason.shape, square.factors))],
         scale,
+        heads_at_cells(view.maps, view.in_cells(runner.card.stride)),
     )
 
 
 def _check_seen(view: View, scale: NetworkScale) -> None:
-    if len(view.position) and scale.confidence != 0:
+    if len(view.position) and not scale.confidence < LEAST_CONFIDENCE:
         return
     msg = (
-        f"the network sees no lattice that it knows at any of {max(1, scale.n_tried)} scales: if "
+        f"the network sees no lattice that it knows at any of {max(1, scale.n_tried)} scales "
+        f"(confidence {scale.confidence:.2f}, need {LEAST_CONFIDENCE}): if "
         'atoms can be seen, give their distance as spacing=, try contrast="dark", average frames, '
         'or use method="classical"'
     )

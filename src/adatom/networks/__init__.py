@@ -13,6 +13,7 @@
 ``export_network``           a trained network -> one ONNX file, run without torch
 ``export_networks``          the same for the members of an ensemble
 ``labels_from_periodicity``  where one frame violates its own periodicity
+``PeriodicityLabels``        what ``labels_from_periodicity`` gives
 ``choose_periodic_frame``    the early frame of a movie that repeats itself best
 ``train_patch_classifier``   patches with known classes -> a classifier of further ones
 ``PatchTraining``            settings of that training

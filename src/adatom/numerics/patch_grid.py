@@ -101,7 +101,8 @@ def gridded_patches(
     step : tuple of float
         From pixel to pixel.
     diameter : float
-        Of the disc, in the unit of `step`.
+        Of the disc, in the unit of `step`. Where it is a little larger than
+        the patch, the outermost pixels go on.
 
     Returns
     -------

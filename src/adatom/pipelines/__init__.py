@@ -2,6 +2,7 @@
 
 =========================  ===========================================================
 ``train_finder``           simulated images -> a network that finds sites
+``train_particle_finder``  simulated particles -> a network that tells where they point
 ``train_ensemble``         the same several times, to see where networks agree
 ``train_on_labels``        a network and a few labeled images -> a network of one's own
 ``Labels``                 how labeled images are used
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from adatom.pipelines.ensembles import train_ensemble
     from adatom.pipelines.fine_tuning import Labels, train_on_labels
     from adatom.pipelines.one_frame import MovieDefects, find_defects_in_movie, train_from_frame
+    from adatom.pipelines.particles import train_particle_finder
     from adatom.pipelines.training import train_finder
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "train_finder",
     "train_from_frame",
     "train_on_labels",
+    "train_particle_finder",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -43,5 +46,6 @@ __getattr__, __dir__ = lazy_names(
         "train_finder": "training",
         "train_from_frame": "one_frame",
         "train_on_labels": "fine_tuning",
+        "train_particle_finder": "particles",
     },
 )

@@ -35,12 +35,14 @@ from adatom.schema import (
     Mask,
     Movie,
     Sites,
+    Table,
     add_note,
     extent,
     pixel_size,
     positions,
     sites_from_positions,
     space_unit,
+    table_from_columns,
 )
 
 if TYPE_CHECKING:
@@ -71,10 +73,14 @@ class MovieDefects(NamedTuple):
         With ``frame`` (of a movie), ``class`` ("missing", "extra") and ``score``.
     analyzed : Mask
         True where the network sees a lattice like that of the frame it learned from.
+    counts : Table
+        A row per frame: ``frame``, ``missing`` and ``extra`` (numbers of
+        sites), ``analyzed`` (share of the area) and ``density`` (sites per analyzed area).
     """
 
     sites: Sites
     analyzed: Mask
+    counts: Table
 
 
 def train_from_frame(
@@ -102,8 +108,9 @@ def train_from_frame(
     image : Image or Movie
         One frame, or a movie of which one is chosen.
     sites : Sites, optional
-        Labels of the frame instead, with ``class`` "missing" or "extra", such
-        as corrected ones; in the unit of the image.
+        Labels of the frame, with ``class`` "missing" or "extra", in the unit
+        of the image: such as those of `networks.labels_from_periodicity`
+        after a look at them. By default they are found.
     frame : int, optional
         Which frame of the movie; by default the most periodic one of the
         first quarter (`networks.choose_periodic_frame`).
@@ -231,8 +238,10 @@ def _taught_sites(found: Sites, told: Sites | None, classes: tuple[str, ...]) ->
         if "class" not in told:
             msg = "sites carry no 'class' (\"missing\" or \"extra\"): add it along 'site'"
             raise KindError(msg)
-    sites = found.isel(site=~found["extended"].values) if told is None else told
+    sites = found if told is None else told
     known = np.isin(sites["class"].values, classes)
+    if "extended" in sites:
+        known &= ~sites["extended"].values
     if not known.any():
         msg = (
             f"of {found.sizes['site']} violations of periodicity none is a point defect of the "
@@ -297,7 +306,7 @@ def find_defects_in_movie(
     Returns
     -------
     MovieDefects
-        ``sites`` and ``analyzed``.
+        ``sites``, ``analyzed`` and ``counts``.
 
     Raises
     ------
@@ -442,4 +451,18 @@ def _of_movie(
         analyzed,
         f"{shares.min():.1%} to {shares.max():.1%} of the area of a frame shows the lattice.",
     )
-    return MovieDefects(sites, analyzed)
+    area = shares * masks[0].size * step.prod()
+    return MovieDefects(sites, analyzed, _counts(sites, numbers, shares, area))
+
+
+def _counts(
+    sites: Sites, frame: NDArray[np.int64], shares: NDArray[np.float64], area: NDArray[np.float64]
+) -> Table:
+    names = sites["class"].values
+    n_frames = len(shares)
+    numbers = {name: np.bincount(frame[names == name], minlength=n_frames) for name in CLASSES}
+    density = np.bincount(frame, minlength=n_frames) / np.where(area > 0, area, np.nan)
+    return table_from_columns(
+        {"frame": np.arange(n_frames), **numbers, "analyzed": shares, "density": density},
+        units={"analyzed": "1", "density": f"1/{space_unit(sites)}^2"},
+    )

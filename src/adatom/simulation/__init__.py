@@ -9,6 +9,7 @@
 ``simulate_force_curves``         a map of force curves on an elastic, adhesive sample
 ``simulate_eels_map``             core losses of six materials with mixed borders
 ``simulate_training_image``       one image of an endless labeled stream to train on
+``simulate_particle_image``       the same for rods, triangles ... that point anywhere
 ``training_image_from_manifest``  the same image again
 ``build_lattice``                 sites of a square, hexagonal, perovskite ... lattice
 ``sites_from_structure``          columns of any structure, as of a CIF, seen along an axis
@@ -16,6 +17,7 @@
 ``build_grain_boundary``          two grains of graphene that meet
 ``Simulation``                    what the simulations of images give
 ``LabeledImage``                  what ``simulate_training_image`` gives
+``ParticleImages``                settings of the stream of particles
 ``TrainingImages``                settings of the stream
 ``FlimSimulation``                what ``simulate_flim_map`` gives
 ``Decay``                         how the emission of a class dies away
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
     from adatom.simulation.microscope import Microscope
     from adatom.simulation.multislice import MultisliceSimulation, simulate_multislice
     from adatom.simulation.optics import Multislice, Optics
+    from adatom.simulation.particle_images import ParticleImages, simulate_particle_image
     from adatom.simulation.projection import sites_from_structure
     from adatom.simulation.reference_images import simulate_reference_image
     from adatom.simulation.samples import Sample, simulate_sample
@@ -126,6 +129,7 @@ __all__ = [
     "Multislice",
     "MultisliceSimulation",
     "Optics",
+    "ParticleImages",
     "PhotonTimer",
     "Sample",
     "Simulation",
@@ -150,6 +154,7 @@ __all__ = [
     "simulate_lattice",
     "simulate_mass_map",
     "simulate_multislice",
+    "simulate_particle_image",
     "simulate_reference_image",
     "simulate_sample",
     "simulate_training_image",
@@ -180,6 +185,7 @@ __getattr__, __dir__ = lazy_names(
         "Multislice": "optics",
         "MultisliceSimulation": "multislice",
         "Optics": "optics",
+        "ParticleImages": "particle_images",
         "PhotonTimer": "decays",
         "Sample": "samples",
         "Simulation": "images",
@@ -204,6 +210,7 @@ __getattr__, __dir__ = lazy_names(
         "simulate_lattice": "images",
         "simulate_mass_map": "masses",
         "simulate_multislice": "multislice",
+        "simulate_particle_image": "particle_images",
         "simulate_reference_image": "reference_images",
         "simulate_sample": "samples",
         "simulate_training_image": "training_images",

@@ -158,7 +158,7 @@ def _quiet_abtem(abtem: Any) -> Iterator[None]:  # noqa: ANN401 -- the module
 
 def _upright(atoms: Atoms) -> Atoms:
     """Put the atoms into a box that ends right above and below them."""
-    box = atoms.copy()  # type: ignore[no-untyped-call]
+    box: Atoms = atoms.copy()  # type: ignore[no-untyped-call]
     cell = np.array(box.cell)
     plane = cell[:2, :2]
     if np.abs(cell[:2, 2]).max() > 1e-6 or np.abs([plane[0, 1], plane[1, 0]]).max() > 1e-6:
@@ -175,7 +175,7 @@ def _upright(atoms: Atoms) -> Atoms:
     low, high = box.positions[:, 2].min(), box.positions[:, 2].max()
     padding = _PADDING * _ANGSTROMS
     box.positions[:, 2] += padding - low
-    box.set_cell(np.diag([*np.diag(plane), high - low + 2 * padding]))
+    box.set_cell(np.diag([*np.diag(plane), high - low + 2 * padding]))  # type: ignore[no-untyped-call]
     box.pbc = (True, True, False)
     return box
 
@@ -212,7 +212,7 @@ def _cheaper_algorithm(box: Atoms, optics: Optics, slices: int, probes: int) -> 
 
 
 def _shaken(box: Atoms, displacement: float, rng: np.random.Generator) -> Atoms:
-    shaken = box.copy()  # type: ignore[no-untyped-call]
+    shaken: Atoms = box.copy()  # type: ignore[no-untyped-call]
     shaken.positions += rng.normal(0.0, displacement * _ANGSTROMS, shaken.positions.shape)
     return shaken
 

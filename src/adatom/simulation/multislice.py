@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import map_coordinates, maximum_filter
 from scipy.spatial import cKDTree
 
 from adatom.errors import SettingError
@@ -35,6 +35,9 @@ _ANGSTROMS: Final = 10.0
 # A peak belongs to a column if it lies nearer than this share of the distance to the
 # next column.
 _OWN: Final = 0.4
+# ... and is a peak if it stands out from a ring of that radius by this share of the
+# contrast of the whole image.
+_SEEN: Final = 0.01
 # Beyond the image, in nm, so that columns at its edge have their peaks as well.
 _AROUND: Final = 0.1
 
@@ -161,10 +164,11 @@ def expected_image(
     """Read one detector's image from the series, with the columns that are in it."""
     around = math.ceil(_AROUND / step)
     lines = [
-        origin + np.arange(-around, size + around) * step
+        origin + np.arange(-around, size + around, dtype=np.float64) * step
         for origin, size in zip(box.origin, shape, strict=True)
     ]
-    wide = images.values(*lines, blur=optics.nanometers("source_size"))[number]
+    y, x = lines
+    wide = images.values(y, x, blur=optics.nanometers("source_size"))[number]
     image = image_from_array(
         wide[around:-around, around:-around].copy(), pixel_size=f"{step!r} nm", units="1"
     )
@@ -186,13 +190,26 @@ def _with_peak(
     visible = np.zeros(len(places), dtype=bool)
     if len(places) < 2:
         return ~visible
-    peaks = np.argwhere((values == maximum_filter(values, 3)) & (values > values.mean())) * step
+    peaks = np.argwhere(values == maximum_filter(values, 3))
     tree = cKDTree(places)
-    apart, _ = tree.query(places, k=2)
-    if len(peaks):
-        distance, column = tree.query(peaks)
-        visible[column[distance < _OWN * apart[column, 1]]] = True
+    apart = tree.query(places, k=2)[0][:, 1]
+    distance, column = tree.query(peaks * step)
+    reach = _OWN * apart[column]
+    ring = _mean_on_rings(values, peaks, reach / step)
+    least = _SEEN * float(np.ptp(values))
+    visible[column[(distance < reach) & (values[*peaks.T] - ring > least)]] = True
     return visible
+
+
+def _mean_on_rings(
+    values: NDArray[np.float32], centers: NDArray[np.intp], radii: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    turn = np.linspace(0.0, 2 * math.pi, 16, endpoint=False)
+    around = radii[:, None, None] * np.stack([np.sin(turn), np.cos(turn)], axis=-1)
+    where = np.moveaxis(centers[:, None, :] + around, -1, 0)
+    found = map_coordinates(values, where, output=np.float64, order=1, mode="nearest")
+    mean: NDArray[np.float64] = found.mean(axis=1)
+    return mean
 
 
 def _truth(columns: AtomColumns, visible: NDArray[np.bool_], image: Image) -> Sites:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import gaussian_filter, maximum_filter
 from scipy.spatial import KDTree
 
 from adatom.schema import Sites, sites_from_positions
-from adatom.simulation.atom_images import LineOffsets, Probe, blurred, imaged_places
+from adatom.simulation.atom_images import LineOffsets, Probe, difference_of_blurs, imaged_places
 from adatom.simulation.chances import Chance
 from adatom.simulation.drawn_cells import FAMILIES
 from adatom.simulation.random_detectors import Noise, draw_noise
@@ -32,16 +32,23 @@ if TYPE_CHECKING:
 
     from adatom.simulation.training_images import TrainingImages
 
-_EMPTY: Final = ("amorphous", "noise", "contamination", "blobs")
+# What images without lattice show. Atoms packed at random are the hardest to tell from one.
+_EMPTY: Final = ("amorphous", "amorphous", "contamination", "noise", "stripes", "blobs")
 # Pixels integrate: narrower atoms than this do not occur on a grid of pixels.
 _NARROWEST: Final = 0.65
 # Atoms in a tunneling microscope are at least this broad, in spacings.
 _TUNNELING_WIDTH: Final = 0.3
 # No image is so noisy that the median atom, filtered in the best way, does not
 # stand out from the noise by this factor: nothing could be learned from it.
-_TOLD: Final = 3.0
+_TOLD: Final = 1.5
 # An atom whose height all else in the image reaches by chance is not asked for.
 _CLEAR: Final = 1.0
+# Where, over so many spacings, columns are fainter than this share of all else,
+# even their periodicity helps nobody: there is no lattice to analyze.
+_TELLABLE: Final = 0.7
+_CELLS: Final = 2.5
+# What disturbs is judged over blocks of so many pixels.
+_BLOCK: Final = 4
 # Far under the faintest column that is drawn, of the brightest regular one.
 _FLAT: Final = 1e-3
 # Kinds of junk that lie on dirty lattices, and how often.
@@ -78,6 +85,8 @@ class Scene:
         That height over the noise of a pixel.
     tunneling : bool
         Whether the image is to look like one of a tunneling microscope.
+    striped : bool
+        Whether there is nothing in it but stripes.
     """
 
     sample: Sample
@@ -89,6 +98,7 @@ class Scene:
     typical: float
     snr: float
     tunneling: bool
+    striped: bool
 
 
 def draw_scene(chance: Chance, images: TrainingImages) -> Scene:
@@ -110,7 +120,7 @@ def draw_scene(chance: Chance, images: TrainingImages) -> Scene:
     chance.note(family=family, empty=empty, tunneling=tunneling, spacing_px=spacing, snr=snr)
     # Users resample by it: to the last digit.
     chance.noted["scale"] = scale
-    field = Field((rows, rows), spacing, margin=4 * width + 2 * spacing)
+    field = Field((rows, rows), spacing, margin=4 * width + 2 * spacing + probe.tail_reach())
     sample = _draw_sample(chance, family, field)
     regular = sample.peaks[sample.roles == "regular"]
     typical = float(np.median(regular)) if regular.size else 1.0
@@ -119,7 +129,9 @@ def draw_scene(chance: Chance, images: TrainingImages) -> Scene:
     if tunneling and family in FAMILIES:
         kinds += tuple(name for name in ("waves", "hollows") if chance.happens(0.3))
     junk = _draw_junk(chance, kinds, field, width=width, typical=typical)
-    return Scene(sample, junk, probe, lines, noise, field, typical, snr, tunneling)
+    return Scene(
+        sample, junk, probe, lines, noise, field, typical, snr, tunneling, family == "stripes"
+    )
 
 
 def _draw_sample(chance: Chance, family: str, field: Field) -> Sample:
@@ -197,8 +209,59 @@ class Seen:
     blank: NDArray[np.bool_]
 
 
-def truth_of_scene(scene: Scene, seen: Seen) -> Sites:
-    """Give all columns of the lattice whose centroid lies in the image."""
+@dataclass(frozen=True)
+class Disturbance:
+    """Spread of all that is not lattice, as high as an atom would have to be to look like it.
+
+    Seen through the difference of two blurs, which tells atoms from what is
+    broader and finer: an atom of the width of the first leaves 1 / 2 - 1 / 5 of
+    its height.
+
+    Attributes
+    ----------
+    variance : ndarray, shape (block, block)
+        Mean over blocks of pixels.
+    shape : tuple of int
+        Rows and columns of the image.
+    """
+
+    variance: NDArray[np.float32]
+    shape: tuple[int, int]
+
+    def within(self, reach: float) -> NDArray[np.float32]:
+        """Spread (y, x) within about so many px round every pixel."""
+        local = gaussian_filter(self.variance, reach / _BLOCK, mode="nearest")
+        spread: NDArray[np.float32] = np.sqrt(local.clip(1e-12, None))
+        rows, columns = self.shape
+        return spread.repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)[:rows, :columns]
+
+
+def disturbance_in(seen: Seen, width: float) -> Disturbance:
+    """Filter all that is not lattice for what looks like an atom of this width."""
+    rows, columns = seen.rest.shape
+    pad = min(math.ceil(4 * width), rows - 1, columns - 1)
+    padded = np.pad(seen.rest, pad, mode="reflect")
+    alike = difference_of_blurs(padded, width)[pad : pad + rows, pad : pad + columns]
+    more = [(0, -size % _BLOCK) for size in (rows, columns)]
+    power = np.pad((alike / np.float32(1 / 2 - 1 / 5)) ** 2, more, mode="edge")
+    blocks = power.reshape(len(power) // _BLOCK, _BLOCK, -1, _BLOCK)
+    return Disturbance(blocks.mean(axis=(1, 3)), (rows, columns))
+
+
+def clear_parts(scene: Scene, seen: Seen, disturbance: Disturbance) -> NDArray[np.bool_]:
+    """Tell where the typical column stands out from all else, on average over some spacings."""
+    level = disturbance.within(_CELLS * scene.field.spacing)
+    clear: NDArray[np.bool_] = scene.typical * seen.factor > _TELLABLE * level
+    return clear
+
+
+def truth_of_scene(
+    scene: Scene, seen: Seen, disturbance: Disturbance, clear: NDArray[np.bool_]
+) -> Sites:
+    """Give all columns of the lattice whose centroid lies in the image.
+
+    None is visible outside the `clear_parts`.
+    """
     rows, columns = scene.field.shape
     listed = scene.sample.where(scene.sample.roles != "amorphous")
     places = imaged_places(listed.places, listed.widths, probe=scene.probe, lines=scene.lines)
@@ -209,8 +272,7 @@ def truth_of_scene(scene: Scene, seen: Seen) -> Sites:
     covered = (scene.junk.opaque | seen.blank)[row, column]
     resolved = _own_maximum(seen.lattice, places, scene.field.spacing)
     resolved &= ~scene.junk.doubtful[row, column] & (listed.roles != "faint")
-    disturbance = _disturbance(seen.rest, scene.probe.width, scene.field.spacing)
-    clarity = amplitude / disturbance[row, column]
+    clarity = amplitude / disturbance.within(scene.field.spacing)[row, column]
     sites = sites_from_positions(
         *places.T,
         unit="px",
@@ -226,7 +288,7 @@ def truth_of_scene(scene: Scene, seen: Seen) -> Sites:
         "clarity": clarity,
         "covered": covered,
         "resolved": resolved,
-        "visible": resolved & ~covered & (clarity > _CLEAR),
+        "visible": resolved & ~covered & (clarity > _CLEAR) & clear[row, column],
     }
     sites = sites.assign({name: ("site", values) for name, values in told.items()})
     sites["width"] = ("site", listed.widths * scene.probe.width, {"units": "px"})
@@ -237,21 +299,6 @@ def _within(places: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.
     y, x = places.T
     inside: NDArray[np.bool_] = (y >= -0.5) & (y < rows - 0.5) & (x >= -0.5) & (x < columns - 0.5)
     return inside
-
-
-def _disturbance(rest: NDArray[np.float32], width: float, spacing: float) -> NDArray[np.float32]:
-    """Spread of all that is not lattice, as high as an atom would have to be to look like it.
-
-    Seen through the difference of two Gaussians, which tells atoms from what
-    is broader and finer: an atom of the width of the first leaves
-    1 / 2 - 1 / 5 of its height.
-    """
-    pad = min(math.ceil(3 * spacing), min(rest.shape) - 1)
-    padded = np.pad(rest, pad, mode="reflect")
-    filtered = blurred(padded, width) - blurred(padded, 2 * width)
-    local: NDArray[np.float32] = np.sqrt(blurred(filtered**2, spacing).clip(1e-12, None))
-    local /= np.float32(1 / 2 - 1 / 5)
-    return local[pad : pad + rest.shape[0], pad : pad + rest.shape[1]]
 
 
 def _own_maximum(

@@ -10,15 +10,14 @@ from contextlib import suppress
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adatom import __version__
 from adatom.errors import SettingError, WriteError
 from adatom.schema import add_note
-from adatom.simulation import atomic_potentials, electron_waves, optics
 from adatom.simulation.electron_waves import PeriodicImages, periodic_images
 from adatom.simulation.multislice import (
     MultisliceSimulation,
@@ -31,6 +30,7 @@ from adatom.simulation.structure_boxes import Box, boxed
 from adatom.units import Length
 
 _SEED: Final = 1
+_SOURCES: Final = ("atomic_potentials.py", "electron_waves.py", "optics.py")
 
 
 class _Entry(NamedTuple):
@@ -136,8 +136,9 @@ def _entry(name: str, reference: Reference) -> _Entry:
     """Tell what a reference is computed from; its key changes with any of it."""
     field = (reference.field, reference.field)
     box = boxed(reference.build(), field, reference.multislice.nanometers("margin"))
-    modules = (atomic_potentials, electron_waves, optics)
-    sources = [Path(module.__file__).read_bytes() for module in modules]
+    # Sources, as in `recipes.code`: a change of these few files computes the set anew.
+    folder = Path(__file__).parent
+    sources = [(folder / name).read_bytes() for name in _SOURCES]
     told = {
         "name": name,
         "set": VERSION,
@@ -163,11 +164,15 @@ def _digest_of_atoms(box: Box) -> str:
 def _kept_images(entry: _Entry, folder: Path) -> tuple[PeriodicImages, str]:
     """Read an entry, or compute and keep it; the second is what happened, for the notes."""
     version = _abtem_version()
-    # What was computed elsewhere serves where abTEM is not installed, the newest first.
+    # What was computed elsewhere serves where abTEM is not installed, the last one first.
     known = (
         [folder / f"{entry.name}-{entry.key}-abtem{version}.npz"]
         if version
-        else sorted(folder.glob(f"{entry.name}-{entry.key}-abtem*.npz"), reverse=True)
+        else sorted(
+            folder.glob(f"{entry.name}-{entry.key}-abtem*.npz"),
+            key=lambda path: path.stat().st_mtime,
+            reverse=True,
+        )
     )
     for path in known:
         found = _read(path)
@@ -179,7 +184,7 @@ def _kept_images(entry: _Entry, folder: Path) -> tuple[PeriodicImages, str]:
         entry.box.atoms, [reference.bright, reference.dark], reference.multislice, seed=_SEED
     )
     path = folder / f"{entry.name}-{entry.key}-abtem{version}.npz"
-    _write(path, images, entry.told | {"abtem": version, "adatom": metadata.version("adatom")})
+    _write(path, images, entry.told | {"abtem": version, "adatom": __version__})
     found = _read(path)
     if found is None:
         msg = f"{path}: what was written is not what is read back; is the disk full?"
@@ -204,7 +209,7 @@ def _read(path: Path) -> PeriodicImages | None:
             return None
         with np.load(path, allow_pickle=False) as arrays:
             series, size, atoms = (arrays[key] for key in ("series", "size", "atoms"))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     height, width = size.tolist()
     return PeriodicImages(series, (height, width), atoms, str(told["algorithm"]))
@@ -252,6 +257,6 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _replace(path: Path, content: bytes) -> None:
     """Write so that a reader sees all of it or nothing."""
-    with NamedTemporaryFile(dir=path.parent, prefix=path.stem, delete=False) as file:
-        file.write(content)
-    Path(file.name).replace(path)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(content)
+    draft.replace(path)
