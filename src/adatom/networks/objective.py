@@ -25,8 +25,9 @@ class Objective:
     Attributes
     ----------
     form : {"focal", "cross entropy"}
-        Of the loss of sites, lattice and classes; "focal" lets the few cells
-        that are judged badly decide.
+        Of the loss of sites and classes; "focal" lets the few cells that are
+        judged badly decide. Lattice is not rare, and its map is read as a
+        probability: its loss is always the cross-entropy.
     gamma : float
         Of the focal loss: how strongly well-judged cells are discounted.
     center, overlap, offset, lattice, classes, turn : float
@@ -42,7 +43,7 @@ class Objective:
     center: float = 4.0
     overlap: float = 0.5
     offset: float = 1.0
-    lattice: float = 2.0
+    lattice: float = 0.7
     classes: float = 2.0
     turn: float = 0.5
     class_weights: tuple[float, ...] = ()
@@ -97,7 +98,7 @@ def loss_terms(
         "offset": objective.offset
         * offset_loss(maps[:, 1:3], batch["offset"], batch["center"] * weight),
         "lattice": objective.lattice
-        * focal_loss(maps[:, 3], batch["lattice"], gamma=gamma, weight=weight),
+        * focal_loss(maps[:, 3], batch["lattice"], gamma=0.0, weight=weight),
     }
     n_classes = len(architecture.classes)
     if n_classes:

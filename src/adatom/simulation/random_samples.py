@@ -1,4 +1,4 @@
-"""Random samples of a crystal: grains, edges, defects, disorder and brightness of columns."""
+"""Random samples of a crystal for streams of images: grains, edges, defects, brightness."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from adatom.simulation.smooth_fields import draw_smooth_field
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+# `grains`, `edges`, `disorder` and `strain` do as much to sites that one has, and
+# name each defect; here only speed and variety count.
 
 # Atoms closer than this share of the spacing lie over one another, as one column.
 _ONE_COLUMN: Final = 0.3

@@ -81,6 +81,9 @@ class Scene:
         Size of the image, and the spacing.
     typical : float
         Height of the median regular column.
+    bright : float
+        Height that a fifth of the regular columns exceed: of many structures
+        most columns are faint ones, and yet the others show a lattice.
     snr : float
         That height over the noise of a pixel.
     tunneling : bool
@@ -96,6 +99,7 @@ class Scene:
     noise: Noise
     field: Field
     typical: float
+    bright: float
     snr: float
     tunneling: bool
     striped: bool
@@ -123,15 +127,14 @@ def draw_scene(chance: Chance, images: TrainingImages) -> Scene:
     field = Field((rows, rows), spacing, margin=4 * width + 2 * spacing + probe.tail_reach())
     sample = _draw_sample(chance, family, field)
     regular = sample.peaks[sample.roles == "regular"]
-    typical = float(np.median(regular)) if regular.size else 1.0
+    typical, bright = np.quantile(regular, (0.5, 0.8)).tolist() if regular.size else (1.0, 1.0)
     dirty = bool(chance.rng.random() < images.dirty)
     kinds = _kinds(chance, family, dirty)
     if tunneling and family in FAMILIES:
         kinds += tuple(name for name in ("waves", "hollows") if chance.happens(0.3))
     junk = _draw_junk(chance, kinds, field, width=width, typical=typical)
-    return Scene(
-        sample, junk, probe, lines, noise, field, typical, snr, tunneling, family == "stripes"
-    )
+    striped = family == "stripes"
+    return Scene(sample, junk, probe, lines, noise, field, typical, bright, snr, tunneling, striped)
 
 
 def _draw_sample(chance: Chance, family: str, field: Field) -> Sample:
@@ -220,38 +223,55 @@ class Disturbance:
     Attributes
     ----------
     variance : ndarray, shape (block, block)
-        Mean over blocks of pixels.
+        Mean over blocks of pixels, of those that are not opaque.
+    weight : ndarray, shape (block, block)
+        Share of such pixels.
     shape : tuple of int
         Rows and columns of the image.
     """
 
     variance: NDArray[np.float32]
+    weight: NDArray[np.float32]
     shape: tuple[int, int]
 
     def within(self, reach: float) -> NDArray[np.float32]:
         """Spread (y, x) within about so many px round every pixel."""
-        local = gaussian_filter(self.variance, reach / _BLOCK, mode="nearest")
+        sigma = reach / _BLOCK
+        local = gaussian_filter(self.variance * self.weight, sigma, mode="nearest")
+        local /= gaussian_filter(self.weight, sigma, mode="nearest") + np.float32(1e-6)
         spread: NDArray[np.float32] = np.sqrt(local.clip(1e-12, None))
         rows, columns = self.shape
         return spread.repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)[:rows, :columns]
 
 
-def disturbance_in(seen: Seen, width: float) -> Disturbance:
-    """Filter all that is not lattice for what looks like an atom of this width."""
+def disturbance_in(seen: Seen, width: float, opaque: NDArray[np.bool_]) -> Disturbance:
+    """Filter all that is not lattice for what looks like an atom of this width.
+
+    What opaque junk looks like disturbs nobody who looks beside it.
+    """
     rows, columns = seen.rest.shape
     pad = min(math.ceil(4 * width), rows - 1, columns - 1)
     padded = np.pad(seen.rest, pad, mode="reflect")
     alike = difference_of_blurs(padded, width)[pad : pad + rows, pad : pad + columns]
-    more = [(0, -size % _BLOCK) for size in (rows, columns)]
-    power = np.pad((alike / np.float32(1 / 2 - 1 / 5)) ** 2, more, mode="edge")
-    blocks = power.reshape(len(power) // _BLOCK, _BLOCK, -1, _BLOCK)
-    return Disturbance(blocks.mean(axis=(1, 3)), (rows, columns))
+    open_ = (~opaque).astype(np.float32)
+    weight = _blocks(open_)
+    power = _blocks((alike / np.float32(1 / 2 - 1 / 5)) ** 2 * open_)
+    return Disturbance(power / weight.clip(1e-6, None), weight, (rows, columns))
+
+
+def _blocks(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average blocks of pixels; the last ones go on beyond the image as its edge does."""
+    padded = np.pad(values, [(0, -size % _BLOCK) for size in values.shape], mode="edge")
+    mean: NDArray[np.float32] = padded.reshape(len(padded) // _BLOCK, _BLOCK, -1, _BLOCK).mean(
+        axis=(1, 3)
+    )
+    return mean
 
 
 def clear_parts(scene: Scene, seen: Seen, disturbance: Disturbance) -> NDArray[np.bool_]:
-    """Tell where the typical column stands out from all else, on average over some spacings."""
+    """Tell where the bright columns stand out from all else, on average over some spacings."""
     level = disturbance.within(_CELLS * scene.field.spacing)
-    clear: NDArray[np.bool_] = scene.typical * seen.factor > _TELLABLE * level
+    clear: NDArray[np.bool_] = scene.bright * seen.factor > _TELLABLE * level
     return clear
 
 

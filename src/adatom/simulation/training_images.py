@@ -306,7 +306,7 @@ def _labeled(chance: Chance, scene: Scene) -> LabeledImage:
     image, blank = _saved(chance, image, scene.field.spacing)
     values = image_from_array(image, pixel_size="1 px")
     seen = Seen(shown, rest, factor, spread, blank)
-    disturbance = disturbance_in(seen, scene.probe.width)
+    disturbance = disturbance_in(seen, scene.probe.width, scene.junk.opaque)
     clear = clear_parts(scene, seen, disturbance)
     sites = truth_of_scene(scene, seen, disturbance, clear)
     lattice = scanned(sample.crystalline, scene.lines) & ~junk.opaque & ~blank & clear
