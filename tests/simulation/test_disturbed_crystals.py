@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from ase import Atoms
 from scipy.spatial import Delaunay, KDTree
 
 from adatom.errors import KindError, SettingError, UnitError
@@ -125,6 +126,8 @@ def test_disorder_refuses_what_cannot_be() -> None:
         Disorder(vacancies=0.6, substitutions=0.6)
     with pytest.raises(SettingError, match="'Xx' is no element"):
         Disorder(adatom="Xx")
+    with pytest.raises(SettingError, match=r"columns without a defect, there are \d:"):
+        apply_disorder(lattice("square"), disorder=Disorder(vacancies=0.995, adatoms=0.5))
     with pytest.raises(KindError, match="no 'species'"):
         apply_disorder(sites_from_positions([0.0], [0.0], unit="px"))
 
@@ -333,6 +336,14 @@ def test_strain_and_edges_of_a_sample_leave_the_others_as_they_are() -> None:
         simulate_sample(size=64, field="2 nm").truth.sizes["site"], rel=0.2
     )
     assert {"displacement", "strain", "lattice_rotation"} <= set(truth.data_vars)
+
+
+def test_settings_that_a_sample_would_not_use_are_refused() -> None:
+    gold = Atoms("Au", cell=[3, 3, 3], pbc=True)
+    with pytest.raises(SettingError, match="'grains' is for a crystal by name"):
+        simulate_sample(gold, sample=Sample(grains=Grains()), size=32)
+    with pytest.raises(SettingError, match="'zone_axis' is for a structure"):
+        simulate_sample(sample=Sample(zone_axis=(1, 1, 0)), size=32)
 
 
 def test_vacancies_of_an_image_are_in_its_unit() -> None:

@@ -123,11 +123,6 @@ def nearest_distance(vectors: NDArray[np.float64], places: NDArray[np.float64]) 
     return math.sqrt(float(squared.min()))
 
 
-def brightest_element(column: Sequence[tuple[str, float]]) -> str:
-    """Tell the element whose atoms give most of a column's intensity."""
-    return max(column, key=lambda part: column_brightness((part,), Z_EXPONENT))[0]
-
-
 def column_name(column: Sequence[tuple[str, float]]) -> str:
     """Name a column by its elements, the brightest first: "TiO", "S2", "Sr0.5"."""
     ordered = sorted(column, key=lambda part: -column_brightness((part,), Z_EXPONENT))

@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 
 from adatom.errors import KindError, TooFewSitesError
 from adatom.schema import Sites, positions
-from adatom.simulation.cells import brightest_element
+from adatom.simulation.cells import brightness_of_elements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,14 +47,10 @@ def set_columns(sites: Sites, elements: Sequence[str], counts: NDArray[np.float6
     """
     used = [number for number, column in enumerate(counts.T) if (column > 0).any()]
     elements, counts = [elements[number] for number in used], counts[:, used]
-    rows, row_of = np.unique(counts, axis=0, return_inverse=True)
-    brightest = [
-        brightest_element([(e, n) for e, n in zip(elements, row, strict=True) if n > 0])
-        if any(row)
-        else ""
-        for row in rows.tolist()
-    ]
-    sites["species"] = ("site", np.asarray(brightest, dtype=str)[row_of.reshape(-1)])
+    scattered = counts * brightness_of_elements(elements)
+    brightest = scattered.argmax(axis=1) if elements else np.zeros(len(counts), dtype=np.int64)
+    names = np.asarray([*elements, ""])[np.where(scattered.any(axis=1), brightest, -1)]
+    sites["species"] = ("site", names)
     total = counts.sum(axis=1)
     for name in ("occupancy", "composition", "element"):
         if name in sites.variables:

@@ -69,8 +69,8 @@ def crystal_positions(
         Relative elongation along x of the field.
     """
     cell = named_cell(crystal) if isinstance(crystal, str) else crystal
-    matrix = _layout(spacing, rotation, strain)
-    vectors, basis = np.asarray(cell.vectors) @ matrix, np.asarray(cell.places) @ matrix
+    vectors = _laid_out(cell.vectors, spacing, rotation, strain)
+    basis = _laid_out(cell.places, spacing, rotation, strain)
     origin = rng.uniform(0.0, 1.0, 2) @ vectors
     position, number = tiled(vectors, basis, origin, field=field, margin=margin)
     return CrystalSites(position, number, cell)
@@ -80,15 +80,18 @@ def laid_out_vectors(
     cell: Cell, spacing: float, *, rotation: float, strain: float = 0.0
 ) -> NDArray[np.float64]:
     """Vectors (vector, axis) of the cell as `crystal_positions` lays it out."""
-    return np.asarray(cell.vectors) @ _layout(spacing, rotation, strain)
+    return _laid_out(cell.vectors, spacing, rotation, strain)
 
 
-def _layout(spacing: float, rotation: float, strain: float) -> NDArray[np.float64]:
-    """Give what a row vector (y, x) of the cell is multiplied by to lie in the field."""
+def _laid_out(
+    places: tuple[Pair, ...], spacing: float, rotation: float, strain: float
+) -> NDArray[np.float64]:
+    """Bring places (y, x) of a cell to the scale and the orientation of the field."""
     turn = math.radians(rotation)
     # Angles run from +x towards +y, arrays are in the order y, x.
     turned = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
-    return spacing * turned.T @ np.diag([1.0, 1.0 + strain])
+    found: NDArray[np.float64] = spacing * np.asarray(places) @ turned.T
+    return found @ np.diag([1.0, 1.0 + strain])
 
 
 def tiled(

@@ -142,7 +142,7 @@ def apply_disorder(sites: Sites, /, *, disorder: Disorder = _LITTLE, seed: int =
 
 
 class _Draft:
-    """Sites in which defects are placed kind after kind, each by a stream of its own."""
+    """Sites in which defects are placed kind after kind."""
 
     def __init__(self, sites: Sites, disorder: Disorder, rng: np.random.Generator) -> None:
         self.sites = sites
@@ -243,6 +243,12 @@ class _Draft:
         self._add_between(hollows, own, "{} interstitial")
 
     def _add_on_top(self, n_wanted: int) -> None:
+        if n_wanted > len(self.free):
+            msg = (
+                f"{n_wanted} adatoms are to lie on columns without a defect, there are "
+                f"{len(self.free)}: ask for fewer defects"
+            )
+            raise SettingError(msg)
         for column in sorted(self.free[:n_wanted].tolist()):
             self.counts[column, self.elements.index(self.disorder.adatom)] += 1
             self.classes[column] = f"{self.disorder.adatom} on {self.host[column]}"
@@ -277,10 +283,10 @@ class _Draft:
             extra["class"] = ("site", np.array([name.format(element) for element in elements]))
             if "sublattice" in extra:
                 extra["sublattice"] = ("site", np.full(len(chosen), -1))
-            set_columns(extra, elements, np.eye(len(elements)))
+            kinds, kind = np.unique(elements, return_inverse=True)
+            set_columns(extra, kinds.tolist(), np.eye(len(kinds))[kind])
             self.added.append(extra)
-            kind = "interstitials" if name.endswith("interstitial") else "adatoms"
-            self.told[kind] += len(elements)
+            self.told["interstitials" if "interstitial" in name else "adatoms"] += len(elements)
         return places[len(elements) :]
 
     def disordered(self) -> Disordered:
@@ -292,17 +298,16 @@ class _Draft:
         atoms = joined_sites([changed.isel(site=kept), *self.added])
         atoms.attrs = dict(self.sites.attrs)
         unit, spacing = space_unit(atoms), self.sites.attrs.get("spacing")
+        if spacing is None and len(self.places) > 1:
+            spacing = spacing_of(self.sites)
         reach = length_from_setting(
-            self.disorder.displacement,
-            unit=unit,
-            spacing=spacing_of(self.sites) if spacing is None else spacing,
-            name="displacement",
+            self.disorder.displacement, unit=unit, spacing=spacing, name="displacement"
         )
         step = self.displacing.normal(0.0, 1.0, (atoms.sizes["site"], 2)) * reach
         atoms = atoms.assign_coords(_coordinates(positions(atoms) + step, atoms))
         order = np.array([column for column, _ in self.missing], dtype=np.int64)
         vacancies = sites_from_positions(*self.places[order].T, unit=unit, spacing=spacing)
-        vacancies["class"] = ("site", np.array([name for _, name in self.missing], dtype="<U16"))
+        vacancies["class"] = ("site", np.array([name for _, name in self.missing], dtype=str))
         self.told["vacancies"] = len(self.missing)
         told = ", ".join(f"{n} {kind}" for kind, n in sorted(self.told.items()))
         add_note(atoms, f"{len(self.places)} columns were given {told}")

@@ -137,7 +137,10 @@ def columns_from_sites(sites: Sites, /, *, tolerance: Length = "0.25 d") -> Site
 def _joined_names(
     names: NDArray[np.str_], group: NDArray[np.int64], order: NDArray[np.int64]
 ) -> NDArray[np.str_]:
-    parts: list[list[str]] = [[] for _ in range(int(group.max()) + 1)]
-    for site in order.tolist():
-        parts[group[site]].append(str(names[site]))
-    return np.array([" + ".join(some) for some in parts])
+    """Name each group by its parts, the brightest first: `order` sorts by group and brightness."""
+    ends = np.cumsum(np.bincount(group))
+    first = ends - np.bincount(group)
+    joined = names[order[first]].astype(object)
+    for number in np.flatnonzero(ends - first > 1).tolist():
+        joined[number] = " + ".join(names[order[first[number] : ends[number]]].tolist())
+    return np.asarray(joined, dtype=str)

@@ -108,6 +108,7 @@ def simulate_sample(
     """
     if structure is not None:
         STRUCTURE.check(structure)
+    _refuse_unused(sample, structure)
     length = length_from_setting(field, unit="nm", name="field")
     if size < 2 or not length > 0:
         msg = f"{size=} and {field=} make no image: take 2 pixels or more and a positive length"
@@ -134,6 +135,18 @@ def simulate_sample(
     for image in (simulation.image, simulation.expected):
         add_note(image, f"simulated: {name}, {seed=}")
     return simulation
+
+
+def _refuse_unused(sample: Sample, structure: Structure | None) -> None:
+    """Refuse what would be passed over: settings of a crystal with a structure, or without."""
+    plain = Sample()
+    names = ("zone_axis", "rotation", "periods") if structure is None else ("crystal", "grains")
+    for name in names:
+        if getattr(sample, name) != getattr(plain, name):
+            owner = "a structure" if structure is None else "a crystal by name"
+            given = "no structure" if structure is None else "a structure"
+            msg = f"setting {name!r} is for {owner}, here {given} is given: leave it out"
+            raise SettingError(msg)
 
 
 def _perfect(

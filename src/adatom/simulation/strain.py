@@ -151,10 +151,12 @@ def _wavy(
     # Every wave adds as much to the derivatives, whatever its length; the mean over all
     # directions of the square of a component of the unit vector is one half, as that of a sine.
     sizes = 2 * waviness / (waves * math.sqrt(_WAVES))
-    angle = (places @ vectors.T)[..., None] + phases
-    displacement = (sizes[:, None] * np.sin(angle)).sum(axis=1)
-    slope = sizes[:, None] * np.cos(angle)
-    return _Field(displacement, np.einsum("nwi,wj->nij", slope, vectors))
+    displacement, gradient = np.zeros((len(places), 2)), np.zeros((len(places), 2, 2))
+    for vector, phase, size in zip(vectors, phases, sizes.tolist(), strict=True):
+        angle = (places @ vector)[:, None] + phase
+        displacement += size * np.sin(angle)
+        gradient += size * np.cos(angle)[:, :, None] * vector
+    return _Field(displacement, gradient)
 
 
 def _dislocated(
