@@ -96,8 +96,8 @@ class Optics:
 class Multislice:
     """How the waves are propagated, and how the atoms vibrate.
 
-    The defaults are right to a few percent of the contrast; `docs/simulation.md` tells by how
-    much each of them changes an image.
+    The defaults are meant for shapes and positions. Where absolute intensities of thick
+    crystals matter, take more configurations and a larger angle until nothing changes.
 
     Attributes
     ----------
