@@ -12,7 +12,6 @@ from adatom.errors import KindError, NoLatticeError, SettingError, UnitError
 from adatom.localization.running import Runner, runner_of_network
 from adatom.networks import (
     Architecture,
-    Objective,
     PeriodicityLabels,
     TrainedNetwork,
     Trainer,
@@ -91,7 +90,6 @@ def train_from_frame(
     frame: int | None = None,
     architecture: Architecture = Architecture("unet", 12, CLASSES),  # noqa: B008 -- frozen
     training: Training = Training(n_steps=1200, batch_size=8, n_steps_per_score=200),  # noqa: B008
-    objective: Objective = Objective(),  # noqa: B008 -- frozen
     seed: int = 0,
 ) -> TrainedNetwork:
     """Train a small network on the defects of one frame, which it then finds in all others.
@@ -120,8 +118,7 @@ def train_from_frame(
         Its classes must be those of the labels.
     training : Training
         1200 batches of eight crops take two or three minutes on one core.
-    objective : Objective
-        Focal losses by default, since defects are rare.
+        Its losses are focal, since defects are rare.
     seed : int
         Of the first weights and of the crops.
 
@@ -163,7 +160,7 @@ def train_from_frame(
     labels = labels_from_periodicity(teacher)
     labeled, told = _labeled_frame(teacher, labels, sites, architecture.classes)
     crops = FrameCrops(labeled, CROP, training.batch_size, seed)
-    trainer = Trainer(architecture, training, objective, seed, None, told)
+    trainer = Trainer(architecture, training, seed, trained_on=told)
     judge = _judge(crops)
     return with_scores(trainer.train(crops, judge), judge)
 
