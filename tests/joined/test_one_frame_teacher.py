@@ -49,7 +49,7 @@ def _frame() -> LabeledFrame:
     rng = np.random.default_rng(0)
     place = rng.uniform(30, 170, (12, 2))
     y, x = np.mgrid[:200, :200]
-    values = np.zeros((200, 200), np.float32)
+    values = 0.1 * rng.standard_normal((200, 200), dtype=np.float32)
     for row, column in place:
         values += np.exp(-((y - row) ** 2 + (x - column) ** 2) / 8).astype(np.float32)
     return LabeledFrame(

@@ -9,7 +9,9 @@ from adatom.errors import SettingError
 from adatom.schema import positions
 from adatom.simulation import BeamDamage, DefectMovie, Microscope, simulate_defect_movie
 
-STILL = BeamDamage(drift="0 nm", hop=0.0, rate=0.0, holes=0, disorder=0.0)
+STILL = BeamDamage(
+    dopants=0.05, vacancies=0.08, drift="0 nm", hop=0.0, rate=0.0, holes=0, disorder=0.0
+)
 SHARP = Microscope(electrons=3000, drift="0 nm", distortion=0.0, jitter="0 nm")
 
 

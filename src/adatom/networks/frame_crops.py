@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 # Normalizing looks this far, in pixels of the picture: so much more is taken and cut off again.
 _MARGIN: Final = 20
-# Three crops in four show one violation at least; they are rare elsewhere.
-_ON_SITE: Final = 0.75
+# So many crops show one violation at least, of each class as many; they are rare elsewhere.
+_ON_SITE: Final = 0.9
+# Cells of violations have this share of the weight in a batch, of which they are a few in a
+# thousand; at most so many times as much as others.
+_SHARE_OF_SITES: Final = 0.2
+_MOST_WEIGHT: Final = 100.0
 # Magnification, and stretch of one direction against another.
 _SCALE: Final = (0.85, 1.18)
 _STRETCH: Final = 0.05
@@ -31,8 +35,8 @@ _STRETCH: Final = 0.05
 _DRIFT, _DRIFT_LENGTH = 0.15, 4.0
 _DISORDER, _DISORDER_LENGTH = 0.1, 0.6
 # In pixels of the picture, and in standard deviations of the frame's own noise.
-_BLUR: Final = 0.8
-_NOISE: Final = 1.2
+_BLUR: Final = 0.6
+_NOISE: Final = 0.8
 # Brightness changes by up to this share across a crop.
 _SLOPE: Final = 0.3
 # One crop in three has an empty disc, of so many distances of neighbors, as later frames may.
@@ -98,7 +102,8 @@ class FrameCrops:
     def __call__(self, number: int, /) -> Batch:
         """Make a batch."""
         first = number * self.batch_size
-        return batch_from_pictures([self.picture(first + k) for k in range(self.batch_size)])
+        made = [self.picture(first + k) for k in range(self.batch_size)]
+        return _with_weight_on_sites(batch_from_pictures(made))
 
     def picture(self, index: int, /) -> LabeledPicture:
         """Make one crop."""
@@ -149,6 +154,17 @@ class FrameCrops:
         )
 
 
+def _with_weight_on_sites(batch: Batch) -> Batch:
+    """Let the few cells of violations decide as much as a fifth of all others."""
+    on_site = (batch.center > 0) & (batch.weight > 0)
+    n_sites, n_all = int(on_site.sum()), int((batch.weight > 0).sum())
+    if not n_sites:
+        return batch
+    wanted = _SHARE_OF_SITES / (1 - _SHARE_OF_SITES) * (n_all - n_sites) / n_sites
+    more = np.float32(np.clip(wanted, 1.0, _MOST_WEIGHT))
+    return batch._replace(weight=np.where(on_site, more, batch.weight))
+
+
 class _View(NamedTuple):
     """Which place of the frame each pixel of a crop shows: ``matrix @ pixel + start + warp``."""
 
@@ -186,12 +202,14 @@ def _random_view(frame: LabeledFrame, side: int, rng: np.random.Generator) -> _V
     # A larger scale shows less of the frame.
     matrix = rotation @ stretch @ mirror / scale
     center = rng.uniform(0, np.array(frame.values.shape) - 1)
-    sites = frame.position[frame.is_sure]
-    if len(sites) and rng.uniform() < _ON_SITE:
-        center = sites[rng.integers(len(sites))]
+    sure = np.flatnonzero(frame.is_sure)
+    if len(sure) and rng.uniform() < _ON_SITE:
+        number = rng.choice(np.unique(frame.number[sure]))
+        center = frame.position[rng.choice(sure[frame.number[sure] == number])]
         center = center + matrix @ rng.uniform(-0.3, 0.3, 2) * (side - 2 * _MARGIN)
     warp = _smooth_field(side, _DRIFT_LENGTH * frame.spacing, rng) * _DRIFT * rng.uniform()
-    warp += _smooth_field(side, _DISORDER_LENGTH * frame.spacing, rng) * _DISORDER * rng.uniform()
+    disorder = _DISORDER * rng.uniform() ** 2
+    warp += _smooth_field(side, _DISORDER_LENGTH * frame.spacing, rng) * disorder
     start = center - matrix @ np.full(2, (side - 1) / 2)
     return _View(matrix, start, warp * np.float32(frame.spacing), frame.spacing * scale)
 

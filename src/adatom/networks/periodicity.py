@@ -19,6 +19,7 @@ from adatom.numerics.periodic_part import (
     repeating_mean,
 )
 from adatom.numerics.residual_noise import (
+    excess_of_lines,
     expected_false,
     fit_noise_model,
     height_of_false,
@@ -60,6 +61,8 @@ AROUND: Final = 2.0
 ONE: Final = 2.5
 # A maximum beside a stronger one, within a period, is its foot below this share of it.
 FOOT: Final = 0.2
+# Columns of less than this share of the usual height do not set the spacing.
+FAINTEST: Final = 0.15
 # Frames that are looked at for the most periodic one.
 MOST_FRAMES: Final = 5
 # How far the extent of a violation is followed, in periods.
@@ -117,7 +120,8 @@ def labels_from_periodicity(
     about its reflections keep the periodic part [1]_; what is left is smoothed
     to the width of atoms and judged against a model of its noise: a constant,
     a part that grows with brightness (dose) and parts that grow with slopes
-    (displaced scan lines), fitted to the residual itself. Nothing has to be
+    (displaced scan lines), fitted to the residual itself, and wider for rows
+    and columns that are noisier as a whole. Nothing has to be
     told: the radius of the masks is the one at which cells are best predicted
     from those around them, so that drift and distortion, which smear the
     reflections, widen it; the threshold follows from the number of false
@@ -310,7 +314,7 @@ def _judge(frame: _Frame, lattice: BraggLattice, false: float) -> _Judged:
 def _repetitions(
     frame: _Frame, counts: Bools, lattice: BraggLattice, before: _Judged | None
 ) -> Iterator[Repetition]:
-    """Give fits of growing reach, from two steps below that of the round before."""
+    """Give fits of growing reach, from one step below that of the round before."""
     most = WIDEST * min(frame.values.shape)
     reaches = [reach * lattice.period for reach in REACHES]
     reaches = [reach for reach in reaches if reach <= most] or reaches[:1]
@@ -336,6 +340,9 @@ def _against_noise(
     significance = rest / np.maximum(sigma, np.float32(1e-6))
     # What the model does not know, such as drift that comes and goes, widens it all.
     significance /= max(1.0, robust_sigma(significance[frame.usable]))
+    for axis in (0, 1):
+        lines = excess_of_lines(significance, frame.usable, axis=axis, width=AROUND * width)
+        significance /= np.expand_dims(lines, axis).astype(np.float32)
     rough = roughness(significance, frame.usable)
     height = height_of_false(float(frame.usable.sum()), rough, false=false)
     return _Judged(repetition, rest, significance, height, width, rough)
@@ -349,15 +356,27 @@ def _atom_width(periodic: Grid, lattice: BraggLattice) -> float:
     widths = []
     for sign in (1, -1):
         peaks = sign * periodic
-        base = scipy.ndimage.minimum_filter(peaks, max(3, int(lattice.period)))
-        y, x = local_maxima(peaks[1:-1, 1:-1], above=-np.inf).T + 1
-        height = (peaks - base)[y, x]
+        (y, x), height = _high_peaks(peaks, lattice, share=0.5)
         bend = 4 * peaks[y, x] - peaks[y + 1, x] - peaks[y - 1, x]
         bend -= peaks[y, x + 1] + peaks[y, x - 1]
-        high = (height > 0.5 * np.quantile(height, 0.9)) & (bend > 0)
-        if high.any():
-            widths.append(float(np.median(np.sqrt(2 * height[high] / bend[high]))))
+        curved = bend > 0
+        if curved.any():
+            widths.append(float(np.median(np.sqrt(2 * height[curved] / bend[curved]))))
     return min(widths, default=0.0)
+
+
+def _high_peaks(
+    values: Grid, lattice: BraggLattice, *, share: float
+) -> tuple[NDArray[np.intp], NDArray[np.floating]]:
+    """Give row and column of maxima of a share of the usual height, and their height.
+
+    Heights count from the lowest place within a period; maxima on the border do not count.
+    """
+    base = scipy.ndimage.minimum_filter(values, max(3, int(lattice.period)))
+    y, x = local_maxima(values[1:-1, 1:-1], above=-np.inf).T + 1
+    height = (values - base)[y, x]
+    high = height > share * np.quantile(height, 0.9)
+    return np.stack([y[high], x[high]]), height[high]
 
 
 def _violations(
@@ -444,8 +463,9 @@ def _describe(
     unit, scale = space_unit(image), float(np.sqrt(step.prod()))
     cell = lattice.cell_area * step.prod()
     sites["extended"] = ("site", np.pi * sites["radius"].values ** 2 > cell)
-    peaks = local_maxima(judged.repetition.periodic, above=-np.inf)
-    sites.attrs["spacing"] = pooled_spacing(peaks * step)
+    smooth = scipy.ndimage.gaussian_filter(judged.repetition.periodic, 0.5 * judged.width)
+    peaks, _ = _high_peaks(smooth, lattice, share=FAINTEST)
+    sites.attrs["spacing"] = pooled_spacing(peaks.T * step)
     sites.attrs["cell_vectors"] = (lattice.vectors * step).tolist()
     sites.attrs["mask_reach"] = judged.repetition.reach * scale
     sites.attrs["atom_width"] = judged.width * scale

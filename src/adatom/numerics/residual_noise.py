@@ -6,9 +6,10 @@ import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+import scipy.ndimage
 import scipy.optimize
 
-from adatom.numerics.medians import SIGMA_OF_MAD
+from adatom.numerics.medians import SIGMA_OF_MAD, medians_of_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,6 +100,30 @@ def robust_sigma(values: Floats, /) -> float:
     share, reach = OUTER
     inner, outer = np.quantile(away, [0.5, share])
     return max(SIGMA_OF_MAD * float(inner), float(outer) / reach)
+
+
+def excess_of_lines(
+    values: Floats, counts: Bools, /, *, axis: int, width: float
+) -> NDArray[np.float64]:
+    """Give by how much the values of whole rows or columns spread wider than one, at least one.
+
+    A scan is distorted where its lines begin, and noisy where the tip or the
+    beam was for some lines; a defect is too small to widen a line's median.
+
+    Parameters
+    ----------
+    values : ndarray, shape (y, x)
+        In units of their usual standard deviation.
+    counts : ndarray of bool, shape (y, x)
+    axis : int
+        Along which a line is taken together: 0 gives one number per column.
+    width : float
+        Of the neighbors of a line, in pixels, over which the spread is averaged.
+    """
+    away = np.where(counts, np.abs(values), np.nan).astype(np.float64)
+    spread = SIGMA_OF_MAD * medians_of_rows(away.T if axis == 0 else away)
+    spread = np.where(np.isfinite(spread), spread, 1.0)
+    return np.maximum(scipy.ndimage.gaussian_filter1d(spread, width, mode="nearest"), 1.0)
 
 
 def roughness(values: Floats, counts: Bools, /) -> float:

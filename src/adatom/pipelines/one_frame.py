@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from adatom.networks.detection import DetectionScore
 
 CLASSES: Final = ("missing", "extra")
-# Rows and columns of a crop of some ten atoms across.
-CROP: Final = 96
+# Rows and columns of a crop: some seven atoms across.
+CROP: Final = 64
 # Crops, not learned from, on which the network is scored beside the whole frame.
 JUDGED: Final = 16
 _FIRST_JUDGED: Final = 2**40
@@ -89,7 +89,9 @@ def train_from_frame(
     *,
     frame: int | None = None,
     architecture: Architecture = Architecture("unet", 12, CLASSES),  # noqa: B008 -- frozen
-    training: Training = Training(n_steps=1200, batch_size=8, n_steps_per_score=200),  # noqa: B008
+    training: Training = Training(  # noqa: B008 -- frozen
+        n_steps=1200, batch_size=12, peak_rate=4e-3, n_steps_per_score=300
+    ),
     seed: int = 0,
 ) -> TrainedNetwork:
     """Train a small network on the defects of one frame, which it then finds in all others.
@@ -117,8 +119,8 @@ def train_from_frame(
         a point defect needs, and is too small to know the frame by heart.
         Its classes must be those of the labels.
     training : Training
-        1200 batches of eight crops take two or three minutes on one core.
-        Its losses are focal ones by default, since defects are rare.
+        1200 batches of twelve crops take one or two minutes on one core.
+        Its losses are focal, since defects are rare.
     seed : int
         Of the first weights and of the crops.
 
@@ -160,7 +162,7 @@ def train_from_frame(
     labels = labels_from_periodicity(teacher)
     labeled, told = _labeled_frame(teacher, labels, sites, architecture.classes)
     crops = FrameCrops(labeled, CROP, training.batch_size, seed)
-    trainer = Trainer(architecture, training, seed, None, told)
+    trainer = Trainer(architecture, training, seed, trained_on=told)
     judge = _judge(crops)
     return with_scores(trainer.train(crops, judge), judge)
 

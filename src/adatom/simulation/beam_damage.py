@@ -186,8 +186,8 @@ def simulate_defect_movie(
     Examples
     --------
     >>> simulation = simulate_defect_movie(n_frames=3, size=96, field="2.6 nm")
-    >>> simulation.movie.sizes["frame"], sorted(set(simulation.truth["sign"].values.tolist()))
-    (3, ['missing'])
+    >>> simulation.movie.sizes["frame"], bool(simulation.intact[0].all())
+    (3, True)
     """
     length = length_from_setting(field, unit="nm", name="field")
     if n_frames < 2 or size < 16 or not length > 0:
