@@ -161,7 +161,8 @@ def compare(task: Task, weights: str, n_steps: int, seed: int) -> dict[str, list
         print(
             f"{task.name:12s} {weights:6s} {n_steps:4d} steps  seed {seed}  {loss:13s}  "
             f"vacancies: {(true == 'vacancy').sum():2d}, recall {recall:.3f} "
-            f"precision {precision:.3f} ranked {ranked:.3f}  all classes right {right:.4f}  {seconds:.0f} CPU s",
+            f"precision {precision:.3f} ranked {ranked:.3f}  "
+            f"all classes right {right:.4f}  {seconds:.0f} CPU s",
             flush=True,
         )
     return reached
