@@ -72,7 +72,8 @@ def trained() -> TrainedClassifier:
 
 
 def named(classes: xr.Dataset) -> NDArray[np.str_]:
-    return np.array([*classes.attrs["class_names"], ""])[classes["label"].values]
+    names = np.array([*classes.attrs["class_names"], ""], dtype=np.str_)
+    return np.asarray(names[classes["label"].values])
 
 
 def share_right(classifier: PatchClassifier, one: Known) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adatom.schema import Image, Sites, sites_from_positions
 from adatom.simulation import Microscope, simulate_image
@@ -67,9 +68,9 @@ def simulated_layer(
     return Layer(simulated.image, clicked.assign({"class": ("site", labels["class"].values)}))
 
 
-def _places(field: float, turn: float) -> tuple[np.ndarray, np.ndarray]:
+def _places(field: float, turn: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     n = int(2.5 * field / LATTICE_CONSTANT)
-    cell = np.stack(np.mgrid[-n:n, -n:n], axis=-1).reshape(-1, 2)
+    cell = np.moveaxis(np.mgrid[-n:n, -n:n], 0, -1).reshape(-1, 2)
     angles = np.array([turn, turn + np.pi / 3])
     vectors = LATTICE_CONSTANT * np.stack([np.sin(angles), np.cos(angles)], axis=1)
     place = np.concatenate([cell @ vectors, (cell + 1 / 3) @ vectors]) + field / 2

@@ -91,7 +91,7 @@ def _classes(
     patches: Features, probability: NDArray[np.float32], names: tuple[str, ...]
 ) -> Classes:
     dims, shape = patches.dims[:-1], patches.shape[:-1]
-    known = np.isfinite(probability).all(axis=1)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(probability).all(axis=1))
     ranked = np.sort(probability, axis=1)
     label = np.where(known, np.where(known[:, None], probability, 0).argmax(axis=1), -1)
     classes = xr.Dataset(

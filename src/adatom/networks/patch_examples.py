@@ -67,13 +67,7 @@ def _numbers(
     """Give the names of the classes, and the number of each patch's class, -1 for not known."""
     if CLASSES.fits(labels):
         _require_same_rows(labels["label"].shape, patches)
-        number = labels["label"].values.ravel().astype(np.int64)
-        known = np.unique(number[number >= 0])
-        told = labels.attrs.get("class_names")
-        names = [str(k) if told is None else str(told[k]) for k in known.tolist()]
-        place = np.full(int(number.max(initial=0)) + 1, -1)
-        place[known] = np.arange(len(known))
-        return tuple(names), np.where(number >= 0, place[number], -1)
+        return _numbers_of_classes(labels)
     SITES.check(labels, name="labels")
     if "class" not in labels:
         msg = (
@@ -82,7 +76,20 @@ def _numbers(
         )
         raise KindError(msg)
     _require_same_rows(labels["class"].shape, patches)
-    text = labels["class"].values.astype(np.str_)
+    return _numbers_of_names(labels["class"].values.astype(np.str_))
+
+
+def _numbers_of_classes(classes: Classes) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    number = classes["label"].values.ravel().astype(np.int64)
+    known = np.unique(number[number >= 0])
+    told = classes.attrs.get("class_names")
+    names = tuple(str(k) if told is None else str(told[k]) for k in known.tolist())
+    place = np.full(int(number.max(initial=0)) + 1, -1)
+    place[known] = np.arange(len(known))
+    return names, np.where(number >= 0, place[number], -1)
+
+
+def _numbers_of_names(text: NDArray[np.str_]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     distinct, counts = np.unique(text[text != ""], return_counts=True)
     # As everywhere, class 0 is the largest.
     names = tuple(distinct[np.argsort(-counts, kind="stable")].tolist())

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Distances between neighbors are known to a few percent, places to a fraction of a pixel.
 _SCALE: Final = 0.05
 _SHIFT: Final = 0.5
+# Share of the patches that the edge of an image cuts: few in an image, but each may be the defect.
+_AT_EDGE: Final = 0.25
 
 
 def build_patch_network(n_classes: int, /, *, width: int) -> nn.Sequential:
@@ -80,10 +82,12 @@ def onnx_from_patch_network(network: nn.Sequential, /, *, temperature: float = 1
         if not last:
             at = f"positive{number}"
             nodes.append(helper.make_node("Relu", [out], [at]))
-    shapes = (["patch", 1, N_GRID, N_GRID], ["patch", len(layers[-1][1]), 1, 1])
     ports = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-        for name, shape in zip(("patch", "logits"), shapes)
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["patch", *shape])
+        for name, shape in (
+            ("patch", (1, N_GRID, N_GRID)),
+            ("logits", (len(layers[-1][1]), 1, 1)),
+        )
     ]
     graph = helper.make_graph(nodes, "patch_classifier", ports[:1], ports[1:], weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
@@ -120,7 +124,7 @@ def _folded_layers(network: nn.Sequential, temperature: float) -> list[Layer]:
 
 
 def varied_patches(patches: Tensor, /, *, turns: bool, noise: float) -> Tensor:
-    """Turn, mirror, shift and scale patches a little, and add noise; by torch's random numbers.
+    """Turn, mirror, shift, scale and cut patches, and add noise; by torch's random numbers.
 
     Parameters
     ----------
@@ -137,25 +141,40 @@ def varied_patches(patches: Tensor, /, *, turns: bool, noise: float) -> Tensor:
         Each with the mean and the spread that patches on the grid have.
     """
     count = len(patches)
+    grid = functional.affine_grid(
+        _movements(count, turns=turns), [count, 1, N_GRID, N_GRID], align_corners=False
+    )
+    seen = functional.grid_sample(patches[:, None], grid, align_corners=False)
+    seen = seen + noise * torch.rand(count, 1, 1, 1) * torch.randn_like(seen)
+    weight = torch.from_numpy(disc()) * _kept_by_edge(count)
+    total = weight.sum(dim=(2, 3), keepdim=True)
+    seen = seen - (seen * weight).sum(dim=(2, 3), keepdim=True) / total
+    spread = torch.sqrt((seen**2 * weight).sum(dim=(2, 3), keepdim=True) / total)
+    return seen * weight / spread.clamp_min(torch.finfo(torch.float32).tiny)
+
+
+def _movements(count: int, *, turns: bool) -> Tensor:
+    """Draw matrices (patch, 2, 3) that say where each place of a patch is taken from."""
     angle = 2 * torch.pi * torch.rand(count) if turns else torch.zeros(count)
     mirror = torch.randint(2, (count,)) * 2 - 1 if turns else torch.ones(count)
     scale = 1 + _SCALE * (2 * torch.rand(count) - 1)
     cosine, sine = scale * torch.cos(angle), scale * torch.sin(angle)
     # A grid spans -1 to 1.
     shift = _SHIFT * 2 / N_GRID * (2 * torch.rand(2, count) - 1)
-    matrix = torch.stack(
-        [
-            torch.stack([mirror * cosine, -sine, shift[0]], dim=1),
-            torch.stack([mirror * sine, cosine, shift[1]], dim=1),
-        ],
-        dim=1,
-    )
-    shape = [count, 1, N_GRID, N_GRID]
-    grid = functional.affine_grid(matrix, shape, align_corners=False)
-    seen = functional.grid_sample(patches[:, None], grid, align_corners=False)
-    seen = seen + noise * torch.rand(count, 1, 1, 1) * torch.randn(shape)
-    weight = torch.from_numpy(disc())
-    total = weight.sum()
-    seen = seen - (seen * weight).sum(dim=(2, 3), keepdim=True) / total
-    spread = torch.sqrt((seen**2 * weight).sum(dim=(2, 3), keepdim=True) / total)
-    return seen * weight / spread.clamp_min(torch.finfo(torch.float32).tiny)
+    rows = [
+        torch.stack([mirror * cosine, -sine, shift[0]], dim=1),
+        torch.stack([mirror * sine, cosine, shift[1]], dim=1),
+    ]
+    return torch.stack(rows, dim=1)
+
+
+def _kept_by_edge(count: int) -> Tensor:
+    """Draw the edge of an image across some of the patches: 0 beyond it, which was not seen."""
+    place = torch.arange(N_GRID) - (N_GRID - 1) / 2
+    edge = torch.rand(count, 1) * N_GRID / 2
+    edge[torch.rand(count) > _AT_EDGE] = N_GRID
+    inside = (place < edge).float()
+    side = torch.randint(4, (count,))
+    inside = torch.where((side >= 2)[:, None], inside.flip(1), inside)
+    down, across = inside[:, None, :, None], inside[:, None, None, :]
+    return torch.where((side % 2 == 0)[:, None, None, None], down, across)

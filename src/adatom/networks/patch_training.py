@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
@@ -14,6 +15,7 @@ from scipy.special import logsumexp
 from adatom.errors import SettingError
 from adatom.networks.patch_examples import Examples, examples_of_patches, parted_examples
 from adatom.networks.torch_state import Machinery, own_torch, require_torch
+from adatom.numerics.long_work import current_long_work
 from adatom.numerics.patch_classifier import PatchCard, PatchClassifier
 from adatom.numerics.patch_grid import scale_of_patches
 from adatom.schema import FEATURES, Classes, Features, Sites, Table, table_from_columns
@@ -58,7 +60,9 @@ class PatchTraining:
         Largest noise that is added, over the spread of a patch, so that it
         reads images with fewer electrons as well.
     held_back : float
-        Share of the patches of each class that only judge the network.
+        Share of the patches of each class that only judge the network, and
+        by which its probabilities are calibrated. 0 learns from all, where
+        another image is the judge.
     gamma : float
         Of the focal loss: how strongly patches that are judged well are
         discounted.
@@ -202,17 +206,30 @@ def train_patch_classifier(
         network, course = _trained(
             learned, weights, training.gamma if loss == "focal" else 0.0, training, seed
         )
-    temperature = _temperature(network, judging)
-    graph = _graph(network, temperature)
     manifest = {"loss": loss, "class_weights": class_weights, "seed": seed}
-    manifest |= {"temperature": temperature, **dataclasses.asdict(training)}
     card = PatchCard(
-        names, scale.diameter, scale.unit, tuple(counts.tolist()), json.dumps(manifest),
+        names,
+        scale.diameter,
+        scale.unit,
+        tuple(counts.tolist()),
+        json.dumps(manifest | dataclasses.asdict(training)),
         version=version("adatom"),
-    )  # fmt: skip
-    scores = _scores(PatchClassifier.from_graph(graph, card), judging)
-    card = dataclasses.replace(card, scores=_scores_of_card(scores))
-    return TrainedClassifier(PatchClassifier.from_graph(graph, card), scores, course)
+    )
+    classifier = _calibrated(network, card, judging)
+    scores = _scores(classifier, judging)
+    card = dataclasses.replace(classifier.card, scores=_scores_of_card(scores))
+    return TrainedClassifier(PatchClassifier(classifier.graph, card), scores, course)
+
+
+def _calibrated(network: nn.Sequential, card: PatchCard, judging: Examples) -> PatchClassifier:
+    """Export the network, with probabilities that are right for what was held back."""
+    from adatom.networks.patch_network import onnx_from_patch_network
+
+    raw = PatchClassifier.from_graph(onnx_from_patch_network(network), card)
+    temperature = _temperature(raw, judging)
+    return PatchClassifier.from_graph(
+        onnx_from_patch_network(network, temperature=temperature), card
+    )
 
 
 def _weights_of_classes(counts: NDArray[np.int64], how: ClassWeights) -> NDArray[np.float64]:
@@ -244,7 +261,8 @@ def _trained(
         optimizer, training.peak_rate, total_steps=max(training.n_steps, 2)
     )
     patches, number = torch.from_numpy(learned.patches), torch.from_numpy(learned.number)
-    losses = []
+    losses: list[float] = []
+    work, began = current_long_work(), time.perf_counter()
     for rows in _batches(len(number), training, seed):
         seen = varied_patches(patches[rows], turns=training.turns, noise=training.noise)
         logits = network(seen)[:, :, 0, 0]
@@ -254,6 +272,8 @@ def _trained(
         optimizer.step()
         rates.step()
         losses.append(float(loss.detach()))
+        told = {"loss": losses[-1]}
+        work.tell(len(losses), training.n_steps, time.perf_counter() - began, told)
     network.eval()
     edges = np.arange(0, len(losses), _STEPS_PER_ROW)
     ends = np.append(edges[1:], len(losses))
@@ -274,30 +294,20 @@ def _batches(n_examples: int, training: PatchTraining, seed: int) -> Iterator[ND
         waiting = waiting[size:]
 
 
-def _logits(network: nn.Sequential, patches: NDArray[np.float32]) -> NDArray[np.float64]:
-    import torch
+def _temperature(classifier: PatchClassifier, judging: Examples) -> float:
+    """Find by what logits are to be divided, so that probabilities are right on average [1]_.
 
-    with torch.inference_mode():
-        parts = [
-            network(part[:, None])[:, :, 0, 0] for part in torch.from_numpy(patches).split(1024)
-        ]
-        return np.asarray(torch.cat(parts).double().numpy())
-
-
-def _temperature(network: nn.Sequential, judging: Examples) -> float:
-    """Find by what logits are to be divided, so that probabilities are right on average."""
+    References
+    ----------
+    .. [1] C. Guo et al., ICML 2017, arXiv:1706.04599, eq. 9.
+    """
     if len(judging.number) < _FEWEST_TO_CALIBRATE:
         return 1.0
-    logits = _logits(network, judging.patches)
-    true = np.take_along_axis(logits, judging.number[:, None], axis=1)
-    costs = [float((logsumexp(logits / t, axis=1) - true[:, 0] / t).mean()) for t in _TEMPERATURES]
+    shares = classifier.probabilities(judging.patches).astype(np.float64)
+    logits = np.log(np.maximum(shares, np.finfo(np.float32).tiny))
+    true = np.take_along_axis(logits, judging.number[:, None], axis=1)[:, 0]
+    costs = [(logsumexp(logits / t, axis=1) - true / t).mean() for t in _TEMPERATURES]
     return float(_TEMPERATURES[int(np.argmin(costs))])
-
-
-def _graph(network: nn.Sequential, temperature: float) -> bytes:
-    from adatom.networks.patch_network import onnx_from_patch_network
-
-    return onnx_from_patch_network(network, temperature=temperature)
 
 
 def _scores(classifier: PatchClassifier, judging: Examples) -> Table:

@@ -66,16 +66,17 @@ class PatchCard:
     hash: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what no prediction could use."""
-        names = self.classes
+        """Refuse what no prediction could use; a card may come from any file."""
+        names: Any = self.classes
+        diameter: Any = self.diameter
         if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
             msg = f"classes={names!r} must be names"
             raise SettingError(msg)
         if not 2 <= len(set(names)) == len(names) <= _MOST_CLASSES:
             msg = f"classes={names} must be 2 to {_MOST_CLASSES} different names"
             raise SettingError(msg)
-        if not isinstance(self.diameter, int | float) or not 0 < self.diameter < np.inf:
-            msg = f"diameter={self.diameter!r} must be a positive number"
+        if not isinstance(diameter, int | float) or not 0 < diameter < np.inf:
+            msg = f"{diameter=} must be a positive number"
             raise SettingError(msg)
         if self.unit not in {"d", *SPACE_UNITS}:
             msg = f"unit={self.unit!r} must be d, {', '.join(SPACE_UNITS)}"

@@ -150,4 +150,4 @@ def disc() -> NDArray[np.float32]:
     """Give 1 inside the largest circle of the grid and 0 outside, with a rim of one pixel."""
     place = np.arange(N_GRID) - (N_GRID - 1) / 2
     away = np.hypot(place[:, None], place)
-    return np.clip(N_GRID / 2 - away, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(N_GRID / 2 - away, 0, 1), dtype=np.float32)
