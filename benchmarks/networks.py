@@ -8,10 +8,10 @@ or more. SNR is the amplitude of the median column over the noise of a pixel;
 any lattice, of which the false sites are counted. The truth is where a column
 lies in the distorted image; columns that even without noise have no maximum of
 their own, lie under dirt or drown in it count neither way, and so do those in
-the margin of half a spacing. Clear sites are those whose own SNR is 2 or more,
-both over the noise of a pixel and over all that is not lattice (stripes, jumps of
-lines, film). Errors of positions are those of sites for which both are 8 or
-more, along an axis, over the width of their Gaussian. ``--trained``
+the margin of half a spacing. Clear sites are those whose own SNR is 2 or more, and
+so is their clarity, the same over all that is not lattice (stripes, jumps of
+lines, film) through a filter of their width. Errors of positions are those of
+sites for which both are 8 or more, along an axis, over the width of their Gaussian. ``--trained``
 takes the structures of the training instead. One core; the default takes some
 three minutes.
 """
@@ -124,8 +124,8 @@ def line_of_counts(label: str, rows: list[dict[str, Any]]) -> str:
     counts, clear = (pooled(row[key] for row in rows) for key in ("all", "clear"))
     refused = sum(row["refused"] for row in rows)
     return (
-        f"  {label:26s} {len(rows):4d} images  F1 {clear.f1:.4f} of clear sites, {counts.f1:.4f} of "
-        f"all (precision {counts.precision:.4f}, recall {counts.recall:.4f}), refused {refused}"
+        f"  {label:26s} {len(rows):4d} images  F1 {clear.f1:.4f} of clear sites, "
+        f"{counts.f1:.4f} of all (precision {counts.precision:.4f}, recall {counts.recall:.4f}), refused {refused}"
     )
 
 
