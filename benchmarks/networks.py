@@ -11,9 +11,9 @@ their own, lie under dirt or drown in it count neither way, and so do those in
 the margin of half a spacing. Clear sites are those whose own SNR is 2 or more, and
 so is their clarity, the same over all that is not lattice (stripes, jumps of
 lines, film) through a filter of their width. Errors of positions are those of
-sites for which both are 8 or more, along an axis, over the width of their Gaussian. ``--trained``
-takes the structures of the training instead. One core; the default takes some
-three minutes.
+sites for which both are 8 or more, along an axis, over the width of their Gaussian.
+``--trained`` takes the structures of the training instead. One core; the default
+takes some three minutes.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ def line_of_counts(label: str, rows: list[dict[str, Any]]) -> str:
     refused = sum(row["refused"] for row in rows)
     return (
         f"  {label:26s} {len(rows):4d} images  F1 {clear.f1:.4f} of clear sites, "
-        f"{counts.f1:.4f} of all (precision {counts.precision:.4f}, recall {counts.recall:.4f}), refused {refused}"
+        f"{counts.f1:.4f} of all (precision {counts.precision:.4f}, recall {counts.recall:.4f}), "
+        f"refused {refused}"
     )
 
 
