@@ -18,14 +18,17 @@ def _grid(n: int) -> Sites:
     n_sites = n * n
     return sites.assign(
         width=("site", np.full(n_sites, 2.0), {"units": "px"}),
-        snr=("site", np.where(np.arange(n_sites) % 2 == 0, 10.0, 1.0)),
+        snr=("site", np.full(n_sites, 10.0)),
+        clarity=("site", np.where(np.arange(n_sites) % 2 == 0, 10.0, 1.0)),
         visible=("site", np.ones(n_sites, dtype=bool)),
     )
 
 
-def test_errors_are_told_along_an_axis_in_widths_of_the_bright_sites_alone() -> None:
+def test_errors_are_told_along_an_axis_in_widths_of_the_clear_sites_alone() -> None:
     truth = _grid(4)
-    place = positions(truth) + np.where(truth["snr"].values[:, None] > 2, [0.2, 0.0], [3.0, 0.0])
+    place = positions(truth) + np.where(
+        truth["clarity"].values[:, None] > 2, [0.2, 0.0], [3.0, 0.0]
+    )
     counts = counts_of_image(sites_from_positions(*place.T, unit="px"), truth)
     assert counts[:3] == (16, 0, 0)
     assert len(counts.errors) == 8
@@ -33,11 +36,11 @@ def test_errors_are_told_along_an_axis_in_widths_of_the_bright_sites_alone() -> 
     assert counts.relative_rmse == pytest.approx(0.1 / np.sqrt(2))
 
 
-def test_faint_sites_are_neither_missed_nor_false_where_only_bright_ones_are_asked() -> None:
+def test_faint_sites_are_neither_missed_nor_false_where_only_clear_ones_are_asked() -> None:
     truth = _grid(4)
     found = sites_from_positions(*positions(truth)[:6].T, unit="px")
     assert counts_of_image(found, truth)[:3] == (6, 10, 0)
-    assert counts_of_image(found, truth, least_snr=2.0)[:3] == (3, 5, 0)
+    assert counts_of_image(found, truth, clear=2.0)[:3] == (3, 5, 0)
 
 
 def test_a_finder_that_refuses_misses_all() -> None:

@@ -48,7 +48,7 @@ def figures_of_sites(shown: ResolvedImage, image: Image, found: Sites) -> Figure
 
     ``lattice``: mean recurrence of the surroundings, 1 on a perfect lattice,
     0.2 by chance. ``d/known``: spacing over that of the literature.
-    ``on contamination``, ``on empty``: shares of the sites in drawn regions.
+    ``on contamination``, ``on film``, ``on empty``: shares of the sites in drawn regions.
     """
     spacing = float(found.attrs["spacing"])
     figures = {"spacing": spacing, "lattice": _lattice(found)}

@@ -12,8 +12,8 @@ from scipy.spatial import cKDTree
 from adatom.localization import compare_sites
 from adatom.schema import Sites, positions, sites_from_positions
 
-# Errors are told of sites whose amplitude is at least so many times the noise of a pixel.
-PRECISE_SNR = 8.0
+# Errors are told of sites whose ``snr`` and ``clarity`` are at least this.
+PRECISE = 8.0
 
 
 class Counts(NamedTuple):
@@ -23,7 +23,7 @@ class Counts(NamedTuple):
     ----------
     matched, missed, false : int
         Sites in the margin and hidden ones count neither way.
-    errors : ndarray, shape (matched site of `PRECISE_SNR` or more, 2)
+    errors : ndarray, shape (matched site as clear as `PRECISE`, 2)
         Errors along y and x over the standard deviation of the site's Gaussian.
     """
 
@@ -57,7 +57,7 @@ def _share(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")
 
 
-def counts_of_image(found: Sites | None, truth: Sites, /, *, least_snr: float = 0.0) -> Counts:
+def counts_of_image(found: Sites | None, truth: Sites, /, *, clear: float = 0.0) -> Counts:
     """Compare found sites with the truth of a simulated image.
 
     Parameters
@@ -65,11 +65,13 @@ def counts_of_image(found: Sites | None, truth: Sites, /, *, least_snr: float = 
     found : Sites, optional
         None where the finder said that there is no lattice: all is missed.
     truth : Sites
-        With ``width``, ``snr`` and ``visible``.
-    least_snr : float
-        Fainter true sites, and what is matched to them, count neither way.
+        With ``width``, ``snr``, ``clarity`` and ``visible``.
+    clear : float
+        True sites whose ``snr`` or ``clarity`` is lower, and what is matched
+        to them, count neither way.
     """
-    asked = truth.assign(visible=truth["visible"] & (truth["snr"] >= least_snr))
+    clarity = np.minimum(truth["snr"].values, truth["clarity"].values)
+    asked = truth.assign(visible=truth["visible"] & (clarity >= clear))
     if found is None:
         found = sites_from_positions(
             np.zeros(0), np.zeros(0), unit="px", spacing=truth.attrs["spacing"]
@@ -80,12 +82,11 @@ def counts_of_image(found: Sites | None, truth: Sites, /, *, least_snr: float = 
     matched, reference = compared.matched, compared.matched["true_position"].values
     index = cKDTree(positions(truth)).query(reference)[1]
     error = (positions(matched) - reference) / truth["width"].values[index][:, None]
-    precise = truth["snr"].values[index] >= PRECISE_SNR
     return Counts(
         matched.sizes["site"],
         compared.missed.sizes["site"],
         compared.false.sizes["site"],
-        error[precise],
+        error[clarity[index] >= PRECISE],
     )
 
 
