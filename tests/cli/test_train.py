@@ -40,6 +40,13 @@ precision = "float32"
 [curve]
 do = "networks.table_from_training(network)"
 
+[example]
+do = "simulation.simulate_training_image()"
+images = { size = 64, empty = 0.0 }
+
+[comparison]
+do = "pipelines.compare_finder(example.image, example.sites, network)"
+
 [exported]
 do = "networks.export_network(network)"
 """
@@ -65,6 +72,7 @@ def test_a_training_leaves_weights_an_exported_network_and_a_report(
     assert network.card.n_steps == 6
     assert exported.card.scores["f1"] == network.card.scores["f1"]
     assert (results / "pictures" / "curve.png").is_file()
+    assert (results / "pictures" / "comparison-comparison.png").is_file()
     assert (results / "report.html").is_file()
     assert "network: run/results/network.safetensors" in told.out
     assert "6 of 6, 0 s left" in told.err
