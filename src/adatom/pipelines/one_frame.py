@@ -90,7 +90,7 @@ def train_from_frame(
     frame: int | None = None,
     architecture: Architecture = Architecture("unet", 12, CLASSES),  # noqa: B008 -- frozen
     training: Training = Training(  # noqa: B008 -- frozen
-        n_steps=1200, batch_size=12, peak_rate=4e-3, n_steps_per_score=300
+        n_steps=800, batch_size=12, peak_rate=4e-3, n_steps_per_score=200
     ),
     seed: int = 0,
 ) -> TrainedNetwork:
@@ -119,7 +119,7 @@ def train_from_frame(
         a point defect needs, and is too small to know the frame by heart.
         Its classes must be those of the labels.
     training : Training
-        1200 batches of twelve crops take one or two minutes on one core.
+        800 batches of twelve crops take about a minute on one core.
         Its losses are focal, since defects are rare.
     seed : int
         Of the first weights and of the crops.
