@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from contract_example import Example
-from contract_examples import EXAMPLES, READERS
+from contract_examples import EXAMPLES, NEEDS, READERS
 from traveling import TravelingExecutor
 
 from adatom.errors import AdatomError, KindError
@@ -61,19 +61,18 @@ def _steps() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 STEPS = dict(_steps())
 every_step = pytest.mark.parametrize("name", sorted(STEPS))
-# Steps that train are held to the contract where there is torch.
-_NEEDS_TORCH = (
-    pytest.mark.network,
-    pytest.mark.skipif(find_spec("torch") is None, reason="needs torch: adatom[train]"),
-)
+
+
+def _called(name: str) -> Any:
+    """Give the name of a step, which is skipped where the library that it needs is missing."""
+    trains = name.startswith(("networks.", "pipelines."))
+    library = "torch" if trains else NEEDS.get(name, "adatom")
+    missing = pytest.mark.skipif(find_spec(library) is None, reason=f"needs {library}")
+    return pytest.param(name, marks=[missing, pytest.mark.network] if trains else missing)
+
+
 every_example = pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name, marks=_NEEDS_TORCH if name.startswith(("networks.", "pipelines.")) else ()
-        )
-        for name in sorted(set(STEPS) & set(EXAMPLES))
-    ],
+    "name", [_called(name) for name in sorted(set(STEPS) & set(EXAMPLES))]
 )
 
 

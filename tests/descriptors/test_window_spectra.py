@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from adatom.descriptors import window_spectra
-from adatom.descriptors import window_grid
+from adatom.descriptors import window_grid, window_spectra
 from adatom.descriptors import windows as module
 from adatom.errors import SettingError
 from adatom.schema import FEATURES, Features, image_from_array

@@ -93,3 +93,10 @@ def test_the_finder_and_the_regions_say_what_they_took_it_for() -> None:
     dark = "Atoms are taken for dark, by the skewness of the pixels"
     assert any(dark in note for note in notes(find_atoms(image)))
     assert any(dark in note for note in notes(find_lattice_regions(image)))
+
+
+def test_atoms_are_taken_for_what_the_regions_were_found_with() -> None:
+    image = -simulated("hexagonal", 14, 10)
+    regions = find_lattice_regions(image, contrast="dark")
+    found = find_atoms(image, regions)
+    assert "Atoms are taken for dark, as for the regions." in notes(found)

@@ -13,6 +13,7 @@ from real_truth import (
     SUPERLATTICE,
     LatticeFit,
     brighter_half,
+    inner,
     published_a_sites,
     published_graphene,
     share_found,
@@ -20,7 +21,7 @@ from real_truth import (
 
 from adatom.io import read_image
 from adatom.localization import compare_sites, find_atoms
-from adatom.schema import Sites, pixel_size, positions
+from adatom.schema import pixel_size
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("ADATOM_DATA"), reason="ADATOM_DATA does not name the folder of real data"
@@ -54,13 +55,6 @@ def test_the_a_sites_of_a_superlattice_are_found_and_are_the_brighter_ones() -> 
     assert share_found(found, truth, max_distance=reach) >= 0.97
     bright = brighter_half(found)
     # Nearer to the frame's edge than half a spacing nothing was published.
-    assert share_found(truth, _inner(bright, 0.5 * truth.attrs["spacing"]), max_distance=reach) >= (
+    assert share_found(truth, inner(bright, 0.5 * truth.attrs["spacing"]), max_distance=reach) >= (
         0.97
     )
-
-
-def _inner(sites: Sites, margin: float) -> Sites:
-    y_min, y_max, x_min, x_max = sites.attrs["extent"]
-    low, high = np.array([y_min, x_min]) + margin, np.array([y_max, x_max]) - margin
-    place = positions(sites)
-    return sites.isel(site=np.flatnonzero(((place >= low) & (place <= high)).all(axis=1)))

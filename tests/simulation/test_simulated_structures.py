@@ -9,7 +9,7 @@ from scipy.spatial import KDTree
 from adatom.errors import SettingError, UnitError
 from adatom.schema import SITES, positions
 from adatom.simulation import Crystal, Flake, build_graphene, build_lattice
-from adatom.simulation.lattices import LatticeName
+from adatom.simulation.cells import LatticeName
 
 BOND = 0.246 / np.sqrt(3)
 

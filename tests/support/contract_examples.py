@@ -14,8 +14,11 @@ import contract_decay
 import contract_electrons
 import contract_fitting
 import contract_generator
+import contract_multislice
 import contract_prediction
 import contract_probe
+import contract_structures
+import contract_teacher
 import contract_trainer
 import contract_tuning
 import numpy as np
@@ -222,11 +225,19 @@ for _more in (
     contract_fitting,
     contract_generator,
     contract_prediction,
+    contract_multislice,
+    contract_prediction,
+    contract_generator,
     contract_probe,
+    contract_teacher,
     contract_trainer,
+    contract_structures,
     contract_tuning,
 ):
     EXAMPLES.update(_more.EXAMPLES)
+
+NEEDS = dict(contract_multislice.NEEDS)
+"""Libraries of the extras without which a step is not called here."""
 
 READERS = frozenset(
     f"io.read_{what}"

@@ -18,7 +18,7 @@ from adatom import networks, simulation
 from adatom.schema import sites_from_positions
 from adatom.simulation import LabeledImage, TrainingImages, simulate_training_image
 
-TRAINING = networks.Training(n_steps=2, batch_size=2, precision="float32")
+TRAINING = networks.Training(n_steps=2, batch_size=2, precision="float32", n_threads=1)
 PICTURES = networks.Pictures(crop=32, n_judged=1)
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import NamedTuple
 
+import h5py
 import numpy as np
+import scipy.ndimage
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.spatial import Delaunay, cKDTree
 
+from adatom.io import read_image
 from adatom.numerics.matching import match_points
 from adatom.numerics.spacing import pooled_spacing
 from adatom.schema import Image, Sites, extent, pixel_size, positions, sites_from_positions
@@ -18,6 +24,10 @@ DATA = Path(os.environ.get("ADATOM_DATA", ""))
 IMAGING = DATA / "imaging"
 GRAPHENE = IMAGING / "graphene_si_aicr"
 SUPERLATTICE = IMAGING / "temul/publication_examples/PTO_supercrystal_hadjimichael/data"
+SELENIDE = IMAGING / "stem_wsete_sim_stemlearning/simulated/0"
+MOLECULES = IMAGING / "stm_molecules_stemlearning"
+GOLD = IMAGING / "temul/temul/example_data/experimental/Au_NP_Atom_Lattice.hdf5"
+DRAWN = Path(__file__).parents[2] / "benchmarks/drawn_regions.json"
 STO_CELL = (41.96, 29.51)
 """Cell of SrTiO3 along [110] from the peaks of the image's Fourier transform, in px."""
 
@@ -121,3 +131,108 @@ def share_found(found: Sites, truth: Sites, *, max_distance: float) -> float:
 def brighter_half(sites: xr.Dataset) -> xr.Dataset:
     """Give the brighter sublattice."""
     return sites.isel(site=np.flatnonzero(sites["sublattice"].values == 0))
+
+
+def inner(sites: Sites, margin: float) -> Sites:
+    """Give the sites farther than `margin` from the edge of the frame."""
+    y_min, y_max, x_min, x_max = sites.attrs["extent"]
+    low, high = np.array([y_min, x_min]) + margin, np.array([y_max, x_max]) - margin
+    place = positions(sites)
+    return sites.isel(site=np.flatnonzero(((place >= low) & (place <= high)).all(axis=1)))
+
+
+def marked_centers(path: Path) -> NDArray[np.float64]:
+    """Read the centers (row, column) of the blobs of a label image, in px.
+
+    Label images of dots have gray rims; what exceeds half the maximum is a dot.
+    """
+    label = np.asarray(read_image(path).values, dtype=float)
+    blobs, count = scipy.ndimage.label(label >= label.max() / 2, np.ones((3, 3)))
+    centers = scipy.ndimage.center_of_mass(np.ones_like(label), blobs, range(1, count + 1))
+    return np.asarray(centers, dtype=float).reshape(-1, 2)
+
+
+def selenide_sites(*names: str) -> NDArray[np.float64]:
+    """Give the marked sites of the simulated WSe(Te): ``Se``, ``TeSe``, ``2Te``, ``vacancy``."""
+    return np.concatenate([marked_centers(SELENIDE / f"label_{name}.tiff") for name in names])
+
+
+def published_defects(path: Path) -> NDArray[np.float64]:
+    """Read the atoms of the published defects of a library image: (row, column) in px.
+
+    Stored are strings x, y, element; they were seen by a network, not measured exactly.
+    """
+    with h5py.File(path) as file:
+        names = [name for name in file if name.startswith("defect_coord")]
+        stored = np.concatenate([np.asarray(file[name]) for name in names])
+    return np.asarray(stored[:, 1::-1].astype(float))
+
+
+def published_gold() -> NDArray[np.float64]:
+    """Read the columns of the gold particle by its authors: (row, column) in px."""
+    with h5py.File(GOLD) as file:
+        return np.asarray(file["_sublattice/atom_positions"])[:, ::-1].astype(float)
+
+
+class DotScores(NamedTuple):
+    """Sites against the dots that mark molecules.
+
+    Attributes
+    ----------
+    found : float
+        Share of the dots with a site within a quarter of their period.
+    unmatched, sure_unmatched : int
+        Sites among the dots without one within that reach, and those of them
+        whose score is 0.9 or more.
+    """
+
+    found: float
+    unmatched: int
+    sure_unmatched: int
+
+
+def dot_scores(
+    place: NDArray[np.float64], score: NDArray[np.float64], dots: NDArray[np.float64]
+) -> DotScores:
+    """Compare sites with dots; the period is that of the lattice around each dot.
+
+    Parts of the images carry no dots although molecules go on there: sites
+    are judged only where dots surround them.
+    """
+    tree = cKDTree(dots)
+    period = np.median(tree.query(dots, 4)[0][:, 1:], axis=1)
+    if len(place) == 0:
+        return DotScores(0.0, 0, 0)
+    found = cKDTree(place).query(dots)[0] <= period / 4
+    distance, nearest = tree.query(place)
+    net = Delaunay(dots)
+    corner = dots[net.simplices]
+    longest = np.linalg.norm(corner - np.roll(corner, 1, axis=1), axis=2).max(axis=1)
+    simplex = net.find_simplex(place)
+    among = (simplex >= 0) & (longest[simplex] < 2.5 * np.median(period))
+    alone = among & (distance > period[nearest] / 4)
+    return DotScores(float(found.mean()), int(alone.sum()), int((alone & (score >= 0.9)).sum()))
+
+
+def drawn_regions(name: str) -> dict[str, list[NDArray[np.float64]]]:
+    """Read the polygons (row, column; px) drawn by eye into an image, by what they hold."""
+    told = json.loads(DRAWN.read_text())["images"].get(name, {})
+    return {kind: [np.array(polygon, float) for polygon in told[kind]] for kind in told}
+
+
+def inside(place: NDArray[np.float64], polygons: list[NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """Tell which points lie inside any of the polygons."""
+    within = np.zeros(len(place), dtype=bool)
+    for polygon in polygons:
+        within |= _crossings(place, polygon) % 2 == 1
+    return within
+
+
+def _crossings(place: NDArray[np.float64], polygon: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Count the edges that a ray from each point along +x crosses."""
+    start, end = polygon[None], np.roll(polygon, -1, axis=0)[None]
+    y, x = place[:, :1], place[:, 1:]
+    spans = (start[..., 0] > y) != (end[..., 0] > y)
+    rise = np.where(end[..., 0] == start[..., 0], 1.0, end[..., 0] - start[..., 0])
+    reached = start[..., 1] + (y - start[..., 0]) / rise * (end[..., 1] - start[..., 1])
+    return np.asarray((spans & (reached > x)).sum(axis=1))

@@ -3,6 +3,7 @@
 ==========================  =================================================
 ``find_atoms``              positions of atoms, with nothing told but the image
 ``find_atoms_in_movie``     the same in every frame of a movie
+``find_particles``          rods, triangles ... and where they point, by a network
 ``find_lattice_regions``    where there is a lattice to analyse
 ``find_lattice_sites``      every place of a crystal, atom or no atom, and its intensity
 ``refine_sites``            all positions refined by one fit, with covariance
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from adatom.localization.lattice_sites import find_lattice_sites
     from adatom.localization.motifs import estimate_motif, find_motifs
     from adatom.localization.movies import find_atoms_in_movie
+    from adatom.localization.particles import find_particles
     from adatom.localization.refinement import refine_sites
     from adatom.localization.regions import find_lattice_regions
     from adatom.localization.scale import ScaleComparison, compare_scale
@@ -56,6 +58,7 @@ __all__ = [
     "find_lattice_regions",
     "find_lattice_sites",
     "find_motifs",
+    "find_particles",
     "find_unit_cell",
     "refine_sites",
     "sites_from_labels",
@@ -78,6 +81,7 @@ __getattr__, __dir__ = lazy_names(
         "find_lattice_regions": "regions",
         "find_lattice_sites": "lattice_sites",
         "find_motifs": "motifs",
+        "find_particles": "particles",
         "find_unit_cell": "cells",
         "refine_sites": "refinement",
         "sites_from_labels": "labels",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from adatom.localization.detection import Scale
-    from adatom.schema import Image
+    from adatom.schema import Image, Mask
 
 Contrast = Literal["auto", "bright", "dark"]
 
@@ -60,9 +60,9 @@ NOTHING_SEEN: Final = ContrastOfImage("bright", "as is usual, since no lattice s
 
 
 def contrast_of_image(
-    image: Image, pixels: NDArray[np.float32], /, *, contrast: Contrast
+    image: Image, pixels: NDArray[np.float32], regions: Mask | None = None, /, *, contrast: Contrast
 ) -> ContrastOfImage:
-    """Settle the contrast: as told, else by the detector's name, else by the pixels.
+    """Settle the contrast: as told, as for the regions, by the detector's name, or by the pixels.
 
     Parameters
     ----------
@@ -70,6 +70,8 @@ def contrast_of_image(
         Its attributes may name the detector.
     pixels : ndarray of float32
         Its values about zero, not turned upside down.
+    regions : Mask, optional
+        May say what it was found with.
     contrast : {"auto", "bright", "dark"}
         What the user says.
     """
@@ -78,6 +80,8 @@ def contrast_of_image(
         raise SettingError(msg)
     if contrast != "auto":
         return ContrastOfImage(contrast, "as told")
+    if regions is not None and regions.attrs.get("contrast") in {"bright", "dark"}:
+        return ContrastOfImage(regions.attrs["contrast"], "as for the regions")
     return _named_contrast(image) or _seen_contrast(pixels)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +100,8 @@ def find_atoms(
     Sites
         Refined positions with what `refine_sites` gives, ``score``, and
         ``sublattice`` where brighter columns (0) alternate with dimmer ones
-        (1).
+        (1). A network with classes or a symmetry adds ``class``,
+        ``class_probability`` (site, class_name) and ``orientation`` in deg.
         ``attrs``: ``spacing``, ``extent``; classically ``period`` and
         ``period_confidence`` (probability that noise alone would not show so
         strong a ring); by a network ``scale_confidence`` (0 to 1).
@@ -129,7 +130,7 @@ def find_atoms(
     told = None if spacing is None else told_spacing(spacing, image)
     runner = runner_of_method(method, trained, network)
     pixels = pixels_of_image(image, regions, contrast="bright")
-    settled = contrast_of_image(image, pixels, contrast=contrast)
+    settled = contrast_of_image(image, pixels, regions, contrast=contrast)
     return sites_of_image(image, regions, Search(runner, settled, told))
 
 
@@ -188,6 +189,8 @@ class Found(NamedTuple):
         More attributes without a unit.
     notes : list of str
         What was done and left out.
+    variables : dict
+        More variables of the sites, such as their class.
     """
 
     position: NDArray[np.float64]
@@ -197,6 +200,7 @@ class Found(NamedTuple):
     lengths: dict[str, float]
     numbers: dict[str, float]
     notes: list[str]
+    variables: dict[str, Any]
 
 
 def told_spacing(spacing: Length, image: Image, /) -> float:
@@ -259,6 +263,7 @@ def _found_classically(
         {"period": found.scale.period},
         {"period_confidence": found.scale.confidence},
         notes,
+        {},
     )
 
 
@@ -275,6 +280,7 @@ def _found_by_network(predicted: Prediction, pixels: NDArray[np.float32], runner
         {},
         {"scale_confidence": predicted.scale.confidence},
         _notes_of_network(predicted, runner),
+        predicted.heads.of_sites(within).variables(runner.card),
     )
 
 
@@ -310,6 +316,7 @@ def _sites(image: Image, found: Found, search: Search) -> Sites:
         extent=frame,
     )
     sites["score"] = ("site", found.score)
+    sites = sites.assign(found.variables)
     sites.attrs.update({name: length * unit for name, length in found.lengths.items()})
     sites.attrs.update(found.numbers)
     for note in found.notes:

@@ -8,7 +8,10 @@ import numpy as np
 import scipy.ndimage
 from scipy.spatial import cKDTree
 
+from adatom.localization.detection import estimate_scale, without_outliers
+from adatom.numerics.network_input import resampled_picture
 from adatom.numerics.order import recurrence
+from adatom.numerics.windowed_fourier import repeating_part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,8 +35,10 @@ _SMALLEST_RADIUS = 1.0
 # Vacuum: contrast below this share of the lattice's, and darker than most of it.
 _FLAT = 0.5
 _DARK = 0.1
-# Mean recurrence, beyond which sites outside of the lattice that is known are one too.
+# Mean recurrence, beyond which sites are those of a lattice.
 _ORDERED = 0.75
+# Share of the power that repeats, beyond which there is a lattice where no sites are.
+_REPEATING = 0.5
 _FEWEST_TO_JUDGE = 20
 
 
@@ -60,16 +65,18 @@ def reasons_of_view(
     """
     pitch = view.spacing * view.scale / stride
     likely = scipy.ndimage.gaussian_filter(view.maps.lattice, _BLUR * pitch, mode="nearest")
-    inside = likely > _LIKELY
+    # Sites that repeat are a lattice, whatever the network thinks of it.
+    inside = (likely > _LIKELY) | _is_ordered(view, likely > _LIKELY, stride=stride)
     inside = ~wide(~inside, _SMALLEST_RADIUS * pitch)
     inside = wide(inside, _SMALLEST_RADIUS * pitch)
     reason = np.where(inside, ANALYZED, DISORDERED).astype(np.int8)
     if not inside.all():
-        empty = wide(_is_empty(view, pixels, inside, stride=stride) & ~inside, 0.5 * pitch)
+        picture = resampled_picture(pixels, view.factor).picture
+        empty = wide(_is_empty(view, picture, inside, stride=stride) & ~inside, 0.5 * pitch)
+        reason[_repeats(picture, inside.shape, stride=stride) & ~inside] = UNKNOWN
         # What is measured over an atom and its surroundings blurs the rim.
         away = scipy.ndimage.distance_transform_edt(~empty)
         reason[~inside & (away < 1.5 * pitch) & empty.any()] = EMPTY
-        reason[_is_ordered(view, inside, stride=stride) & ~inside] = UNKNOWN
     whole = reason[np.ix_(*_cells_of_pixels(view, pixels.shape, inside.shape, stride))]
     whole[~usable] = NOT_MEASURED
     return whole
@@ -113,25 +120,40 @@ def _cells_of_pixels(
     ]
 
 
-def _is_empty(view: View, pixels: Grid, inside: Bools, *, stride: int) -> Bools:
+def _is_empty(view: View, picture: Grid, inside: Bools, *, stride: int) -> Bools:
     """Tell where there is neither contrast nor brightness, per cell."""
-    sigma = view.spacing
-    level = scipy.ndimage.gaussian_filter(pixels, sigma)
-    spread = scipy.ndimage.gaussian_filter((pixels - level) ** 2, sigma)
-    centers = [
-        np.clip(np.rint((np.arange(count) + 0.5) * stride / factor - 0.5), 0, size - 1).astype(int)
-        for count, factor, size in zip(inside.shape, view.factor, pixels.shape, strict=True)
-    ]
-    level, spread = (values[np.ix_(*centers)] for values in (level, spread))
     if not inside.any():
         return np.zeros_like(inside)
+    sigma = view.spacing * view.scale
+    level = scipy.ndimage.gaussian_filter(picture, sigma)
+    spread = scipy.ndimage.gaussian_filter((picture - level) ** 2, sigma)
+    level, spread = (values[::stride, ::stride] for values in (level, spread))
     flat = spread < _FLAT**2 * float(np.median(spread[inside]))
     return np.asarray(flat & (level < float(np.quantile(level[inside], _DARK))))
+
+
+def _repeats(picture: Grid, shape: tuple[int, ...], *, stride: int) -> Bools:
+    """Tell where most of what is as fine as a lattice repeats itself, per cell."""
+    calm = without_outliers(picture)
+    scale = estimate_scale(calm)
+    if scale is None:
+        return np.zeros(shape, dtype=bool)
+    lattice = repeating_part(
+        calm, scale.spectrum, period=scale.period, finest_period=scale.finest_period
+    )
+    band = calm - scipy.ndimage.gaussian_filter(calm, scale.period)
+    power, all_power = (
+        scipy.ndimage.gaussian_filter(part**2, 2 * scale.period)[::stride, ::stride]
+        for part in (lattice, band)
+    )
+    return np.asarray(power > _REPEATING * all_power)
 
 
 def _is_ordered(view: View, inside: Bools, *, stride: int) -> Bools:
     """Tell where the surroundings of sites repeat, per cell."""
     nowhere = np.zeros_like(inside)
+    if len(view.position) < _FEWEST_TO_JUDGE:
+        return nowhere
     place = view.in_cells(stride)
     cell = np.clip(np.rint(place).astype(int), 0, np.array(inside.shape) - 1)
     outside = ~inside[tuple(cell.T)]

@@ -17,7 +17,7 @@ from adatom.localization.choosing import (
 from adatom.localization.contrast import NOTHING_SEEN, Contrast, ContrastOfImage, contrast_of_image
 from adatom.localization.detection import pixels_of_image
 from adatom.localization.finding import Search, sites_of_image, told_spacing
-from adatom.localization.network import squared_pixels
+from adatom.localization.network import LEAST_CONFIDENCE, squared_pixels
 from adatom.localization.network_scale import NetworkScale, find_network_scale
 from adatom.localization.running import Runner
 from adatom.numerics.exported_network import ExportedNetwork
@@ -161,7 +161,7 @@ def _settled(
         except NoLatticeError:
             continue
         usable.append(usable_pixels(image, mask))
-        chosen.append(contrast_of_image(image, pixels[-1], contrast=contrast))
+        chosen.append(contrast_of_image(image, pixels[-1], mask, contrast=contrast))
     if not chosen:
         msg = "the frames that were looked at hold no finite pixel within regions"
         raise NoLatticeError(msg)
@@ -179,7 +179,7 @@ def _settled(
         scales.append(find_network_scale(square.pixels, square.usable, runner))
     best = max(scales, key=lambda scale: scale.confidence)
     # Where these frames show nothing every frame seeks its own.
-    return search._replace(scale=best if best.confidence > 0 else None)
+    return search._replace(scale=best if best.confidence >= LEAST_CONFIDENCE else None)
 
 
 def _check_regions(regions: Mask, movie: Movie) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from adatom.errors import NoLatticeError
-from adatom.localization.leaving_out import ANALYZED, reasons_of_view
+from adatom.localization.heads import SiteHeads, heads_at_cells
+from adatom.localization.leaving_out import ANALYZED, reasons_of_view, shares_in_words
 from adatom.localization.network_scale import NetworkScale, find_network_scale
 from adatom.localization.seeing import View, view_of_image
 from adatom.numerics.network_input import resampled_picture
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     Grid = NDArray[np.float32]
 
+# Below it a network has seen chance: noise of any color reaches 0.04, the
+# noisiest images in which one sees a lattice by eye have 0.1.
+LEAST_CONFIDENCE = 0.05
 # Steps of pixels that differ by less than this are as good as equal.
 _SQUARE = 0.01
 
@@ -56,6 +60,8 @@ class Prediction(NamedTuple):
         Numbers of `leaving_out.REASONS`.
     scale : NetworkScale
         At which the network looked.
+    heads : SiteHeads
+        Class and orientation of all sites.
     """
 
     position: NDArray[np.float64]
@@ -64,6 +70,7 @@ class Prediction(NamedTuple):
     spacing: float
     reason: NDArray[np.int8]
     scale: NetworkScale
+    heads: SiteHeads
 
 
 def squared_pixels(
@@ -117,6 +124,12 @@ def predict_sites_of_pixels(
     reason = reasons_of_view(view, square.pixels, square.usable, stride=runner.card.stride)
     row, column = np.rint(view.position).astype(int).T
     analyzed = reason[row, column] == ANALYZED
+    if not analyzed.any():
+        msg = (
+            f"the network finds {len(analyzed)} sites, but sees a lattice around none of them: "
+            f"{shares_in_words(reason)}; {_WHAT_TO_TRY}"
+        )
+        raise NoLatticeError(msg)
     position = (view.position + 0.5) / np.array(square.factors) - 0.5
     return Prediction(
         np.clip(position, 0, np.array(pixels.shape) - 1),
@@ -125,16 +138,22 @@ def predict_sites_of_pixels(
         view.spacing,
         reason[np.ix_(*_nearest(pixels.shape, reason.shape, square.factors))],
         scale,
+        heads_at_cells(view.maps, view.in_cells(runner.card.stride)),
     )
 
 
+_WHAT_TO_TRY = (
+    'if atoms can be seen, give their distance as spacing=, try contrast="dark", average frames, '
+    'or use method="classical"'
+)
+
+
 def _check_seen(view: View, scale: NetworkScale) -> None:
-    if len(view.position) and scale.confidence != 0:
+    if len(view.position) and not scale.confidence < LEAST_CONFIDENCE:
         return
     msg = (
-        f"the network sees no lattice that it knows at any of {max(1, scale.n_tried)} scales: if "
-        'atoms can be seen, give their distance as spacing=, try contrast="dark", average frames, '
-        'or use method="classical"'
+        f"the network sees no lattice that it knows at any of {max(1, scale.n_tried)} scales "
+        f"(confidence {scale.confidence:.2f}, need {LEAST_CONFIDENCE}): {_WHAT_TO_TRY}"
     )
     raise NoLatticeError(msg)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from adatom.localization.detection import FAINT_RING, without_outliers
-from adatom.localization.seeing import confidence_of_view, view_of_image
+from adatom.localization.seeing import verdict_of_view, view_of_image
 from adatom.numerics.spectrum import bragg_rings, radial_spectrum
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _APART = 1.2
 _FINEST_SPACING = 4.0
 _STEP = 1.4
 # Fewer atoms across an image are no lattice.
-_FEWEST_ACROSS = 4
+_FEWEST_ACROSS = 5
 # Pixels of the picture that are looked at for each scale, in so many parts.
 _SIDE = 224
 _PARTS = 2
@@ -72,16 +72,25 @@ def find_network_scale(
     middle = float(np.sqrt(np.prod(runner.card.distances)))
     if spacing is not None:
         return NetworkScale(middle / spacing, float("nan"), 0)
-    tried: dict[float, tuple[float, float]] = {}
-    for wanted in _spacings(pixels):
-        factor = middle / wanted
-        tried[factor] = _look(pixels, usable, runner, factor)
-    best = max(tried, key=lambda factor: tried[factor][0])
-    seen = tried[best][1]
-    if tried[best][0] > 0 and not 1 / _OFF_MIDDLE < seen * best / middle < _OFF_MIDDLE:
-        tried[middle / seen] = _look(pixels, usable, runner, middle / seen)
-        best = max(tried, key=lambda factor: tried[factor][0])
-    return NetworkScale(best, tried[best][0], len(tried))
+    tried = [_look(pixels, usable, runner, middle / wanted) for wanted in _spacings(pixels)]
+    best = max(tried, key=_merit)
+    if best.merit > 0 and not 1 / _OFF_MIDDLE < best.spacing * best.factor / middle < _OFF_MIDDLE:
+        tried.append(_look(pixels, usable, runner, middle / best.spacing))
+        best = max(tried, key=_merit)
+    return NetworkScale(best.factor, best.confidence, len(tried))
+
+
+class _Look(NamedTuple):
+    """What came of looking at parts of an image at one scale."""
+
+    factor: float
+    merit: float
+    confidence: float
+    spacing: float
+
+
+def _merit(look: _Look) -> float:
+    return look.merit
 
 
 def _spacings(pixels: Grid) -> list[float]:
@@ -95,7 +104,8 @@ def _spacings(pixels: Grid) -> list[float]:
     if not periods:
         steps = int(np.ceil(np.log(max(largest / _FINEST_SPACING, 1)) / np.log(_STEP)))
         return [_FINEST_SPACING * _STEP**k for k in range(steps + 1)]
-    return _apart(period * share for period in periods for share in _PER_PERIOD)
+    spacings = _apart(period * share for period in periods for share in _PER_PERIOD)
+    return [wanted for wanted in spacings if wanted < largest] or spacings[:1]
 
 
 def _apart(lengths: Iterator[float]) -> list[float]:
@@ -107,17 +117,15 @@ def _apart(lengths: Iterator[float]) -> list[float]:
     return kept
 
 
-def _look(
-    pixels: Grid, usable: NDArray[np.bool_], runner: Runner, factor: float
-) -> tuple[float, float]:
-    """Give the confidence at a scale, averaged over parts of the image, and the spacing."""
-    confidence, spacing = [], []
+def _look(pixels: Grid, usable: NDArray[np.bool_], runner: Runner, factor: float) -> _Look:
+    """Look at parts of the image: their mean merit, the confidence and spacing of the best."""
+    seen = []
     for part in _parts(pixels.shape, round(_SIDE / factor)):
         view = view_of_image(pixels[part], usable[part], runner, factor=factor)
-        confidence.append(confidence_of_view(view, runner, pixels[part].shape))
-        spacing.append(view.spacing)
-    best = int(np.argmax(confidence))
-    return float(np.mean(confidence)), spacing[best]
+        verdict = verdict_of_view(view, runner, pixels[part].shape)
+        seen.append(_Look(factor, verdict.merit, verdict.confidence, view.spacing))
+    merit = float(np.mean([look.merit for look in seen]))
+    return max(seen, key=_merit)._replace(merit=merit)
 
 
 def _parts(shape: tuple[int, ...], side: int) -> Iterator[tuple[slice, slice]]:

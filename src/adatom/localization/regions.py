@@ -86,7 +86,9 @@ def find_lattice_regions(
         numbers that its attribute ``names`` lists: disordered
         (contamination, amorphous), empty (vacuum, holes), unknown lattice
         (one that the network has not learned), not measured.
-        ``attrs["left_out"]`` says what share of the area each one takes.
+        ``attrs["left_out"]`` says what share of the area each one takes,
+        ``attrs["contrast"]`` what the atoms are taken for; `find_atoms` takes
+        them for the same.
 
     Raises
     ------
@@ -122,6 +124,7 @@ def find_lattice_regions(
     mask = xr.DataArray(reason == ANALYZED, dims=("y", "x"), coords=place, name="lattice")
     mask.coords["reason"] = (("y", "x"), reason, {"names": list(REASONS)})
     mask.attrs["left_out"] = shares_left_out(reason)
+    mask.attrs["contrast"] = settled.contrast
     add_note(mask, f"Left out of the image: {shares_in_words(reason) or 'nothing'}.")
     add_note(mask, settled.in_words())
     MASK.check(mask)

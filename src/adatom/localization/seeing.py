@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 _MOST_JUDGED = 500
 # What random points reach by chance.
 _CHANCE = 0.25
-# Surroundings of fewer sites cannot be compared: they count as half ordered.
-_UNJUDGED = 0.5
+# Surroundings of too few sites cannot be compared: they count as this much
+# ordered if they fill the area as the most open lattice would, which has one
+# site in so many squares of the distance between neighbors.
+_UNJUDGED = 0.1
+_MOST_OPEN = 1.3
 # Beyond the distances that the network is made for by more than this its word counts nothing.
 _MARGIN = 1.15
+# Sigma of the preference for the middle of those distances, as a share of their
+# range on a logarithmic scale: at its limits, half of it away, merit is 0.88.
+_MIDDLE = 1.0
 
 
 class View(NamedTuple):
@@ -94,39 +100,53 @@ def view_of_image(
     return View(position, score[inside], maps, exactly, pooled_spacing(position))
 
 
-def confidence_of_view(view: View, runner: Runner, /, shape: tuple[int, ...]) -> float:
-    """Tell from 0 to 1 how well a network knows what it sees.
+class Verdict(NamedTuple):
+    """How well a network knows what it sees.
 
-    Four shares are multiplied: of the area in which it says that there is a
-    lattice; how sure it is of its sites, on average; how often their
-    surroundings repeat; and how far the maps are black and white, since at a
-    scale that it does not know a network hesitates everywhere. It is 0 where
-    the sites are nearer to one another or farther apart than those it was
-    trained on.
-
-    Parameters
+    Attributes
     ----------
-    view : View
-    runner : Runner
-        That gave it.
-    shape : tuple of int
-        Rows and columns of the image.
+    confidence : float
+        From 0 to 1: the share of the area in which there is a lattice, times
+        the mean score of the sites, times how often their surroundings
+        repeat. 0 where the sites are nearer to one another or farther apart
+        than those that the network was trained on.
+    merit : float
+        Sites that it is sure of per pixel of the image, weighed by the square
+        root of how often their surroundings repeat, and less toward the
+        limits of what it was trained on: what is to be compared between
+        scales. Confidence alone would take the brighter half of a lattice,
+        which looks perfect where the picture is too small to show the dimmer
+        half.
     """
+
+    confidence: float
+    merit: float
+
+
+def verdict_of_view(view: View, runner: Runner, /, shape: tuple[int, ...]) -> Verdict:
+    """Judge what a network says of an image with so many rows and columns."""
     low, high = runner.card.distances
     distance = view.spacing * view.scale
     if not low / _MARGIN <= distance <= high * _MARGIN:
-        return 0.0
-    decided = float(np.mean(np.abs(2 * view.maps.center - 1)))
+        return Verdict(0.0, 0.0)
     area = float(view.maps.lattice.mean())
-    return area * float(view.score.mean()) * _order(view, shape) * decided
+    density = float(view.score.sum()) / (shape[0] * shape[1])
+    order = _order(view, shape)
+    if np.isnan(order):
+        openest = area * (view.scale / high) ** 2 / _MOST_OPEN
+        order = _UNJUDGED * min(1.0, density / max(openest, 1e-12))
+    off_middle = np.log(distance / np.sqrt(low * high)) / np.log(high / low)
+    merit = area * density * np.sqrt(order) * np.exp(-0.5 * (off_middle / _MIDDLE) ** 2)
+    return Verdict(area * float(view.score.mean()) * order, float(merit))
 
 
 def _order(view: View, shape: tuple[int, ...]) -> float:
+    """Give how often surroundings repeat, from chance to always; NaN of too few sites."""
     extent = [0.0, shape[0] - 1.0, 0.0, shape[1] - 1.0]
     order = recurrence(
         view.position, tolerance=0.2 * view.spacing, extent=extent, most=_MOST_JUDGED
     )
     judged = order[np.isfinite(order)]
     if not judged.size:
-        return _UNJUDGED
+        return float("nan")
     return float(np.clip((judged.mean() - _CHANCE) / (1 - _CHANCE), 0, 1))

@@ -76,6 +76,8 @@ class LabeledArray(NamedTuple):
         Where a lattice can be analyzed.
     spacing : float
         Distance of neighboring sites.
+    angle : ndarray, shape (site,), optional
+        Orientation in deg; NaN where it is not known.
     """
 
     values: Grid
@@ -83,6 +85,7 @@ class LabeledArray(NamedTuple):
     number: NDArray[np.int64]
     lattice: NDArray[np.bool_]
     spacing: float
+    angle: NDArray[np.float64] | None = None
 
 
 def view_of_image(
@@ -122,6 +125,7 @@ def view_of_image(
         usable=(turn.of_grid(seen.astype(np.float32), order=0) > 0.5) & inside,
         spacing=image.spacing * factor,
         snr=np.nan,
+        angle=None if image.angle is None else turn.of_angles(image.angle),
     )
 
 
@@ -176,3 +180,9 @@ class _Turn:
     def of_positions(self, position: NDArray[np.float64]) -> NDArray[np.float64]:
         """Carry positions from the grid to the square."""
         return np.asarray((position - self.middle) @ self.matrix + self.center)
+
+    def of_angles(self, angle: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Carry orientations in deg from the grid to the square."""
+        turned = np.deg2rad(angle)
+        y, x = (np.stack([np.sin(turned), np.cos(turned)], axis=-1) @ self.matrix).T
+        return np.asarray(np.rad2deg(np.arctan2(y, x)))

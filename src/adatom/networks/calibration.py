@@ -53,7 +53,7 @@ def calibration_of_scores(score: NDArray[np.float64], is_right: NDArray[np.bool_
         return ()
     order = np.argsort(score, kind="stable")
     n_bins = int(np.clip(len(score) // _SITES_PER_KNOT, 2, _MOST_KNOTS))
-    bins = np.array_split(order, n_bins)
+    bins = _bins_of_equals(score[order], order, n_bins)
     x = np.array([score[members].mean() for members in bins])
     # Half a right and half a wrong site more: certainty is never learned from counting.
     y = np.array([(is_right[members].sum() + 0.5) / (len(members) + 1) for members in bins])
@@ -61,6 +61,15 @@ def calibration_of_scores(score: NDArray[np.float64], is_right: NDArray[np.bool_
     # Equal scores would make a step, which no line between knots can follow.
     last = np.concatenate([np.diff(np.round(x, 6)) > 0, [True]])
     return tuple((round(float(a), 6), round(float(b), 6)) for a, b in zip(x[last], risen[last]))
+
+
+def _bins_of_equals(
+    rising: NDArray[np.float64], order: NDArray[np.intp], n_bins: int
+) -> list[NDArray[np.intp]]:
+    """Cut sites into bins of about equal numbers, those of one score into one bin."""
+    edges = np.arange(1, n_bins) * len(rising) // n_bins
+    edges = np.unique(np.searchsorted(rising, rising[edges], side="left"))
+    return np.split(order, edges[edges > 0])
 
 
 def _risen(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

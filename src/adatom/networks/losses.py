@@ -134,6 +134,23 @@ def offset_loss(offset: Tensor, target: Tensor, where: Tensor, /) -> Tensor:
     return _weighted_mean(error.sum(dim=1), where)
 
 
+def turn_loss(turn: Tensor, target: Tensor, weight: Tensor, /) -> Tensor:
+    """Average the squared difference of orientations given as cosine and sine.
+
+    It is 0 for the right orientation and 4 for the opposite phase, without a
+    jump anywhere on the circle.
+
+    Parameters
+    ----------
+    turn, target : Tensor, shape (batch, 2, y, x)
+        Cosine and sine of the orientation times its symmetry; a target of 0, 0 is not known.
+    weight : Tensor, shape (batch, y, x)
+        Of each cell.
+    """
+    known = (target != 0).any(dim=1)
+    return _weighted_mean(((_full_precision(turn) - target) ** 2).sum(dim=1), weight * known)
+
+
 def _full_precision(values: Tensor) -> Tensor:
     """Give half precision, as mixed training makes it, as float32; float64 stays."""
     return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values

@@ -25,13 +25,15 @@ class Objective:
     Attributes
     ----------
     form : {"focal", "cross entropy"}
-        Of the loss of sites, lattice and classes; "focal" lets the few cells
-        that are judged badly decide.
+        Of the loss of sites and classes; "focal" lets the few cells that are
+        judged badly decide. Lattice is not rare, and its map is read as a
+        probability: its loss is always the cross-entropy.
     gamma : float
         Of the focal loss: how strongly well-judged cells are discounted.
-    center, overlap, offset, lattice, classes : float
+    center, overlap, offset, lattice, classes, turn : float
         Weights of: which cells belong to a site; their overlap (dice); where
-        in its cell a site is; which parts are lattice; the class of a site.
+        in its cell a site is; which parts are lattice; the class of a site;
+        its orientation.
     class_weights : tuple of float
         One for each class, larger for rare ones; all the same by default.
     """
@@ -41,15 +43,18 @@ class Objective:
     center: float = 4.0
     overlap: float = 0.5
     offset: float = 1.0
-    lattice: float = 2.0
+    lattice: float = 0.7
     classes: float = 2.0
+    turn: float = 0.5
     class_weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.form not in get_args(Form):
             msg = f"form={self.form!r} is not one of {', '.join(get_args(Form))}"
             raise SettingError(msg)
-        weights = (self.center, self.overlap, self.offset, self.lattice, self.classes)
+        weights = (
+            self.center, self.overlap, self.offset, self.lattice, self.classes, self.turn,
+        )  # fmt: skip
         if self.gamma < 0 or min(weights) < 0 or self.center == 0:
             msg = f"{self} must have weights and gamma of 0 or more, and a center above 0"
             raise SettingError(msg)
@@ -76,7 +81,13 @@ def loss_terms(
     objective : Objective
         Tells the weights.
     """
-    from adatom.networks.losses import dice_loss, focal_loss, multiclass_focal_loss, offset_loss
+    from adatom.networks.losses import (
+        dice_loss,
+        focal_loss,
+        multiclass_focal_loss,
+        offset_loss,
+        turn_loss,
+    )
 
     weight, gamma = batch["weight"], objective.exponent
     center = maps[:, 0]
@@ -87,7 +98,7 @@ def loss_terms(
         "offset": objective.offset
         * offset_loss(maps[:, 1:3], batch["offset"], batch["center"] * weight),
         "lattice": objective.lattice
-        * focal_loss(maps[:, 3], batch["lattice"], gamma=gamma, weight=weight),
+        * focal_loss(maps[:, 3], batch["lattice"], gamma=0.0, weight=weight),
     }
     n_classes = len(architecture.classes)
     if n_classes:
@@ -98,5 +109,9 @@ def loss_terms(
             gamma=gamma,
             class_weight=maps.new_tensor(weights, dtype=center.dtype) if weights else None,
             weight=weight,
+        )
+    if architecture.symmetry:
+        terms["turn"] = objective.turn * turn_loss(
+            maps[:, 4 + n_classes :], batch["turn"], batch["center"] * weight
         )
     return terms

@@ -10,7 +10,7 @@ import numpy as np
 
 from adatom.errors import KindError, SettingError
 from adatom.networks.architecture import MULTIPLE
-from adatom.numerics.heatmaps import STRIDE, Batch, maps_from_positions
+from adatom.numerics.heatmaps import STRIDE, Batch, maps_from_positions, turns_from_angles
 from adatom.numerics.network_input import SPACINGS, normalized_picture, resampled_picture
 from adatom.schema import pixel_size, positions
 
@@ -78,6 +78,8 @@ class LabeledPicture(NamedTuple):
         Distance of neighboring sites in pixels; NaN where there is no lattice.
     snr : float
         Amplitude of an atom over the noise of a pixel; NaN if not known.
+    angle : ndarray, shape (site,), optional
+        Orientation in deg from +x towards +y; NaN where it is not known.
     """
 
     picture: Grid
@@ -88,6 +90,7 @@ class LabeledPicture(NamedTuple):
     usable: NDArray[np.bool_]
     spacing: float
     snr: float
+    angle: NDArray[np.float64] | None = None
 
 
 def picture_from_image(
@@ -148,6 +151,7 @@ def picture_from_image(
         usable=seen,
         spacing=spacing * float(np.sqrt(np.prod(made.factor))),
         snr=float(np.median(sites["snr"].values)) if "snr" in sites and len(place) else np.nan,
+        angle=angles_of_sites(sites)[told],
     )
 
 
@@ -155,6 +159,13 @@ def _variable(sites: Sites, name: str, *, default: bool) -> NDArray[np.bool_]:
     if name not in sites:
         return np.full(sites.sizes["site"], default)
     return np.asarray(sites[name].values, dtype=bool)
+
+
+def angles_of_sites(sites: Sites, /) -> NDArray[np.float64]:
+    """Give the orientation of each site in deg, NaN where it is not known."""
+    if "orientation" not in sites:
+        return np.full(sites.sizes["site"], np.nan)
+    return np.asarray(sites["orientation"].values, dtype=float)
 
 
 def _resampled_mask(mask: NDArray[np.bool_], factor: tuple[float, float]) -> NDArray[np.bool_]:
@@ -188,13 +199,17 @@ def cropped(labeled: LabeledPicture, size: int, rng: np.random.Generator, /) -> 
         square = grid[top : top + size, left : left + size]
         return np.ascontiguousarray(np.rot90(square[:, ::-1] if is_mirrored else square, n_turns))
 
-    y, x = (whole.position - (top, left)).T
+    (y, x), angle = (whole.position - (top, left)).T, _known_angles(whole)
     if is_mirrored:
-        x = size - 1 - x
+        x, angle = size - 1 - x, 180 - angle
     for _ in range(n_turns):
         # As `numpy.rot90` turns: the last column becomes the first row.
-        y, x = size - 1 - x, y
-    return _with_grids(whole, cut)._replace(position=np.stack([y, x], axis=-1))
+        y, x, angle = size - 1 - x, y, angle - 90
+    return _with_grids(whole, cut)._replace(position=np.stack([y, x], axis=-1), angle=angle)
+
+
+def _known_angles(labeled: LabeledPicture) -> NDArray[np.float64]:
+    return np.full(len(labeled.position), np.nan) if labeled.angle is None else labeled.angle
 
 
 def padded(labeled: LabeledPicture, least: tuple[int, int], /) -> LabeledPicture:
@@ -220,16 +235,26 @@ def _with_grids(labeled: LabeledPicture, change: _OfGrids) -> LabeledPicture:
     )
 
 
-def batch_from_pictures(pictures: Sequence[LabeledPicture], /) -> Batch:
-    """Stack pictures of one size and make the maps of their sites."""
-    parts = [_one_of_batch(labeled) for labeled in pictures]
+def batch_from_pictures(pictures: Sequence[LabeledPicture], /, *, symmetry: int = 0) -> Batch:
+    """Stack pictures of one size and make the maps of their sites.
+
+    Parameters
+    ----------
+    pictures : sequence of LabeledPicture
+    symmetry : int
+        Of the sites' orientation; 0 leaves it out.
+    """
+    parts = [_one_of_batch(labeled, symmetry) for labeled in pictures]
     return Batch(*(np.stack(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def _one_of_batch(labeled: LabeledPicture) -> tuple[NDArray[np.generic], ...]:
+def _one_of_batch(labeled: LabeledPicture, symmetry: int) -> tuple[NDArray[np.generic], ...]:
     shape = (labeled.picture.shape[0], labeled.picture.shape[1])
     sure = labeled.is_sure
-    maps = maps_from_positions(labeled.position[sure], shape, number=labeled.number[sure])
+    turn = turns_from_angles(_known_angles(labeled)[sure], symmetry) if symmetry else None
+    maps = maps_from_positions(
+        labeled.position[sure], shape, number=labeled.number[sure], turn=turn
+    )
     weight = _cell_share(labeled.usable) > 0.99
     if not sure.all():
         unsure = maps_from_positions(labeled.position[~sure], shape, radius=_UNSURE_REACH / STRIDE)
@@ -242,6 +267,7 @@ def _one_of_batch(labeled: LabeledPicture) -> tuple[NDArray[np.generic], ...]:
         lattice,
         weight.astype(np.float32),
         maps.number,
+        maps.turn,
     )
 
 

@@ -70,6 +70,9 @@ class Training:
     n_workers : int
         Processes that make batches ahead; 0 makes them in between. The
         network does not depend on it.
+    n_threads : int or None
+        Of torch on a processor; by default all cores. On a machine with much
+        else to do fewer are faster, since they wait for one another.
     objective : Objective
         Losses and their weights.
 
@@ -95,6 +98,7 @@ class Training:
     precision: Precision = "auto"
     device: Device = "auto"
     n_workers: int = 0
+    n_threads: int | None = None
     objective: Objective = field(default_factory=Objective)
 
     def __post_init__(self) -> None:
@@ -104,7 +108,7 @@ class Training:
             raise SettingError(msg)
         least = {
             "n_steps": 1, "batch_size": 1, "n_warm_up": 0, "n_cycles": 1, "n_steps_per_score": 1,
-            "patience": 1, "n_workers": 0,
+            "patience": 1, "n_workers": 0, "n_threads": 1,
         }  # fmt: skip
         for name, low in least.items():
             value = getattr(self, name)
@@ -162,11 +166,8 @@ def rate_of_step(training: Training, step: int, n_steps: int, /) -> float:
     if step < n_rise:
         share = (step + 1) / n_rise
         return training.peak_rate * (_FIRST_SHARE + share * (1 - _FIRST_SHARE))
-    n_fall = n_steps - n_rise
-    cycle = -(-n_fall // training.n_cycles)
-    place = (step - n_rise) % cycle + 1
-    # The last cycle may be shorter, and yet must fall all the way.
-    length = min(cycle, n_fall - (step - n_rise) // cycle * cycle)
+    start, end = _cycle(training, step - n_rise, n_steps - n_rise)
+    place, length = step - n_rise - start + 1, end - start
     fall = (1 + math.cos(math.pi * place / length)) / 2
     return training.peak_rate * (_LAST_SHARE + fall * (1 - _LAST_SHARE))
 
@@ -174,9 +175,16 @@ def rate_of_step(training: Training, step: int, n_steps: int, /) -> float:
 def ends_cycle(training: Training, step: int, n_steps: int, /) -> bool:
     """Tell whether a cycle of the schedule "snapshots" ends with this step."""
     n_rise = _n_rise(training, n_steps)
-    cycle = -(-(n_steps - n_rise) // training.n_cycles)
-    done = step + 1 - n_rise
-    return step + 1 == n_steps or (done > 0 and done % cycle == 0)
+    return (
+        step >= n_rise and step + 1 - n_rise == _cycle(training, step - n_rise, n_steps - n_rise)[1]
+    )
+
+
+def _cycle(training: Training, place: int, n_fall: int) -> tuple[int, int]:
+    """Give the first step of the cycle that a step of the falls is in, and that of the next."""
+    ends = [n_fall * (number + 1) // training.n_cycles for number in range(training.n_cycles)]
+    end = next(end for end in ends if place < end)
+    return ([0, *ends][ends.index(end)], end)
 
 
 def _n_rise(training: Training, n_steps: int) -> int:

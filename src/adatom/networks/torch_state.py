@@ -75,7 +75,7 @@ def choose_machinery(training: Training, /) -> Machinery:
             precision = "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
         else:
             precision = "bfloat16" if _computes_bfloat16(torch) else "float32"
-    return Machinery(device, precision, available_cores())
+    return Machinery(device, precision, training.n_threads or available_cores())
 
 
 def _computes_bfloat16(torch: ModuleType) -> bool:

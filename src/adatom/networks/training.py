@@ -193,7 +193,7 @@ class Trainer:
         """Give what makes this training this one, as JSON holds it."""
         training = asdict(self.training)
         # What it is computed with may change on the way: a resumed training may get more time.
-        for name in ("device", "precision", "n_workers", "max_minutes"):
+        for name in ("device", "precision", "n_workers", "n_threads", "max_minutes"):
             del training[name]
         return {
             "architecture": asdict(self.architecture),

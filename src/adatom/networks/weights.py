@@ -18,7 +18,9 @@ from adatom.networks.cards import TrainingCard
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT: Final = "adatom network 1"
+FORMAT: Final = 1
+"""Number of the layout."""
+
 _MOST_HEADER_BYTES: Final = 4 * 2**20
 _MOST_BYTES: Final = 2**30
 _DTYPES: Final = {"F32": np.dtype(np.float32), "I64": np.dtype(np.int64)}
@@ -58,11 +60,13 @@ class TrainedNetwork:
         from safetensors.numpy import save
 
         described = {
+            "format": FORMAT,
             "architecture": asdict(self.architecture),
             "card": replace(self.card, sha256=hash_of_tensors(self.tensors)).to_json(),
         }
         text = json.dumps(described, sort_keys=True)
-        content = save(dict(sorted(self.tensors.items())), {"format": FORMAT, "adatom": text})
+        # A single entry: the library writes several in an order of chance.
+        content = save(dict(sorted(self.tensors.items())), {"adatom": text})
         try:
             Path(path).write_bytes(content)
         except OSError as error:
@@ -180,8 +184,8 @@ def _parts_of_file(content: bytes) -> tuple[dict[str, Any], dict[str, NDArray[An
 
     header = _header(content)
     metadata = header.pop("__metadata__", None)
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        msg = f"it has no card of adatom (metadata format {FORMAT!r})"
+    if not isinstance(metadata, dict) or "adatom" not in metadata:
+        msg = "it has no card of adatom in its metadata"
         raise StoreError(msg)
     for name, told in header.items():
         dtype = told.get("dtype") if isinstance(told, dict) else None
@@ -195,8 +199,11 @@ def _parts_of_file(content: bytes) -> tuple[dict[str, Any], dict[str, NDArray[An
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         msg = f"it is damaged ({error})"
         raise StoreError(msg) from error
-    if not isinstance(described, dict) or set(described) != {"architecture", "card"}:
+    if not isinstance(described, dict) or set(described) != {"format", "architecture", "card"}:
         msg = "its metadata do not hold an architecture and a card"
+        raise StoreError(msg)
+    if described["format"] != FORMAT:
+        msg = f"its layout is {described['format']!r}, this version reads layout {FORMAT}"
         raise StoreError(msg)
     return described, tensors
 

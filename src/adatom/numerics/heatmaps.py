@@ -43,11 +43,15 @@ class SiteMaps(NamedTuple):
         From the cell's center down and across to its site, in cells; 0 where there is none.
     number : ndarray of int, shape (y, x)
         Class of the site; -1 where there is none.
+    turn : ndarray, shape (2, y, x)
+        Cosine and sine of the site's orientation times the symmetry; both 0
+        where there is no site or its orientation is not known.
     """
 
     center: Grid
     offset: Grid
     number: NDArray[np.int64]
+    turn: Grid
 
 
 class Batch(NamedTuple):
@@ -61,6 +65,8 @@ class Batch(NamedTuple):
     offset : ndarray, shape (batch, 2, y, x)
     number : ndarray of int, shape (batch, y, x)
         Class of the site that a cell belongs to; -1 for none.
+    turn : ndarray, shape (batch, 2, y, x)
+        As in `SiteMaps`.
     """
 
     picture: Grid
@@ -69,6 +75,7 @@ class Batch(NamedTuple):
     lattice: Grid
     weight: Grid
     number: NDArray[np.int64]
+    turn: Grid
 
 
 class DecodedSites(NamedTuple):
@@ -92,6 +99,7 @@ def maps_from_positions(
     /,
     *,
     number: NDArray[np.integer] | None = None,
+    turn: NDArray[np.floating] | None = None,
     radius: float = RADIUS,
 ) -> SiteMaps:
     """Make the maps of sites.
@@ -104,6 +112,8 @@ def maps_from_positions(
         Rows and columns of the picture, both even.
     number : ndarray of int, shape (site,), optional
         Class of each site; 0 for all by default.
+    turn : ndarray, shape (site, 2), optional
+        Cosine and sine of the orientation of each times its symmetry; both 0 if not known.
     radius : float
         In cells. A cell within reach of two sites belongs to the nearer one.
 
@@ -131,7 +141,10 @@ def maps_from_positions(
     offset[:, i, j] = away[inside][order].T
     kinds = np.zeros(len(place), np.int64) if number is None else np.asarray(number, np.int64)
     classes[i, j] = np.broadcast_to(kinds[:, None], inside.shape)[inside][order]
-    return SiteMaps(center, offset, classes)
+    turns = np.zeros((2, rows, columns), np.float32)
+    if turn is not None:
+        turns[:, i, j] = np.broadcast_to(turn[:, None, :], (*inside.shape, 2))[inside][order].T
+    return SiteMaps(center, offset, classes, turns)
 
 
 def positions_from_maps(center: Grid, offset: Grid, /, *, least: float = 0.1) -> DecodedSites:
@@ -173,6 +186,32 @@ def positions_from_maps(center: Grid, offset: Grid, /, *, least: float = 0.1) ->
     kept = np.flatnonzero(score >= least)
     kept = kept[np.sort(thin_out(place[kept], score[kept], distance=_ONE_SITE))]
     return DecodedSites(place[kept] * STRIDE + 0.5, score[kept].astype(float))
+
+
+def turns_from_angles(angle: NDArray[np.floating], symmetry: int, /) -> Grid:
+    """Give cosine and sine (site, 2) of angles in deg times their symmetry; 0, 0 for NaN.
+
+    Examples
+    --------
+    >>> turns_from_angles(np.array([0.0, 45.0, 180.0, np.nan]), 2).round(6).tolist()
+    [[1.0, 0.0], [-0.0, 1.0], [1.0, -0.0], [0.0, 0.0]]
+    """
+    turned = np.deg2rad(symmetry * np.asarray(angle, dtype=float))
+    turns = np.stack([np.cos(turned), np.sin(turned)], axis=-1)
+    return np.nan_to_num(turns).astype(np.float32)
+
+
+def angles_from_turns(turns: NDArray[np.floating], symmetry: int, /) -> NDArray[np.float64]:
+    """Give angles in deg, from 0 to 360 / symmetry, of cosines and sines (site, 2) of any length.
+
+    Examples
+    --------
+    >>> angles_from_turns(np.array([[-0.1, 0.0], [0.0, -3.0]]), 2).tolist()
+    [90.0, 135.0]
+    """
+    cosine, sine = np.asarray(turns, dtype=float).T
+    period = 360.0 / symmetry
+    return np.asarray(np.rad2deg(np.arctan2(sine, cosine)) / symmetry % period)
 
 
 def _crowded_places(

@@ -1,11 +1,15 @@
 """Steps that join stages in a loop, such as training on images simulated meanwhile.
 
-====================  =======================================================
-``train_finder``      simulated images -> a network that finds sites
-``train_ensemble``    the same several times, to see where networks agree
-``train_on_labels``   a network and a few labeled images -> a network of one's own
-``Labels``            how labeled images are used
-====================  =======================================================
+=========================  ===========================================================
+``train_finder``           simulated images -> a network that finds sites
+``train_particle_finder``  simulated particles -> a network that tells where they point
+``train_ensemble``         the same several times, to see where networks agree
+``train_on_labels``        a network and a few labeled images -> a network of one's own
+``Labels``                 how labeled images are used
+``train_from_frame``       one labeled frame -> a network that finds its defects
+``find_defects_in_movie``  such a network, every frame of a movie -> defects
+``MovieDefects``           what ``find_defects_in_movie`` gives
+=========================  ===========================================================
 """
 
 from __future__ import annotations
@@ -17,21 +21,31 @@ from adatom._lazy import lazy_names
 if TYPE_CHECKING:
     from adatom.pipelines.ensembles import train_ensemble
     from adatom.pipelines.fine_tuning import Labels, train_on_labels
+    from adatom.pipelines.one_frame import MovieDefects, find_defects_in_movie, train_from_frame
+    from adatom.pipelines.particles import train_particle_finder
     from adatom.pipelines.training import train_finder
 
 __all__ = [
     "Labels",
+    "MovieDefects",
+    "find_defects_in_movie",
     "train_ensemble",
     "train_finder",
+    "train_from_frame",
     "train_on_labels",
+    "train_particle_finder",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Labels": "fine_tuning",
+        "MovieDefects": "one_frame",
+        "find_defects_in_movie": "one_frame",
         "train_ensemble": "ensembles",
         "train_finder": "training",
+        "train_from_frame": "one_frame",
         "train_on_labels": "fine_tuning",
+        "train_particle_finder": "particles",
     },
 )

@@ -8,7 +8,7 @@ from adatom.errors import SettingError
 from adatom.networks import Architecture, Pictures, TrainedNetwork, Trainer, Training
 from adatom.networks.weights import check_network
 from adatom.numerics.long_work import current_long_work, lend_long_work
-from adatom.pipelines.training import SimulatedBatches, train_finder, with_scores
+from adatom.pipelines.training import stream_of_images, train_finder, with_scores
 from adatom.simulation import TrainingImages
 
 _USUAL_NUMBER: Final = 4
@@ -120,7 +120,7 @@ def _snapshots(
 ) -> list[TrainedNetwork]:
     if architecture is None:
         architecture = Architecture() if network is None else network.architecture
-    stream = SimulatedBatches(images, pictures, architecture.classes, training.batch_size, seed)
+    stream = stream_of_images(images, pictures, architecture, training, seed)
     trainer = Trainer(architecture, training, seed, network, stream.told())
     judge = stream.judge()
     return [with_scores(member, judge) for member in trainer.train_snapshots(stream, judge)]

@@ -13,10 +13,15 @@ from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.networks import Pictures, TrainedNetwork, Trainer, Training
 from adatom.networks.augmentation import Augmentation, LabeledArray, view_of_image
 from adatom.networks.heads import network_with_classes
-from adatom.networks.pictures import batch_from_pictures, numbers_of_classes, picture_from_image
+from adatom.networks.pictures import (
+    angles_of_sites,
+    batch_from_pictures,
+    numbers_of_classes,
+    picture_from_image,
+)
 from adatom.networks.weights import check_network
 from adatom.numerics.spacing import pooled_spacing
-from adatom.pipelines.training import SimulatedBatches, with_scores
+from adatom.pipelines.training import SimulatedBatches, stream_of_images, with_scores
 from adatom.schema import IMAGE, SITES, Image, Sites, pixel_size, positions, space_unit
 from adatom.simulation import TrainingImages
 
@@ -147,7 +152,7 @@ def train_on_labels(
         "before": network.card.trained_on,
     }
     trainer = Trainer(start.architecture, training, seed, start, json.dumps(told, sort_keys=True))
-    stream = SimulatedBatches(simulated, pictures, classes, training.batch_size, seed)
+    stream = stream_of_images(simulated, pictures, start.architecture, training, seed)
     judge = _Judge(_judged(pairs, classes, labels.judged), stream.judge())
     trained = trainer.train(MixedBatches(arrays, stream, labels), judge)
     return with_scores(trained, judge.own or judge.simulated)
@@ -202,6 +207,7 @@ def _learned_from(
         number=numbers_of_classes(labeled, classes),
         lattice=np.ones(values.shape, dtype=bool),
         spacing=spacing,
+        angle=angles_of_sites(labeled),
     )
 
 
@@ -261,4 +267,5 @@ class MixedBatches:
             )
             for _ in range(n_own)
         ]
-        return batch_from_pictures([*own, *self.stream.members(number, size - n_own)])
+        members = [*own, *self.stream.members(number, size - n_own)]
+        return batch_from_pictures(members, symmetry=self.stream.symmetry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -99,30 +100,37 @@ def train_finder(
         check_network(network)
     if architecture is None:
         architecture = Architecture() if network is None else network.architecture
-    stream = SimulatedBatches(images, pictures, architecture.classes, training.batch_size, seed)
+    stream = stream_of_images(images, pictures, architecture, training, seed)
     trainer = Trainer(architecture, training, seed, network, stream.told())
     judge = stream.judge()
     return with_scores(trainer.train(stream, judge), judge)
 
 
 @dataclass(frozen=True)
-class SimulatedBatches:
-    """Makes batch k from the settings, the seed and k alone, in whichever process."""
+class Stream(ABC):
+    """Makes batch k of a stream of pictures from the settings, the seed and k alone.
 
-    images: TrainingImages
+    Sent to other processes as it is, it makes the same batches there.
+    """
+
     pictures: Pictures
     classes: tuple[str, ...]
     batch_size: int
     seed: int
+    symmetry: int
 
+    @abstractmethod
     def told(self) -> str:
         """Say what the images are, as JSON."""
-        told = {"images": asdict(self.images), "pictures": asdict(self.pictures)}
-        return json.dumps(told, sort_keys=True)
+
+    @abstractmethod
+    def picture(self, index: int, /) -> LabeledPicture:
+        """Make a whole picture of the stream."""
 
     def __call__(self, number: int, /) -> Batch:
         """Make a batch."""
-        return batch_from_pictures(self.members(number, self.batch_size))
+        members = self.members(number, self.batch_size)
+        return batch_from_pictures(members, symmetry=self.symmetry)
 
     def members(self, number: int, n_members: int, /) -> list[LabeledPicture]:
         """Make the pictures of batch `number`, several of one image as it is asked for."""
@@ -136,17 +144,43 @@ class SimulatedBatches:
             members += [cropped(whole, crop, rng) for _ in range(views)]
         return members[:n_members]
 
-    def picture(self, index: int, /) -> LabeledPicture:
-        """Make a whole picture of the stream."""
-        made = simulate_training_image(images=self.images, seed=self.seed, index=index)
-        return picture_of_simulated(made, self.classes)
-
     def judge(self) -> DetectionScore:
         """Give what scores a network by images of the same sort that it never sees."""
         from adatom.networks.detection import DetectionScore
 
         judged = range(_FIRST_JUDGED, _FIRST_JUDGED + self.pictures.n_judged)
         return DetectionScore(tuple(map(self.picture, judged)))
+
+
+@dataclass(frozen=True)
+class SimulatedBatches(Stream):
+    """Makes batch k of simulated atoms from the settings, the seed and k alone."""
+
+    images: TrainingImages
+
+    def told(self) -> str:
+        """Say what the images are, as JSON."""
+        told = {"images": asdict(self.images), "pictures": asdict(self.pictures)}
+        return json.dumps(told, sort_keys=True)
+
+    def picture(self, index: int, /) -> LabeledPicture:
+        """Make a whole picture of the stream."""
+        made = simulate_training_image(images=self.images, seed=self.seed, index=index)
+        return picture_of_simulated(made, self.classes)
+
+
+def stream_of_images(
+    images: TrainingImages,
+    pictures: Pictures,
+    architecture: Architecture,
+    training: Training,
+    seed: int,
+    /,
+) -> SimulatedBatches:
+    """Put together what a training on simulated atoms needs for its batches."""
+    return SimulatedBatches(
+        pictures, architecture.classes, training.batch_size, seed, architecture.symmetry, images
+    )
 
 
 def picture_of_simulated(made: LabeledImage, classes: tuple[str, ...], /) -> LabeledPicture:

@@ -279,7 +279,7 @@ def change_settings(recipe: Recipe, changes: Mapping[str, str], /) -> Recipe:
             raise SettingError(msg)
         path = (table, *key.split("."))
         is_input = any(call.name == table for call in recipe.inputs)
-        text = _with_value(text, ("inputs", *path) if is_input else path, _value_of_text(value))
+        text = _with_value(text, ("inputs", *path) if is_input else path, value_of_text(value))
     return parse_recipe(text, name=recipe.name)
 
 
@@ -288,7 +288,8 @@ def set_seed(recipe: Recipe, seed: int, /) -> Recipe:
     return parse_recipe(_with_value(recipe.text, ("seed",), seed), name=recipe.name)
 
 
-def _value_of_text(text: str) -> object:
+def value_of_text(text: str, /) -> object:
+    """Give the value that TOML reads in text, or else the text itself."""
     try:
         tables = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:

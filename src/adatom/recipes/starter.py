@@ -14,14 +14,14 @@ _ATOMS: Final = """\
 # Vacuum, contamination and amorphous parts are left out.
 [regions]
 do = "localization.find_lattice_regions(image)"
-contrast = "bright"      # "dark" where atoms are darker than what lies between them
+contrast = "auto"        # found from the image; "bright" or "dark" if you know better
 
 # Positions of atoms, refined by a fit. Lengths may be written "0.14 nm",
 # "12 px", or "1.5 d": d is the distance between nearest neighbors, which is
 # found here.
 [atoms]
 do = "localization.find_atoms(image, regions)"
-contrast = "bright"      # as for the regions
+contrast = "auto"        # as for the regions
 
 # What each atom and its surroundings look like: the image around it.
 [patches]

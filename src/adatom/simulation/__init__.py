@@ -1,6 +1,6 @@
 """Images and spectral maps with exactly known truth.
 
-================================  ===========================================================
+================================  =========================================================
 ``simulate_graphene``             graphene with Si impurities, vacancies, contamination
 ``simulate_lattice``              any lattice with a stated signal-to-noise ratio
 ``simulate_flim_map``             decays at every pixel, photon by photon
@@ -9,6 +9,7 @@
 ``simulate_force_curves``         a map of force curves on an elastic, adhesive sample
 ``simulate_eels_map``             core losses of six materials with mixed borders
 ``simulate_training_image``       one image of an endless labeled stream to train on
+``simulate_particle_image``       the same for rods, triangles ... that point anywhere
 ``training_image_from_manifest``  the same image again
 ``build_lattice``                 sites of a square, hexagonal, perovskite ... lattice
 ``sites_from_structure``          columns of any structure, as of a CIF, seen along an axis
@@ -16,6 +17,7 @@
 ``build_grain_boundary``          two grains of graphene that meet
 ``Simulation``                    what the simulations of images give
 ``LabeledImage``                  what ``simulate_training_image`` gives
+``ParticleImages``                settings of the stream of particles
 ``TrainingImages``                settings of the stream
 ``FlimSimulation``                what ``simulate_flim_map`` gives
 ``Decay``                         how the emission of a class dies away
@@ -29,14 +31,36 @@
 ``ForceSimulation``               what ``simulate_force_curves`` gives
 ``Cantilever``                    settings of a force curve
 ``Soft``                          settings of an elastic sample
-================================  ===========================================================
+``simulate_sample``               any crystal or structure, with defects, in one call
+``build_grains``                  grains or twins of any lattice
+``build_bilayer``                 two sheets, twisted or unlike
+``apply_disorder``                vacancies, substitutions, adatoms ... of any sites
+``apply_strain``                  even and wavy strain, and dislocations
+``apply_edges``                   edges and holes
+``columns_from_sites``            one column of what lies over one another
+``Disorder``                      settings of point defects
+``Disordered``                    what ``apply_disorder`` gives
+``Strain``                        settings of a strain
+``Edges``                         settings of edges and holes
+``Sample``                        settings of ``simulate_sample``
+``Grains``                        settings of grains and twins
+``simulate_multislice``           any structure, by waves instead of Gaussians (abTEM)
+``simulate_reference_image``      six samples by multislice, computed once and kept
+``MultisliceSimulation``          what the simulations by multislice give
+``Optics``                        settings of a microscope whose electrons are waves
+``Multislice``                    settings of vibrations, slices and grid
+``simulate_defect_movie``         a sheet that the beam damages, frame by frame
+``DefectMovie``                   what ``simulate_defect_movie`` gives
+``BeamDamage``                    settings of what the beam does
+================================  =========================================================
 
-Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``graphene``, ``boundaries``,
+Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``gathering``, ``columns``,
+``disorder``, ``strain``, ``grains``, ``edges``, ``layers``, ``graphene``, ``boundaries``,
 ``contamination``) know nothing of images; the instrument (``scanning``, ``rendering``,
-``detection``) knows nothing of structures; ``images`` joins the two. The stream to train on
-(``training_images``) draws all of it at random: ``random_samples``, ``random_junk``,
-``random_instruments``. Spectral maps (``eels``)
-stand alone.
+``detection``) knows nothing of structures; ``images`` and ``samples`` join the two. The stream to
+train on (``training_images``) draws all of it at random: ``random_samples``, ``random_junk``,
+``random_instruments``. Multislice (``multislice``, ``reference_images``) stands on abTEM.
+Spectral maps (``eels``) stand alone.
 """
 
 from __future__ import annotations
@@ -46,8 +70,11 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.simulation.beam_damage import BeamDamage, DefectMovie, simulate_defect_movie
     from adatom.simulation.boundaries import build_grain_boundary
     from adatom.simulation.decays import Decay, FlimSimulation, PhotonTimer, simulate_flim_map
+    from adatom.simulation.disorder import Disorder, Disordered, apply_disorder
+    from adatom.simulation.edges import Edges, apply_edges
     from adatom.simulation.eels import EELSSimulation, simulate_eels_map
     from adatom.simulation.force_curves import (
         Cantilever,
@@ -55,6 +82,7 @@ if TYPE_CHECKING:
         Soft,
         simulate_force_curves,
     )
+    from adatom.simulation.grains import Grains, build_grains
     from adatom.simulation.graphene import Flake, build_graphene
     from adatom.simulation.images import (
         Simulation,
@@ -63,9 +91,16 @@ if TYPE_CHECKING:
         simulate_lattice,
     )
     from adatom.simulation.lattices import Crystal, build_lattice
+    from adatom.simulation.layers import build_bilayer, columns_from_sites
     from adatom.simulation.masses import MassSimulation, MassSpectrometer, simulate_mass_map
     from adatom.simulation.microscope import Microscope
+    from adatom.simulation.multislice import MultisliceSimulation, simulate_multislice
+    from adatom.simulation.optics import Multislice, Optics
+    from adatom.simulation.particle_images import ParticleImages, simulate_particle_image
     from adatom.simulation.projection import sites_from_structure
+    from adatom.simulation.reference_images import simulate_reference_image
+    from adatom.simulation.samples import Sample, simulate_sample
+    from adatom.simulation.strain import Strain, apply_strain
     from adatom.simulation.training_images import (
         LabeledImage,
         TrainingImages,
@@ -74,24 +109,43 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "BeamDamage",
     "Cantilever",
     "Crystal",
     "Decay",
+    "DefectMovie",
+    "Disorder",
+    "Disordered",
     "EELSSimulation",
+    "Edges",
     "Flake",
     "FlimSimulation",
     "ForceSimulation",
+    "Grains",
     "LabeledImage",
     "MassSimulation",
     "MassSpectrometer",
     "Microscope",
+    "Multislice",
+    "MultisliceSimulation",
+    "Optics",
+    "ParticleImages",
     "PhotonTimer",
+    "Sample",
     "Simulation",
     "Soft",
+    "Strain",
     "TrainingImages",
+    "apply_disorder",
+    "apply_edges",
+    "apply_strain",
+    "build_bilayer",
     "build_grain_boundary",
+    "build_grains",
     "build_graphene",
     "build_lattice",
+    "columns_from_sites",
+    "simulate_defect_movie",
     "simulate_eels_map",
     "simulate_flim_map",
     "simulate_force_curves",
@@ -99,6 +153,10 @@ __all__ = [
     "simulate_image",
     "simulate_lattice",
     "simulate_mass_map",
+    "simulate_multislice",
+    "simulate_particle_image",
+    "simulate_reference_image",
+    "simulate_sample",
     "simulate_training_image",
     "sites_from_structure",
     "training_image_from_manifest",
@@ -107,24 +165,43 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "BeamDamage": "beam_damage",
         "Cantilever": "force_curves",
         "Crystal": "lattices",
         "Decay": "decays",
+        "DefectMovie": "beam_damage",
+        "Disorder": "disorder",
+        "Disordered": "disorder",
         "EELSSimulation": "eels",
+        "Edges": "edges",
         "Flake": "graphene",
         "FlimSimulation": "decays",
         "ForceSimulation": "force_curves",
+        "Grains": "grains",
         "LabeledImage": "training_images",
         "MassSimulation": "masses",
         "MassSpectrometer": "masses",
         "Microscope": "microscope",
+        "Multislice": "optics",
+        "MultisliceSimulation": "multislice",
+        "Optics": "optics",
+        "ParticleImages": "particle_images",
         "PhotonTimer": "decays",
+        "Sample": "samples",
         "Simulation": "images",
-        "TrainingImages": "training_images",
         "Soft": "force_curves",
+        "Strain": "strain",
+        "TrainingImages": "training_images",
+        "apply_disorder": "disorder",
+        "apply_edges": "edges",
+        "apply_strain": "strain",
+        "build_bilayer": "layers",
         "build_grain_boundary": "boundaries",
+        "build_grains": "grains",
         "build_graphene": "graphene",
         "build_lattice": "lattices",
+        "columns_from_sites": "layers",
+        "simulate_defect_movie": "beam_damage",
         "simulate_eels_map": "eels",
         "simulate_flim_map": "decays",
         "simulate_force_curves": "force_curves",
@@ -132,8 +209,12 @@ __getattr__, __dir__ = lazy_names(
         "simulate_image": "images",
         "simulate_lattice": "images",
         "simulate_mass_map": "masses",
+        "simulate_multislice": "multislice",
+        "simulate_particle_image": "particle_images",
+        "simulate_reference_image": "reference_images",
+        "simulate_sample": "samples",
         "simulate_training_image": "training_images",
-        "training_image_from_manifest": "training_images",
         "sites_from_structure": "projection",
+        "training_image_from_manifest": "training_images",
     },
 )

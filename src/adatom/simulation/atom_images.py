@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # At four standard deviations a Gaussian is 3e-4 of its peak, far under the
 # noise of any image; the existing renderer goes to five where 1e-6 matters.
 _REACH: Final = 4.0
+# Tails are low: what lies beyond this makes up some percent of them.
+_TAIL_REACH: Final = 2.5
 _BATCH: Final = 400_000
 
 
@@ -41,6 +43,10 @@ class Probe:
     direction: float = 0.0
     tail_width: float = 0.0
     tail_fraction: float = 0.0
+
+    def tail_reach(self) -> int:
+        """Give how far in px the tails are worth looking at."""
+        return math.ceil(_TAIL_REACH * self.tail_width) if self.tail_fraction else 0
 
     def precision(self) -> tuple[float, float, float]:
         """Inverse covariance for unit width: yy, yx, xx."""
@@ -99,9 +105,11 @@ def image_of_atoms(
     jump = max(np.abs(lines.y).max(), np.abs(lines.x).max())
     reach = math.ceil(_REACH * probe.width * widest * math.sqrt(probe.ellipticity) + jump)
     rows, columns = shape
-    inside = ((places > -reach) & (places < np.asarray(shape) - 1 + reach)).all(axis=1)
+    # Tails of atoms beyond the image reach into it, or it would darken towards its edges.
+    beyond = reach + probe.tail_reach()
+    inside = ((places > -beyond) & (places < np.asarray(shape) - 1 + beyond)).all(axis=1)
     places, peaks, widths = places[inside], peaks[inside], widths[inside]
-    pad = 2 * reach + 1
+    pad = beyond + reach + 1
     offset_y, offset_x = (
         np.pad(o, pad, mode="edge").astype(np.float32) for o in (lines.y, lines.x)
     )
@@ -145,14 +153,36 @@ def with_tails(canvas: NDArray[np.float32], probe: Probe) -> NDArray[np.float32]
 
 def blurred(canvas: NDArray[np.float32], width: float) -> NDArray[np.float32]:
     """Convolve with a round Gaussian of unit sum; opposite sides of the canvas meet."""
+    fast = _fast_shape(canvas)
+    return _multiplied(canvas, fast, _transfer(fast, width))
+
+
+def difference_of_blurs(canvas: NDArray[np.float32], width: float) -> NDArray[np.float32]:
+    """Take one blur from another half as wide, of `width`; opposite sides of the canvas meet."""
+    fast = _fast_shape(canvas)
+    return _multiplied(canvas, fast, _transfer(fast, width) - _transfer(fast, 2 * width))
+
+
+def _fast_shape(canvas: NDArray[np.float32]) -> tuple[int, int]:
     rows, columns = canvas.shape
-    fast = scipy.fft.next_fast_len(rows, real=True), scipy.fft.next_fast_len(columns, real=True)
-    down = np.exp(-2 * (math.pi * width * np.fft.fftfreq(fast[0])) ** 2).astype(np.float32)
-    right = np.exp(-2 * (math.pi * width * np.fft.rfftfreq(fast[1])) ** 2).astype(np.float32)
-    spectrum = scipy.fft.rfft2(canvas, s=fast)
-    spectrum *= down[:, None]
-    spectrum *= right[None, :]
-    found: NDArray[np.float32] = scipy.fft.irfft2(spectrum, s=fast)[:rows, :columns]
+    return scipy.fft.next_fast_len(rows, real=True), scipy.fft.next_fast_len(columns, real=True)
+
+
+def _transfer(shape: tuple[int, int], width: float) -> NDArray[np.float32]:
+    """Fourier transform of a Gaussian of unit sum."""
+    down = np.exp(-2 * (math.pi * width * np.fft.fftfreq(shape[0])) ** 2).astype(np.float32)
+    right = np.exp(-2 * (math.pi * width * np.fft.rfftfreq(shape[1])) ** 2).astype(np.float32)
+    transfer: NDArray[np.float32] = down[:, None] * right[None, :]
+    return transfer
+
+
+def _multiplied(
+    canvas: NDArray[np.float32], shape: tuple[int, int], transfer: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    spectrum = scipy.fft.rfft2(canvas, s=shape)
+    spectrum *= transfer
+    rows, columns = canvas.shape
+    found: NDArray[np.float32] = scipy.fft.irfft2(spectrum, s=shape)[:rows, :columns]
     return found
 
 

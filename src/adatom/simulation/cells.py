@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
@@ -46,6 +46,8 @@ LatticeName = Literal[
 Pair = tuple[float, float]
 Composition = tuple[tuple[str, float], ...]
 
+Z_EXPONENT: Final = 1.64
+"""Intensity of an atom grows as its number to this power, as in an annular dark field at 60 kV."""
 _CARBON: Final = 6
 _ROUNDING: Final = 1e-12
 
@@ -76,44 +78,22 @@ class Cell:
     name: str = ""
 
     @property
-    def species(self) -> tuple[str, ...]:
-        """The element that scatters most, of every column."""
-        return tuple(brightest_element(column) for column in self.columns)
-
-    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the columns by what is in them, such as "TiO" or "S2"."""
         return tuple(column_name(column) for column in self.columns)
 
-    @property
-    def occupancy(self) -> NDArray[np.float64]:
-        """Number of atoms of every column in one period along the beam."""
-        return np.array([sum(number for _, number in column) for column in self.columns])
-
-    def shares(self) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-        """Elements of the cell, and the share (column, element) that they have of every column."""
+    def counts(self) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+        """Elements of the cell, and how many atoms (column, element) of each a column holds."""
         elements = tuple(dict.fromkeys(part[0] for column in self.columns for part in column))
         counts = np.zeros((len(self.columns), len(elements)))
         for row, column in enumerate(self.columns):
             for element, n in column:
                 counts[row, elements.index(element)] += n
-        return elements, counts / counts.sum(axis=1, keepdims=True)
+        return elements, counts
 
-    def brightness(self, exponent: float = 1.64) -> NDArray[np.float64]:
+    def brightness(self, exponent: float = Z_EXPONENT) -> NDArray[np.float64]:
         """Intensity of every column relative to one carbon atom, atoms adding up as Z**exponent."""
         return np.array([column_brightness(column, exponent) for column in self.columns])
-
-    def bright_part(self, share: float, *, exponent: float = 1.64) -> Cell:
-        """Keep columns that have this share of the brightest one's intensity, and measure anew.
-
-        An image in an annular dark field shows no oxygen beside heavy atoms:
-        what one sees, and takes for the spacing, are the other columns.
-        """
-        brightness = self.brightness(exponent)
-        kept = np.flatnonzero(brightness >= share * brightness.max()).tolist()
-        places = [self.places[index] for index in kept]
-        columns = tuple(self.columns[index] for index in kept)
-        return measured_cell(self.vectors, places, columns, unit=self.distance, name=self.name)
 
 
 def measured_cell(
@@ -134,7 +114,7 @@ def measured_cell(
 
 
 def nearest_distance(vectors: NDArray[np.float64], places: NDArray[np.float64]) -> float:
-    """Distance of the nearest columns of a periodic cell that is not far from reduced."""
+    """Measure the distance of the nearest columns of a cell that is not far from reduced."""
     steps = np.stack(np.meshgrid(*[np.arange(-2, 3)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
     apart = places[:, None] - places + (steps @ vectors)[:, None, None]
     squared = (apart**2).sum(axis=-1)
@@ -143,20 +123,20 @@ def nearest_distance(vectors: NDArray[np.float64], places: NDArray[np.float64]) 
     return math.sqrt(float(squared.min()))
 
 
-def brightest_element(column: Composition) -> str:
-    """Element whose atoms give most of a column's intensity."""
-    return max(column, key=lambda part: column_brightness((part,), 1.64))[0]
-
-
-def column_name(column: Composition) -> str:
+def column_name(column: Sequence[tuple[str, float]]) -> str:
     """Name a column by its elements, the brightest first: "TiO", "S2", "Sr0.5"."""
-    ordered = sorted(column, key=lambda part: -column_brightness((part,), 1.64))
+    ordered = sorted(column, key=lambda part: -column_brightness((part,), Z_EXPONENT))
     return "".join(f"{element}{'' if n == 1 else f'{n:g}'}" for element, n in ordered)
 
 
-def column_brightness(column: Composition, exponent: float) -> float:
-    """Intensity of a column relative to one carbon atom."""
+def column_brightness(column: Sequence[tuple[str, float]], exponent: float) -> float:
+    """Add up the intensity of a column's atoms, relative to one carbon atom."""
     return math.fsum(n * (atomic_number(part) / _CARBON) ** exponent for part, n in column)
+
+
+def brightness_of_elements(elements: Sequence[str]) -> NDArray[np.float64]:
+    """Give the intensity of one atom of each element relative to carbon."""
+    return np.array([column_brightness(((element, 1.0),), Z_EXPONENT) for element in elements])
 
 
 def atomic_number(element: str) -> int:
@@ -415,7 +395,7 @@ def named_cell(name: str, species: tuple[str, ...] = ()) -> Cell:
 
 
 def materials_of(name: str) -> tuple[tuple[str, ...], ...]:
-    """Elements of the known materials of a lattice, in the order of its roles."""
+    """List the elements of the known materials of a lattice, in the order of its roles."""
     check_lattice(name)
     return tuple(_FAMILIES[name].materials)
 

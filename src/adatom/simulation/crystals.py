@@ -1,4 +1,4 @@
-"""Columns of a crystal over a field, and crystals that no one has seen: fast, for many images."""
+"""Columns of a crystal over a field, and cells that no one has seen: fast, for many images."""
 
 from __future__ import annotations
 
@@ -7,19 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from adatom.simulation.cells import (
-    LATTICES,
-    Cell,
-    Composition,
-    Pair,
-    materials_of,
-    measured_cell,
-    named_cell,
-)
+from adatom.simulation.cells import Cell, Composition, Pair, measured_cell, named_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
 # Of light and heavy elements, so that columns differ by up to forty times in brightness.
@@ -38,9 +28,7 @@ class CrystalSites(NamedTuple):
     position : ndarray, shape (site, axis)
         Axis y, x, in the unit of the spacing.
     number : ndarray of int, shape (site,)
-        Which column of the cell each is: ``cell.species[number]``,
-        ``cell.classes[number]``, ``cell.occupancy[number]`` and
-        ``cell.brightness(exponent)[number]`` tell of it.
+        Which column of the cell each is.
     cell : Cell
         The cell that was repeated.
     """
@@ -48,25 +36,6 @@ class CrystalSites(NamedTuple):
     position: NDArray[np.float64]
     number: NDArray[np.int64]
     cell: Cell
-
-    @property
-    def species(self) -> NDArray[np.str_]:
-        """The element that scatters most, of every column."""
-        return np.asarray(self.cell.species)[self.number]
-
-    @property
-    def classes(self) -> NDArray[np.str_]:
-        """What every column holds, such as "TiO"."""
-        return np.asarray(self.cell.classes)[self.number]
-
-    @property
-    def occupancy(self) -> NDArray[np.float64]:
-        """Atoms of every column in one period along the beam."""
-        return self.cell.occupancy[self.number]
-
-    def brightness(self, exponent: float = 1.64) -> NDArray[np.float64]:
-        """Intensity of every column relative to one carbon atom."""
-        return self.cell.brightness(exponent)[self.number]
 
 
 def crystal_positions(
@@ -100,15 +69,29 @@ def crystal_positions(
         Relative elongation along x of the field.
     """
     cell = named_cell(crystal) if isinstance(crystal, str) else crystal
-    turn = math.radians(rotation)
-    # Angles run from +x towards +y, arrays are in the order y, x.
-    turned = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
-    stretch = np.diag([1.0, 1.0 + strain])
-    vectors = spacing * np.asarray(cell.vectors) @ turned.T @ stretch
-    basis = spacing * np.asarray(cell.places) @ turned.T @ stretch
+    vectors = _laid_out(cell.vectors, spacing, rotation, strain)
+    basis = _laid_out(cell.places, spacing, rotation, strain)
     origin = rng.uniform(0.0, 1.0, 2) @ vectors
     position, number = tiled(vectors, basis, origin, field=field, margin=margin)
     return CrystalSites(position, number, cell)
+
+
+def laid_out_vectors(
+    cell: Cell, spacing: float, *, rotation: float, strain: float = 0.0
+) -> NDArray[np.float64]:
+    """Vectors (vector, axis) of the cell as `crystal_positions` lays it out."""
+    return _laid_out(cell.vectors, spacing, rotation, strain)
+
+
+def _laid_out(
+    places: tuple[Pair, ...], spacing: float, rotation: float, strain: float
+) -> NDArray[np.float64]:
+    """Bring places (y, x) of a cell to the scale and the orientation of the field."""
+    turn = math.radians(rotation)
+    # Angles run from +x towards +y, arrays are in the order y, x.
+    turned = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
+    found: NDArray[np.float64] = spacing * np.asarray(places) @ turned.T
+    return found @ np.diag([1.0, 1.0 + strain])
 
 
 def tiled(
@@ -135,27 +118,6 @@ def tiled(
     number = np.tile(np.arange(len(basis)), len(steps))
     inside = ((positions >= low) & (positions <= high)).all(axis=1)
     return positions[inside], number[inside]
-
-
-def random_crystal(rng: np.random.Generator, *, names: Sequence[str] = LATTICES) -> Cell:
-    """Draw a crystal: half of them known, the others distorted ones or such as do not exist.
-
-    The names to draw from may leave families out, to be tested with.
-    Known crystals are of their materials, or have elements drawn at
-    random. One in five is a known cell strained, sheared and its columns moved, three
-    in ten are `random_cell`. Whether a column is bright enough to be seen is not
-    asked: see `Cell.bright_part`.
-    """
-    kind = rng.choice(("known", "distorted", "random"), p=(0.5, 0.2, 0.3))
-    if kind == "random":
-        return random_cell(rng)
-    name = str(rng.choice(np.asarray(names)))
-    materials = materials_of(name)
-    elements = materials[rng.integers(len(materials))]
-    if rng.random() < 0.3 or elements == ("C",):
-        elements = tuple(rng.choice(_ELEMENTS, len(elements), replace=False).tolist())
-    cell = named_cell(name, elements)
-    return cell if kind == "known" else _distorted(cell, rng)
 
 
 def random_cell(rng: np.random.Generator, *, n_columns: int | None = None) -> Cell:
@@ -198,17 +160,4 @@ def _random_columns(n: int, rng: np.random.Generator) -> tuple[Composition, ...]
     kinds = rng.choice(_ELEMENTS, int(rng.integers(1, min(n, 3) + 1)), replace=False)
     return tuple(
         ((str(kinds[rng.integers(len(kinds))]), float(rng.integers(1, 3))),) for _ in range(n)
-    )
-
-
-def _distorted(cell: Cell, rng: np.random.Generator) -> Cell:
-    """Strain and shear a cell by up to 8 %, and move its columns by some hundredths."""
-    change = np.eye(2) + rng.uniform(-0.08, 0.08, (2, 2))
-    (a_y, a_x), (b_y, b_x) = (np.asarray(cell.vectors) @ change).tolist()
-    moved = np.asarray(cell.places) @ change
-    moved = moved + rng.normal(0.0, rng.uniform(0.0, 0.05), moved.shape)
-    pairs: list[Pair] = [(y, x) for y, x in moved.tolist()]
-    name = f"distorted {cell.name}"
-    return measured_cell(
-        ((a_y, a_x), (b_y, b_x)), pairs, cell.columns, unit=cell.distance, name=name
     )

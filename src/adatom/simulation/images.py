@@ -116,7 +116,7 @@ def simulate_graphene(
         raise SettingError(msg)
     sample_seed, image_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
     graphene = build_graphene(
-        flake=flake, field=(length, length), margin=_margin(microscope, length), seed=sample_seed
+        flake=flake, field=(length, length), margin=margin_of(microscope, length), seed=sample_seed
     )
     simulation = _imaged(
         graphene.atoms,
@@ -134,6 +134,7 @@ def simulate_graphene(
 
 def simulate_image(
     sites: Sites,
+    vacancies: Sites | None = None,
     /,
     *,
     shape: tuple[int, int] = (512, 512),
@@ -154,6 +155,9 @@ def simulate_image(
         atoms are; ``spread`` (site) in nm makes a column broader. The origin
         is the first pixel. Lay out sites beyond the image as well, or it will
         darken towards its edges.
+    vacancies : Sites, optional
+        Where atoms are missing, with ``class``, as `apply_disorder` gives them: they
+        are listed where they lie in the image.
     shape : tuple of two int
         Rows and columns.
     pixel_size : length
@@ -199,12 +203,18 @@ def simulate_image(
     if min(shape) < 1 or not pixel > 0:
         msg = f"{shape=} and {pixel_size=} make no image: both must be positive"
         raise SettingError(msg)
-    none = sites_from_positions([], [], unit="nm")
-    none["class"] = ("site", np.array([], dtype="<U10"))
+    if vacancies is None:
+        vacancies = sites_from_positions([], [], unit="nm")
+        vacancies["class"] = ("site", np.array([], dtype="<U10"))
+    else:
+        SITES.check(vacancies, name="vacancies")
+        if space_unit(vacancies) != "nm":
+            msg = f"vacancies are in {space_unit(vacancies)}, sites in nm: both must be in nm"
+            raise UnitError(msg)
     rows, columns = shape
     return _imaged(
         sites,
-        none,
+        vacancies,
         shape=(rows, columns),
         pixel=pixel,
         microscope=microscope,
@@ -338,7 +348,7 @@ def _imaged(
     if contamination > 0:
         field = (shape[0] * pixel, shape[1] * pixel)
         film = random_film(field, coverage=contamination, rng=film_rng)
-        dirt = film_atoms(film, field, margin=_margin(microscope, max(field)), rng=film_rng)
+        dirt = film_atoms(film, field, margin=margin_of(microscope, max(field)), rng=film_rng)
         dirt_electrons = np.full(len(dirt), microscope.electrons)
         expected += _electrons_per_pixel(scan, dirt, dirt_electrons, microscope, lengths)
         bare = film.height(*scan.sample_positions()) <= 0
@@ -411,8 +421,8 @@ def _brightness(sites: Sites, exponent: float) -> NDArray[np.float64]:
     return brightness
 
 
-def _margin(microscope: Microscope, length: float) -> float:
-    """How far beyond the field atoms still count, in nm."""
+def margin_of(microscope: Microscope, length: float) -> float:
+    """Tell how far beyond a field of some length atoms still count, in nm."""
     tail = length_from_setting(microscope.tail_width, unit="nm", pixel_size=0.0)
     drift = length_from_setting(microscope.drift, unit="nm", pixel_size=0.0)
     return 5 * tail + drift + 4 * microscope.distortion * length

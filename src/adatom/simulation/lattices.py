@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adatom.errors import SettingError
+from adatom.errors import SettingError, UnitError
 from adatom.schema import Sites, sites_from_positions
 from adatom.simulation.cells import Cell, LatticeName, check_lattice, named_cell
-from adatom.simulation.crystals import crystal_positions
+from adatom.simulation.columns import set_columns
+from adatom.simulation.crystals import crystal_positions, laid_out_vectors
 from adatom.units import LENGTH, SPACE_UNITS, Length, length_from_setting
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def build_lattice(
         holds, such as "TiO"; ``sublattice``, a number for every class if
         there are several; ``occupancy``, atoms of the column in one period along
         the beam, if any is not 1; ``composition`` (site, element), shares of the
-        elements, if any column holds several.
+        elements, if any column holds several. ``attrs["cell_vectors"]`` are those
+        of the cell, each y, x.
 
     Raises
     ------
@@ -127,43 +129,44 @@ def build_lattice(
     rng = np.random.default_rng(seed)
     positions, number = lattice_positions(crystal, spacing, field=field, margin=margin, rng=rng)
     sites = sites_from_positions(*positions.T, unit=unit, spacing=spacing)
+    vectors = laid_out_vectors(cell, spacing, rotation=crystal.rotation, strain=crystal.strain)
+    sites.attrs["cell_vectors"] = vectors.tolist()
     return with_columns(sites, cell, number)
 
 
 def with_columns(sites: Sites, cell: Cell, number: NDArray[np.int64], /) -> Sites:
     """Say of every site what its column holds."""
-    species, classes = np.asarray(cell.species)[number], np.asarray(cell.classes)
-    sites["species"] = ("site", species)
-    sites["class"] = ("site", classes[number])
+    sites["class"] = ("site", np.asarray(cell.classes)[number])
     names = list(dict.fromkeys(cell.classes))
     if len(names) > 1:
         orbit = np.array([names.index(name) for name in cell.classes])
         sites["sublattice"] = ("site", orbit[number])
-    if (cell.occupancy != 1).any():
-        sites["occupancy"] = ("site", cell.occupancy[number], {"units": "1"})
-    if any(len(column) > 1 for column in cell.columns):
-        elements, shares = cell.shares()
-        sites["composition"] = (("site", "element"), shares[number], {"units": "1"})
-        sites.coords["element"] = ("element", np.asarray(elements))
+    elements, counts = cell.counts()
+    set_columns(sites, elements, counts[number])
     return sites
 
 
 def spacing_of_crystal(crystal: Crystal, unit: str, *, pixel_size: float | None = None) -> float:
-    """Distance of the nearest columns in `unit`; "1 d" is that in the material."""
+    """Give the distance of the nearest columns in `unit`; "1 d" is that in the material."""
     distance = named_cell(crystal.lattice, tuple(crystal.species)).distance
-    if LENGTH.check(crystal.spacing, name="spacing").unit == "d" and math.isnan(distance):
+    in_distances = LENGTH.check(crystal.spacing, name="spacing").unit == "d"
+    if in_distances and math.isnan(distance):
         of = ", ".join(crystal.species) or "no material"
         msg = (
             f"spacing={crystal.spacing!r}: {crystal.lattice} of {of} has no known distance: "
             "give it in nm or px"
         )
         raise SettingError(msg)
-    known = {"nm": distance, "mm": distance * 1e-6}.get(unit)
+    if in_distances and unit == "px":
+        msg = (
+            f"spacing={crystal.spacing!r}: here nothing tells how many nm a pixel is: give it in px"
+        )
+        raise UnitError(msg)
     return length_from_setting(
         crystal.spacing,
         unit=unit,
         pixel_size=pixel_size,
-        spacing=None if known is None or math.isnan(known) else known,
+        spacing=distance * (1e-6 if unit == "mm" else 1.0),
         name="spacing",
     )
 
@@ -186,7 +189,15 @@ def lattice_positions(
         rng=rng,
         strain=crystal.strain,
     )
+    moved, kept = disturbed(crystal, perfect, spacing, rng)
+    return moved[kept], number[kept]
+
+
+def disturbed(
+    crystal: Crystal, perfect: NDArray[np.float64], spacing: float, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Displace all columns, and tell which are no vacancies."""
     kept = np.ones(len(perfect), dtype=bool)
     kept[rng.permutation(len(perfect))[: round(crystal.vacancies * len(perfect))]] = False
     moved = perfect + rng.normal(0.0, 1.0, perfect.shape) * crystal.displacement * spacing
-    return moved[kept], number[kept]
+    return moved, kept

@@ -6,21 +6,21 @@ import math
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 from scipy.spatial import KDTree
 
 from adatom.errors import SettingError
+from adatom.numerics.groups import sums_by_group
 from adatom.schema import STRUCTURE, Sites, Structure, add_note, sites_from_positions
-from adatom.simulation.cells import atomic_number, brightest_element, column_name
+from adatom.simulation.cells import atomic_number, brightness_of_elements, column_name
+from adatom.simulation.columns import set_columns
 from adatom.simulation.crystals import tiled
+from adatom.simulation.gathering import grouped, middles_of_groups
 from adatom.units import Length, length_from_setting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NM: Final = 0.1
-# Atoms add to a column's brightness, and so to its place, as in an annular dark field.
-_EXPONENT: Final = 1.64
 _MOST_SITES: Final = 20_000_000
 _FLAT: Final = 1e-6
 
@@ -70,9 +70,9 @@ def sites_from_structure(
     Sites
         In nm, with ``species``, the element that scatters most; ``class``, what
         a column holds in the smallest whole numbers for all columns, such as "TiO";
-        ``sublattice``; ``occupancy``, its number of atoms; ``composition`` (site,
-        element), their shares; and ``spread`` in nm, the standard deviation of its
-        atoms per axis.
+        ``sublattice``; ``spread`` in nm, the standard deviation of its atoms per
+        axis; ``occupancy``, its number of atoms, if any has not one; and
+        ``composition`` (site, element), their shares, if any is mixed.
 
     Raises
     ------
@@ -105,14 +105,15 @@ def sites_from_structure(
         flat = flat + middle - (flat.min(axis=0) + flat.max(axis=0)) / 2
     else:
         periodic = view.vectors @ view.screen.T @ turned.T
-    column = _grouped(flat, periodic, reach)
-    columns = _columns(flat, column, atoms, periodic)
+    columns = _columns(flat, atoms, periodic, reach)
     if periodic is None:
         place, number = _inside(columns.place, field, margin)
     else:
         _check_size(periodic, len(columns.place), field, margin)
         place, number = tiled(periodic, columns.place, middle, field=field, margin=margin)
     sites = _sites(place, number, columns, atoms.elements, periods)
+    if periodic is not None:
+        sites.attrs["cell_vectors"] = periodic.tolist()
     _note(sites, structure, zone_axis, columns, periodic, number)
     return sites
 
@@ -259,76 +260,8 @@ def _reduced(vectors: NDArray[np.float64], screen: NDArray[np.float64]) -> NDArr
         long = long - times * short
 
 
-def _grouped(
-    flat: NDArray[np.float64], periodic: NDArray[np.float64] | None, reach: float
-) -> NDArray[np.int64]:
-    """Tell the column of every atom: no atom of it is farther than `reach` from its leader.
-
-    Atoms lead in the order of how many others are near, unless one near them leads
-    already, and take those nearest to them. Unlike in chains of
-    neighbors, columns whose atoms stray towards one another stay apart.
-    """
-    pairs, distance = _near_pairs(flat, periodic, max(reach, _FLAT))
-    n_atoms = len(flat)
-    ends = np.concatenate([pairs, pairs[:, ::-1]])
-    near = csr_array((np.tile(distance, 2), ends.T), shape=(n_atoms, n_atoms))
-    leads = np.zeros(n_atoms, dtype=bool)
-    led = np.zeros(n_atoms, dtype=bool)
-    for atom in np.argsort(-np.diff(near.indptr), kind="stable").tolist():
-        if not led[atom]:
-            leads[atom] = True
-            led[near.indices[near.indptr[atom] : near.indptr[atom + 1]]] = True
-    leader = np.arange(n_atoms)
-    owned = leads[ends[:, 1]] & ~leads[ends[:, 0]]
-    order = np.argsort(-np.tile(distance, 2)[owned], kind="stable")
-    # Of several values for one atom the last stays, that of the nearest leader.
-    leader[ends[owned, 0][order]] = ends[owned, 1][order]
-    _, group = np.unique(leader, return_inverse=True)
-    return np.asarray(group, dtype=np.int64)
-
-
-def _near_pairs(
-    flat: NDArray[np.float64], periodic: NDArray[np.float64] | None, reach: float
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Pairs of atoms nearer than `reach`, also across the borders of the cell, and how near."""
-    index = np.arange(len(flat))
-    if periodic is not None:
-        inverse = np.linalg.inv(periodic)
-        inner = flat @ inverse
-        inner -= np.floor(inner)
-        # A strip as wide as the reach, in shares of the cell, is repeated beyond each border.
-        strip = reach * np.linalg.norm(inverse, axis=0) + 1e-12
-        for axis in (0, 1):
-            low = inner[:, axis] < strip[axis]
-            step = np.eye(2)[axis]
-            inner = np.concatenate([inner, inner[low] + step])
-            index = np.concatenate([index, index[low]])
-        flat = inner @ periodic
-    found = KDTree(flat).query_pairs(reach, output_type="ndarray")
-    distance = np.hypot(*(flat[found[:, 0]] - flat[found[:, 1]]).T)
-    pairs = index[found].reshape(-1, 2)
-    real = pairs[:, 0] != pairs[:, 1]
-    return pairs[real], distance[real]
-
-
-def _from_first(
-    flat: NDArray[np.float64], group: NDArray[np.int64], periodic: NDArray[np.float64] | None
-) -> NDArray[np.float64]:
-    """Vectors from the first atom of the group to each, the short way round."""
-    _, first = np.unique(group, return_index=True)
-    apart = flat - flat[first[group]]
-    if periodic is not None:
-        turns = np.rint(apart @ np.linalg.inv(periodic))
-        apart = apart - turns @ periodic
-    return apart
-
-
-def _sums(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.stack([np.bincount(group, column) for column in values.T], axis=-1)
-
-
 class _Columns(NamedTuple):
-    """Columns of the projected cell."""
+    """Columns of the projected cell: places, how far atoms stray, how many of each element."""
 
     place: NDArray[np.float64]
     spread: NDArray[np.float64]
@@ -336,23 +269,13 @@ class _Columns(NamedTuple):
 
 
 def _columns(
-    flat: NDArray[np.float64],
-    column: NDArray[np.int64],
-    atoms: _Atoms,
-    periodic: NDArray[np.float64] | None,
+    flat: NDArray[np.float64], atoms: _Atoms, periodic: NDArray[np.float64] | None, reach: float
 ) -> _Columns:
-    """Places of the columns, how far their atoms stray, and how many of each element they hold."""
-    z = np.array([float(atomic_number(element)) for element in atoms.elements])
-    weight = atoms.counts @ z**_EXPONENT
-    # Sites that are empty weigh nothing; without any atom in it a column has no place of its own.
-    weight = weight.clip(1e-12)
-    total = np.bincount(column, weight)
-    apart = _from_first(flat, column, periodic)
-    mean = _sums(apart * weight[:, None], column) / total[:, None]
-    squared = ((apart - mean[column]) ** 2).sum(axis=-1)
-    spread = np.sqrt(np.bincount(column, weight * squared) / total / 2)
-    _, first = np.unique(column, return_index=True)
-    return _Columns(flat[first] + mean, spread, _sums(atoms.counts, column))
+    group = grouped(flat, periodic, reach)
+    weight = atoms.counts @ brightness_of_elements(atoms.elements)
+    place, variance = middles_of_groups(flat, group, weight, periodic)
+    counts = sums_by_group(atoms.counts, group, n_groups=len(place))
+    return _Columns(place, np.sqrt(variance), counts)
 
 
 def _inside(
@@ -377,17 +300,11 @@ def _sites(
         tuple((element, n) for element, n in zip(elements, row, strict=True) if n > 0)
         for row in _smallest(columns.counts).tolist()
     ]
-    species = np.array([brightest_element(one) if one else "" for one in compositions])
     names = np.array([column_name(one) for one in compositions])
     kinds = list(dict.fromkeys(names.tolist()))
-    total = columns.counts.sum(axis=1)
-    shares = columns.counts / total.clip(1e-12)[:, None]
-    sites["species"] = ("site", species[number])
     sites["class"] = ("site", names[number])
     sites["sublattice"] = ("site", np.array([kinds.index(name) for name in names])[number])
-    sites["occupancy"] = ("site", total[number] * periods, {"units": "1"})
-    sites["composition"] = (("site", "element"), shares[number], {"units": "1"})
-    sites.coords["element"] = ("element", np.asarray(elements))
+    set_columns(sites, elements, columns.counts[number] * periods)
     sites["spread"] = ("site", columns.spread[number], {"units": "nm"})
     return sites
 

@@ -98,7 +98,7 @@ def disturbed(
     """Add stripes of a hum, shift whole lines in brightness, scratch some, change the tip."""
     image = image.copy()
     if chance.happens(0.06):
-        image += _stripes(chance, image.shape, typical)
+        image += stripes(chance, image.shape, typical)
     if chance.happens(0.7 if tunneling else 0.15):
         image += _line_steps(chance, len(image), typical)
     if chance.happens(0.4 if tunneling else 0.08):
@@ -110,7 +110,8 @@ def disturbed(
     return image
 
 
-def _stripes(chance: Chance, shape: tuple[int, ...], typical: float) -> NDArray[np.float32]:
+def stripes(chance: Chance, shape: tuple[int, ...], typical: float) -> NDArray[np.float32]:
+    """Draw the stripes of a hum: rows as of a lattice, but no atoms."""
     period, angle = chance.between(3.0, 40.0), float(chance.rng.normal(0.0, 0.5))
     height = typical * float(chance.rng.beta(1.0, 2.0))
     chance.note(stripes={"period_px": period, "height": height})

@@ -126,10 +126,10 @@ def _texture(rng: np.random.Generator, shape: tuple[int, int], width: float) -> 
 def draw_particles(
     chance: Chance, *, shape: tuple[int, int], width: float, spacing: float, typical: float
 ) -> Junk:
-    """Draw a few round or lumpy bright particles, from one stray cluster to large."""
+    """Draw a few round or lumpy bright particles, none so small that it could be an atom."""
     intensity = np.zeros(shape, dtype=np.float32)
     y, x = (np.arange(size, dtype=np.float32) for size in shape)
-    radii = [spacing * chance.log_between(0.5, 4.0) for _ in range(int(chance.rng.integers(1, 7)))]
+    radii = [spacing * chance.log_between(1.1, 5.0) for _ in range(int(chance.rng.integers(1, 7)))]
     chance.note(particles=radii)
     for radius in radii:
         height = np.float32(typical * chance.log_between(1.2, 8.0))

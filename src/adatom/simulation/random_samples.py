@@ -1,4 +1,4 @@
-"""Random samples of a crystal: grains, edges, defects, disorder and brightness of columns."""
+"""Random samples of a crystal for streams of images: grains, edges, defects, brightness."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from adatom.simulation.smooth_fields import draw_smooth_field
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+# `grains`, `edges`, `disorder` and `strain` do as much to sites that one has, and
+# name each defect; here only speed and variety count.
 
 # Atoms closer than this share of the spacing lie over one another, as one column.
 _ONE_COLUMN: Final = 0.3
@@ -139,19 +142,19 @@ def _grains(chance: Chance, cell: DrawnCell, base: NDArray[np.float64], field: F
     n_grains = int(chance.rng.integers(2, 5)) if chance.happens(0.3) else 1
     twin = n_grains == 2 and bool(chance.rng.random() < 0.4)
     chance.note(grains=n_grains, twin=twin)
+    if n_grains == 1:
+        return _crystal(cell, *_lattice(chance, cell, base, field), field)
     seeds = chance.rng.uniform(0.0, 1.0, (n_grains, 2)) * field.shape
     rag = draw_smooth_field(chance.rng, field.shape, detail=4.0, steepness=3.0)
     found = []
     for k in range(n_grains):
         matrix = _matrix_of_grain(chance, base, k, twin)
         places, number = _lattice(chance, cell, matrix, field)
-        if n_grains > 1:
-            far = np.hypot(*(places[:, None, :] - seeds).transpose(2, 0, 1))
-            # The boundary of a twin is straight.
-            far[:, 1:] += (0.0 if twin else 0.5 * field.spacing) * rag.at(places)[:, None]
-            own = far.argmin(axis=1) == k
-            places, number = places[own], number[own]
-        found.append((places, number, np.full(len(places), k)))
+        far = np.hypot(*(places[:, None, :] - seeds).transpose(2, 0, 1))
+        # The boundary of a twin is straight.
+        far[:, 1:] += (0.0 if twin else 0.5 * field.spacing) * rag.at(places)[:, None]
+        own = far.argmin(axis=1) == k
+        found.append((places[own], number[own], np.full(np.count_nonzero(own), k)))
     places, number, grain = (np.concatenate(part) for part in zip(*found, strict=True))
     kept = _apart_across(places, grain, _ACROSS * field.spacing)
     return _crystal(cell, places[kept], number[kept], field)

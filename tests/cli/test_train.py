@@ -1,0 +1,147 @@
+"""adatom train: runs, resumes and leaves a network in files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from adatom.cli import main
+from adatom.cli.train import recipe_from_network
+from adatom.errors import RecipeError
+from adatom.networks import Architecture, TrainedNetwork, Trainer
+from adatom.numerics.exported_network import ExportedNetwork
+from adatom.recipes.recipe import parse_recipe
+
+pytest.importorskip("torch", reason="networks need torch: pip install 'adatom[train]'")
+
+pytestmark = pytest.mark.network
+
+_RECIPE = """
+title = "A tiny finder"
+seed = 1
+
+[network]
+do = "pipelines.train_finder()"
+images = { size = 64 }
+architecture = { width = 4 }
+pictures = { crop = 32, n_judged = 2 }
+
+[network.training]
+n_steps = 6
+batch_size = 2
+n_steps_per_score = 2
+n_threads = 1
+precision = "float32"
+
+[curve]
+do = "networks.table_from_training(network)"
+
+[exported]
+do = "networks.export_network(network)"
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write the recipe of a training that takes a second."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "tiny.toml"
+    path.write_text(_RECIPE, encoding="utf-8")
+    return path
+
+
+def test_a_training_leaves_weights_an_exported_network_and_a_report(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(recipe), "--out", "run"]) == 0
+    told = capsys.readouterr()
+    results = Path("run/results")
+    network = TrainedNetwork.load(results / "network.safetensors")
+    exported = ExportedNetwork.load(results / "exported.onnx")
+    assert network.card.n_steps == 6
+    assert exported.card.scores["f1"] == network.card.scores["f1"]
+    assert (results / "pictures" / "curve.png").is_file()
+    assert (results / "report.html").is_file()
+    assert "network: run/results/network.safetensors" in told.out
+    assert "6 of 6, 0 s left" in told.err
+    # What it needed to go on is removed.
+    assert not Path("run/store/unfinished").exists()
+    # The same command again has nothing to train.
+    assert main(["train", str(recipe), "--out", "run"]) == 0
+    assert "0 computed" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_training_that_is_killed_goes_on_and_gives_the_same_network(recipe: Path) -> None:
+    long = ["--set", "network.training.n_steps=30", "--no-report"]
+    command = [sys.executable, "-m", "adatom", "train", str(recipe), "--out", "run", *long]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as child:
+        unfinished = Path("run/store/unfinished")
+        while child.poll() is None and not list(unfinished.glob("*/checkpoint.safetensors")):
+            pass
+        child.kill()
+    assert list(unfinished.glob("*/checkpoint.safetensors"))
+    assert main(["train", str(recipe), "--out", "run", *long]) == 0
+    assert main(["train", str(recipe), "--out", "other", *long]) == 0
+    one, other = (Path(run) / "results/network.safetensors" for run in ("run", "other"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_training_may_start_from_a_file_of_weights(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = Trainer(Architecture(width=4), seed=9).untrained()
+    start.save(tmp_path / "mine.safetensors")
+    command = ["train", str(recipe), "--from", "mine.safetensors", "--out", "run", "--no-report"]
+    assert main(command) == 0
+    place = next(Path("run").glob("mine-*/network.safetensors"))
+    assert TrainedNetwork.load(place).card.started_from == start.card.sha256
+    assert f"network: {place}" in capsys.readouterr().out
+
+
+def test_weights_that_do_not_come_with_adatom_are_told(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(recipe), "--from", "galactic"]) == 2
+    assert "galactic is neither a file nor the name of shipped weights" in capsys.readouterr().err
+
+
+def test_a_recipe_that_trains_nothing_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "find_atoms"]) == 2
+    assert "trains nothing: adatom run find_atoms" in capsys.readouterr().err
+
+
+def test_an_input_for_the_weights_is_put_beside_others_or_first() -> None:
+    alone = recipe_from_network(parse_recipe(_RECIPE))
+    assert [call.name for call in alone.inputs] == ["start"]
+    assert alone.steps[0].data == ("start",)
+    with_image = _RECIPE.replace("[network]", '[inputs]\nimage = "io.read_image"\n\n[network]', 1)
+    both = recipe_from_network(parse_recipe(with_image))
+    assert [call.name for call in both.inputs] == ["start", "image"]
+
+
+def test_a_recipe_with_weights_of_its_own_is_left_alone() -> None:
+    with pytest.raises(RecipeError, match="has an input for its network already"):
+        recipe_from_network(recipe_from_network(parse_recipe(_RECIPE)))
+
+
+def test_the_shipped_recipe_fits_together() -> None:
+    assert main(["check", "train_finder"]) == 0
+
+
+def test_training_is_not_loaded_by_the_command_line() -> None:
+    code = (
+        "import sys; from adatom.cli import main; main(['recipes']); print('torch' in sys.modules)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ),
+    )
+    assert told.stdout.endswith("False\n")
