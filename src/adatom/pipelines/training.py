@@ -212,7 +212,10 @@ def with_scores(network: TrainedNetwork, judge: DetectionScore, /) -> TrainedNet
         network.card,
         threshold=threshold,
         calibration=knots,
-        scores={name: round(value, 6) for name, value in scores.items() if np.isfinite(value)},
+        scores={
+            **network.card.scores,
+            **{name: round(value, 6) for name, value in scores.items() if np.isfinite(value)},
+        },
         strata=strata_of_found(found, threshold),
     )
     return replace(network, card=card)
