@@ -337,7 +337,7 @@ def _against_noise(
 ) -> _Judged:
     smooth = scipy.ndimage.gaussian_filter(repetition.periodic, width, mode="nearest")
     sigma = fit_noise_model(rest, smooth, frame.usable).sigma(smooth)
-    significance = rest / np.maximum(sigma, np.float32(1e-6))
+    significance = np.asarray(rest / np.maximum(sigma, np.float32(1e-6)), np.float32)
     # What the model does not know, such as drift that comes and goes, widens it all.
     significance /= max(1.0, robust_sigma(significance[frame.usable]))
     for axis in (0, 1):

@@ -58,7 +58,7 @@ class NoiseModel(NamedTuple):
             variance += factor * term
         # What a straight line says of the darkest pixels may be next to nothing.
         least = LEAST_VARIANCE * float(np.median(variance))
-        return np.sqrt(np.maximum(variance, least)).astype(np.float32)
+        return np.asarray(np.sqrt(np.maximum(variance, least)), np.float32)
 
 
 def fit_noise_model(residual: Floats, periodic: Floats, counts: Bools, /) -> NoiseModel:
@@ -123,7 +123,8 @@ def excess_of_lines(
     away = np.where(counts, np.abs(values), np.nan).astype(np.float64)
     spread = SIGMA_OF_MAD * medians_of_rows(away.T if axis == 0 else away)
     spread = np.where(np.isfinite(spread), spread, 1.0)
-    return np.maximum(scipy.ndimage.gaussian_filter1d(spread, width, mode="nearest"), 1.0)
+    spread = scipy.ndimage.gaussian_filter1d(spread, width, mode="nearest")
+    return np.asarray(np.maximum(spread, 1.0), np.float64)
 
 
 def roughness(values: Floats, counts: Bools, /) -> float:
