@@ -19,6 +19,7 @@ from adatom.networks.pictures import (
     numbers_of_classes,
     picture_from_image,
 )
+from adatom.networks.torch_state import require_torch
 from adatom.networks.weights import check_network
 from adatom.numerics.spacing import pooled_spacing
 from adatom.pipelines.training import SimulatedBatches, stream_of_images, with_scores
@@ -137,6 +138,7 @@ def train_on_labels(
     64
     """
     check_network(network)
+    require_torch()
     pairs = _pairs(images, sites)
     start = network_with_classes(network, labels.classes or network.architecture.classes, seed=seed)
     classes = start.architecture.classes
