@@ -50,7 +50,7 @@ def require_safetensors() -> ModuleType:
             "pip install 'adatom[train]'"
         )
         raise MissingExtraError(msg) from error
-    return safetensors  # type: ignore[no-any-return]
+    return safetensors
 
 
 @dataclass(frozen=True)
