@@ -150,7 +150,7 @@ def test_new_classes_leave_what_is_known(start: TrainedNetwork) -> None:
 
 
 def test_parts_without_sites_count_as_no_lattice() -> None:
-    place = np.argwhere(np.ones((4, 4))) * 6.0 + 4.0
+    place = np.argwhere(np.ones((4, 4))).astype(np.float64) * 6.0 + 4.0
     lattice = _near_sites((64, 64), place, 1.6 * 6.0)
     assert lattice[:28, :28].all()
     assert not lattice[40:, 40:].any()
