@@ -111,6 +111,17 @@ def test_a_training_may_start_from_a_file_of_weights(
     assert f"network: {place}" in capsys.readouterr().out
 
 
+def test_a_training_that_is_stopped_says_how_to_go_on(
+    recipe: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("adatom.recipes.runs.run_recipe", stop)
+    assert main(["train", str(recipe)]) == 130
+    assert "the same command again goes on where the training was" in capsys.readouterr().err
+
+
 def test_weights_that_do_not_come_with_adatom_are_told(
     recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
