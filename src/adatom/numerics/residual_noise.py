@@ -60,7 +60,7 @@ class NoiseModel(NamedTuple):
             variance += factor * term
         # What a straight line says of the darkest pixels may be next to nothing.
         least = LEAST_VARIANCE * float(np.median(variance))
-        return np.sqrt(np.maximum(variance, least)).astype(np.float32)
+        return np.asarray(np.sqrt(np.maximum(variance, least)), dtype=np.float32)
 
 
 def fit_noise_model(residual: Floats, periodic: Floats, counts: Bools, /) -> NoiseModel:
@@ -130,7 +130,7 @@ def excess_of_lines(
     smooth = scipy.ndimage.gaussian_filter1d(spread, width, mode="nearest")
     # Values smoothed to a sigma are independent after 2 sqrt(pi) sigma; the window holds two lines.
     independent = 2 * np.maximum(counts.sum(axis=axis), 1) / (math.sqrt(math.pi) * width)
-    return np.maximum(smooth / (1 + 2 * ERROR_OF_MEDIAN / np.sqrt(independent)), 1.0)
+    return np.asarray(np.maximum(smooth / (1 + 2 * ERROR_OF_MEDIAN / np.sqrt(independent)), 1.0))
 
 
 def roughness(values: Floats, counts: Bools, /) -> float:

@@ -260,7 +260,7 @@ def _doubtful(labels: PeriodicityLabels) -> NDArray[np.intp]:
     z = np.nan_to_num(labels.residual.values)
     above = DOUBTFUL * float(labels.sites.attrs["threshold"])
     points = np.concatenate([local_maxima(sign * z, above=above) for sign in (1, -1)])
-    return points[~labels.labels.values[tuple(points.T)]]
+    return np.asarray(points[~labels.labels.values[tuple(points.T)]])
 
 
 def _extended(image: Image, sites: Sites) -> NDArray[np.bool_]:
@@ -330,11 +330,7 @@ def find_defects_in_movie(
     """
     if not (IMAGE.fits(movie) or MOVIE.fits(movie)):
         MOVIE.check(movie)
-    if not isinstance(network, ExportedNetwork):
-        msg = (
-            f"network is {type(network).__name__}, need an ExportedNetwork: networks.export_network"
-        )
-        raise KindError(msg)
+    _check_exported(network)
     least = network.card.threshold if least_score is None else least_score
     if not 0 <= least <= 1:
         msg = f"{least_score=} must lie between 0 and 1"
@@ -347,6 +343,13 @@ def find_defects_in_movie(
         for values in _frames(movie)
     ]
     return _of_movie(movie, seen, spacing, least, network.card.classes)
+
+
+def _check_exported(network: object) -> None:
+    if not isinstance(network, ExportedNetwork):
+        found = type(network).__name__
+        msg = f"network is {found}, need an ExportedNetwork: networks.export_network makes it"
+        raise KindError(msg)
 
 
 def _taught_scale(network: ExportedNetwork, unit: str) -> tuple[float, float]:
