@@ -260,7 +260,7 @@ def _doubtful(labels: PeriodicityLabels) -> NDArray[np.intp]:
     z = np.nan_to_num(labels.residual.values)
     above = DOUBTFUL * float(labels.sites.attrs["threshold"])
     points = np.concatenate([local_maxima(sign * z, above=above) for sign in (1, -1)])
-    return np.asarray(points[~labels.labels.values[tuple(points.T)]], np.intp)
+    return np.asarray(points[~labels.labels.values[tuple(points.T)]])
 
 
 def _extended(image: Image, sites: Sites) -> NDArray[np.bool_]:
@@ -347,9 +347,8 @@ def find_defects_in_movie(
 
 def _check_exported(network: object) -> None:
     if not isinstance(network, ExportedNetwork):
-        msg = (
-            f"network is {type(network).__name__}, need an ExportedNetwork: networks.export_network"
-        )
+        found = type(network).__name__
+        msg = f"network is {found}, need an ExportedNetwork: networks.export_network makes it"
         raise KindError(msg)
 
 
