@@ -11,9 +11,11 @@ from scipy import ndimage
 from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.numerics.matching import match_points
 from adatom.schema import (
+    CLASSES,
     IMAGE,
     MASK,
     SITES,
+    Classes,
     Image,
     Mask,
     Sites,
@@ -179,7 +181,7 @@ def _tell(sites: Sites, names: list[str], blobs: list[_Blobs]) -> None:
 
 def assign_labels(
     sites: Sites,
-    labels: Sites,
+    labels: Sites | Classes,
     image: Image | None = None,
     /,
     *,
@@ -198,9 +200,11 @@ def assign_labels(
     sites : Sites
         All places that may be of a class, such as `find_lattice_sites` gives
         them for vacancies, at which no finder of atoms sees anything.
-    labels : Sites
-        With ``class`` (text or whole numbers), or else ``species``. Those without
-        a name ("" or -1) take no part.
+    labels : Sites or Classes
+        Sites with ``class`` (text or whole numbers), or else ``species``; those
+        without a name ("" or -1) take no part. Or the classes of these very
+        sites, as `predict_classes` of the room `clustering` gives them: then
+        the sites get their names, to be corrected by hand.
     image : Image, optional
         In which the sites are. Needed where the labels are of several images,
         whose file names stand in their variable ``image``: those of this one,
@@ -215,13 +219,14 @@ def assign_labels(
     Returns
     -------
     Sites
-        The sites with ``class``.
+        The sites with ``class``; of classes also ``class_score``, the
+        probability of each name, where they have it.
 
     Raises
     ------
     KindError
         If labels name no class, are in another unit, or of several images
-        while `image` is left out.
+        while `image` is left out, or classes are of other sites.
     TooFewSitesError
         If not one label lies at a site.
 
@@ -235,6 +240,8 @@ def assign_labels(
     ['usual', 'vacancy']
     """
     SITES.check(sites, name="sites")
+    if CLASSES.fits(labels) and "class" not in labels.data_vars:
+        return _named_by_classes(sites, labels, others or "")
     SITES.check(labels, name="labels")
     unit = space_unit(sites)
     if space_unit(labels) != unit:
@@ -262,6 +269,26 @@ def assign_labels(
     named = sites.assign({"class": ("site", given.astype(np.str_))})
     named.attrs["notes"] = list(sites.attrs.get("notes", []))
     _tell_of_labels(named, names, names[np.setdiff1d(np.arange(len(names)), match.right)])
+    return named
+
+
+def _named_by_classes(sites: Sites, classes: Classes, others: str) -> Sites:
+    """Write the names of classes to the sites of which they are."""
+    labels = classes["label"].values
+    if labels.shape != (sites.sizes["site"],):
+        msg = (
+            f"{sites.sizes['site']} sites, but classes of shape {labels.shape}: give their classes"
+        )
+        raise KindError(msg)
+    n_classes = int(labels.max(initial=-1)) + 1
+    told = classes.attrs.get("class_names", [str(number) for number in range(n_classes)])
+    # -1, for no class, is the last entry.
+    names = np.array([*told, others], dtype=np.str_)[labels]
+    named = sites.assign({"class": ("site", names)})
+    if "score" in classes:
+        named["class_score"] = ("site", classes["score"].values, {"units": "1"})
+    named.attrs["notes"] = list(sites.attrs.get("notes", []))
+    _tell_of_labels(named, names.astype(object), np.zeros(0, dtype=object))
     return named
 
 
