@@ -134,8 +134,16 @@ def test_classes_of_the_sites_become_their_names_to_be_corrected() -> None:
     named = assign_labels(lattice(), classes)
     assert named["class"].values[:3].tolist() == ["", "Se", "Te"]
     assert float(named["class_score"][24]) == 1
-    with pytest.raises(KindError, match=r"25 sites, but classes of shape \(24,\)"):
+    with pytest.raises(KindError, match="labels is not a Sites"):
         assign_labels(lattice(), classes.isel(site=slice(24)))
+
+
+def test_classes_of_some_of_the_sites_name_these() -> None:
+    some = lattice().isel(site=[3, 7])
+    classes = xr.Dataset({"label": ("site", [1, 0])}, coords=some.coords)
+    classes.attrs["class_names"] = ["Se", "Te"]
+    named = assign_labels(lattice(), classes)["class"].values
+    assert (named[3], named[7], (named == "").sum()) == ("Te", "Se", 23)
 
 
 def test_a_table_of_several_images_labels_each_by_its_own(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ _MOST_VALUES: Final = 256
 _EIGHT: Final = np.ones((3, 3), dtype=bool)
 # Of blobs as people draw them; two that have run together have twice the usual size.
 _SEVERAL: Final = 1.6
+_NAME_COLUMNS: Final = ("class", "species", "label")
 _FILE_COLUMNS: Final = ("image", "filename", "file", "image_name")
 
 
@@ -201,8 +202,8 @@ def assign_labels(
         All places that may be of a class, such as `find_lattice_sites` gives
         them for vacancies, at which no finder of atoms sees anything.
     labels : Sites or Classes
-        Sites with ``class`` (text or whole numbers), or else ``species``; those
-        without a name ("" or -1) take no part. Or the classes of these very
+        Sites with ``class`` (text or whole numbers), or else ``species`` or
+        ``label``; those without a name ("" or -1) take no part. Or classes of
         sites, as `predict_classes` of the room `clustering` gives them: then
         the sites get their names, to be corrected by hand.
     image : Image, optional
@@ -226,7 +227,7 @@ def assign_labels(
     ------
     KindError
         If labels name no class, are in another unit, or of several images
-        while `image` is left out, or classes are of other sites.
+        while `image` is left out.
     TooFewSitesError
         If not one label lies at a site.
 
@@ -240,7 +241,7 @@ def assign_labels(
     ['usual', 'vacancy']
     """
     SITES.check(sites, name="sites")
-    if CLASSES.fits(labels) and "class" not in labels.data_vars:
+    if _are_of_these_sites(labels, sites):
         return _named_by_classes(sites, labels, others or "")
     SITES.check(labels, name="labels")
     unit = space_unit(sites)
@@ -272,23 +273,24 @@ def assign_labels(
     return named
 
 
+def _are_of_these_sites(labels: Sites | Classes, sites: Sites) -> bool:
+    """Tell whether labels are classes of these very sites, one after the other."""
+    if not CLASSES.fits(labels) or "class" in labels.data_vars:
+        return False
+    if labels["label"].shape != (sites.sizes["site"],):
+        return False
+    return "y" not in labels.coords or np.array_equal(positions(labels), positions(sites))
+
+
 def _named_by_classes(sites: Sites, classes: Classes, others: str) -> Sites:
     """Write the names of classes to the sites of which they are."""
-    labels = classes["label"].values
-    if labels.shape != (sites.sizes["site"],):
-        msg = (
-            f"{sites.sizes['site']} sites, but classes of shape {labels.shape}: give their classes"
-        )
-        raise KindError(msg)
-    n_classes = int(labels.max(initial=-1)) + 1
-    told = classes.attrs.get("class_names", [str(number) for number in range(n_classes)])
-    # -1, for no class, is the last entry.
-    names = np.array([*told, others], dtype=np.str_)[labels]
-    named = sites.assign({"class": ("site", names)})
+    names = _names(classes)
+    names[names == ""] = others
+    named = sites.assign({"class": ("site", names.astype(np.str_))})
     if "score" in classes:
         named["class_score"] = ("site", classes["score"].values, {"units": "1"})
     named.attrs["notes"] = list(sites.attrs.get("notes", []))
-    _tell_of_labels(named, names.astype(object), np.zeros(0, dtype=object))
+    _tell_of_labels(named, names, np.zeros(0, dtype=object))
     return named
 
 
@@ -318,15 +320,19 @@ def _labels_of_image(labels: Sites, image: Image | None) -> Sites:
     return labels.isel(site=np.flatnonzero(own))
 
 
-def _names(labels: Sites) -> NDArray[np.object_]:
-    column = next((name for name in ("class", "species") if name in labels), None)
+def _names(labels: Sites | Classes) -> NDArray[np.object_]:
+    """Give the name of each label, "" where it has none."""
+    # Classes have a coordinate "class" with the numbers of all classes.
+    column = next((name for name in _NAME_COLUMNS if name in labels.data_vars), None)
     if column is None:
         known = ", ".join(map(str, labels.data_vars)) or "no variable"
         msg = f"labels have {known}, but no 'class' or 'species' that names what each one is"
         raise KindError(msg)
     values = labels[column].values
     if values.dtype.kind in "iu":
-        return np.array(["" if value < 0 else str(value) for value in values], dtype=object)
+        told = dict(enumerate(labels.attrs.get("class_names", [])))
+        named = [told.get(value, str(value)) if value >= 0 else "" for value in values.tolist()]
+        return np.array(named, dtype=object)
     if values.dtype.kind == "f":
         msg = f"{column!r} of the labels holds numbers with fractions: give names or whole numbers"
         raise KindError(msg)
