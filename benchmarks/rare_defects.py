@@ -1,7 +1,7 @@
 """Rare defects named by a network that learned from few labels; focal loss and cross-entropy.
 
     ADATOM_DATA=... python benchmarks/rare_defects.py [--seeds 3] [--steps 200 400 600]
-                                                      [--only wsete|simulated] [--picture FILE]
+        [--weights equal rare] [--only wsete|simulated] [--picture FILE]
 
 Two tasks. *WSe(Te)*: a multislice image made by others, of which masks mark the
 altered columns of chalcogen; the network learns from one half and is judged on the
@@ -182,6 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, nargs="+", default=[200, 400, 600])
+    parser.add_argument("--weights", nargs="+", default=["equal", "rare"])
     parser.add_argument("--only", choices=("wsete", "simulated"))
     parser.add_argument("--picture")
     asked = parser.parse_args()
@@ -202,7 +203,7 @@ def main() -> None:
         tasks += [(simulated(seed), seed) for seed in range(asked.seeds)]
     reached: dict[tuple[str, str, int], list[dict[str, list[float]]]] = {}
     for n_steps in asked.steps:
-        for weights in ("equal", "rare"):
+        for weights in asked.weights:
             for task, seed in tasks:
                 one = compare(task, weights, n_steps, seed)
                 reached.setdefault((task.name, weights, n_steps), []).append(one)

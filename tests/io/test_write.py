@@ -500,3 +500,11 @@ def test_sites_whose_header_was_damaged_are_read_as_any_table_and_told(tmp_path:
     content = path.read_text("utf-8")
     path.write_text(content.replace('"units"', '"unit;"'), "utf-8")
     assert any("could not be" in note for note in read_sites(path).attrs["notes"])
+
+
+def test_a_name_that_was_made_longer_by_hand_is_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "sites.csv"
+    sites = sites_from_positions([1.0, 2.0], [0.0, 5.0], unit="nm")
+    write_file(sites.assign({"class": ("site", np.array(["Se", ""]))}), path)
+    path.write_text(path.read_text().replace("2.0,5.0,", "2.0,5.0,vacancy"))
+    assert read_sites(path)["class"].values.tolist() == ["Se", "vacancy"]

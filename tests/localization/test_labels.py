@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.io import read_label_image, read_sites
@@ -121,6 +122,28 @@ def test_sites_that_were_corrected_by_hand_are_labels_as_well() -> None:
     corrected = first.copy(deep=True)
     corrected["class"][7] = "Te"
     assert (assign_labels(lattice(), corrected)["class"].values == "Te").sum() == 2
+
+
+def test_classes_of_the_sites_become_their_names_to_be_corrected() -> None:
+    number = np.arange(25) % 3 - 1
+    classes = xr.Dataset(
+        {"label": ("site", number), "score": ("site", np.linspace(0.5, 1, 25))},
+        coords={"class": [0, 1]},
+        attrs={"class_names": ["Se", "Te"]},
+    )
+    named = assign_labels(lattice(), classes)
+    assert named["class"].values[:3].tolist() == ["", "Se", "Te"]
+    assert float(named["class_score"][24]) == 1
+    with pytest.raises(KindError, match="labels is not a Sites"):
+        assign_labels(lattice(), classes.isel(site=slice(24)))
+
+
+def test_classes_of_some_of_the_sites_name_these() -> None:
+    some = lattice().isel(site=[3, 7])
+    classes = xr.Dataset({"label": ("site", [1, 0])}, coords=some.coords)
+    classes.attrs["class_names"] = ["Se", "Te"]
+    named = assign_labels(lattice(), classes)["class"].values
+    assert (named[3], named[7], (named == "").sum()) == ("Te", "Se", 23)
 
 
 def test_a_table_of_several_images_labels_each_by_its_own(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def sites_from_sublattice(sites: Sites, /, *, sublattice: int) -> Sites:
     return _taken(sites, numbers == sublattice, f"{sublattice=}", numbers)
 
 
-def sites_from_classes(sites: Sites, classes: Classes, /, *, label: int) -> Sites:
+def sites_from_classes(sites: Sites, classes: Classes, /, *, label: int | str) -> Sites:
     """Take the sites of one class.
 
     Parameters
@@ -58,8 +58,9 @@ def sites_from_classes(sites: Sites, classes: Classes, /, *, label: int) -> Site
         Those that were classified.
     classes : Classes
         Of these very sites.
-    label : int
-        Of the class; -1 for those that have none.
+    label : int or str
+        Number of the class, -1 for those that have none; or its name, where
+        classes have names.
 
     Returns
     -------
@@ -88,7 +89,14 @@ def sites_from_classes(sites: Sites, classes: Classes, /, *, label: int) -> Site
     if labels.shape != (sites.sizes["site"],):
         msg = f"{sites.sizes['site']} sites, but labels of shape {labels.shape}: give their classes"
         raise KindError(msg)
-    return _taken(sites, labels == label, f"{label=}", labels)
+    if isinstance(label, int):
+        return _taken(sites, labels == label, f"{label=}", labels)
+    names = [str(name) for name in classes.attrs.get("class_names", [])]
+    if label not in names:
+        told = ", ".join(names) or "no names: give a number"
+        msg = f"{label=}: the classes have {told}"
+        raise SettingError(msg)
+    return _taken(sites, labels == names.index(label), f"{label=}", labels)
 
 
 def _taken(sites: Sites, keep: np.ndarray, asked: str, numbers: np.ndarray) -> Sites:

@@ -77,6 +77,9 @@ def _csv_columns(path: Path, described: Mapping[str, Any]) -> dict[str, NDArray[
 def _typed(texts: NDArray[np.str_], dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind == "b":
         return np.asarray(texts == "True")
+    if dtype.kind == "U":
+        # A name that somebody made longer by hand is kept whole.
+        dtype = np.promote_types(texts.dtype, dtype)
     typed: NDArray[Any] = texts.astype(dtype)
     return typed
 

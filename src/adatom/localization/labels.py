@@ -11,9 +11,11 @@ from scipy import ndimage
 from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.numerics.matching import match_points
 from adatom.schema import (
+    CLASSES,
     IMAGE,
     MASK,
     SITES,
+    Classes,
     Image,
     Mask,
     Sites,
@@ -34,6 +36,7 @@ _MOST_VALUES: Final = 256
 _EIGHT: Final = np.ones((3, 3), dtype=bool)
 # Of blobs as people draw them; two that have run together have twice the usual size.
 _SEVERAL: Final = 1.6
+_NAME_COLUMNS: Final = ("class", "species", "label")
 _FILE_COLUMNS: Final = ("image", "filename", "file", "image_name")
 
 
@@ -179,7 +182,7 @@ def _tell(sites: Sites, names: list[str], blobs: list[_Blobs]) -> None:
 
 def assign_labels(
     sites: Sites,
-    labels: Sites,
+    labels: Sites | Classes,
     image: Image | None = None,
     /,
     *,
@@ -198,9 +201,11 @@ def assign_labels(
     sites : Sites
         All places that may be of a class, such as `find_lattice_sites` gives
         them for vacancies, at which no finder of atoms sees anything.
-    labels : Sites
-        With ``class`` (text or whole numbers), or else ``species``. Those without
-        a name ("" or -1) take no part.
+    labels : Sites or Classes
+        Sites with ``class`` (text or whole numbers), or else ``species`` or
+        ``label``; those without a name ("" or -1) take no part. Or classes of
+        sites, as `predict_classes` of the room `clustering` gives them: then
+        the sites get their names, to be corrected by hand.
     image : Image, optional
         In which the sites are. Needed where the labels are of several images,
         whose file names stand in their variable ``image``: those of this one,
@@ -215,7 +220,8 @@ def assign_labels(
     Returns
     -------
     Sites
-        The sites with ``class``.
+        The sites with ``class``; of classes also ``class_score``, the
+        probability of each name, where they have it.
 
     Raises
     ------
@@ -235,6 +241,8 @@ def assign_labels(
     ['usual', 'vacancy']
     """
     SITES.check(sites, name="sites")
+    if _are_of_these_sites(labels, sites):
+        return _named_by_classes(sites, labels, others or "")
     SITES.check(labels, name="labels")
     unit = space_unit(sites)
     if space_unit(labels) != unit:
@@ -265,6 +273,27 @@ def assign_labels(
     return named
 
 
+def _are_of_these_sites(labels: Sites | Classes, sites: Sites) -> bool:
+    """Tell whether labels are classes of these very sites, one after the other."""
+    if not CLASSES.fits(labels) or "class" in labels.data_vars:
+        return False
+    if labels["label"].shape != (sites.sizes["site"],):
+        return False
+    return "y" not in labels.coords or np.array_equal(positions(labels), positions(sites))
+
+
+def _named_by_classes(sites: Sites, classes: Classes, others: str) -> Sites:
+    """Write the names of classes to the sites of which they are."""
+    names = _names(classes)
+    names[names == ""] = others
+    named = sites.assign({"class": ("site", names.astype(np.str_))})
+    if "score" in classes:
+        named["class_score"] = ("site", classes["score"].values, {"units": "1"})
+    named.attrs["notes"] = list(sites.attrs.get("notes", []))
+    _tell_of_labels(named, names, np.zeros(0, dtype=object))
+    return named
+
+
 def _labels_of_image(labels: Sites, image: Image | None) -> Sites:
     """Keep the labels of one image, where they name theirs."""
     column = next((name for name in _FILE_COLUMNS if name in labels.variables), None)
@@ -291,15 +320,19 @@ def _labels_of_image(labels: Sites, image: Image | None) -> Sites:
     return labels.isel(site=np.flatnonzero(own))
 
 
-def _names(labels: Sites) -> NDArray[np.object_]:
-    column = next((name for name in ("class", "species") if name in labels), None)
+def _names(labels: Sites | Classes) -> NDArray[np.object_]:
+    """Give the name of each label, "" where it has none."""
+    # Classes have a coordinate "class" with the numbers of all classes.
+    column = next((name for name in _NAME_COLUMNS if name in labels.data_vars), None)
     if column is None:
         known = ", ".join(map(str, labels.data_vars)) or "no variable"
         msg = f"labels have {known}, but no 'class' or 'species' that names what each one is"
         raise KindError(msg)
     values = labels[column].values
     if values.dtype.kind in "iu":
-        return np.array(["" if value < 0 else str(value) for value in values], dtype=object)
+        told = dict(enumerate(labels.attrs.get("class_names", [])))
+        named = [told.get(value, str(value)) if value >= 0 else "" for value in values.tolist()]
+        return np.array(named, dtype=object)
     if values.dtype.kind == "f":
         msg = f"{column!r} of the labels holds numbers with fractions: give names or whole numbers"
         raise KindError(msg)
