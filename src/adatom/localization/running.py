@@ -135,14 +135,15 @@ def _session(graph: bytes) -> Any:  # noqa: ANN401 -- onnxruntime.InferenceSessi
     options.enable_cpu_mem_arena = False
     # Threads that wait for work must not take the processor from others.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.use_deterministic_compute = True
     options.log_severity_level = 4
-    wanted = [
-        name
-        for name in ("CUDAExecutionProvider", "CPUExecutionProvider")
-        if name in onnxruntime.get_available_providers()
-    ]
+    # Trying all algorithms for every new shape of a tile takes longer than it saves.
+    wanted = {"CUDAExecutionProvider": {"cudnn_conv_algo_search": "HEURISTIC"}}
+    there = onnxruntime.get_available_providers()
+    providers: list[Any] = [pair for pair in wanted.items() if pair[0] in there]
+    providers.append("CPUExecutionProvider")
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=wanted)
+        return onnxruntime.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # its exceptions have no common root of their own
         msg = f"ONNX Runtime {onnxruntime.__version__} cannot run the network: {error}"
         raise SettingError(msg) from error
