@@ -26,7 +26,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -188,8 +187,14 @@ def graphene_by_adatom(network: str | None) -> None:
 def make_large_image(path: Path) -> None:
     from adatom.simulation.training_images import TrainingImages, simulate_training_image
 
-    images = replace(
-        TrainingImages(size=LARGE), spacing=(MIDDLE, MIDDLE), families=("honeycomb",), empty=0.0
+    images = TrainingImages(
+        size=LARGE,
+        spacing=(MIDDLE, MIDDLE),
+        snr=(5.0, 5.0),
+        families=("honeycomb",),
+        empty=0.0,
+        dirty=0.0,
+        tunneling=0.0,
     )
     if not path.exists():
         np.save(path, simulate_training_image(images=images, seed=SEED).image.values)

@@ -40,6 +40,13 @@ precision = "float32"
 [curve]
 do = "networks.table_from_training(network)"
 
+[example]
+do = "simulation.simulate_training_image()"
+images = { size = 64, empty = 0.0 }
+
+[comparison]
+do = "pipelines.compare_finder(example.image, example.sites, network)"
+
 [exported]
 do = "networks.export_network(network)"
 """
@@ -65,6 +72,7 @@ def test_a_training_leaves_weights_an_exported_network_and_a_report(
     assert network.card.n_steps == 6
     assert exported.card.scores["f1"] == network.card.scores["f1"]
     assert (results / "pictures" / "curve.png").is_file()
+    assert (results / "pictures" / "comparison-comparison.png").is_file()
     assert (results / "report.html").is_file()
     assert "network: run/results/network.safetensors" in told.out
     assert "6 of 6, 0 s left" in told.err
@@ -101,6 +109,17 @@ def test_a_training_may_start_from_a_file_of_weights(
     place = next(Path("run").glob("mine-*/network.safetensors"))
     assert TrainedNetwork.load(place).card.started_from == start.card.sha256
     assert f"network: {place}" in capsys.readouterr().out
+
+
+def test_a_training_that_is_stopped_says_how_to_go_on(
+    recipe: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("adatom.recipes.runs.run_recipe", stop)
+    assert main(["train", str(recipe)]) == 130
+    assert "the same command again goes on where the training was" in capsys.readouterr().err
 
 
 def test_weights_that_do_not_come_with_adatom_are_told(

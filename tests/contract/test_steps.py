@@ -184,7 +184,7 @@ def _run(name: str, example: Example) -> list[Any]:
 
 
 def _leaves(result: Any) -> list[Any]:
-    if isinstance(result, tuple):
+    if isinstance(result, tuple | list):
         return [leaf for part in result for leaf in _leaves(part)]
     if isinstance(result, dict):
         return [*result, *(leaf for part in result.values() for leaf in _leaves(part))]

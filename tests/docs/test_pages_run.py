@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 

@@ -178,7 +178,7 @@ def test_a_network_taught_by_one_frame_finds_the_defects_of_a_bent_one() -> None
     taught: TrainedNetwork = train_from_frame(
         _lattice_with_defects(),
         architecture=replace(SMALL, width=8),
-        training=Training(n_steps=200, batch_size=6, n_steps_per_score=100),
+        training=Training(n_steps=300, batch_size=8, peak_rate=4e-3, n_steps_per_score=150),
     )
     other = _lattice_with_defects(seed=9, bend=3.0)
     found = find_defects_in_movie(other, export_network(taught)).sites

@@ -102,12 +102,14 @@ def test_a_lazy_movie_is_read_frame_by_frame(network: ExportedNetwork) -> None:
 
     def block(numbers: np.ndarray, block_info: object = None) -> np.ndarray:
         held.append(numbers.shape[0])
-        return movie.values[numbers[:, 0, 0].astype(int)]
+        return np.asarray(movie.values[numbers[:, 0, 0].astype(int)])
 
     index = dask.array.arange(5, chunks=1)[:, None, None]
     empty, chunks = np.empty((0, 0, 0)), ((1,) * 5, (112,), (112,))
     lazy = movie.copy(
-        data=dask.array.map_blocks(block, index, dtype=movie.dtype, chunks=chunks, meta=empty)
+        data=dask.array.map_blocks(  # type: ignore[no-untyped-call]
+            block, index, dtype=movie.dtype, chunks=chunks, meta=empty
+        )
     )
     xr.testing.assert_identical(
         find_atoms_in_movie(lazy, None, network, method="network"),

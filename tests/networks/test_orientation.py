@@ -34,7 +34,7 @@ def rod(angle: float, size: int = 64) -> LabeledPicture:
     )
 
 
-def long_axis(values: np.ndarray, place: np.ndarray) -> float:  # type: ignore[type-arg]
+def long_axis(values: np.ndarray, place: np.ndarray) -> float:
     """Measure the direction of the longest extent, in deg modulo 180."""
     y, x = np.indices(values.shape) - place[:, None, None]
     weight = np.maximum(values, 0)

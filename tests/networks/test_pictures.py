@@ -20,11 +20,12 @@ from adatom.networks.pictures import (
 from adatom.schema import image_from_array, sites_from_positions
 
 
-def _spots(position: NDArray[np.float64], shape: tuple[int, int], sigma: float = 1.6) -> np.ndarray:
+def _spots(
+    position: NDArray[np.float64], shape: tuple[int, int], sigma: float = 1.6
+) -> NDArray[np.float64]:
     y, x = np.mgrid[: shape[0], : shape[1]]
-    return sum(  # type: ignore[return-value]
-        np.exp(-((y - a) ** 2 + (x - b) ** 2) / (2 * sigma**2)) for a, b in position
-    )
+    spots = [np.exp(-((y - a) ** 2 + (x - b) ** 2) / (2 * sigma**2)) for a, b in position]
+    return np.asarray(np.sum(spots, axis=0))
 
 
 # Neither a lattice nor symmetric: turned or mirrored wrongly, sites lie beside the spots.
@@ -45,7 +46,7 @@ def _is_on_spots(labeled: LabeledPicture) -> bool:
 def _centroid(window: NDArray[np.float32]) -> NDArray[np.float64]:
     weight = np.clip(window, 0, None).astype(float)
     rows, columns = np.indices(window.shape)
-    return np.array([(weight * rows).sum(), (weight * columns).sum()]) / weight.sum()
+    return np.array([(weight * rows).sum(), (weight * columns).sum()]) / float(weight.sum())
 
 
 def test_an_image_is_brought_to_the_scale_of_a_network_with_its_sites() -> None:

@@ -246,6 +246,20 @@ def test_mixed_precision_learns_nearly_the_same() -> None:
     np.testing.assert_allclose(mixed.tensors[name], single.tensors[name], atol=0.03)
 
 
+def test_mixed_precision_too_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
+    made = trainer(n_steps=12, n_steps_per_score=4, precision="bfloat16")
+
+    def stop(done: int, *_: object) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    with lend_long_work(tmp_path, listener=stop), pytest.raises(KeyboardInterrupt):
+        made.train(batch)
+    with lend_long_work(tmp_path):
+        resumed = made.train(batch)
+    assert same_tensors(resumed, made.train(batch))
+
+
 def test_float16_is_of_gpus() -> None:
     with pytest.raises(SettingError, match="is of GPUs"):
         trainer(precision="float16", device="cpu").train(batch)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from adatom.numerics.agreement import agreed_sites
 
-_GRID = np.argwhere(np.ones((6, 6))) * 5.0
+_GRID = np.argwhere(np.ones((6, 6))).astype(np.float64) * 5.0
 
 
 def _noisy(seed: int, sigma: float = 0.2) -> np.ndarray:

@@ -18,6 +18,7 @@ from adatom.simulation import LabeledImage, TrainingImages, simulate_training_im
 pytest.importorskip("torch", reason="networks need torch: pip install 'adatom[train]'")
 
 from adatom.networks.heads import network_with_classes
+from adatom.pipelines.fine_tuning import _near_sites
 from adatom.pipelines.training import SimulatedBatches
 
 pytestmark = pytest.mark.network
@@ -72,7 +73,10 @@ def test_the_card_says_what_a_network_was_trained_on_and_how_good_it_is() -> Non
 def test_batches_depend_on_settings_seed_and_number_alone() -> None:
     stream = _stream()
     first, again = stream(7), _stream()(7)
-    assert all(np.array_equal(one, other) for one, other in zip(first, again, strict=True))
+    assert all(
+        np.array_equal(np.asarray(one), np.asarray(other))
+        for one, other in zip(first, again, strict=True)
+    )
     assert not np.array_equal(first.picture, stream(8).picture)
 
 
@@ -143,6 +147,13 @@ def test_new_classes_leave_what_is_known(start: TrainedNetwork) -> None:
         turned.tensors["heads.weight"][[5, 4]], more.tensors["heads.weight"][4:]
     )
     assert network_with_classes(more, ("W", "Se")) is more
+
+
+def test_parts_without_sites_count_as_no_lattice() -> None:
+    place = np.argwhere(np.ones((4, 4))).astype(np.float64) * 6.0 + 4.0
+    lattice = _near_sites((64, 64), place, 1.6 * 6.0)
+    assert lattice[:28, :28].all()
+    assert not lattice[40:, 40:].any()
 
 
 def test_images_and_sites_must_belong_together(

@@ -8,6 +8,9 @@ from importlib.util import find_spec
 
 import pytest
 
+from adatom import pipelines
+from adatom.errors import MissingExtraError
+
 
 @pytest.mark.network
 @pytest.mark.skipif(
@@ -29,9 +32,20 @@ def test_nothing_loads_torch_unasked() -> None:
     code = (
         "import sys, adatom; from adatom import clustering, descriptors, io, localization; "
         "localization.find_atoms, io.read_image, clustering.cluster_kmeans; "
+        "from adatom import networks, pipelines; "
+        "[getattr(room, name) for room in (networks, pipelines) for name in room.__all__]; "
         "print('torch' in sys.modules)"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert result.stdout == "False\n", result.stderr
+
+
+@pytest.mark.parametrize("step", ["train_finder", "train_ensemble"])
+def test_without_torch_a_training_says_how_to_get_it(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'adatom\[train\]'"):
+        getattr(pipelines, step)()

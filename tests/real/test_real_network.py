@@ -21,6 +21,9 @@ pytestmark = pytest.mark.skipif(
 shipped = pytest.mark.skipif(not has_shipped_network(), reason="no network is shipped")
 
 
+DARK = {"test_ABF_cropped", "stem_abf_data_imagestack"}
+
+
 @cache
 def _by_name(name: str) -> ResolvedImage:
     found = [shown for shown in resolved_images() if shown.name.endswith(name)]
@@ -59,7 +62,8 @@ def test_bright_and_dark_atoms_are_told_by_the_pixels_alone(name: str) -> None:
     # Neither the title nor the name of the file may help.
     image.attrs.clear()
     pixels = pixels_of_image(image, None, contrast="bright")
-    assert contrast_of_image(image, pixels, contrast="auto").contrast == _by_name(name).contrast
+    found = contrast_of_image(image, pixels, contrast="auto")
+    assert found.contrast == ("dark" if name in DARK else "bright")
 
 
 @shipped

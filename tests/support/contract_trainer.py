@@ -68,6 +68,9 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "networks.export_networks": lambda: Example(([untrained(), untrained()],)),
     "networks.read_network": lambda: Example((_saved(),)),
     "networks.table_from_training": lambda: Example((untrained(),)),
+    "pipelines.compare_finder": lambda: Example(
+        (_labeled().image.copy(), _labeled().sites.copy(), untrained())
+    ),
     "pipelines.train_ensemble": lambda: Example(
         (untrained(),), {"images": TrainingImages(size=64), "n_members": 2, **_SETTINGS}
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -71,18 +72,22 @@ def run(arguments: argparse.Namespace) -> int:
         recipe = recipe_from_network(recipe)
         inputs[_START] = [_weights(arguments.start)]
     progress = TerminalProgress()
-    with lend_long_work(listener=progress.work):
-        summary = run_recipe(
-            recipe,
-            [path for pattern in arguments.files for path in files_of_pattern(pattern)],
-            out=arguments.out or Path("runs") / recipe.name,
-            inputs=inputs,
-            changes=changes_of_arguments(arguments.changes),
-            seed=arguments.seed,
-            n_processes=1,
-            reports=not arguments.no_report,
-            progress=progress,
-        )
+    try:
+        with lend_long_work(listener=progress.work):
+            summary = run_recipe(
+                recipe,
+                [path for pattern in arguments.files for path in files_of_pattern(pattern)],
+                out=arguments.out or Path("runs") / recipe.name,
+                inputs=inputs,
+                changes=changes_of_arguments(arguments.changes),
+                seed=arguments.seed,
+                n_processes=1,
+                reports=not arguments.no_report,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        print("the same command again goes on where the training was", file=sys.stderr)
+        raise
     for path in write_networks(summary):
         print(f"network: {path}")
     print_summary(summary)

@@ -21,6 +21,7 @@ from adatom.localization.leaving_out import (
     DISORDERED,
     EMPTY,
     REASONS,
+    gaps_between_atoms,
     shares_in_words,
     shares_left_out,
     wide,
@@ -157,7 +158,7 @@ def lattice_gaps(
     order = local_order(found)[nearest]
     level = scipy.ndimage.gaussian_filter(pixels, 0.7 * found.spacing)[np.ix_(*coarse)]
     wild = wide(order < _DISORDER, SMALLEST_RADIUS * spacing)
-    between = _between_atoms(pixels, found.spacing)[np.ix_(*coarse)]
+    between = gaps_between_atoms(pixels, found.spacing)[np.ix_(*coarse)]
     wild = _grown(wild | _film(order, between, spacing), order, level, spacing)
     bare = wide(distance > 1.2 * _room_of_site(found), 0.5 * spacing) & ~wild
     whole = [
@@ -165,12 +166,6 @@ def lattice_gaps(
         for n, c in zip(pixels.shape, coarse, strict=True)
     ]
     return wild[np.ix_(*whole)], bare[np.ix_(*whole)]
-
-
-def _between_atoms(pixels: NDArray[np.float32], spacing: float) -> NDArray[np.float32]:
-    """Give the darkest place within reach of the next hole of any common lattice."""
-    smooth = scipy.ndimage.gaussian_filter(pixels, 0.3 * spacing)
-    return np.asarray(scipy.ndimage.minimum_filter(smooth, max(1, round(1.8 * spacing))))
 
 
 def _film(

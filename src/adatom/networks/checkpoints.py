@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from adatom.errors import SettingError, StoreError
+from adatom.networks.torch_state import require_safetensors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +49,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, /) -> None:
     StoreError
         If the folder cannot be written to.
     """
-    from safetensors.numpy import save
-
+    save = require_safetensors().numpy.save
     metadata = {
         "format": FORMAT,
         "identity": json.dumps(checkpoint.identity),
@@ -83,11 +83,10 @@ def find_checkpoint(folder: Path | None, identity: Mapping[str, Any], /) -> Chec
     """
     if folder is None or not (folder / FILE).is_file():
         return None
-    from safetensors import SafetensorError, safe_open
-
+    library = require_safetensors()
     place = folder / FILE
     try:
-        with safe_open(place, framework="numpy") as stored:
+        with library.safe_open(place, framework="numpy") as stored:
             metadata = stored.metadata() or {}
             tensors: dict[str, NDArray[np.generic]] = {
                 name: stored.get_tensor(name)
@@ -96,7 +95,7 @@ def find_checkpoint(folder: Path | None, identity: Mapping[str, Any], /) -> Chec
         found = Checkpoint(
             json.loads(metadata["identity"]), json.loads(metadata["numbers"]), tensors
         )
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (library.SafetensorError, OSError, KeyError, ValueError) as error:
         msg = f"{place} is damaged ({error}): remove it, and the training begins anew"
         raise StoreError(msg) from error
     wanted = json.loads(json.dumps(identity))

@@ -85,15 +85,37 @@ class DetectionScore:
 def _judged(predict: Predict, labeled: LabeledPicture) -> Found:
     whole = padded(labeled, (0, 0))
     maps = predict(whole.picture[None, None].astype(np.float32))[0]
+    place, score = sites_of_maps(maps, least=_LEAST)
+    has_lattice = bool(labeled.lattice.any())
+    spacing = labeled.spacing if np.isfinite(labeled.spacing) else _USUAL_SPACING
+    return _matched(labeled, place, score, spacing, has_lattice)
+
+
+def sites_of_maps(
+    maps: NDArray[np.float32], /, *, least: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Read sites from the maps of one picture, but for those that lie in no lattice.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (channel, y, x)
+        As the network gives them.
+    least : float
+        Sites of a lower score are not given.
+
+    Returns
+    -------
+    position : ndarray, shape (site, 2)
+        In pixels of the picture.
+    score : ndarray, shape (site,)
+    """
     center, lattice = _logistic(maps[0]), _logistic(maps[3])
-    sites = positions_from_maps(center, maps[1:3], least=_LEAST)
+    sites = positions_from_maps(center, maps[1:3], least=least)
     cell = np.rint((sites.position - 0.5) / STRIDE).astype(int)
     cell = np.clip(cell, 0, np.array(lattice.shape) - 1)
     # Sites in parts that the network itself takes for junk are not given to anybody.
     kept = lattice[cell[:, 0], cell[:, 1]] > 0.5
-    has_lattice = bool(labeled.lattice.any())
-    spacing = labeled.spacing if np.isfinite(labeled.spacing) else _USUAL_SPACING
-    return _matched(labeled, sites.position[kept], sites.score[kept], spacing, has_lattice)
+    return sites.position[kept], sites.score[kept]
 
 
 def _matched(

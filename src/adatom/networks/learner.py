@@ -60,7 +60,6 @@ class Learner:
         self.network = self._built()
         self.average = _copies(self.network.state_dict())
         self.optimizer = _optimizer(self.network, training)
-        self.scale = _FIRST_SCALE if machinery.precision == "float16" else 0.0
         self._scaler = torch.amp.GradScaler(
             machinery.device, init_scale=_FIRST_SCALE, enabled=machinery.precision == "float16"
         )

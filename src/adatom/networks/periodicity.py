@@ -61,6 +61,8 @@ AROUND: Final = 2.0
 ONE: Final = 2.5
 # A maximum beside a stronger one, within a period, is its foot below this share of it.
 FOOT: Final = 0.2
+# Two maxima are one where the valley between them is no lower than this share of the weaker.
+SADDLE: Final = 0.75
 # Columns of less than this share of the usual height do not set the spacing.
 FAINTEST: Final = 0.15
 # Frames that are looked at for the most periodic one.
@@ -337,12 +339,12 @@ def _against_noise(
 ) -> _Judged:
     smooth = scipy.ndimage.gaussian_filter(repetition.periodic, width, mode="nearest")
     sigma = fit_noise_model(rest, smooth, frame.usable).sigma(smooth)
-    significance = rest / np.maximum(sigma, np.float32(1e-6))
+    significance = np.asarray(rest / np.maximum(sigma, 1e-6), dtype=np.float32)
     # What the model does not know, such as drift that comes and goes, widens it all.
     significance /= max(1.0, robust_sigma(significance[frame.usable]))
     for axis in (0, 1):
         lines = excess_of_lines(significance, frame.usable, axis=axis, width=AROUND * width)
-        significance /= np.expand_dims(lines, axis).astype(np.float32)
+        significance = np.asarray(significance / np.expand_dims(lines, axis), dtype=np.float32)
     rough = roughness(significance, frame.usable)
     height = height_of_false(float(frame.usable.sum()), rough, false=false)
     return _Judged(repetition, rest, significance, height, width, rough)
@@ -405,27 +407,42 @@ def _separate(
     kept: list[int] = []
     areas: list[float] = []
     for number, (row, column) in enumerate(points.tolist()):
-        peak = float(z[row, column])
-        if labels[row, column] or _is_foot(z, points, kept, number, lattice.period):
+        if labels[row, column]:
             continue
-        corner = max(row - reach, 0), max(column - reach, 0)
+        corner = np.maximum((row - reach, column - reach), 0)
         around = slice(corner[0], row + reach + 1), slice(corner[1], column + reach + 1)
-        parts, _ = scipy.ndimage.label(np.sign(peak) * z[around] > 0.5 * abs(peak))
-        area = parts == parts[row - corner[0], column - corner[1]]
+        height = z[around] / z[row, column]
+        at = row - corner[0], column - corner[1]
+        others = points[kept] - corner
+        if _is_foot(height, at, others, lattice.period):
+            continue
+        area = _part_of(height > 0.5, at)
         labels[around] |= area
         kept.append(number)
         areas.append(float(area.sum()))
     return np.array(kept, dtype=np.intp), np.array(areas)
 
 
-def _is_foot(
-    z: Grid, points: NDArray[np.intp], kept: list[int], number: int, period: float
-) -> bool:
-    if not kept:
+def _part_of(where: Bools, at: tuple[int, int]) -> Bools:
+    """Give what is connected to a pixel."""
+    parts, _ = scipy.ndimage.label(where)
+    return np.asarray(parts == parts[at])
+
+
+def _is_foot(height: Grid, at: tuple[int, int], others: NDArray[np.intp], period: float) -> bool:
+    """Tell whether a maximum, of height 1, belongs to a stronger one around it.
+
+    It does if the way there goes through no valley to speak of, or if it is
+    faint beside one within a period.
+    """
+    others = others[((others >= 0) & (others < height.shape)).all(axis=1)]
+    if not len(others):
         return False
-    near = np.linalg.norm(points[kept] - points[number], axis=1) < period
-    stronger = np.abs(z[tuple(points[kept][near].T)])
-    return bool(abs(z[tuple(points[number])]) < FOOT * stronger.max(initial=0.0))
+    strong = height[tuple(others.T)]
+    near = np.linalg.norm(others - at, axis=1) < period
+    if FOOT * np.abs(strong[near]).max(initial=0.0) > 1:
+        return True
+    return bool(_part_of(height > SADDLE, at)[tuple(others[strong > 0].T)].any())
 
 
 def _sites(

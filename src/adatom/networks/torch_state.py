@@ -34,6 +34,25 @@ def require_torch() -> ModuleType:
     return torch
 
 
+def require_safetensors() -> ModuleType:
+    """Import what reads and writes weights, or say how to get it.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        msg = (
+            f"weights are read and written by safetensors, which cannot be imported ({error}): "
+            "pip install 'adatom[train]'"
+        )
+        raise MissingExtraError(msg) from error
+    return safetensors
+
+
 @dataclass(frozen=True)
 class Machinery:
     """What a training is computed with, as far as its bits depend on it."""

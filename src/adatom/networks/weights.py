@@ -14,6 +14,7 @@ import numpy as np
 from adatom.errors import KindError, SettingError, StoreError, WriteError
 from adatom.networks.architecture import Architecture
 from adatom.networks.cards import TrainingCard
+from adatom.networks.torch_state import require_safetensors, require_torch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,8 +58,7 @@ class TrainedNetwork:
         WriteError
             If it cannot be written.
         """
-        from safetensors.numpy import save
-
+        save = require_safetensors().numpy.save
         described = {
             "format": FORMAT,
             "architecture": asdict(self.architecture),
@@ -179,9 +179,7 @@ def _read(path: Path) -> bytes:
 
 def _parts_of_file(content: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Take a file apart; the library checks that tensors lie side by side within the file."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
+    library = require_safetensors()
     header = _header(content)
     metadata = header.pop("__metadata__", None)
     if not isinstance(metadata, dict) or "adatom" not in metadata:
@@ -194,9 +192,9 @@ def _parts_of_file(content: bytes) -> tuple[dict[str, Any], dict[str, NDArray[An
             raise StoreError(msg)
     try:
         # The library gives them in an order of chance.
-        tensors = dict(sorted(load(content).items()))
+        tensors = dict(sorted(library.numpy.load(content).items()))
         described = json.loads(metadata["adatom"])
-    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (library.SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         msg = f"it is damaged ({error})"
         raise StoreError(msg) from error
     if not isinstance(described, dict) or set(described) != {"format", "architecture", "card"}:
@@ -247,8 +245,6 @@ def _network_from_parts(
 
 def check_tensors(architecture: Architecture, tensors: Mapping[str, NDArray[Any]], /) -> None:
     """Raise `StoreError` unless the tensors are those of a network of this architecture."""
-    from adatom.networks.torch_state import require_torch
-
     torch = require_torch()
     from adatom.networks.blocks import build_network
 

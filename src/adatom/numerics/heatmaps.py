@@ -198,7 +198,7 @@ def turns_from_angles(angle: NDArray[np.floating], symmetry: int, /) -> Grid:
     """
     turned = np.deg2rad(symmetry * np.asarray(angle, dtype=float))
     turns = np.stack([np.cos(turned), np.sin(turned)], axis=-1)
-    return np.nan_to_num(turns).astype(np.float32)
+    return np.asarray(np.nan_to_num(turns), np.float32)
 
 
 def angles_from_turns(turns: NDArray[np.floating], symmetry: int, /) -> NDArray[np.float64]:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 class Listener(Protocol):
     """Hears how far long work has come."""
 
-    def __call__(self, done: int, total: int, seconds: float, numbers: Mapping[str, float]) -> None:
+    def __call__(
+        self, done: int, total: int, seconds: float, numbers: Mapping[str, float], /
+    ) -> None:
         """Hear that `done` of `total` parts are done after `seconds`, and what they gave."""
         ...
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from adatom.errors import SettingError
 
@@ -197,6 +197,6 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     # Comparisons with NaN are false.
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300

@@ -23,6 +23,8 @@ BRIGHTNESS: Final = (0.15, 0.3, 0.45, 0.6, 0.75, 0.87, 0.95, 0.98)
 SLOPES: Final = (1 / 3, 2 / 3)
 # A group of fewer pixels does not tell its own spread.
 SMALLEST_GROUP: Final = 200
+# Relative standard error of a spread from the median of so many values, times its root.
+ERROR_OF_MEDIAN: Final = 1.17
 # Of the median variance; a pixel of less would be sure of the faintest shade.
 LEAST_VARIANCE: Final = 0.25
 # Share of the pixels, and the standard deviations within which a normal distribution holds it:
@@ -58,7 +60,7 @@ class NoiseModel(NamedTuple):
             variance += factor * term
         # What a straight line says of the darkest pixels may be next to nothing.
         least = LEAST_VARIANCE * float(np.median(variance))
-        return np.sqrt(np.maximum(variance, least)).astype(np.float32)
+        return np.asarray(np.sqrt(np.maximum(variance, least)), dtype=np.float32)
 
 
 def fit_noise_model(residual: Floats, periodic: Floats, counts: Bools, /) -> NoiseModel:
@@ -105,10 +107,11 @@ def robust_sigma(values: Floats, /) -> float:
 def excess_of_lines(
     values: Floats, counts: Bools, /, *, axis: int, width: float
 ) -> NDArray[np.float64]:
-    """Give by how much the values of whole rows or columns spread wider than one, at least one.
+    """Give by how much whole rows or columns spread wider than chance has it, at least one.
 
     A scan is distorted where its lines begin, and noisy where the tip or the
     beam was for some lines; a defect is too small to widen a line's median.
+    The median of a line is uncertain itself: twice that is allowed.
 
     Parameters
     ----------
@@ -118,12 +121,16 @@ def excess_of_lines(
     axis : int
         Along which a line is taken together: 0 gives one number per column.
     width : float
-        Of the neighbors of a line, in pixels, over which the spread is averaged.
+        Standard deviation of the window over neighboring lines, in pixels:
+        twice that to which the values are smoothed.
     """
     away = np.where(counts, np.abs(values), np.nan).astype(np.float64)
     spread = SIGMA_OF_MAD * medians_of_rows(away.T if axis == 0 else away)
     spread = np.where(np.isfinite(spread), spread, 1.0)
-    return np.maximum(scipy.ndimage.gaussian_filter1d(spread, width, mode="nearest"), 1.0)
+    smooth = scipy.ndimage.gaussian_filter1d(spread, width, mode="nearest")
+    # Values smoothed to a sigma are independent after 2 sqrt(pi) sigma; the window holds two lines.
+    independent = 2 * np.maximum(counts.sum(axis=axis), 1) / (math.sqrt(math.pi) * width)
+    return np.asarray(np.maximum(smooth / (1 + 2 * ERROR_OF_MEDIAN / np.sqrt(independent)), 1.0))
 
 
 def roughness(values: Floats, counts: Bools, /) -> float:

@@ -6,6 +6,7 @@
 ``train_ensemble``         the same several times, to see where networks agree
 ``train_on_labels``        a network and a few labeled images -> a network of one's own
 ``Labels``                 how labeled images are used
+``compare_finder``         a labeled image -> what a network finds in it, and what it misses
 ``train_from_frame``       one labeled frame -> a network that finds its defects
 ``find_defects_in_movie``  such a network, every frame of a movie -> defects
 ``MovieDefects``           what ``find_defects_in_movie`` gives
@@ -21,6 +22,7 @@ from adatom._lazy import lazy_names
 if TYPE_CHECKING:
     from adatom.pipelines.ensembles import train_ensemble
     from adatom.pipelines.fine_tuning import Labels, train_on_labels
+    from adatom.pipelines.judging import compare_finder
     from adatom.pipelines.one_frame import MovieDefects, find_defects_in_movie, train_from_frame
     from adatom.pipelines.particles import train_particle_finder
     from adatom.pipelines.training import train_finder
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Labels",
     "MovieDefects",
+    "compare_finder",
     "find_defects_in_movie",
     "train_ensemble",
     "train_finder",
@@ -41,6 +44,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "Labels": "fine_tuning",
         "MovieDefects": "one_frame",
+        "compare_finder": "judging",
         "find_defects_in_movie": "one_frame",
         "train_ensemble": "ensembles",
         "train_finder": "training",

@@ -6,6 +6,7 @@ from typing import Final
 
 from adatom.errors import SettingError
 from adatom.networks import Architecture, Pictures, TrainedNetwork, Trainer, Training
+from adatom.networks.torch_state import require_torch
 from adatom.networks.weights import check_network
 from adatom.numerics.long_work import current_long_work, lend_long_work
 from adatom.pipelines.training import stream_of_images, train_finder, with_scores
@@ -83,6 +84,7 @@ def train_ensemble(
     """
     if network is not None:
         check_network(network)
+    require_torch()
     is_snapshots = training.schedule == "snapshots"
     number = n_members or (training.n_cycles if is_snapshots else _USUAL_NUMBER)
     if number < 2 or (is_snapshots and number != training.n_cycles):

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import scipy.ndimage
 
 from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.networks import Pictures, TrainedNetwork, Trainer, Training
@@ -19,6 +20,7 @@ from adatom.networks.pictures import (
     numbers_of_classes,
     picture_from_image,
 )
+from adatom.networks.torch_state import require_torch
 from adatom.networks.weights import check_network
 from adatom.numerics.spacing import pooled_spacing
 from adatom.pipelines.training import SimulatedBatches, stream_of_images, with_scores
@@ -28,6 +30,8 @@ from adatom.simulation import TrainingImages
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from adatom.networks.detection import DetectionScore
     from adatom.networks.training import Predict
     from adatom.numerics.heatmaps import Batch
@@ -36,6 +40,8 @@ _GENTLE: Final = Training(
     n_steps=600, schedule="cosine", peak_rate=5e-4, n_warm_up=50, n_steps_per_score=50
 )
 _FEWEST_SITES: Final = 8
+# Around a vacancy the next sites are one spacing away, in wide cells somewhat more.
+_REACH: Final = 1.6
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,8 @@ def train_on_labels(
         NaN where nothing was measured.
     sites : Sites or list of Sites
         Every site of each image, as from a CSV file or corrected by hand; in
-        the unit of the image. With a variable ``class`` or ``species``, the
+        the unit of the image. Parts farther from any site than 1.6 spacings
+        count as no lattice. With a variable ``class`` or ``species``, the
         network may learn to tell them apart.
     network : TrainedNetwork
         Where to start.
@@ -137,6 +144,7 @@ def train_on_labels(
     64
     """
     check_network(network)
+    require_torch()
     pairs = _pairs(images, sites)
     start = network_with_classes(network, labels.classes or network.architecture.classes, seed=seed)
     classes = start.architecture.classes
@@ -201,14 +209,26 @@ def _learned_from(
     origin = np.array([image.coords["y"].values[0], image.coords["x"].values[0]], dtype=float)
     values = np.asarray(image.values[: _n_learned(image, judged)], dtype=np.float32)
     spacing = float(_with_spacing(labeled).attrs["spacing"]) / float(np.sqrt(step.prod()))
+    place = (positions(labeled) - origin) / step
     return LabeledArray(
         values=values,
-        position=(positions(labeled) - origin) / step,
+        position=place,
         number=numbers_of_classes(labeled, classes),
-        lattice=np.ones(values.shape, dtype=bool),
+        lattice=_near_sites(values.shape, place, _REACH * spacing),
         spacing=spacing,
         angle=angles_of_sites(labeled),
     )
+
+
+def _near_sites(
+    shape: tuple[int, ...], position: NDArray[np.float64], reach: float
+) -> NDArray[np.bool_]:
+    """Give the pixels around labeled sites: elsewhere there is no lattice to be seen."""
+    pixel = np.rint(position).astype(np.intp)
+    inside = ((pixel >= 0) & (pixel < shape)).all(axis=1)
+    away = np.ones(shape, dtype=bool)
+    away[tuple(pixel[inside].T)] = False
+    return np.asarray(scipy.ndimage.distance_transform_edt(away) <= reach)
 
 
 def _judged(

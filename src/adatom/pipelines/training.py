@@ -22,6 +22,7 @@ from adatom.networks.pictures import (
     cropped,
     picture_from_image,
 )
+from adatom.networks.torch_state import require_torch
 from adatom.networks.weights import check_network
 from adatom.simulation import TrainingImages
 from adatom.simulation.training_images import LabeledImage, simulate_training_image
@@ -98,6 +99,7 @@ def train_finder(
     """
     if network is not None:
         check_network(network)
+    require_torch()
     if architecture is None:
         architecture = Architecture() if network is None else network.architecture
     stream = stream_of_images(images, pictures, architecture, training, seed)

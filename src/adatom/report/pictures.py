@@ -177,7 +177,11 @@ def _regions(lineage: Lineage, result: Result) -> list[Picture]:
     if image is not None and image.shape != result.value.shape:
         image = None
     caption = f"{result.name}: what was left out of the analysis is tinted."
-    draw = partial(plot_regions, result.value, image)
+    mask = result.value
+    if result.step.step.startswith("networks."):
+        # Labels say what is special, not where to look.
+        caption, mask = f"{result.name}: what is labeled is tinted.", ~mask
+    draw = partial(plot_regions, mask, image)
     return [Picture(file_stem(result.name), caption, draw, SMALLER)]
 
 

@@ -181,7 +181,7 @@ def summary_sentences(lineage: Lineage, /) -> list[str]:
     sentences += [
         _region_sentence(mask.value)
         for mask in lineage.of_kind(MASK)
-        if not mask.step.step.startswith(("simulation.", "correction.", "clustering."))
+        if not mask.step.step.startswith(("simulation.", "correction.", "clustering.", "networks."))
     ]
     sentences += [
         _frames_sentence(table.value)

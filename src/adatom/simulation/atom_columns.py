@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+
+from adatom.simulation.gathering import grouped, middles_of_groups
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -64,20 +63,16 @@ def columns_of_atoms(
     box : tuple of two floats, or None
         Height and width over which the structure is periodic.
     """
-    label = _labels(places, box)
+    periodic = None if box is None else np.diag(np.asarray(box, dtype=float))
+    label = grouped(places, periodic, ONE_COLUMN)
     number = np.asarray(atoms.numbers, dtype=float)
-    weight = number**_EXPONENT
-    # The first atom of each column is the origin of its neighbors across the periodic border.
-    _, first = np.unique(label, return_index=True)
-    apart = (places if means is None else means) - places[first][label]
-    if box is not None:
-        apart -= np.round(apart / box) * box
-    total = np.bincount(label, weight)
-    mean = np.stack([np.bincount(label, weight * part) / total for part in apart.T], axis=-1)
+    mean, _ = middles_of_groups(
+        places if means is None else means, label, number**_EXPONENT, periodic
+    )
     symbols = np.array(atoms.get_chemical_symbols())  # type: ignore[no-untyped-call]
     given = atoms.arrays.get("class")
     species, names, occupancy = [], [], []
-    for column in range(len(first)):
+    for column in range(len(mean)):
         here = np.flatnonzero(label == column)
         elements, counts = np.unique(symbols[here], return_counts=True)
         heavy = np.array([number[here][symbols[here] == element][0] for element in elements])
@@ -87,21 +82,7 @@ def columns_of_atoms(
         occupancy.append(float(counts[most]))
         name = "".join(elements[order].tolist()) if given is None else str(given[here[0]])
         names.append(name)
-    return AtomColumns(
-        places[first] + mean, np.array(species), np.array(names), np.array(occupancy)
-    )
-
-
-def _labels(places: NDArray[np.float64], box: tuple[float, float] | None) -> NDArray[np.intp]:
-    inside = places if box is None else np.mod(places, box)
-    if box is not None:
-        # A remainder of the smallest negative numbers is rounded up to the divisor.
-        inside = np.where(inside >= box, 0.0, inside)
-    pairs = cKDTree(inside, boxsize=box).query_pairs(ONE_COLUMN, output_type="ndarray")
-    links = coo_array((np.ones(len(pairs)), pairs.T), shape=(len(places), len(places)))
-    _, label = connected_components(links, directed=False)
-    found: NDArray[np.intp] = label.astype(np.intp)
-    return found
+    return AtomColumns(mean, np.array(species), np.array(names), np.array(occupancy))
 
 
 def repeated_columns(
