@@ -1,6 +1,6 @@
 """Rare defects named by a network that learned from few labels; focal loss and cross-entropy.
 
-    ADATOM_DATA=... python benchmarks/rare_defects.py [--seeds 3] [--steps 200 400 600]
+    ADATOM_DATA=... python benchmarks/rare_defects.py [--seeds 3] [--steps 400 500 600]
         [--weights equal rare] [--only wsete|simulated] [--picture FILE]
 
 Two tasks. *WSe(Te)*: a multislice image made by others, of which masks mark the
@@ -181,7 +181,7 @@ def main() -> None:
     """Print all trainings, then their means."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, nargs="+", default=[200, 400, 600])
+    parser.add_argument("--steps", type=int, nargs="+", default=[400, 500, 600])
     parser.add_argument("--weights", nargs="+", default=["equal", "rare"])
     parser.add_argument("--only", choices=("wsete", "simulated"))
     parser.add_argument("--picture")

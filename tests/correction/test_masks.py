@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from adatom.clustering import cluster_kmeans
-from adatom.correction import features_from_mask, mask_from_image
+from adatom.correction import features_from_mask, mask_from_classes, mask_from_image
 from adatom.errors import KindError, SettingError
 from adatom.schema import image_from_array, notes
 
@@ -89,3 +89,35 @@ def test_a_mask_of_other_pixels_is_refused(image: xr.DataArray) -> None:
     mask = mask_from_image(image).isel(y=slice(3, None))
     with pytest.raises(KindError, match="same pixels"):
         features_from_mask(_spectra(image, np.ones((20, 30, 2))), mask)
+
+
+def _windows(labels: list[list[int]]) -> xr.Dataset:
+    """Give classes of windows whose centers lie 4 px apart, the first at 3.5 px."""
+    place = {
+        name: (name, 3.5 + 4.0 * np.arange(size), {"units": "px"})
+        for name, size in zip(("y", "x"), np.shape(labels), strict=True)
+    }
+    classes = xr.Dataset({"label": (("y", "x"), np.array(labels))}, coords=place)
+    return classes.assign_attrs(class_names=["lattice", "dirt", "vacuum"])
+
+
+def test_the_border_of_a_mask_of_windows_lies_halfway_between_their_centers() -> None:
+    image = image_from_array(np.zeros((12, 16)))
+    mask = mask_from_classes(_windows([[0, 0, 1], [0, 0, 1]]), image, keep=["lattice"])
+    # Centers at 7.5 and 11.5: halfway is 9.5.
+    assert mask.values.all(axis=0).tolist() == [True] * 10 + [False] * 6
+
+
+def test_windows_without_a_class_are_left_out_of_a_mask() -> None:
+    image = image_from_array(np.zeros((12, 12)))
+    mask = mask_from_classes(_windows([[0, -1], [0, -1]]), image, keep=["lattice", "vacuum"])
+    assert not mask.values[:, 7:].any()
+
+
+def test_classes_to_keep_must_be_among_those_there_are() -> None:
+    image = image_from_array(np.zeros((12, 12)))
+    classes = _windows([[0, 1], [0, 1]])
+    with pytest.raises(SettingError, match="names film: the classes are lattice, dirt, vacuum"):
+        mask_from_classes(classes, image, keep=["film"])
+    with pytest.raises(SettingError, match="nothing would be left to analyze"):
+        mask_from_classes(classes, image, keep=["vacuum"])

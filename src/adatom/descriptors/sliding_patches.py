@@ -28,8 +28,9 @@ def window_patches(
     Parameters
     ----------
     image : Image
-        Numpy gives numpy; dask gives dask, of which every block reads the part
-        of the image under its windows only. NaN: not measured.
+        Numpy gives numpy, which takes (`size` / `step`) squared times the memory
+        of the image; dask gives dask, of which every block reads the part of
+        the image under its windows only. NaN: not measured.
     sites : Sites, optional
         Whose distance of neighbors is the unit "d". Needed where `size` or
         `step` are in d.
