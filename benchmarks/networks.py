@@ -120,13 +120,15 @@ def measured_empties(n: int, finders: dict[Method, Finder]) -> list[dict[str, An
 
 
 def line_of_counts(label: str, rows: list[dict[str, Any]]) -> str:
-    """Write the pooled counts of some images."""
-    counts, clear = (pooled(row[key] for row in rows) for key in ("all", "clear"))
+    """Write the pooled counts of images, and of their clear sites where they should have some."""
+    counts = pooled(row["all"] for row in rows)
     refused = sum(row["refused"] for row in rows)
+    clear = ""
+    if all(row["snr"] >= CLEAR for row in rows):
+        clear = f", of clear sites {pooled(row['clear'] for row in rows).f1:.4f}"
     return (
-        f"  {label:26s} {len(rows):4d} images  F1 {clear.f1:.4f} of clear sites, "
-        f"{counts.f1:.4f} of all (precision {counts.precision:.4f}, recall {counts.recall:.4f}), "
-        f"refused {refused}"
+        f"  {label:26s} {len(rows):4d} images  F1 {counts.f1:.4f} (precision "
+        f"{counts.precision:.4f}, recall {counts.recall:.4f}){clear}, refused {refused}"
     )
 
 
@@ -139,11 +141,11 @@ def print_method(
     for key in ("SNR", "family"):
         groups = defaultdict(list)
         for row in mine:
-            if key == "SNR" or row["snr"] >= 2:
+            if key == "SNR" or row["snr"] >= CLEAR:
                 groups[row[key]].append(row)
         for label, rows in groups.items():
             print(line_of_counts(f"{key} {label}" if key == "SNR" else f"{label}, SNR >= 2", rows))
-    seen = [row for row in mine if row["snr"] >= 2]
+    seen = [row for row in mine if row["snr"] >= CLEAR]
     print(line_of_counts("SNR >= 2", seen))
     whole = pooled(row["all"] for row in mine)
     print(

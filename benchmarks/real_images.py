@@ -57,7 +57,7 @@ def measure(
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "unit": space_unit(image),
         "sites": found.sizes["site"],
-        "fit_ok": float(found["fit_ok"].mean()) if "fit_ok" in found else float("nan"),
+        "fit_ok": float(found["fit_ok"].mean()) if found.sizes["site"] else float("nan"),
         "figures": figures_of_sites(shown, image, found),
     }
     if pictures is not None:
@@ -97,7 +97,7 @@ def text_of_all(lines: list[dict[str, Any]], method: str) -> str:
     mine = [line for line in lines if line["method"] == method]
     done = [line for line in mine if "refused" not in line]
     lattice = [line["figures"]["lattice"] for line in done]
-    middle = f"{np.nanmedian(lattice):.2f}" if lattice else "none"
+    middle = f"{np.nanmedian(lattice):.2f}" if np.isfinite(lattice).any() else "none"
     return (
         f"{method}: sites in {len(done)} of {len(mine)} images, median lattice {middle}, "
         f"{sum(line['wall_s'] for line in done):.0f} s, "

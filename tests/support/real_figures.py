@@ -57,11 +57,13 @@ def figures_of_sites(shown: ResolvedImage, image: Image, found: Sites) -> Figure
     figures |= _published(shown, image, found)
     place = _in_pixels(found, image)
     for kind, polygons in drawn_regions(shown.name).items():
-        figures[f"on {kind}"] = float(inside(place, polygons).mean())
+        figures[f"on {kind}"] = inside(place, polygons).sum() / max(len(place), 1)
     return figures
 
 
 def _lattice(found: Sites) -> float:
+    if not found.sizes["site"]:
+        return float("nan")
     order = recurrence(
         positions(found), tolerance=0.2 * found.attrs["spacing"], extent=found.attrs["extent"]
     )
