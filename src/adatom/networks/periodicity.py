@@ -407,8 +407,6 @@ def _separate(
     kept: list[int] = []
     areas: list[float] = []
     for number, (row, column) in enumerate(points.tolist()):
-        if labels[row, column]:
-            continue
         corner = np.maximum((row - reach, column - reach), 0)
         around = slice(corner[0], row + reach + 1), slice(corner[1], column + reach + 1)
         height = z[around] / z[row, column]
@@ -416,11 +414,21 @@ def _separate(
         others = points[kept] - corner
         if _is_foot(height, at, others, lattice.period):
             continue
-        area = _part_of(height > 0.5, at)
+        area = _part_of(height > 0.5, at) & _nearest_to(at, others, height.shape)
         labels[around] |= area
         kept.append(number)
         areas.append(float(area.sum()))
     return np.array(kept, dtype=np.intp), np.array(areas)
+
+
+def _nearest_to(at: tuple[int, int], others: NDArray[np.intp], shape: tuple[int, ...]) -> Bools:
+    """Mark what is nearer to a pixel than to any other, as between two vacancies side by side."""
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    own = (y - at[0]) ** 2 + (x - at[1]) ** 2
+    nearest = np.ones(shape, dtype=bool)
+    for row, column in others.tolist():
+        nearest &= own <= (y - row) ** 2 + (x - column) ** 2
+    return nearest
 
 
 def _part_of(where: Bools, at: tuple[int, int]) -> Bools:
