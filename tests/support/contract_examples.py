@@ -15,6 +15,7 @@ import contract_electrons
 import contract_fitting
 import contract_generator
 import contract_multislice
+import contract_particles
 import contract_prediction
 import contract_probe
 import contract_structures

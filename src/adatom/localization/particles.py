@@ -61,6 +61,14 @@ def find_particles(
     ------
     NoLatticeError
         If the network sees nothing that it knows at any scale.
+
+    Examples
+    --------
+    >>> from adatom.io import read_image, read_network  # doctest: +SKIP
+    >>> rods = read_image("rods.spm")  # doctest: +SKIP
+    >>> found = find_particles(rods, read_network("rods.onnx"))  # doctest: +SKIP
+    >>> found["orientation"].values.round()  # doctest: +SKIP
+    array([ 12., 174.,  95.])
     """
     IMAGE.check(image)
     told = None if spacing is None else told_spacing(spacing, image)
