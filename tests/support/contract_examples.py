@@ -228,11 +228,10 @@ for _more in (
     contract_multislice,
     contract_particles,
     contract_prediction,
-    contract_generator,
     contract_probe,
+    contract_structures,
     contract_teacher,
     contract_trainer,
-    contract_structures,
     contract_tuning,
 ):
     EXAMPLES.update(_more.EXAMPLES)
