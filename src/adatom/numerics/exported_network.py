@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from adatom.errors import ReadError, SettingError, WriteError
+from adatom.errors import SettingError
+from adatom.numerics.graph_files import read_graph, write_graph
 from adatom.numerics.network_card import CHANNELS, Card
 from adatom.numerics.onnx_graph import GraphSummary, Port, graph_summary, model_with_metadata
 
@@ -98,15 +99,7 @@ class ExportedNetwork:
         WriteError
             If it cannot be written.
         """
-        place = Path(path)
-        draft = place.with_name(f".{place.name}.part")
-        try:
-            draft.write_bytes(self.to_bytes())
-            draft.replace(place)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            msg = f"{place} cannot be written: {error.strerror or error}"
-            raise WriteError(msg) from error
+        write_graph(path, self.to_bytes())
 
     @classmethod
     def load(cls, path: str | Path, /) -> ExportedNetwork:
@@ -118,21 +111,7 @@ class ExportedNetwork:
             If it cannot be read, or is no exported network that can be
             trusted to be what its card says.
         """
-        place = Path(path)
-        try:
-            size = place.stat().st_size
-            if size > LARGEST:
-                msg = f"{place} has {size} bytes, a network at most {LARGEST}: is it one?"
-                raise ReadError(msg)
-            return cls.from_bytes(place.read_bytes())
-        except SettingError as error:
-            msg = f"{place} is not used: {error}"
-            raise ReadError(msg) from error
-        except OSError as error:
-            if isinstance(error, ReadError):
-                raise
-            msg = f"{place} cannot be read: {error.strerror or error}"
-            raise ReadError(msg) from error
+        return read_graph(path, cls.from_bytes, largest=LARGEST, what="a network")
 
 
 def _summary(model: bytes) -> GraphSummary:

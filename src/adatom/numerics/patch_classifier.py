@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from adatom.errors import ReadError, SettingError, WriteError
+from adatom.errors import SettingError
+from adatom.numerics.graph_files import read_graph, write_graph
 from adatom.numerics.onnx_graph import graph_summary, model_with_metadata
 from adatom.numerics.patch_grid import N_GRID
 from adatom.units import SPACE_UNITS
@@ -161,15 +162,7 @@ class PatchClassifier:
         WriteError
             If it cannot be written.
         """
-        place = Path(path)
-        draft = place.with_name(f".{place.name}.part")
-        try:
-            draft.write_bytes(model_with_metadata(self.graph, {CARD_KEY: self.card.to_json()}))
-            draft.replace(place)
-        except OSError as error:
-            draft.unlink(missing_ok=True)
-            msg = f"{place} cannot be written: {error.strerror or error}"
-            raise WriteError(msg) from error
+        write_graph(path, model_with_metadata(self.graph, {CARD_KEY: self.card.to_json()}))
 
     @classmethod
     def load(cls, path: str | Path, /) -> PatchClassifier:
@@ -180,23 +173,7 @@ class PatchClassifier:
         ReadError
             If it cannot be read, or is no classifier of patches.
         """
-        place = Path(path)
-        try:
-            size = place.stat().st_size
-            if size > LARGEST:
-                msg = f"{place} has {size} bytes, a classifier at most {LARGEST}: is it one?"
-                raise ReadError(msg)
-            contents = place.read_bytes()
-        except ReadError:
-            raise
-        except OSError as error:
-            msg = f"{place} cannot be read: {error.strerror or error}"
-            raise ReadError(msg) from error
-        try:
-            return cls._from_bytes(contents)
-        except ValueError as error:
-            msg = f"{place} is not used: {error}"
-            raise ReadError(msg) from error
+        return read_graph(path, cls._from_bytes, largest=LARGEST, what="a classifier")
 
     @classmethod
     def _from_bytes(cls, contents: bytes) -> PatchClassifier:
