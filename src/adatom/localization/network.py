@@ -149,7 +149,8 @@ _WHAT_TO_TRY = (
 
 
 def _check_seen(view: View, scale: NetworkScale) -> None:
-    if len(view.position) and not scale.confidence < LEAST_CONFIDENCE:
+    # One site has no spacing, from which all that is left out would be told.
+    if np.isfinite(view.spacing) and not scale.confidence < LEAST_CONFIDENCE:
         return
     msg = (
         f"the network sees no lattice that it knows at any of {max(1, scale.n_tried)} scales "
