@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from adatom.errors import KindError
 from adatom.localization.choosing import usable_pixels
 from adatom.localization.contrast import Contrast, contrast_of_image
 from adatom.localization.detection import pixels_of_image
