@@ -1,4 +1,4 @@
-"""``adatom show``: what a file or a run folder holds."""
+"""``adatom show``: what a file, a network or a run folder holds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adatom.cli._networks import ENDINGS, lines_of_network
+
 if TYPE_CHECKING:
     from adatom.recipes.opened import ItemResults, Run
     from adatom.schema import Table
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    parser.add_argument("path", metavar="FILE|RUN", help="a data file, or a run folder")
+    parser.add_argument("path", metavar="FILE|RUN", help="a data file, a network, or a run folder")
     parser.add_argument("--dataset", help="show this one of a file, by name or number")
     parser.add_argument(
         "--picture", metavar="PNG", help="draw it as in a report, to this file (or pdf, svg)"
@@ -28,6 +30,10 @@ def run(arguments: argparse.Namespace) -> int:
         from adatom.recipes.opened import open_run
 
         _show_run(open_run(path))
+        return 0
+    if path.suffix.lower() in ENDINGS and path.is_file():
+        for line in lines_of_network(path):
+            print(line)
         return 0
     _show_file(path, arguments.dataset, arguments.picture)
     return 0
