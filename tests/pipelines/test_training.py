@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from small_trainings import same_tensors, trainer
 
 from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.networks import Architecture, Pictures, TrainedNetwork, Trainer, Training
+from adatom.numerics.long_work import lend_long_work
 from adatom.pipelines import Labels, train_ensemble, train_finder, train_on_labels
-from adatom.schema import positions
+from adatom.schema import Sites, positions
 from adatom.simulation import LabeledImage, TrainingImages, simulate_training_image
 
 pytest.importorskip("torch", reason="networks need torch: pip install 'adatom[train]'")
@@ -103,6 +105,8 @@ def test_members_of_an_ensemble_are_independent() -> None:
 def test_an_ensemble_of_one_is_none() -> None:
     with pytest.raises(SettingError, match="2 members or more"):
         train_ensemble(n_members=1)
+    with pytest.raises(SettingError, match="2 members or more"):
+        train_ensemble(n_members=0)
 
 
 def test_snapshots_are_as_many_as_cycles() -> None:
@@ -122,6 +126,23 @@ def test_a_network_goes_on_from_another_with_labels_of_ones_own(
     assert told["labeled_sites"] == [labeled.sites.sizes["site"]]
     assert network.card.started_from == start.card.sha256
     assert "f1" in network.card.scores
+
+
+def test_a_training_with_corrected_labels_does_not_go_on_from_the_old_ones(
+    labeled: LabeledImage, start: TrainedNetwork, tmp_path: Path
+) -> None:
+    def train(sites: Sites) -> TrainedNetwork:
+        with lend_long_work(tmp_path):
+            return train_on_labels(
+                labeled.image, sites, start,
+                simulated=_IMAGES, training=_TRAINING, pictures=_PICTURES,
+            )  # fmt: skip
+
+    first = train(labeled.sites)
+    assert same_tensors(train(labeled.sites), first)
+    moved = labeled.sites.assign_coords(y=labeled.sites.y + 2.0)
+    with pytest.raises(SettingError, match="other trained_on"):
+        train(moved)
 
 
 @pytest.mark.slow

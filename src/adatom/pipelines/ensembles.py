@@ -86,7 +86,9 @@ def train_ensemble(
         check_network(network)
     require_torch()
     is_snapshots = training.schedule == "snapshots"
-    number = n_members or (training.n_cycles if is_snapshots else _USUAL_NUMBER)
+    number = n_members
+    if number is None:
+        number = training.n_cycles if is_snapshots else _USUAL_NUMBER
     if number < 2 or (is_snapshots and number != training.n_cycles):
         msg = (
             f"{n_members=} with schedule={training.schedule!r} and n_cycles={training.n_cycles}: "

@@ -21,7 +21,7 @@ from adatom.networks.pictures import (
     picture_from_image,
 )
 from adatom.networks.torch_state import require_torch
-from adatom.networks.weights import check_network
+from adatom.networks.weights import check_network, hash_of_tensors
 from adatom.numerics.spacing import pooled_spacing
 from adatom.pipelines.training import SimulatedBatches, stream_of_images, with_scores
 from adatom.schema import IMAGE, SITES, Image, Sites, pixel_size, positions, space_unit
@@ -154,6 +154,8 @@ def train_on_labels(
     told = {
         "labeled_images": [list(image.shape) for image, _ in pairs],
         "labeled_sites": [int(labeled.sizes["site"]) for _, labeled in pairs],
+        # Also by this a training is told from one with corrected labels, begun in its folder.
+        "labeled_sha256": _hash_of_pairs(pairs, classes),
         "labels": asdict(labels),
         "simulated": asdict(simulated),
         "pictures": asdict(pictures),
@@ -195,6 +197,21 @@ def _with_spacing(labeled: Sites) -> Sites:
     if np.isfinite(labeled.attrs.get("spacing", np.nan)):
         return labeled
     return labeled.assign_attrs(spacing=pooled_spacing(positions(labeled)))
+
+
+def _hash_of_pairs(pairs: Sequence[tuple[Image, Sites]], classes: Sequence[str]) -> str:
+    """Hash all that is learned from labeled images, and judged by them."""
+    told: dict[str, NDArray[np.generic]] = {}
+    for number, (image, labeled) in enumerate(pairs):
+        told |= {
+            f"{number} values": np.asarray(image.values, dtype=np.float32),
+            f"{number} y": np.asarray(image.coords["y"].values, dtype=float),
+            f"{number} x": np.asarray(image.coords["x"].values, dtype=float),
+            f"{number} positions": np.asarray(positions(labeled), dtype=float),
+            f"{number} classes": numbers_of_classes(labeled, classes),
+            f"{number} angles": angles_of_sites(labeled),
+        }
+    return hash_of_tensors(told)
 
 
 def _n_learned(image: Image, judged: float) -> int:

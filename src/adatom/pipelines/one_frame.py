@@ -20,6 +20,7 @@ from adatom.networks import (
     labels_from_periodicity,
 )
 from adatom.networks.frame_crops import FrameCrops, LabeledFrame
+from adatom.networks.weights import hash_of_tensors
 from adatom.numerics.exported_network import ExportedNetwork
 from adatom.numerics.heatmaps import STRIDE, positions_from_maps
 from adatom.numerics.network_input import SPACINGS, normalized_picture, resampled_picture
@@ -226,6 +227,8 @@ def _labeled_frame(
             "spacing": spacing,
             "threshold": float(attrs["threshold"]),
             "sites": counts,
+            # Also by this a training is told from one with other labels, begun in its folder.
+            "sha256": hash_of_tensors({k: np.asarray(v) for k, v in labeled._asdict().items()}),
         }
     }
     return labeled, json.dumps(card, sort_keys=True)
