@@ -100,3 +100,14 @@ def test_atoms_are_taken_for_what_the_regions_were_found_with() -> None:
     regions = find_lattice_regions(image, contrast="dark")
     found = find_atoms(image, regions)
     assert "Atoms are taken for dark, as for the regions." in notes(found)
+
+
+def test_what_lies_outside_of_regions_has_no_say_in_the_contrast() -> None:
+    crystal = Crystal("square", spacing="12 px", displacement=0.02)
+    image = simulate_lattice(crystal=crystal, size=480, width="2.9 px", snr=8.0, seed=3).image
+    corner = image.isel(y=slice(0, 120), x=slice(0, 120))
+    for sign in (1, -1):
+        alone = settled(sign * corner)
+        bordered = (sign * image).where((image.y < 120) & (image.x < 120))
+        assert settled(bordered) == alone
+        assert alone.contrast == ("bright" if sign > 0 else "dark")

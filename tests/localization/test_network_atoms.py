@@ -18,7 +18,7 @@ import xarray as xr
 from tiny_networks import blob_network
 
 from adatom.errors import NoLatticeError, ReadError, SettingError
-from adatom.localization import compare_sites, find_atoms, find_lattice_regions
+from adatom.localization import compare_sites, find_atoms, find_lattice_regions, find_particles
 from adatom.numerics.exported_network import ExportedNetwork
 from adatom.schema import SITES, Image, image_from_array, notes
 from adatom.simulation import Crystal, Simulation, simulate_lattice
@@ -190,7 +190,8 @@ def test_unmeasured_pixels_are_left_out_and_hold_no_sites(network: ExportedNetwo
     assert not mask[:, :40].any()
     assert mask.attrs["left_out"]["not measured"] == pytest.approx(40 / image.shape[1])
     found = found_in(image, network)
-    assert found.x.min() > 38
+    # Atoms up to a sigma (3 px) beyond the border show their flank.
+    assert found.x.min() > 40 - 3.5
     assert f1_of(found, found_in(image[:, 40:], network)) > 0.97
 
 
@@ -199,6 +200,46 @@ def test_sites_outside_of_given_regions_are_not_given(network: ExportedNetwork) 
     regions = xr.ones_like(image, dtype=bool)
     regions[:, :64] = False
     assert find_atoms(image, regions, network, method="network").x.min() > 60
+
+
+def test_a_corner_of_a_large_image_is_analyzed_as_if_it_were_the_image(
+    network: ExportedNetwork,
+) -> None:
+    crystal = Crystal("square", spacing="12 px", displacement=0.02)
+    image = simulate_lattice(crystal=crystal, size=480, width="2.9 px", snr=8.0, seed=3).image
+    corner = {"y": slice(0, 120), "x": slice(0, 120)}
+    regions = xr.zeros_like(image, dtype=bool)
+    regions[corner] = True
+    alone = found_in(image.isel(corner), network)
+    told = find_atoms(image, regions, network, method="network")
+    measured = found_in(image.where(regions), network)
+    # But for sites at the border, whose surroundings differ.
+    assert f1_of(told, alone) > 0.9
+    assert f1_of(measured, alone) > 0.9
+
+
+def test_a_spacing_below_two_pixels_is_a_mistake(network: ExportedNetwork) -> None:
+    with pytest.raises(SettingError, match=r"spacing is 0\.05 pixels.*need 2 or more"):
+        found_in(simulated("square", 17).image, network, spacing="0.05 px")
+
+
+def test_unmeasured_pixels_are_told_by_both_methods(network: ExportedNetwork) -> None:
+    image = simulated("square", 12, snr=12).image.astype(float)
+    image[60:63, :] = np.nan
+    for mask in (
+        find_lattice_regions(image, method="classical"),
+        find_lattice_regions(image, network, method="network"),
+    ):
+        assert not mask[60:63].any()
+        assert mask.attrs["left_out"]["not measured"] == pytest.approx(3 / image.shape[0])
+
+
+def test_particles_that_are_left_out_are_told(network: ExportedNetwork) -> None:
+    image = simulated("square", 12, snr=12).image.astype(float)
+    image[:, :40] = np.nan
+    told = " ".join(notes(find_particles(image, network)))
+    assert "Particles are taken for bright, as told." in told
+    assert "not measured of the image's area" in told
 
 
 def test_dark_atoms_are_found_without_being_told(network: ExportedNetwork) -> None:

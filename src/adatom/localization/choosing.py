@@ -41,3 +41,15 @@ def usable_pixels(image: Image, regions: Mask | None, /) -> NDArray[np.bool_]:
     """Tell which pixels are measured and asked for."""
     usable: NDArray[np.bool_] = np.isfinite(np.asarray(image.values))
     return usable if regions is None else usable & np.asarray(regions.values)
+
+
+def measured_part(usable: NDArray[np.bool_], /) -> tuple[slice, slice]:
+    """Give the rectangle that all usable pixels lie in; all of the image if there is none.
+
+    What is judged by parts of an image, as by its middle, must not be judged by
+    what lies outside of regions or was never measured.
+    """
+    if not usable.any():
+        return slice(None), slice(None)
+    rows, columns = (np.flatnonzero(usable.any(axis=axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.ndimage
 
 from adatom.errors import SettingError
+from adatom.localization.choosing import measured_part, usable_pixels
 from adatom.localization.detection import estimate_scale, without_outliers
 from adatom.numerics.spectrum import mean_power
 
@@ -82,7 +83,7 @@ def contrast_of_image(
         return ContrastOfImage(contrast, "as told")
     if regions is not None and regions.attrs.get("contrast") in {"bright", "dark"}:
         return ContrastOfImage(regions.attrs["contrast"], "as for the regions")
-    return _named_contrast(image) or _seen_contrast(pixels)
+    return _named_contrast(image) or _seen_contrast(pixels, usable_pixels(image, regions))
 
 
 def _named_contrast(image: Image) -> ContrastOfImage | None:
@@ -96,19 +97,21 @@ def _named_contrast(image: Image) -> ContrastOfImage | None:
     return None
 
 
-def _seen_contrast(pixels: NDArray[np.float32]) -> ContrastOfImage:
+def _seen_contrast(pixels: NDArray[np.float32], usable: NDArray[np.bool_]) -> ContrastOfImage:
     """Tell by the lattice's skewness: atoms are less wide than what lies between them.
 
     A honeycomb of bright atoms is a hexagonal lattice of dark holes, and the
     other way round, so that hexagonal lattices are taken for bright.
     """
+    measured = measured_part(usable)
+    pixels, usable = pixels[measured], usable[measured]
     first = [max(0, (size - _SIDE) // 2) for size in pixels.shape]
-    part = pixels[first[0] : first[0] + _SIDE, first[1] : first[1] + _SIDE]
-    calm = without_outliers(part)
+    part = slice(first[0], first[0] + _SIDE), slice(first[1], first[1] + _SIDE)
+    calm = without_outliers(pixels[part])
     scale = estimate_scale(calm)
     if scale is None:
         return NOTHING_SEEN
-    skewness = _skewness(calm, scale.period)
+    skewness = _skewness(calm, scale.period, usable[part])
     if skewness > _CLEARLY_DARK:
         return ContrastOfImage("bright", f"by the skewness of the pixels ({skewness:.2f})")
     if _symmetry_other_than_hexagonal(calm, scale) < _OTHER_SYMMETRY:
@@ -120,10 +123,13 @@ def _seen_contrast(pixels: NDArray[np.float32]) -> ContrastOfImage:
     return ContrastOfImage("dark", f"by the skewness of the pixels ({skewness:.2f})")
 
 
-def _skewness(calm: NDArray[np.float32], period: float) -> float:
+def _skewness(calm: NDArray[np.float32], period: float, usable: NDArray[np.bool_]) -> float:
     """Give the skewness of what is as fine as a lattice; noise has none, and only dilutes it."""
     band = scipy.ndimage.gaussian_filter(calm, _FINE * period)
     band -= scipy.ndimage.gaussian_filter(calm, _COARSE * period)
+    if not usable.any():
+        return 0.0
+    band = band[usable]
     band -= band.mean()
     spread = float(band.std())
     if spread == 0:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from adatom.errors import SettingError
+from adatom.localization.choosing import measured_part
 from adatom.localization.detection import FAINT_RING, without_outliers
 from adatom.localization.seeing import verdict_of_view, view_of_image
 from adatom.numerics.spectrum import bragg_rings, radial_spectrum
@@ -28,6 +30,8 @@ _APART = 1.2
 # Where no ring shows: from atoms that fill a few pixels, by steps of half an octave.
 _FINEST_SPACING = 4.0
 _STEP = 1.4
+# Atoms nearer to one another than two pixels are not told apart, at any magnification.
+_LEAST_TOLD = 2.0
 # Fewer atoms across an image are no lattice.
 _FEWEST_ACROSS = 5
 # Pixels of the picture that are looked at for each scale, in so many parts.
@@ -68,10 +72,19 @@ def find_network_scale(
     runner : Runner
     spacing : float, optional
         Between neighbors in pixels, where it is known: nothing is sought then.
+
+    Raises
+    ------
+    SettingError
+        If the spacing is too small for the pixels.
     """
     middle = float(np.sqrt(np.prod(runner.card.distances)))
     if spacing is not None:
+        _check_told(spacing)
         return NetworkScale(middle / spacing, float("nan"), 0)
+    # Regions may be a corner of the image, and borders hold no values.
+    measured = measured_part(usable)
+    pixels, usable = pixels[measured], usable[measured]
     tried = [_look(pixels, usable, runner, middle / wanted) for wanted in _spacings(pixels)]
     best = max(tried, key=_merit)
     if best.merit > 0 and not 1 / _OFF_MIDDLE < best.spacing * best.factor / middle < _OFF_MIDDLE:
@@ -91,6 +104,15 @@ class _Look(NamedTuple):
 
 def _merit(look: _Look) -> float:
     return look.merit
+
+
+def _check_told(spacing: float) -> None:
+    if spacing < _LEAST_TOLD:
+        msg = (
+            f"spacing is {spacing:.3g} pixels of the image, in which no two atoms are told apart: "
+            f"need {_LEAST_TOLD:g} or more; is its unit right, and the pixel size of the image?"
+        )
+        raise SettingError(msg)
 
 
 def _spacings(pixels: Grid) -> list[float]:

@@ -8,6 +8,7 @@ from adatom.localization.choosing import usable_pixels
 from adatom.localization.contrast import Contrast, contrast_of_image
 from adatom.localization.detection import pixels_of_image
 from adatom.localization.finding import told_spacing
+from adatom.localization.leaving_out import shares_in_words
 from adatom.localization.network import predict_sites_of_pixels
 from adatom.localization.running import runner_of_network
 from adatom.numerics.exported_network import ExportedNetwork
@@ -99,4 +100,12 @@ def find_particles(
         f"Found by the network {runner.card.hash[:8]} on the {runner.device}, at "
         f"{predicted.scale.factor:.3g} pixels of its picture per pixel of the image.",
     )
+    add_note(sites, settled.in_words().replace("Atoms", "Particles"))
+    left_out = shares_in_words(predicted.reason)
+    if left_out:
+        add_note(
+            sites,
+            f"Not analyzed: {left_out} of the image's area; {int((~kept).sum())} particles there "
+            "are left out.",
+        )
     return sites

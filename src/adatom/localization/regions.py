@@ -20,6 +20,7 @@ from adatom.localization.leaving_out import (
     ANALYZED,
     DISORDERED,
     EMPTY,
+    NOT_MEASURED,
     REASONS,
     gaps_between_atoms,
     shares_in_words,
@@ -111,7 +112,7 @@ def find_lattice_regions(
     """
     IMAGE.check(image)
     runner = runner_of_method(method, trained, network)
-    pixels = pixels_of_image(image, None, contrast="bright")
+    pixels, usable = pixels_of_image(image, None, contrast="bright"), usable_pixels(image, None)
     settled = contrast_of_image(image, pixels, contrast=contrast)
     if settled.contrast == "dark":
         pixels = -pixels
@@ -119,8 +120,9 @@ def find_lattice_regions(
         disordered, empty = lattice_gaps(find_lattice(pixels), pixels)
         reason = np.where(disordered, DISORDERED, np.where(empty, EMPTY, ANALYZED)).astype(np.int8)
     else:
-        step, usable = pixel_size(image), usable_pixels(image, None)
+        step = pixel_size(image)
         reason = predict_sites_of_pixels(pixels, usable, runner, step=step).reason
+    reason[~usable] = NOT_MEASURED
     place = {dim: image.coords[dim] for dim in ("y", "x")}
     mask = xr.DataArray(reason == ANALYZED, dims=("y", "x"), coords=place, name="lattice")
     mask.coords["reason"] = (("y", "x"), reason, {"names": list(REASONS)})
