@@ -17,7 +17,7 @@ import scipy.ndimage
 import xarray as xr
 from tiny_networks import blob_network
 
-from adatom.errors import NoLatticeError, ReadError, SettingError
+from adatom.errors import KindError, NoLatticeError, ReadError, SettingError
 from adatom.localization import compare_sites, find_atoms, find_lattice_regions, find_particles
 from adatom.numerics.exported_network import ExportedNetwork
 from adatom.schema import SITES, Image, image_from_array, notes
@@ -142,6 +142,20 @@ def test_a_missing_file_is_named() -> None:
 def test_a_network_for_the_classical_method_is_refused(network: ExportedNetwork) -> None:
     with pytest.raises(SettingError, match='set method="network"'):
         find_atoms(simulated("square", 14).image, None, network, method="classical")
+
+
+def test_what_is_no_exported_network_is_named() -> None:
+    image = simulated("square", 14).image
+    needed = r"need an ExportedNetwork.*io\.read_network"
+    with pytest.raises(KindError, match=needed):
+        find_atoms(image, None, "mine.onnx", method="network")  # type: ignore[arg-type]
+    with pytest.raises(KindError, match=needed):
+        find_particles(image, None)  # type: ignore[arg-type]
+
+
+def test_a_wrong_spacing_is_asked_for(network: ExportedNetwork) -> None:
+    with pytest.raises(NoLatticeError, match=r"scale that spacing= tells; is it that of neigh"):
+        found_in(simulated("square", 17).image, network, spacing="1000 px")
 
 
 def test_an_unknown_method_is_refused() -> None:

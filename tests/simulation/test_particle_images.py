@@ -55,3 +55,8 @@ def test_orientations_are_told_up_to_the_symmetry(shape: str, fold: int) -> None
 def test_shapes_that_are_not_known_are_refused() -> None:
     with pytest.raises(SettingError, match="shape='star' is not known: use one of rod"):
         ParticleImages(shape="star")  # type: ignore[arg-type]
+
+
+def test_negative_seeds_are_refused() -> None:
+    with pytest.raises(SettingError, match="seed=-1 and index=0 must be 0 or more"):
+        simulate_particle_image(seed=-1)

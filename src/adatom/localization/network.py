@@ -152,10 +152,13 @@ def _check_seen(view: View, scale: NetworkScale) -> None:
     # One site has no spacing, from which all that is left out would be told.
     if np.isfinite(view.spacing) and not scale.confidence < LEAST_CONFIDENCE:
         return
-    msg = (
-        f"the network sees no lattice that it knows at any of {max(1, scale.n_tried)} scales "
-        f"(confidence {scale.confidence:.2f}, need {LEAST_CONFIDENCE}): {_WHAT_TO_TRY}"
+    where = (
+        f"at any of {scale.n_tried} scales (confidence {scale.confidence:.2f}, need "
+        f"{LEAST_CONFIDENCE})"
+        if scale.n_tried
+        else "at the scale that spacing= tells; is it that of neighbors, in the right unit?"
     )
+    msg = f"the network sees no lattice that it knows {where}: {_WHAT_TO_TRY}"
     raise NoLatticeError(msg)
 
 

@@ -14,6 +14,7 @@ from scipy.special import expit, softmax
 
 from adatom.errors import SettingError
 from adatom.numerics.executors import available_cores
+from adatom.numerics.exported_network import check_exported
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,9 +115,12 @@ def runner_of_network(network: ExportedNetwork, /) -> Runner:
 
     Raises
     ------
+    KindError
+        If it is no exported network.
     SettingError
         If ONNX Runtime cannot run it.
     """
+    check_exported(network)
     session = _session(network.graph)
     device = "GPU" if "CUDAExecutionProvider" in session.get_providers() else "CPU"
     return Runner(network.card, session, device)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from adatom.errors import SettingError
+from adatom.errors import KindError, SettingError
 from adatom.numerics.graph_files import read_graph, write_graph
 from adatom.numerics.network_card import CHANNELS, Card
 from adatom.numerics.onnx_graph import GraphSummary, Port, graph_summary, model_with_metadata
 
-__all__ = ["CARD_KEY", "CHANNELS", "LARGEST", "Card", "ExportedNetwork"]
+__all__ = ["CARD_KEY", "CHANNELS", "LARGEST", "Card", "ExportedNetwork", "check_exported"]
 
 CARD_KEY: Final = "adatom.card"
 """Under which the card stands in the metadata of the file."""
@@ -112,6 +112,16 @@ class ExportedNetwork:
             trusted to be what its card says.
         """
         return read_graph(path, cls.from_bytes, largest=LARGEST, what="a network")
+
+
+def check_exported(found: object, /) -> None:
+    """Raise `KindError` unless it is an exported network."""
+    if not isinstance(found, ExportedNetwork):
+        msg = (
+            f"network is {type(found).__name__}, need an ExportedNetwork: networks.export_network "
+            "makes one of a trained network, io.read_network reads one from a file"
+        )
+        raise KindError(msg)
 
 
 def _summary(model: bytes) -> GraphSummary:

@@ -21,7 +21,7 @@ from adatom.networks import (
 )
 from adatom.networks.frame_crops import FrameCrops, LabeledFrame
 from adatom.networks.weights import hash_of_tensors
-from adatom.numerics.exported_network import ExportedNetwork
+from adatom.numerics.exported_network import ExportedNetwork, check_exported
 from adatom.numerics.heatmaps import STRIDE, positions_from_maps
 from adatom.numerics.network_input import SPACINGS, normalized_picture, resampled_picture
 from adatom.numerics.peaks import local_maxima
@@ -333,7 +333,7 @@ def find_defects_in_movie(
     """
     if not (IMAGE.fits(movie) or MOVIE.fits(movie)):
         MOVIE.check(movie)
-    _check_exported(network)
+    check_exported(network)
     least = network.card.threshold if least_score is None else least_score
     if not 0 <= least <= 1:
         msg = f"{least_score=} must lie between 0 and 1"
@@ -346,13 +346,6 @@ def find_defects_in_movie(
         for values in _frames(movie)
     ]
     return _of_movie(movie, seen, spacing, least, network.card.classes)
-
-
-def _check_exported(network: object) -> None:
-    if not isinstance(network, ExportedNetwork):
-        found = type(network).__name__
-        msg = f"network is {found}, need an ExportedNetwork: networks.export_network makes it"
-        raise KindError(msg)
 
 
 def _taught_scale(network: ExportedNetwork, unit: str) -> tuple[float, float]:

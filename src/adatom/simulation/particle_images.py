@@ -105,12 +105,20 @@ def simulate_particle_image(
         ``sites`` with ``orientation`` in deg from +x towards +y, from 0 to
         360 / symmetry; ``lattice`` is True everywhere.
 
+    Raises
+    ------
+    SettingError
+        If the seed or the index is negative.
+
     Examples
     --------
     >>> made = simulate_particle_image(images=ParticleImages(size=64), seed=1)
     >>> bool((made.sites["orientation"] < 180).all())
     True
     """
+    if seed < 0 or index < 0:
+        msg = f"{seed=} and {index=} must be 0 or more"
+        raise SettingError(msg)
     rng = np.random.default_rng([seed, index])
     drawn = _draw(images, rng)
     side = max(8, round(images.size / drawn.scale))
