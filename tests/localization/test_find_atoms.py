@@ -1,18 +1,22 @@
-"""Atoms found on simulated images with known truth."""
+"""Atoms found by the classical method on simulated images with known truth."""
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
 import xarray as xr
 from scipy.spatial import cKDTree
 
+from adatom import localization
 from adatom.errors import KindError, NoLatticeError, SettingError
-from adatom.localization import compare_sites, find_atoms, find_lattice_regions
+from adatom.localization import compare_sites
 from adatom.schema import SITES, Image, image_from_array, notes, pixel_size, positions
 from adatom.simulation import Crystal, Simulation, simulate_graphene, simulate_lattice
+
+find_atoms = partial(localization.find_atoms, method="classical")
+find_lattice_regions = partial(localization.find_lattice_regions, method="classical")
 
 
 def simulated(
@@ -147,7 +151,7 @@ def test_noise_is_no_lattice_and_the_error_says_what_to_try(correlation: float) 
 
 
 def test_an_empty_image_is_refused() -> None:
-    with pytest.raises(NoLatticeError, match="no ring"):
+    with pytest.raises(NoLatticeError, match="all pixels of the image have the value 0"):
         find_atoms(image_from_array(np.zeros((64, 64))))
     with pytest.raises(NoLatticeError, match="no pixel of the image is finite"):
         find_atoms(image_from_array(np.full((64, 64), np.nan)))

@@ -170,7 +170,7 @@ def test_noise_is_no_lattice(network: ExportedNetwork) -> None:
 
 
 def test_a_constant_image_is_no_lattice(network: ExportedNetwork) -> None:
-    with pytest.raises(NoLatticeError):
+    with pytest.raises(NoLatticeError, match="all pixels of the image have the value 7"):
         found_in(image_from_array(np.full((128, 128), 7.0)), network)
 
 
@@ -213,7 +213,22 @@ def test_sites_outside_of_given_regions_are_not_given(network: ExportedNetwork) 
     image = simulated("square", 12, snr=12).image
     regions = xr.ones_like(image, dtype=bool)
     regions[:, :64] = False
-    assert find_atoms(image, regions, network, method="network").x.min() > 60
+    found = find_atoms(image, regions, network, method="network")
+    assert found.x.min() > 60
+    said = " ".join(notes(found))
+    assert "as by regions" in said
+    assert "not measured" not in said
+
+
+def test_given_regions_alone_say_where_sites_are_left_out(network: ExportedNetwork) -> None:
+    image, hole = _with_a_hole()
+    everywhere = xr.ones_like(image, dtype=bool)
+    within = find_atoms(image, everywhere, network, method="network")
+    by_itself = find_atoms(image, None, network, method="network")
+    assert not any("Not analyzed" in note for note in notes(within))
+    # What the network leaves out by itself is around the hole: the rest is the same.
+    assert within.sizes["site"] >= by_itself.sizes["site"]
+    assert f1_of(by_itself, within) > 0.9
 
 
 def test_a_corner_of_a_large_image_is_analyzed_as_if_it_were_the_image(

@@ -181,6 +181,13 @@ def pixels_of_image(
     if not usable.any():
         msg = "no pixel of the image is finite and within regions: nothing can be found"
         raise NoLatticeError(msg)
+    lowest, highest = values[usable].min(), values[usable].max()
+    if lowest == highest:
+        msg = (
+            f"all pixels of the image have the value {lowest:g}: nothing can be found; is it the "
+            "right data set, channel or frame of the file?"
+        )
+        raise NoLatticeError(msg)
     # In units of their spread, since squares of 1e-30 and 1e30 leave the range of float32.
     centered = values - values[usable].mean(dtype=float)
     spread = float(centered[usable].std(dtype=float)) or 1.0

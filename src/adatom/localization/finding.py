@@ -77,8 +77,8 @@ def find_atoms(
     image : Image
         Any size; loaded into memory if it is lazy.
     regions : Mask, optional
-        True where to look; by default where a lattice is seen, by the same
-        method.
+        True where to look, and nowhere else; by default where a lattice is
+        seen, by the same method.
     trained : ExportedNetwork, optional
         A network of one's own, as `networks.export_network` gives it.
     method : {"classical", "network"}
@@ -167,8 +167,11 @@ def sites_of_image(image: Image, regions: Mask | None, search: Search, /) -> Sit
         step=pixel_size(image),
         spacing=search.spacing,
         scale=search.scale,
+        told_where=regions is not None,
     )
-    return _sites(image, _found_by_network(predicted, pixels, search.runner), search)
+    where = None if regions is None else np.asarray(regions.values)
+    notes = _notes_of_network(predicted, search.runner, where)
+    return _sites(image, _found_by_network(predicted, pixels, search.runner, notes), search)
 
 
 class Found(NamedTuple):
@@ -267,7 +270,9 @@ def _found_classically(
     )
 
 
-def _found_by_network(predicted: Prediction, pixels: NDArray[np.float32], runner: Runner) -> Found:
+def _found_by_network(
+    predicted: Prediction, pixels: NDArray[np.float32], runner: Runner, notes: list[str]
+) -> Found:
     response = blob_response(pixels, max(0.7, _USUAL_WIDTH * predicted.spacing))
     row, column = np.rint(predicted.position).astype(int).T
     within = predicted.analyzed
@@ -279,12 +284,14 @@ def _found_by_network(predicted: Prediction, pixels: NDArray[np.float32], runner
         predicted.spacing,
         {},
         {"scale_confidence": predicted.scale.confidence},
-        _notes_of_network(predicted, runner),
+        notes,
         predicted.heads.of_sites(within).variables(runner.card),
     )
 
 
-def _notes_of_network(predicted: Prediction, runner: Runner) -> list[str]:
+def _notes_of_network(
+    predicted: Prediction, runner: Runner, regions: NDArray[np.bool_] | None
+) -> list[str]:
     scale = predicted.scale
     how = (
         "as told by the spacing"
@@ -295,7 +302,9 @@ def _notes_of_network(predicted: Prediction, runner: Runner) -> list[str]:
     where = f"{scale.factor:.3g} pixels of its picture per pixel of the image, {how}"
     notes = [f"Found by {what}, at {where}."]
     left_out = shares_in_words(predicted.reason)
-    if left_out:
+    if regions is not None and not regions.all():
+        notes.append(f"Not analyzed: {1 - regions.mean():.1%} of the image's area, as by regions.")
+    elif regions is None and left_out:
         notes.append(f"Not analyzed: {left_out} of the image's area.")
     outside = int((~predicted.analyzed).sum())
     if outside:

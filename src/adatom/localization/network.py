@@ -8,7 +8,12 @@ import numpy as np
 
 from adatom.errors import NoLatticeError
 from adatom.localization.heads import SiteHeads, heads_at_cells
-from adatom.localization.leaving_out import ANALYZED, reasons_of_view, shares_in_words
+from adatom.localization.leaving_out import (
+    ANALYZED,
+    NOT_MEASURED,
+    reasons_of_view,
+    shares_in_words,
+)
 from adatom.localization.network_scale import NetworkScale, find_network_scale
 from adatom.localization.seeing import View, view_of_image
 from adatom.numerics.network_input import resampled_picture
@@ -94,6 +99,7 @@ def predict_sites_of_pixels(
     step: tuple[float, float],
     spacing: float | None = None,
     scale: NetworkScale | None = None,
+    told_where: bool = False,
 ) -> Prediction:
     """Find the scale, look at the whole image, and say what is left out.
 
@@ -110,6 +116,9 @@ def predict_sites_of_pixels(
         Between neighbors, in mean pixels, where it is known.
     scale : NetworkScale, optional
         Where it is known, as from another frame of a movie.
+    told_where : bool
+        Whether `usable` are regions that somebody chose: then all of them is
+        analyzed, and the network has no say in what is left out.
 
     Raises
     ------
@@ -121,7 +130,10 @@ def predict_sites_of_pixels(
         scale = find_network_scale(square.pixels, square.usable, runner, spacing=spacing)
     view = view_of_image(square.pixels, square.usable, runner, factor=scale.factor)
     _check_seen(view, scale)
-    reason = reasons_of_view(view, square.pixels, square.usable, stride=runner.card.stride)
+    if told_where:
+        reason = np.where(square.usable, ANALYZED, NOT_MEASURED).astype(np.int8)
+    else:
+        reason = reasons_of_view(view, square.pixels, square.usable, stride=runner.card.stride)
     row, column = np.rint(view.position).astype(int).T
     analyzed = reason[row, column] == ANALYZED
     if not analyzed.any():

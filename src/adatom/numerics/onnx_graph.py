@@ -109,7 +109,10 @@ def graph_summary(model: bytes, /) -> GraphSummary:
         elif part.number == _MODEL["opset_import"]:
             _check_domain(_text_of(_bytes(part), 1))
         elif part.number not in _MODEL_OTHERS:
-            msg = f"it has field {part.number}, as of functions or training, that no network needs"
+            msg = (
+                f"it has field {part.number}, that no network needs: it is another kind of file, "
+                "or has functions or training in it"
+            )
             raise ValueError(msg)
         bare.append(view[part.start : part.end])
     if len(graphs) != 1:

@@ -77,7 +77,8 @@ def _value(view: memoryview, place: int, wire: int) -> tuple[int | memoryview, i
             msg = f"byte {place}: a field of the unknown wire type {wire}"
             raise ValueError(msg)
     if size > len(view) - place:
-        msg = f"byte {place}: a field of {size} bytes, {len(view) - place} are left"
+        left = len(view) - place
+        msg = f"byte {place}: a field of {size} bytes, {left} are left: is it cut off?"
         raise ValueError(msg)
     return view[place : place + size], place + size
 
