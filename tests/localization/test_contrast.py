@@ -74,7 +74,8 @@ def test_names_that_only_hold_the_letters_or_both_say_nothing(title: str) -> Non
 def test_what_shows_no_lattice_is_taken_for_bright() -> None:
     noise = image_from_array(np.random.default_rng(0).normal(size=(128, 128)))
     assert settled(noise).contrast == "bright"
-    assert settled(0 * noise) is NOTHING_SEEN
+    nothing = np.zeros(noise.shape, np.float32)
+    assert contrast_of_image(noise, nothing, contrast="auto") is NOTHING_SEEN
 
 
 def test_what_is_told_is_not_questioned() -> None:
