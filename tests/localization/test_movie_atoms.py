@@ -64,7 +64,7 @@ def test_frames_without_a_lattice_are_told(network: ExportedNetwork) -> None:
 
 def test_a_movie_of_nothing_is_no_lattice(network: ExportedNetwork) -> None:
     with pytest.raises(
-        NoLatticeError, match="none of 2 frames shows|no pixels within regions that differ"
+        NoLatticeError, match=r"none of 2 frames shows|no pixels within regions that differ"
     ):
         find_atoms_in_movie(_movie(-1, -2), None, network, method="network")
 
