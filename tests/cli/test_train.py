@@ -109,6 +109,8 @@ def test_a_training_may_start_from_a_file_of_weights(
     place = next(Path("run").glob("mine-*/network.safetensors"))
     assert TrainedNetwork.load(place).card.started_from == start.card.sha256
     assert f"network: {place}" in capsys.readouterr().out
+    # What it started from was there already, and is not told as a result.
+    assert not place.with_name("start.safetensors").exists()
 
 
 def test_a_training_that_is_stopped_says_how_to_go_on(

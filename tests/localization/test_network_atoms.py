@@ -206,7 +206,7 @@ def test_sites_outside_of_given_regions_are_not_given(network: ExportedNetwork) 
 
 
 def test_given_regions_alone_say_where_sites_are_left_out(network: ExportedNetwork) -> None:
-    image, hole = _with_a_hole()
+    image, _ = _with_a_hole()
     everywhere = xr.ones_like(image, dtype=bool)
     within = find_atoms(image, everywhere, network, method="network")
     by_itself = find_atoms(image, None, network, method="network")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _START: Final = "start"
 """Name of the input that a recipe gets for the network that it starts from."""
 
+_READING: Final = ("networks.read_network",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
@@ -198,5 +200,7 @@ def _results(summary: RunSummary) -> Iterator[tuple[Path, Any]]:
             for name, key in outcome.keys.items():
                 stored = store.find(key)
                 step = stored.origin["step"] if stored is not None else ""
-                if stored is not None and step.startswith(("pipelines.", "networks.")):
+                # Weights that were read, to start from, are there already.
+                made = step.startswith(("pipelines.", "networks.")) and step not in _READING
+                if stored is not None and made:
                     yield summary.folder / outcome.name / name, stored.load()

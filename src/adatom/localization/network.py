@@ -164,8 +164,11 @@ def _check_seen(view: View, scale: NetworkScale) -> None:
     # One site has no spacing, from which all that is left out would be told.
     if np.isfinite(view.spacing) and not scale.confidence < LEAST_CONFIDENCE:
         return
+    tried = (
+        f"any of {scale.n_tried} scales" if scale.n_tried > 1 else "the one scale that was tried"
+    )
     msg = (
-        f"the network sees no lattice that it knows at any of {max(1, scale.n_tried)} scales "
+        f"the network sees no lattice that it knows at {tried} "
         f"(confidence {scale.confidence:.2f}, need {LEAST_CONFIDENCE}): {_WHAT_TO_TRY}"
     )
     raise NoLatticeError(msg)

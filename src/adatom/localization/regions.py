@@ -83,7 +83,7 @@ def find_lattice_regions(
     Returns
     -------
     Mask
-        True: analyse here. Its coordinate ``reason`` (y, x) says why not, by
+        True: analyze here. Its coordinate ``reason`` (y, x) says why not, by
         numbers that its attribute ``names`` lists: disordered
         (contamination, amorphous), empty (vacuum, holes), unknown lattice
         (one that the network has not learned), not measured.

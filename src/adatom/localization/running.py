@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from scipy.special import expit, softmax
 
-from adatom.errors import SettingError
+from adatom.errors import KindError, SettingError
 from adatom.numerics.executors import available_cores
+from adatom.numerics.exported_network import Card, ExportedNetwork
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from adatom.numerics.exported_network import Card, ExportedNetwork
 
     Grid = NDArray[np.float32]
 
@@ -114,9 +113,18 @@ def runner_of_network(network: ExportedNetwork, /) -> Runner:
 
     Raises
     ------
+    KindError
+        If it is something else, such as the name of a file.
     SettingError
         If ONNX Runtime cannot run it.
     """
+    if not isinstance(network, ExportedNetwork):
+        msg = (
+            f"a network is needed, found {type(network).__name__}: "
+            'io.read_network("mine.onnx") reads one from a file, networks.export_network makes '
+            "one of what was trained"
+        )
+        raise KindError(msg)
     session = _session(network.graph)
     device = "GPU" if "CUDAExecutionProvider" in session.get_providers() else "CPU"
     return Runner(network.card, session, device)
