@@ -15,7 +15,12 @@ from adatom.localization.choosing import (
     usable_pixels,
 )
 from adatom.localization.contrast import Contrast, contrast_of_image
-from adatom.localization.detection import Detection, find_peaks, pixels_of_image
+from adatom.localization.detection import (
+    Detection,
+    check_not_constant,
+    find_peaks,
+    pixels_of_image,
+)
 from adatom.localization.leaving_out import (
     ANALYZED,
     DISORDERED,
@@ -111,6 +116,7 @@ def find_lattice_regions(
     """
     IMAGE.check(image)
     runner = runner_of_method(method, trained, network)
+    check_not_constant(image)
     pixels = pixels_of_image(image, None, contrast="bright")
     settled = contrast_of_image(image, pixels, contrast=contrast)
     if settled.contrast == "dark":

@@ -118,9 +118,10 @@ def runner_of_network(network: ExportedNetwork, /) -> Runner:
     SettingError
         If ONNX Runtime cannot run it.
     """
-    if not isinstance(network, ExportedNetwork):
+    given: object = network
+    if not isinstance(given, ExportedNetwork):
         msg = (
-            f"a network is needed, found {type(network).__name__}: "
+            f"a network is needed, found {type(given).__name__}: "
             'io.read_network("mine.onnx") reads one from a file, networks.export_network makes '
             "one of what was trained"
         )
