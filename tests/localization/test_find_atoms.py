@@ -1,18 +1,22 @@
-"""Atoms found on simulated images with known truth."""
+"""Atoms found by the classical method on simulated images with known truth."""
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
 import xarray as xr
 from scipy.spatial import cKDTree
 
+from adatom import localization
 from adatom.errors import KindError, NoLatticeError, SettingError
-from adatom.localization import compare_sites, find_atoms, find_lattice_regions
+from adatom.localization import compare_sites
 from adatom.schema import SITES, Image, image_from_array, notes, pixel_size, positions
 from adatom.simulation import Crystal, Simulation, simulate_graphene, simulate_lattice
+
+find_atoms = partial(localization.find_atoms, method="classical")
+find_lattice_regions = partial(localization.find_lattice_regions, method="classical")
 
 
 def simulated(

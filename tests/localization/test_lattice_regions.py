@@ -1,15 +1,20 @@
-"""Where a lattice is seen, on simulated images with contamination and vacuum."""
+"""Where the classical method sees a lattice, on simulated images with contamination and vacuum."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from adatom import localization
 from adatom.errors import NoLatticeError
-from adatom.localization import find_atoms, find_lattice_regions
 from adatom.schema import MASK, Image, image_from_array, positions
 from adatom.simulation import Crystal, simulate_graphene, simulate_lattice
+
+find_atoms = partial(localization.find_atoms, method="classical")
+find_lattice_regions = partial(localization.find_lattice_regions, method="classical")
 
 
 def lattice(size: int = 256) -> Image:
