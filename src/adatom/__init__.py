@@ -3,7 +3,7 @@
 =================  ==========================================================
 ``io``             files <-> kinds of data
 ``simulation``     images with exactly known truth
-``correction``     pictures as recorded -> pictures to analyse
+``correction``     pictures as recorded -> pictures to analyze
 ``networks``       labelled pictures -> trained networks (needs torch)
 ``localization``   image -> sites
 ``descriptors``    maps and sites -> features

@@ -109,6 +109,8 @@ def test_a_training_may_start_from_a_file_of_weights(
     place = next(Path("run").glob("mine-*/network.safetensors"))
     assert TrainedNetwork.load(place).card.started_from == start.card.sha256
     assert f"network: {place}" in capsys.readouterr().out
+    # What it started from was there already, and is not told as a result.
+    assert not place.with_name("start.safetensors").exists()
 
 
 def test_a_training_that_is_stopped_says_how_to_go_on(
@@ -135,17 +137,31 @@ def test_a_recipe_that_trains_nothing_is_told(capsys: pytest.CaptureFixture[str]
 
 
 def test_an_input_for_the_weights_is_put_beside_others_or_first() -> None:
-    alone = recipe_from_network(parse_recipe(_RECIPE))
+    alone, name = recipe_from_network(parse_recipe(_RECIPE))
+    assert name == "start"
     assert [call.name for call in alone.inputs] == ["start"]
     assert alone.steps[0].data == ("start",)
     with_image = _RECIPE.replace("[network]", '[inputs]\nimage = "io.read_image"\n\n[network]', 1)
-    both = recipe_from_network(parse_recipe(with_image))
+    both, _ = recipe_from_network(parse_recipe(with_image))
     assert [call.name for call in both.inputs] == ["start", "image"]
 
 
-def test_a_recipe_with_weights_of_its_own_is_left_alone() -> None:
-    with pytest.raises(RecipeError, match="has an input for its network already"):
-        recipe_from_network(recipe_from_network(parse_recipe(_RECIPE)))
+def test_weights_go_to_the_input_that_a_recipe_has_for_them() -> None:
+    own = _RECIPE.replace("[network]", '[inputs]\nmine = "networks.read_network"\n\n[network]', 1)
+    recipe = parse_recipe(own)
+    assert recipe_from_network(recipe) == (recipe, "mine")
+    several = own.replace("[inputs]", '[inputs]\nother = "networks.read_network"', 1)
+    with pytest.raises(RecipeError, match=r"reads several networks \(other, mine\)"):
+        recipe_from_network(parse_recipe(several))
+
+
+def test_weights_that_are_given_twice_are_told(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = str(recipe)
+    command = ["train", str(recipe), "--from", weights, "--input", f"start={weights}"]
+    assert main(command) == 2
+    assert "weights are given twice" in capsys.readouterr().err
 
 
 def test_the_shipped_recipe_fits_together() -> None:

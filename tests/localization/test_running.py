@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import helper, load_from_string
 from tiny_networks import blob_network, model
 
-from adatom.errors import ReadError, SettingError
+from adatom.errors import KindError, ReadError, SettingError
 from adatom.localization import shipped
 from adatom.localization.running import Maps, Runner, _cut, _tiling, runner_of_network
 from adatom.localization.shipped import chosen_runner
@@ -129,3 +129,8 @@ def test_a_shipped_network_that_was_changed_is_not_used(monkeypatch: pytest.Monk
     with pytest.raises(ReadError, match="install adatom again"):
         chosen_runner(None, None)
     shipped._shipped.cache_clear()
+
+
+def test_the_name_of_a_file_is_no_network_and_the_error_says_how_to_read_one() -> None:
+    with pytest.raises(KindError, match=r"found str: io\.read_network"):
+        runner_of_network("mine.onnx")  # type: ignore[arg-type]

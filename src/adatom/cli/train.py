@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _START: Final = "start"
 """Name of the input that a recipe gets for the network that it starts from."""
+
+_READING: Final = ("networks.read_network",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,8 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
     _check_trains(recipe)
     inputs = inputs_of_arguments(arguments.inputs)
     if arguments.start is not None:
-        recipe = recipe_from_network(recipe)
-        inputs[_START] = [_weights(arguments.start)]
+        recipe, name = recipe_from_network(recipe)
+        _check_given_once(name, inputs)
+        inputs[name] = [_weights(arguments.start)]
     progress = TerminalProgress()
     try:
         with lend_long_work(listener=progress.work):
@@ -113,19 +116,36 @@ def _weights(name: str) -> Path:
     return find_weights(name)
 
 
-def recipe_from_network(recipe: Recipe, /) -> Recipe:
+def _check_given_once(name: str, inputs: Mapping[str, object]) -> None:
+    if name in inputs:
+        msg = f"weights are given twice, by --from and by --input {name}: leave one out"
+        raise RecipeError(msg)
+
+
+def recipe_from_network(recipe: Recipe, /) -> tuple[Recipe, str]:
     """Let the trainings of a recipe that begin with fresh weights begin with given ones.
+
+    A recipe that reads weights already is left as it is.
+
+    Returns
+    -------
+    recipe : Recipe
+    name : str
+        The input that takes the weights.
 
     Raises
     ------
     RecipeError
-        If there is no such training, or the recipe names the weights itself.
+        If there is no such training, or more than one input takes weights.
     """
     from adatom.recipes.recipe import parse_recipe
 
-    if any(call.step == "networks.read_network" for call in recipe.inputs):
-        msg = f"recipe {recipe.name} has an input for its network already: use --input for it"
+    named = [call.name for call in recipe.inputs if call.step == "networks.read_network"]
+    if len(named) > 1:
+        msg = f"recipe {recipe.name} reads several networks ({', '.join(named)}): use --input"
         raise RecipeError(msg)
+    if named:
+        return recipe, named[0]
     fresh = 'do = "pipelines.train_finder()"'
     if fresh not in recipe.text:
         msg = f"recipe {recipe.name} has no training that begins with fresh weights: {fresh}"
@@ -138,7 +158,7 @@ def recipe_from_network(recipe: Recipe, /) -> Recipe:
         # Before the first table, behind title and seed.
         place = text.index("\n[") + 1
         text = f"{text[:place]}[inputs]\n{line}\n{text[place:]}"
-    return parse_recipe(text, name=recipe.name)
+    return parse_recipe(text, name=recipe.name), _START
 
 
 def write_networks(summary: RunSummary, /) -> list[Path]:
@@ -180,5 +200,7 @@ def _results(summary: RunSummary) -> Iterator[tuple[Path, Any]]:
             for name, key in outcome.keys.items():
                 stored = store.find(key)
                 step = stored.origin["step"] if stored is not None else ""
-                if stored is not None and step.startswith(("pipelines.", "networks.")):
+                # Weights that were read, to start from, are there already.
+                made = step.startswith(("pipelines.", "networks.")) and step not in _READING
+                if stored is not None and made:
                     yield summary.folder / outcome.name / name, stored.load()

@@ -1,4 +1,4 @@
-"""Pictures and spectra as recorded -> ready to analyse.
+"""Pictures and spectra as recorded -> ready to analyze.
 
 =============================  ===============================================
 ``choose_frames``              leave out the frames of a movie that cannot be used

@@ -4,7 +4,7 @@
 ``find_atoms``              positions of atoms, with nothing told but the image
 ``find_atoms_in_movie``     the same in every frame of a movie
 ``find_particles``          rods, triangles ... and where they point, by a network
-``find_lattice_regions``    where there is a lattice to analyse
+``find_lattice_regions``    where there is a lattice to analyze
 ``find_lattice_sites``      every place of a crystal, atom or no atom, and its intensity
 ``refine_sites``            all positions refined by one fit, with covariance
 ``find_unit_cell``          the cell under whose shifts a picture repeats

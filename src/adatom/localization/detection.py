@@ -181,18 +181,23 @@ def pixels_of_image(
     if not usable.any():
         msg = "no pixel of the image is finite and within regions: nothing can be found"
         raise NoLatticeError(msg)
-    lowest, highest = values[usable].min(), values[usable].max()
-    if lowest == highest:
-        msg = (
-            f"all pixels of the image have the value {lowest:g}: nothing can be found; is it the "
-            "right data set, channel or frame of the file?"
-        )
-        raise NoLatticeError(msg)
     # In units of their spread, since squares of 1e-30 and 1e30 leave the range of float32.
     centered = values - values[usable].mean(dtype=float)
     spread = float(centered[usable].std(dtype=float)) or 1.0
     scaled = np.where(usable, centered / spread, 0.0).astype(np.float32)
     return scaled if contrast == "bright" else -scaled
+
+
+def check_not_constant(image: Image, /) -> None:
+    """Refuse an image that is the same everywhere, which is mostly the wrong part of a file."""
+    values = np.asarray(image.values)
+    known = values[np.isfinite(values)]
+    if known.size and known.min() == known.max():
+        msg = (
+            f"all pixels of the image have the value {known[0]:g}: nothing can be found; is it the "
+            "right data set, channel or frame of the file?"
+        )
+        raise NoLatticeError(msg)
 
 
 def find_peaks(

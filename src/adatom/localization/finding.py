@@ -15,7 +15,7 @@ from adatom.localization.choosing import (
     usable_pixels,
 )
 from adatom.localization.contrast import Contrast, ContrastOfImage, contrast_of_image
-from adatom.localization.detection import find_peaks, pixels_of_image
+from adatom.localization.detection import check_not_constant, find_peaks, pixels_of_image
 from adatom.localization.leaving_out import shares_in_words
 from adatom.localization.network import Prediction, predict_sites_of_pixels
 from adatom.localization.network_scale import NetworkScale
@@ -129,6 +129,7 @@ def find_atoms(
     IMAGE.check(image)
     told = None if spacing is None else told_spacing(spacing, image)
     runner = runner_of_method(method, trained, network)
+    check_not_constant(image)
     pixels = pixels_of_image(image, regions, contrast="bright")
     settled = contrast_of_image(image, pixels, regions, contrast=contrast)
     return sites_of_image(image, regions, Search(runner, settled, told))

@@ -163,7 +163,7 @@ def _settled(
         usable.append(usable_pixels(image, mask))
         chosen.append(contrast_of_image(image, pixels[-1], mask, contrast=contrast))
     if not chosen:
-        msg = "the frames that were looked at hold no pixels within regions that differ"
+        msg = "the frames that were looked at hold no finite pixel within regions"
         raise NoLatticeError(msg)
     # Frames that show nothing have no say unless all of them do.
     seen = [one for one in chosen if one is not NOTHING_SEEN] or chosen

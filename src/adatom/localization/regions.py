@@ -15,7 +15,12 @@ from adatom.localization.choosing import (
     usable_pixels,
 )
 from adatom.localization.contrast import Contrast, contrast_of_image
-from adatom.localization.detection import Detection, find_peaks, pixels_of_image
+from adatom.localization.detection import (
+    Detection,
+    check_not_constant,
+    find_peaks,
+    pixels_of_image,
+)
 from adatom.localization.leaving_out import (
     ANALYZED,
     DISORDERED,
@@ -84,7 +89,7 @@ def find_lattice_regions(
     Returns
     -------
     Mask
-        True: analyse here. Its coordinate ``reason`` (y, x) says why not, by
+        True: analyze here. Its coordinate ``reason`` (y, x) says why not, by
         numbers that its attribute ``names`` lists: disordered
         (contamination, amorphous), empty (vacuum, holes), unknown lattice
         (one that the network has not learned), not measured.
@@ -112,6 +117,7 @@ def find_lattice_regions(
     """
     IMAGE.check(image)
     runner = runner_of_method(method, trained, network)
+    check_not_constant(image)
     pixels, usable = pixels_of_image(image, None, contrast="bright"), usable_pixels(image, None)
     settled = contrast_of_image(image, pixels, contrast=contrast)
     if settled.contrast == "dark":

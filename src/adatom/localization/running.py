@@ -19,8 +19,6 @@ from adatom.numerics.exported_network import check_exported
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from adatom.numerics.exported_network import Card, ExportedNetwork
-
     Grid = NDArray[np.float32]
 
 # Pixels of the picture that go through the network at once. On a CPU a

@@ -123,12 +123,12 @@ def _draw_frame(axes: Axes, frame: Image, title: str) -> None:
 
 
 def plot_regions(mask: Mask, image: Image | None = None, /) -> Figure:
-    """Plot which part of an image was analysed: what was left out is tinted.
+    """Plot which part of an image was analyzed: what was left out is tinted.
 
     Parameters
     ----------
     mask : Mask
-        True where the image is analysed; of several frames the first is shown.
+        True where the image is analyzed; of several frames the first is shown.
     image : Image, optional
         Drawn below.
 
@@ -143,7 +143,7 @@ def plot_regions(mask: Mask, image: Image | None = None, /) -> Figure:
     share = float(first.mean())
     legend = [
         legend_mark(f"left out: {100 * (1 - share):.1f} % of the area", color=LEFT_OUT, marker="s"),
-        legend_mark(f"analysed: {100 * share:.1f} %", color="#b8bcc2", marker="s"),
+        legend_mark(f"analyzed: {100 * share:.1f} %", color="#b8bcc2", marker="s"),
     ]
     if image is None:
         panel = map_panel(pixel_edges(first), unit=space_unit(first), legend=legend)
