@@ -19,6 +19,8 @@ from adatom.numerics.exported_network import check_exported
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from adatom.numerics.exported_network import Card, ExportedNetwork
+
     Grid = NDArray[np.float32]
 
 # Pixels of the picture that go through the network at once. On a CPU a
