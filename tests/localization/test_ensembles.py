@@ -64,6 +64,7 @@ def test_networks_that_know_the_same_agree_on_the_atoms() -> None:
 
 
 def test_an_image_in_which_no_network_sees_a_lattice_is_told() -> None:
-    nothing = image_from_array(np.zeros((64, 64), np.float32))
+    noise = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+    nothing = image_from_array(noise)
     with pytest.raises(NoLatticeError, match="the network sees no lattice"):
         find_atoms_by_ensemble(nothing, None, [blob_network(), blob_network()])

@@ -26,8 +26,9 @@ _DARK: Final = frozenset({"ABF", "BF", "EABF", "BRIGHTFIELD"})
 _BRIGHT: Final = frozenset({"ADF", "DF", "HAADF", "LAADF", "MAADF", "DARKFIELD"})
 # Without noise, dark atoms on a square lattice reach -0.8 where their sigma is
 # a quarter of the distance between neighbors, bright ones 0.8, and one sine
-# along each axis 0.
-_CLEARLY_DARK: Final = -0.2
+# along each axis 0. A honeycomb of bright atoms, sheared until it is no longer
+# taken for one, reaches -0.26.
+_CLEARLY_DARK: Final = -0.4
 # What is not hexagonal has most of the power of its ring in two or four
 # directions: above 0.9, against less than 0.5 of distorted hexagonal lattices.
 _OTHER_SYMMETRY: Final = 0.6

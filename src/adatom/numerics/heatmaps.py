@@ -193,8 +193,9 @@ def turns_from_angles(angle: NDArray[np.floating], symmetry: int, /) -> Grid:
 
     Examples
     --------
-    >>> turns_from_angles(np.array([0.0, 45.0, 180.0, np.nan]), 2).round(6).tolist()
-    [[1.0, 0.0], [-0.0, 1.0], [1.0, -0.0], [0.0, 0.0]]
+    >>> turns = turns_from_angles(np.array([0.0, 45.0, 180.0, np.nan]), 2)
+    >>> abs(turns).round(6).tolist()
+    [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 0.0]]
     """
     turned = np.deg2rad(symmetry * np.asarray(angle, dtype=float))
     turns = np.stack([np.cos(turned), np.sin(turned)], axis=-1)
