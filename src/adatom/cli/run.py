@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adatom.cli._options import add_recipe_options
 from adatom.errors import RecipeError, SettingError
 
 if TYPE_CHECKING:
@@ -21,26 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="each goes through the recipe by itself"
     )
-    parser.add_argument(
-        "--out", metavar="RUN", help="the run folder (default: runs/<name of the recipe>)"
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="changes",
-        metavar="STEP.KEY=VALUE",
-        help="change a setting for this run; may be given again",
-    )
-    parser.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        dest="inputs",
-        metavar="NAME=FILE",
-        help="a file, or a quoted pattern, for an input of the recipe; may be given again",
-    )
-    parser.add_argument("--seed", type=int, help="for all steps that have a seed")
+    add_recipe_options(parser)
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="files worked on at once (default: one a processor)"
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from adatom.cli._options import add_recipe_options
 from adatom.cli.run import changes_of_arguments, inputs_of_arguments, print_summary
 from adatom.errors import RecipeError
 
@@ -36,26 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='weights to start from: a .safetensors file, or "universal" for those of the '
         "finder that comes with adatom",
     )
-    parser.add_argument(
-        "--out", metavar="RUN", help="the run folder (default: runs/<name of the recipe>)"
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="changes",
-        metavar="STEP.KEY=VALUE",
-        help="change a setting, such as --set network.training.n_steps=500; may be given again",
-    )
-    parser.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        dest="inputs",
-        metavar="NAME=FILE",
-        help="a file for an input of the recipe; may be given again",
-    )
-    parser.add_argument("--seed", type=int, help="for all steps that have a seed")
+    add_recipe_options(parser)
     parser.add_argument("--no-report", action="store_true", help="results only")
 
 

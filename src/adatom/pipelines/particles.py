@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from adatom.errors import SettingError
 from adatom.networks import Architecture, Pictures, TrainedNetwork, Trainer, Training
@@ -79,11 +78,6 @@ class ParticleBatches(Stream):
     """Makes batch k of simulated particles from the settings, the seed and k alone."""
 
     images: ParticleImages
-
-    def told(self) -> str:
-        """Say what the images are, as JSON."""
-        told = {"images": asdict(self.images), "pictures": asdict(self.pictures)}
-        return json.dumps(told, sort_keys=True)
 
     def picture(self, index: int, /) -> LabeledPicture:
         """Make a whole picture of the stream."""

@@ -121,9 +121,10 @@ class Stream(ABC):
     seed: int
     symmetry: int
 
-    @abstractmethod
     def told(self) -> str:
-        """Say what the images are, as JSON."""
+        """Say what the images are, as JSON for the card."""
+        told = asdict(self)
+        return json.dumps({name: told[name] for name in ("images", "pictures")}, sort_keys=True)
 
     @abstractmethod
     def picture(self, index: int, /) -> LabeledPicture:
@@ -159,11 +160,6 @@ class SimulatedBatches(Stream):
     """Makes batch k of simulated atoms from the settings, the seed and k alone."""
 
     images: TrainingImages
-
-    def told(self) -> str:
-        """Say what the images are, as JSON."""
-        told = {"images": asdict(self.images), "pictures": asdict(self.pictures)}
-        return json.dumps(told, sort_keys=True)
 
     def picture(self, index: int, /) -> LabeledPicture:
         """Make a whole picture of the stream."""
