@@ -54,3 +54,17 @@ def test_noise_of_any_grain_is_no_lattice(sigma: float, seed: int) -> None:
     grains = scipy.ndimage.gaussian_filter(noise, sigma)
     with pytest.raises(NoLatticeError):
         find_atoms(image_from_array(grains), method="network")
+
+
+def test_a_lattice_in_a_corner_of_a_large_image_is_found() -> None:
+    crystal = Crystal("square", spacing="18 px", displacement=0.02)
+    island = simulate_lattice(crystal=crystal, size=200, width="4 px", snr=6, seed=4)
+    dark = float(np.median(island.image.values))
+    height = float(island.image.values.max()) - dark
+    image = np.random.default_rng(4).normal(0, height / 6, (1100, 1100)).astype(np.float32)
+    image[:200, 900:] += island.image.values - dark
+    found = positions(find_atoms(image_from_array(image), method="network"))
+    true = positions(island.truth) + np.array([0, 900])
+    clear = true[((true > [20, 920]) & (true < [180, 1080])).all(axis=1)]
+    assert np.mean(cKDTree(found).query(clear)[0] < 4) > 0.97
+    assert np.mean(cKDTree(true).query(found)[0] < 4) > 0.9

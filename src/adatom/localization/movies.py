@@ -17,9 +17,10 @@ from adatom.localization.choosing import (
 from adatom.localization.contrast import NOTHING_SEEN, Contrast, ContrastOfImage, contrast_of_image
 from adatom.localization.detection import pixels_of_image
 from adatom.localization.finding import Search, sites_of_image, told_spacing
-from adatom.localization.network import LEAST_CONFIDENCE, squared_pixels
+from adatom.localization.network import squared_pixels
 from adatom.localization.network_scale import NetworkScale, find_network_scale
 from adatom.localization.running import Runner
+from adatom.localization.seeing import LEAST_CONFIDENCE
 from adatom.numerics.exported_network import ExportedNetwork
 from adatom.numerics.readers import reader_of
 from adatom.schema import (

@@ -15,7 +15,7 @@ from adatom.localization.leaving_out import (
     shares_in_words,
 )
 from adatom.localization.network_scale import NetworkScale, find_network_scale
-from adatom.localization.seeing import View, view_of_image
+from adatom.localization.seeing import LEAST_CONFIDENCE, View, view_of_image
 from adatom.numerics.network_input import resampled_picture
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
     Grid = NDArray[np.float32]
 
-# Below it a network has seen chance: noise of any color reaches 0.04, the
-# noisiest images in which one sees a lattice by eye have 0.1.
-LEAST_CONFIDENCE = 0.05
 # Steps of pixels that differ by less than this are as good as equal.
 _SQUARE = 0.01
 

@@ -10,7 +10,7 @@ import numpy as np
 from adatom.errors import SettingError
 from adatom.localization.choosing import measured_part
 from adatom.localization.detection import FAINT_RING, without_outliers
-from adatom.localization.seeing import verdict_of_view, view_of_image
+from adatom.localization.seeing import LEAST_CONFIDENCE, verdict_of_view, view_of_image
 from adatom.numerics.spectrum import bragg_rings, radial_spectrum
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ _FEWEST_ACROSS = 5
 # Pixels of the picture that are looked at for each scale, in so many parts.
 _SIDE = 224
 _PARTS = 2
+# All scales are tried where none of the likely ones gives so much confidence.
+_UNSURE = 0.3
+# And on a grid of so many parts across where none gives more than chance.
+_MOST_ACROSS = 4
 # A scale that puts the atoms so far from the middle of what the network knows is tried anew.
 _OFF_MIDDLE = 1.15
 
@@ -84,13 +88,21 @@ def find_network_scale(
         return NetworkScale(middle / spacing, float("nan"), 0)
     # Regions may be a corner of the image, and borders hold no values.
     measured = measured_part(usable)
-    pixels, usable = pixels[measured], usable[measured]
-    tried = [_look(pixels, usable, runner, middle / wanted) for wanted in _spacings(pixels)]
-    best = max(tried, key=_merit)
+    seen = _Seen(pixels[measured], usable[measured], runner, middle)
+    tried = [seen.look(wanted) for wanted in _spacings(seen.pixels)]
+    if _best(tried).confidence < _UNSURE:
+        # Rings of contamination or of scan lines may hide those of the lattice.
+        others = [middle / look.factor for look in tried]
+        tried += [seen.look(wanted) for wanted in _ladder(seen.pixels) if _new(wanted, others)]
+    if _best(tried).confidence < LEAST_CONFIDENCE:
+        # The lattice may be in a corner, which rings do not tell.
+        seen = seen._replace(across=_MOST_ACROSS)
+        tried = [seen.look(wanted) for wanted in _ladder(seen.pixels)]
+    best = _best(tried)
     if best.merit > 0 and not 1 / _OFF_MIDDLE < best.spacing * best.factor / middle < _OFF_MIDDLE:
-        tried.append(_look(pixels, usable, runner, middle / best.spacing))
-        best = max(tried, key=_merit)
-    return NetworkScale(best.factor, best.confidence, len(tried))
+        tried.append(seen.look(best.spacing))
+        best = _best(tried)
+    return NetworkScale(best.factor, best.confidence, len({look.factor for look in tried}))
 
 
 class _Look(NamedTuple):
@@ -102,8 +114,29 @@ class _Look(NamedTuple):
     spacing: float
 
 
-def _merit(look: _Look) -> float:
-    return look.merit
+def _best(looks: list[_Look]) -> _Look:
+    return max(looks, key=lambda look: look.merit)
+
+
+class _Seen(NamedTuple):
+    """An image of which parts are looked at: two in the middle, or a grid over all of it."""
+
+    pixels: Grid
+    usable: NDArray[np.bool_]
+    runner: Runner
+    middle: float
+    across: int | None = None
+
+    def look(self, spacing: float) -> _Look:
+        """Look at the parts: their mean merit, the confidence and spacing of the best."""
+        factor = self.middle / spacing
+        looks = []
+        for part in _parts(self.pixels.shape, round(_SIDE / factor), self.across):
+            pixels = self.pixels[part]
+            view = view_of_image(pixels, self.usable[part], self.runner, factor=factor)
+            verdict = verdict_of_view(view, self.runner, pixels.shape)
+            looks.append(_Look(factor, verdict.merit, verdict.confidence, view.spacing))
+        return _best(looks)._replace(merit=float(np.mean([look.merit for look in looks])))
 
 
 def _check_told(spacing: float) -> None:
@@ -122,41 +155,48 @@ def _spacings(pixels: Grid) -> list[float]:
     if not rings.size:
         rings = bragg_rings(spectrum, least=FAINT_RING)
     periods = _apart(float(1 / spectrum.frequency[ring]) for ring in rings)[:_MOST_RINGS]
-    largest = min(pixels.shape) / _FEWEST_ACROSS
     if not periods:
-        steps = int(np.ceil(np.log(max(largest / _FINEST_SPACING, 1)) / np.log(_STEP)))
-        return [_FINEST_SPACING * _STEP**k for k in range(steps + 1)]
+        return _ladder(pixels)
     spacings = _apart(period * share for period in periods for share in _PER_PERIOD)
-    return [wanted for wanted in spacings if wanted < largest] or spacings[:1]
+    return [wanted for wanted in spacings if wanted < _largest(pixels)] or spacings[:1]
+
+
+def _largest(pixels: Grid) -> float:
+    return min(pixels.shape) / _FEWEST_ACROSS
+
+
+def _ladder(pixels: Grid) -> list[float]:
+    """List distances from one to the next, of which the network knows one in any image."""
+    steps = int(np.ceil(np.log(max(_largest(pixels) / _FINEST_SPACING, 1)) / np.log(_STEP)))
+    return [_FINEST_SPACING * _STEP**k for k in range(steps + 1)]
 
 
 def _apart(lengths: Iterator[float]) -> list[float]:
     """Leave out what is near to one before."""
     kept: list[float] = []
     for length in lengths:
-        if all(max(length / other, other / length) > _APART for other in kept):
+        if _new(length, kept):
             kept.append(length)
     return kept
 
 
-def _look(pixels: Grid, usable: NDArray[np.bool_], runner: Runner, factor: float) -> _Look:
-    """Look at parts of the image: their mean merit, the confidence and spacing of the best."""
-    seen = []
-    for part in _parts(pixels.shape, round(_SIDE / factor)):
-        view = view_of_image(pixels[part], usable[part], runner, factor=factor)
-        verdict = verdict_of_view(view, runner, pixels[part].shape)
-        seen.append(_Look(factor, verdict.merit, verdict.confidence, view.spacing))
-    merit = float(np.mean([look.merit for look in seen]))
-    return max(seen, key=_merit)._replace(merit=merit)
+def _new(wanted: float, others: list[float]) -> bool:
+    return all(max(wanted / other, other / wanted) > _APART for other in others)
 
 
-def _parts(shape: tuple[int, ...], side: int) -> Iterator[tuple[slice, slice]]:
-    """Cut parts out of an image, along its longer axis where it has room for them."""
+def _parts(shape: tuple[int, ...], side: int, across: int | None) -> Iterator[tuple[slice, slice]]:
+    """Cut parts out of an image: a grid with at most so many across, or along its longer axis."""
     room = [max(0, size - side) for size in shape]
-    longer = int(room[1] >= room[0])
-    count = _PARTS if room[longer] > 0 else 1
-    for k in range(count):
-        share = [0.5, 0.5]
-        share[longer] = (k + 0.5) / count
+    if across is not None:
+        counts = [min(across, -(-size // side)) for size in shape]
+    else:
+        longer = int(room[1] >= room[0])
+        counts = [1, 1]
+        counts[longer] = _PARTS if room[longer] > 0 else 1
+    for place in np.ndindex(*counts):
+        if across is None:
+            share = [(k + 0.5) / count for k, count in zip(place, counts, strict=True)]
+        else:
+            share = [k / max(1, count - 1) for k, count in zip(place, counts, strict=True)]
         first = [round(part * free) for part, free in zip(share, room, strict=True)]
         yield slice(first[0], first[0] + side), slice(first[1], first[1] + side)

@@ -9,24 +9,33 @@ import numpy as np
 from adatom.numerics.heatmaps import positions_from_maps
 from adatom.numerics.network_input import normalized_picture, resampled_picture
 from adatom.numerics.order import recurrence
+from adatom.numerics.repetition import repetition
 from adatom.numerics.spacing import pooled_spacing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from adatom.localization.running import Maps, Runner
 
     Grid = NDArray[np.float32]
 
+# Below it a network has seen chance.
+LEAST_CONFIDENCE = 0.05
+
 # Surroundings of so many sites are judged for the confidence.
 _MOST_JUDGED = 500
-# What random points reach by chance.
+# What random points reach by chance, and what is left of order in film packed at random.
 _CHANCE = 0.25
-# Surroundings of too few sites cannot be compared: they count as this much
-# ordered if they fill the area as the most open lattice would, which has one
-# site in so many squares of the distance between neighbors.
-_UNJUDGED = 0.1
-_MOST_OPEN = 1.3
+_LEAST = 0.05
+# Sites that repeat so well near by need not be asked whether they do farther off,
+# which never counts more: false sites between true ones leave it as it is.
+_PLAIN = 0.5
+# Of the place of a repeated site, in spacings: what noise and strain need.
+_TOLERANCE = 0.2
+# There the network takes a lattice for more likely than not.
+_LIKELY = 0.5
 # Beyond the distances that the network is made for by more than this its word counts nothing.
 _MARGIN = 1.15
 # Sigma of the preference for the middle of those distances, as a share of their
@@ -106,17 +115,16 @@ class Verdict(NamedTuple):
     Attributes
     ----------
     confidence : float
-        From 0 to 1: the share of the area in which there is a lattice, times
-        the mean score of the sites, times how often their surroundings
-        repeat. 0 where the sites are nearer to one another or farther apart
-        than those that the network was trained on.
+        From 0 to 1: how surely the sites of the lattice repeat one another,
+        times their mean score. 0 where the sites are nearer to one another or
+        farther apart than those that the network was trained on.
     merit : float
-        Sites that it is sure of per pixel of the image, weighed by the square
-        root of how often their surroundings repeat, and less toward the
-        limits of what it was trained on: what is to be compared between
-        scales. Confidence alone would take the brighter half of a lattice,
-        which looks perfect where the picture is too small to show the dimmer
-        half.
+        Sites of the lattice that it is sure of per pixel of the image, times the
+        share of the area that is lattice, weighed by the square root of how
+        surely they repeat, and less toward the limits of what the network was
+        trained on: what is to be compared between scales. Confidence alone
+        would take the brighter half of a lattice, which looks perfect where
+        the picture is too small to show the dimmer half.
     """
 
     confidence: float
@@ -129,24 +137,49 @@ def verdict_of_view(view: View, runner: Runner, /, shape: tuple[int, ...]) -> Ve
     distance = view.spacing * view.scale
     if not low / _MARGIN <= distance <= high * _MARGIN:
         return Verdict(0.0, 0.0)
-    area = float(view.maps.lattice.mean())
-    density = float(view.score.sum()) / (shape[0] * shape[1])
-    order = _order(view, shape)
-    if np.isnan(order):
-        openest = area * (view.scale / high) ** 2 / _MOST_OPEN
-        order = _UNJUDGED * min(1.0, density / max(openest, 1e-12))
+    within = _lattice_within(view, runner.card.stride, shape)
+    sites = within(view.position)
+    if not sites.any():
+        return Verdict(0.0, 0.0)
+    order = _order(view.position[sites], view.spacing, within, shape)
+    score = view.score[sites]
+    density = float(score.sum()) / (shape[0] * shape[1])
     off_middle = np.log(distance / np.sqrt(low * high)) / np.log(high / low)
+    area = float(view.maps.lattice.mean())
     merit = area * density * np.sqrt(order) * np.exp(-0.5 * (off_middle / _MIDDLE) ** 2)
-    return Verdict(area * float(view.score.mean()) * order, float(merit))
+    return Verdict(float(score.mean()) * order, float(merit))
 
 
-def _order(view: View, shape: tuple[int, ...]) -> float:
-    """Give how often surroundings repeat, from chance to always; NaN of too few sites."""
+def _lattice_within(
+    view: View, stride: int, shape: tuple[int, ...]
+) -> Callable[[NDArray[np.float64]], NDArray[np.bool_]]:
+    """Give a function that tells whether places lie in what the network takes for a lattice."""
+    lattice = view.maps.lattice > _LIKELY
+    cells = np.array(view.factor) / stride
+
+    def within(places: NDArray[np.float64]) -> NDArray[np.bool_]:
+        row, column = ((places + 0.5) * cells).astype(np.intp).T
+        known = ((places > -0.5) & (places < np.array(shape) - 0.5)).all(axis=-1)
+        row, column = (np.clip(at, 0, n - 1) for at, n in zip((row, column), lattice.shape))
+        return np.asarray(known & lattice[row, column])
+
+    return within
+
+
+def _order(
+    position: NDArray[np.float64],
+    spacing: float,
+    within: Callable[[NDArray[np.float64]], NDArray[np.bool_]],
+    shape: tuple[int, ...],
+) -> float:
+    """Give how surely sites repeat, near by or over a cell of many atoms: from chance to always."""
     extent = [0.0, shape[0] - 1.0, 0.0, shape[1] - 1.0]
-    order = recurrence(
-        view.position, tolerance=0.2 * view.spacing, extent=extent, most=_MOST_JUDGED
-    )
+    tolerance = _TOLERANCE * spacing
+    order = recurrence(position, tolerance=tolerance, extent=extent, most=_MOST_JUDGED)
     judged = order[np.isfinite(order)]
-    if not judged.size:
-        return float("nan")
-    return float(np.clip((judged.mean() - _CHANCE) / (1 - _CHANCE), 0, 1))
+    near = (float(judged.mean()) - _CHANCE) / (1 - _CHANCE) if judged.size else 0.0
+    if near > _PLAIN:
+        return near
+    far = repetition(position, spacing=spacing, tolerance=tolerance, within=within)
+    order = np.nanmax([near, _PLAIN * far])
+    return float(np.clip((order - _LEAST) / (1 - _LEAST), 0, 1))

@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 
     from adatom.simulation.training_images import TrainingImages
 
-# What images without lattice show. Atoms packed at random are the hardest to tell from one.
-_EMPTY: Final = ("amorphous", "amorphous", "contamination", "noise", "stripes", "blobs")
+# What images without lattice show. Atoms packed at random and noisy stripes are the
+# hardest to tell from one.
+_EMPTY: Final = (
+    *("amorphous", "amorphous", "stripes", "stripes"),
+    *("contamination", "noise", "blobs"),
+)
 # Pixels integrate: narrower atoms than this do not occur on a grid of pixels.
 _NARROWEST: Final = 0.65
 # Atoms in a tunneling microscope are at least this broad, in spacings.

@@ -1,0 +1,141 @@
+"""Whether points repeat themselves by vectors longer than those to their neighbors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    Points = NDArray[np.float64]
+    Within = Callable[[Points], NDArray[np.bool_]]
+
+# Vectors that are tried, in spacings: cells of complex oxides are three to four wide.
+SHORTEST, LONGEST = 0.8, 5.0
+# The chance of a vector to hit is read off directions spread evenly over half a turn.
+_RADIAL_STEP = 0.2
+_N_DIRECTIONS = 12
+# Vectors between points that are tried; more of the same length and direction tell nothing new.
+_MOST_VECTORS = 400
+# The best of hundreds of vectors lies some three and a half deviations above
+# chance by chance alone, and by two hits more where few are counted.
+_DEVIATIONS = 3.5
+_HITS = 2.0
+# Sine of the least angle between the two vectors of a lattice.
+_APART = 0.5
+# Fewer points are no lattice.
+FEWEST = 7
+# So many points are judged at once: over more, strain adds up.
+_WINDOW = 120
+# Windows along each axis where there are more points.
+_WINDOWS = 3
+
+
+def repetition(points: Points, /, *, spacing: float, tolerance: float, within: Within) -> float:
+    """Give how surely points are those of a lattice of any cell, from chance to always.
+
+    A vector that leads from point to point is a translation of the lattice if it
+    does so from most points. Its share of hits is compared with that of vectors
+    of the same length in all directions, which is what the same points without
+    long-range order would reach. The second vector of the lattice counts, as
+    stripes repeat along one. In contrast to `recurrence` the vectors may be
+    longer than those to near neighbors, as they have to be for cells of many
+    atoms.
+
+    Parameters
+    ----------
+    points : ndarray, shape (point, 2)
+    spacing : float
+        Between neighbors.
+    tolerance : float
+        How near to a point a vector must lead, in the same unit.
+    within : callable
+        Tells for places of shape (place, 2) whether a point could have been
+        found there: what leads elsewhere counts neither way.
+
+    Returns
+    -------
+    float
+        From 0 to 1, the mean over up to nine windows of some 120 points; NaN
+        if there are fewer than seven points in all of them.
+    """
+    orders = [
+        _order_of_window(points[there], spacing, tolerance, inside)
+        for there, inside in _windows(points, within)
+        if there.sum() >= FEWEST
+    ]
+    return float(np.mean(orders)) if orders else float("nan")
+
+
+def _windows(points: Points, within: Within) -> Iterator[tuple[NDArray[np.bool_], Within]]:
+    """Give the points of each window, and where in it points could be."""
+    if len(points) <= 1.5 * _WINDOW:
+        yield np.ones(len(points), dtype=bool), within
+        return
+    low, high = points.min(axis=0), points.max(axis=0)
+    half = 0.5 * np.sqrt(_WINDOW / len(points)) * (high - low)
+    for share in np.ndindex(_WINDOWS, _WINDOWS):
+        middle = low + half + (high - low - 2 * half) * np.array(share) / (_WINDOWS - 1)
+
+        def inside(places: Points, middle: Points = middle) -> NDArray[np.bool_]:
+            return np.asarray(within(places) & (np.abs(places - middle) <= half).all(axis=-1))
+
+        yield (np.abs(points - middle) <= half).all(axis=1), inside
+
+
+class _Rates(NamedTuple):
+    """How often vectors lead from a point to a point, and how often they could."""
+
+    hits: NDArray[np.float64]
+    tries: NDArray[np.float64]
+
+
+def _order_of_window(points: Points, spacing: float, tolerance: float, within: Within) -> float:
+    pairs = (points[None] - points[:, None]).reshape(-1, 2)
+    length = np.hypot(*pairs.T)
+    reached = (length > SHORTEST * spacing - 2 * tolerance) & (
+        length < LONGEST * spacing + 2 * tolerance
+    )
+    tree = cKDTree(pairs[reached])
+
+    def rates(vectors: Points) -> _Rates:
+        ends = (points[:, None] + vectors[None]).reshape(-1, 2)
+        tries = within(ends).reshape(len(points), -1).sum(axis=0)
+        return _Rates(tree.query_ball_point(vectors, tolerance, return_length=True), tries)
+
+    forward = (pairs[:, 0] > 0) | ((pairs[:, 0] == 0) & (pairs[:, 1] > 0))
+    vectors = pairs[forward & (length > SHORTEST * spacing) & (length < LONGEST * spacing)]
+    if not len(vectors):
+        return 0.0
+    vectors = vectors[:: -(-len(vectors) // _MOST_VECTORS)]
+    found, length = rates(vectors), np.hypot(*vectors.T)
+    surely = _surely(found, _chance(rates, length, spacing))
+    best = int(np.argmax(surely))
+    across = np.abs(vectors[:, 0] * vectors[best, 1] - vectors[:, 1] * vectors[best, 0])
+    elsewhere = across > _APART * length * length[best]
+    return float(surely[elsewhere].max(initial=0.0))
+
+
+def _surely(found: _Rates, chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give by how much shares of hits exceed what chance reaches: 0 for that, 1 for always."""
+    tries = np.maximum(found.tries, 1)
+    bound = chance + _DEVIATIONS * np.sqrt(chance * (1 - chance) / tries) + _HITS / tries
+    over = np.minimum(found.hits / tries, 1) - bound
+    return np.where(bound < 1, over / np.maximum(1 - bound, 1e-9), 0.0).clip(0, 1)
+
+
+def _chance(
+    rates: Callable[[Points], _Rates], length: NDArray[np.float64], spacing: float
+) -> NDArray[np.float64]:
+    """Give the share of hits of vectors of a length, averaged over directions."""
+    radii = np.arange(SHORTEST, LONGEST + _RADIAL_STEP, _RADIAL_STEP) * spacing
+    angle = np.pi * np.arange(_N_DIRECTIONS) / _N_DIRECTIONS
+    directions = np.stack([np.sin(angle), np.cos(angle)], axis=-1)
+    around = rates((radii[:, None, None] * directions).reshape(-1, 2))
+    hits, tries = (rate.reshape(len(radii), -1).sum(axis=1) for rate in around)
+    return np.interp(length, radii, hits / np.maximum(tries, 1)).clip(0.05, 0.95)
