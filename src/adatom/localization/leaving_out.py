@@ -98,8 +98,11 @@ def reasons_of_view(
     if not inside.all():
         empty = wide(_is_empty(look, inside) & ~inside, 0.5 * pitch)
         if (~inside & ~empty).mean() > _WORTH_ASKING:
-            repeating = _repeats(picture, inside, pixels_a_node)
-            reason[repeating & ~inside & ~said.disordered] = UNKNOWN
+            repeating = _repeats(picture, inside, pixels_a_node) & ~inside & ~said.disordered
+            reason[repeating] = UNKNOWN
+            # What repeats, and of whose sites the network is sure, is known after all.
+            inside |= wide(repeating & said.sure, _SMALLEST_RADIUS * pitch)
+            reason[inside] = ANALYZED
         # What is measured over an atom and its surroundings blurs the rim.
         away = scipy.ndimage.distance_transform_edt(~empty)
         reason[~inside & (away < 1.5 * pitch) & empty.any()] = EMPTY
@@ -173,17 +176,21 @@ def gaps_between_atoms(pixels: Grid, spacing: float, /) -> Grid:
 
 
 class _SaidBySites(NamedTuple):
-    """Where the sites themselves say that there is a lattice, and that there is none."""
+    """Where the sites themselves say that there is a lattice, and that there is none.
+
+    ``sure`` is where the network is sure of the sites, in a lattice or not.
+    """
 
     ordered: Bools
     disordered: Bools
+    sure: Bools
 
 
 def _said_by_sites(view: View, look: _Look, pixels_a_node: int) -> _SaidBySites:
     """Judge by the surroundings of the sites, whether they repeat; few sites say nothing."""
     shape = look.level.shape
     if len(view.position) < _FEWEST_TO_JUDGE:
-        return _SaidBySites(np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool))
+        return _SaidBySites(*(np.zeros(shape, dtype=bool) for _ in range(3)))
     pitch = view.spacing * view.scale / pixels_a_node
     place = (view.position + 0.5) * np.array(view.factor) / pixels_a_node - 0.5
     tree = cKDTree(place)
@@ -200,6 +207,7 @@ def _said_by_sites(view: View, look: _Look, pixels_a_node: int) -> _SaidBySites:
     return _SaidBySites(
         wide(around & (order[nearest] > _ORDERED), pitch),
         wide(chaos & ((score[nearest] < _UNSURE) | filled), _DISORDERED_RADIUS * pitch),
+        around & (score[nearest] >= _UNSURE),
     )
 
 

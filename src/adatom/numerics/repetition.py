@@ -20,6 +20,10 @@ SHORTEST, LONGEST = 0.8, 5.0
 # The chance of a vector to hit is read off directions spread evenly over half a turn.
 _RADIAL_STEP = 0.2
 _N_DIRECTIONS = 12
+# And off places on a line through its end, in spacings, as along a stripe.
+_LINE = np.linspace(-2.0, 2.0, 11)[:, None]
+# So many candidates for the second vector of a lattice are compared with their lines.
+_MOST_SECOND = 8
 # Vectors between points that are tried; more of the same length and direction tell nothing new.
 _MOST_VECTORS = 400
 # The best of hundreds of vectors lies some three and a half deviations above
@@ -43,9 +47,10 @@ def repetition(points: Points, /, *, spacing: float, tolerance: float, within: W
     does so from most points. Its share of hits is compared with that of vectors
     of the same length in all directions, which is what the same points without
     long-range order would reach. The second vector of the lattice counts, as
-    stripes repeat along one. In contrast to `recurrence` the vectors may be
-    longer than those to near neighbors, as they have to be for cells of many
-    atoms.
+    stripes repeat along one, and is compared with those along a line as well,
+    which is what points strung along stripes would reach. In contrast to
+    `recurrence` the vectors may be longer than those to near neighbors, as
+    they have to be for cells of many atoms.
 
     Parameters
     ----------
@@ -114,11 +119,16 @@ def _order_of_window(points: Points, spacing: float, tolerance: float, within: W
         return 0.0
     vectors = vectors[:: -(-len(vectors) // _MOST_VECTORS)]
     found, length = rates(vectors), np.hypot(*vectors.T)
-    surely = _surely(found, _chance(rates, length, spacing))
+    surely = _surely(found, _chance_in_rings(rates, length, spacing))
     best = int(np.argmax(surely))
     across = np.abs(vectors[:, 0] * vectors[best, 1] - vectors[:, 1] * vectors[best, 0])
-    elsewhere = across > _APART * length * length[best]
-    return float(surely[elsewhere].max(initial=0.0))
+    second = np.flatnonzero((across > _APART * length * length[best]) & (surely > 0))
+    second = second[np.argsort(-surely[second], kind="stable")[:_MOST_SECOND]]
+    if not second.size:
+        return 0.0
+    again = _Rates(found.hits[second], found.tries[second])
+    off_line = _surely(again, _chance_on_lines(rates, vectors[second], spacing))
+    return float(np.minimum(surely[second], off_line).max())
 
 
 def _surely(found: _Rates, chance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -129,13 +139,29 @@ def _surely(found: _Rates, chance: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(bound < 1, over / np.maximum(1 - bound, 1e-9), 0.0).clip(0, 1)
 
 
-def _chance(
+def _directions() -> Points:
+    angle = np.pi * np.arange(_N_DIRECTIONS) / _N_DIRECTIONS
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1)
+
+
+def _chance_in_rings(
     rates: Callable[[Points], _Rates], length: NDArray[np.float64], spacing: float
 ) -> NDArray[np.float64]:
-    """Give the share of hits of vectors of a length, averaged over directions."""
+    """Give the share of hits of vectors of the same length in all directions."""
     radii = np.arange(SHORTEST, LONGEST + _RADIAL_STEP, _RADIAL_STEP) * spacing
-    angle = np.pi * np.arange(_N_DIRECTIONS) / _N_DIRECTIONS
-    directions = np.stack([np.sin(angle), np.cos(angle)], axis=-1)
-    around = rates((radii[:, None, None] * directions).reshape(-1, 2))
+    around = rates((radii[:, None, None] * _directions()).reshape(-1, 2))
     hits, tries = (rate.reshape(len(radii), -1).sum(axis=1) for rate in around)
     return np.interp(length, radii, hits / np.maximum(tries, 1)).clip(0.05, 0.95)
+
+
+def _chance_on_lines(
+    rates: Callable[[Points], _Rates], vectors: Points, spacing: float
+) -> NDArray[np.float64]:
+    """Give the share of hits of vectors that end on a line with each, of the best direction.
+
+    What is strung along stripes is hit as often wherever on a stripe a vector ends.
+    """
+    ends = vectors[:, None, None] + _LINE * spacing * _directions()[:, None]
+    found = rates(ends.reshape(-1, 2))
+    hits, tries = (rate.reshape(ends.shape[:3]).sum(axis=2) for rate in found)
+    return np.asarray((hits / np.maximum(tries, 1)).max(axis=1)).clip(0.05, 0.95)
