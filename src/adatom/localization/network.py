@@ -15,7 +15,12 @@ from adatom.localization.leaving_out import (
     shares_in_words,
 )
 from adatom.localization.network_scale import NetworkScale, find_network_scale
-from adatom.localization.seeing import LEAST_CONFIDENCE, View, view_of_image
+from adatom.localization.seeing import (
+    LEAST_CONFIDENCE,
+    View,
+    verdict_of_view,
+    view_of_image,
+)
 from adatom.numerics.network_input import resampled_picture
 
 if TYPE_CHECKING:
@@ -112,7 +117,8 @@ def predict_sites_of_pixels(
     spacing : float, optional
         Between neighbors, in mean pixels, where it is known.
     scale : NetworkScale, optional
-        Where it is known, as from another frame of a movie.
+        Where it is known, as from another frame of a movie: whether there is a
+        lattice is judged by this image all the same.
     told_where : bool
         Whether `usable` are regions that somebody chose: then all of them is
         analyzed, and the network has no say in what is left out.
@@ -123,10 +129,12 @@ def predict_sites_of_pixels(
         If the network sees no lattice that it knows at any scale.
     """
     square = squared_pixels(pixels, usable, step)
-    if scale is None:
-        scale = find_network_scale(square.pixels, square.usable, runner, spacing=spacing)
-    view = view_of_image(square.pixels, square.usable, runner, factor=scale.factor)
-    _check_seen(view, scale)
+    settled = scale or find_network_scale(square.pixels, square.usable, runner, spacing=spacing)
+    view = view_of_image(square.pixels, square.usable, runner, factor=settled.factor)
+    if scale is not None:
+        verdict = verdict_of_view(view, runner, square.pixels.shape)
+        settled = scale._replace(confidence=verdict.confidence)
+    _check_seen(view, settled)
     if told_where:
         reason = np.where(square.usable, ANALYZED, NOT_MEASURED).astype(np.int8)
     else:
@@ -146,7 +154,7 @@ def predict_sites_of_pixels(
         analyzed,
         view.spacing,
         reason[np.ix_(*_nearest(pixels.shape, reason.shape, square.factors))],
-        scale,
+        settled,
         heads_at_cells(view.maps, view.in_cells(runner.card.stride)),
     )
 
