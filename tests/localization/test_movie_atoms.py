@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 
 import dask.array
@@ -11,7 +12,7 @@ import xarray as xr
 from scipy.ndimage import gaussian_filter
 from tiny_networks import blob_network
 
-from adatom.errors import KindError, NoLatticeError
+from adatom.errors import AdatomWarning, KindError, NoLatticeError
 from adatom.localization import compare_sites, find_atoms, find_atoms_in_movie
 from adatom.numerics.exported_network import ExportedNetwork
 from adatom.schema import SITES, Movie, notes
@@ -74,6 +75,16 @@ def test_noise_has_no_sites_at_the_scale_of_other_frames(
     found = find_atoms_in_movie(movie, None, network, method="network")
     assert set(found.frame.values) == {0, 2}
     assert "1 frames without a lattice have no sites: 1." in notes(found)
+
+
+def test_a_network_that_is_hardly_sure_of_most_frames_warns_once(
+    network: ExportedNetwork,
+) -> None:
+    card = dataclasses.replace(network.card, calibration=((0.5, 0.08), (1.0, 0.12)))
+    unsure = ExportedNetwork(network.graph, card)
+    with pytest.warns(AdatomWarning, match="hardly sure of the scale of most frames") as caught:
+        find_atoms_in_movie(_movie(1, 2), None, unsure, method="network")
+    assert len(caught) == 1
 
 
 def test_a_movie_of_nothing_is_no_lattice(network: ExportedNetwork) -> None:

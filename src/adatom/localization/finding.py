@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adatom.errors import SettingError
+from adatom.errors import AdatomWarning, SettingError
 from adatom.localization.choosing import (
     DEFAULT_METHOD,
     Method,
@@ -22,6 +23,7 @@ from adatom.localization.network_scale import NetworkScale
 from adatom.localization.refinement import refine_sites
 from adatom.localization.regions import find_lattice, lattice_gaps
 from adatom.localization.running import Runner
+from adatom.localization.seeing import FAIR_CONFIDENCE
 from adatom.localization.sublattices import alternating_sublattices
 from adatom.numerics.exported_network import ExportedNetwork
 from adatom.numerics.peaks import blob_response, thin_out
@@ -117,6 +119,11 @@ def find_atoms(
     SettingError
         If a network is given for the classical method.
 
+    Warns
+    -----
+    AdatomWarning
+        If the network is hardly sure of the scale at which it found them.
+
     Examples
     --------
     >>> import numpy as np
@@ -132,7 +139,9 @@ def find_atoms(
     check_not_constant(image)
     pixels = pixels_of_image(image, regions, contrast="bright")
     settled = contrast_of_image(image, pixels, regions, contrast=contrast)
-    return sites_of_image(image, regions, Search(runner, settled, told))
+    sites = sites_of_image(image, regions, Search(runner, settled, told))
+    warn_of_doubt(sites, sites.attrs.get("scale_confidence", np.nan), of="the image")
+    return sites
 
 
 class Search(NamedTuple):
@@ -217,6 +226,18 @@ def told_spacing(spacing: Length, image: Image, /) -> float:
         msg = f"{spacing=} must be positive"
         raise SettingError(msg)
     return length / unit_of_pixel
+
+
+def warn_of_doubt(sites: Sites, confidence: float, /, *, of: str) -> None:
+    """Warn the caller of a step where its network is hardly sure; NaN where the scale was told."""
+    if confidence < FAIR_CONFIDENCE:
+        msg = (
+            f"the network is hardly sure of the scale of {of} (confidence {confidence:.2f}, below "
+            f"{FAIR_CONFIDENCE}), at which atoms are {sites.attrs['spacing']:.3g} "
+            f"{space_unit(sites)} apart: look whether the sites lie on atoms (plotting.plot_sites "
+            "shows them on the image); if they do not, tell the distance as spacing="
+        )
+        warnings.warn(msg, AdatomWarning, stacklevel=3)
 
 
 def _refined_singly(image: Image, sites: Sites) -> tuple[Sites, NDArray[np.intp]]:

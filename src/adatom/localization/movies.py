@@ -16,7 +16,7 @@ from adatom.localization.choosing import (
 )
 from adatom.localization.contrast import NOTHING_SEEN, Contrast, ContrastOfImage, contrast_of_image
 from adatom.localization.detection import pixels_of_image
-from adatom.localization.finding import Search, sites_of_image, told_spacing
+from adatom.localization.finding import Search, sites_of_image, told_spacing, warn_of_doubt
 from adatom.localization.network import squared_pixels
 from adatom.localization.network_scale import NetworkScale, find_network_scale
 from adatom.localization.running import Runner
@@ -92,6 +92,11 @@ def find_atoms_in_movie(
     ReadError
         If the file of the network cannot be used.
 
+    Warns
+    -----
+    AdatomWarning
+        If the network is hardly sure of the scale in most frames.
+
     Examples
     --------
     >>> import numpy as np
@@ -124,7 +129,10 @@ def find_atoms_in_movie(
             "distance as spacing=, or average frames"
         )
         raise NoLatticeError(msg)
-    return _joined(found, without, movie, search)
+    joined = _joined(found, without, movie, search)
+    confidences = [sites.attrs.get("scale_confidence", np.nan) for sites in found]
+    warn_of_doubt(joined, float(np.median(confidences)), of="most frames")
+    return joined
 
 
 def _frames(
