@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adatom.errors import AdatomWarning, SettingError
+from adatom.localization.absurd import absurd_in_words, without_absurd_pixels
 from adatom.localization.choosing import (
     DEFAULT_METHOD,
     Method,
@@ -137,9 +138,12 @@ def find_atoms(
     told = None if spacing is None else told_spacing(spacing, image)
     runner = runner_of_method(method, trained, network)
     check_not_constant(image)
+    image, n_absurd = without_absurd_pixels(image)
     pixels = pixels_of_image(image, regions, contrast="bright")
     settled = contrast_of_image(image, pixels, regions, contrast=contrast)
     sites = sites_of_image(image, regions, Search(runner, settled, told))
+    if n_absurd:
+        add_note(sites, absurd_in_words(n_absurd))
     warn_of_doubt(sites, sites.attrs.get("scale_confidence", np.nan), of="the image")
     return sites
 
