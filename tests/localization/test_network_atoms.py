@@ -21,6 +21,7 @@ from tiny_networks import blob_network
 from adatom.errors import AdatomWarning, KindError, NoLatticeError, ReadError, SettingError
 from adatom.localization import compare_sites, find_atoms, find_lattice_regions, find_particles
 from adatom.numerics.exported_network import ExportedNetwork
+from adatom.numerics.memory import memory_of_machine
 from adatom.schema import SITES, Image, image_from_array, notes
 from adatom.simulation import Crystal, Simulation, simulate_lattice
 
@@ -269,6 +270,21 @@ def test_a_corner_of_a_large_image_is_analyzed_as_if_it_were_the_image(
 def test_a_spacing_below_two_pixels_is_a_mistake(network: ExportedNetwork) -> None:
     with pytest.raises(SettingError, match=r"spacing is 0\.05 pixels.*need 2 or more"):
         found_in(simulated("square", 17).image, network, spacing="0.05 px")
+
+
+def test_a_picture_beyond_the_memory_is_refused_before_it_is_made(
+    network: ExportedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = simulated("square", 17).image
+    # 187 pixels for 2.2 between atoms where the network wants 9.2: 0.6 megapixels of 60 bytes.
+    monkeypatch.setattr("adatom.localization.network.memory_of_machine", lambda: 3e7)
+    too_much = r"are to become \d+ x \d+, 4\.17 for each, .* 0\.036\d* GB .* has 0\.03 GB: cut"
+    with pytest.raises(SettingError, match=too_much):
+        found_in(image, network, spacing="2.2 px")
+
+
+def test_the_memory_of_a_machine_is_some_gigabytes_or_unknown() -> None:
+    assert memory_of_machine() > 2**28
 
 
 def test_unmeasured_pixels_are_told_by_both_methods(network: ExportedNetwork) -> None:

@@ -118,7 +118,8 @@ def find_atoms(
     ReadError
         If the file of the network cannot be used.
     SettingError
-        If a network is given for the classical method.
+        If a network is given for the classical method, or the picture that
+        it needs, large where atoms are few pixels apart, is beyond the memory.
 
     Warns
     -----
