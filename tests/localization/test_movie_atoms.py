@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 
 import dask.array
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.ndimage import gaussian_filter
 from tiny_networks import blob_network
 
-from adatom.errors import KindError, NoLatticeError
+from adatom.errors import AdatomWarning, KindError, NoLatticeError
 from adatom.localization import compare_sites, find_atoms, find_atoms_in_movie
 from adatom.numerics.exported_network import ExportedNetwork
 from adatom.schema import SITES, Movie, notes
@@ -60,6 +62,29 @@ def test_frames_without_a_lattice_are_told(network: ExportedNetwork) -> None:
     found = find_atoms_in_movie(_movie(1, -1, 2, -2), None, network, method="network")
     assert set(found.frame.values) == {0, 2}
     assert "2 frames without a lattice have no sites: 1, 3." in notes(found)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1.5])
+def test_noise_has_no_sites_at_the_scale_of_other_frames(
+    network: ExportedNetwork, sigma: float
+) -> None:
+    # This network takes any blob for an atom, and all of the noise for a lattice.
+    noise = gaussian_filter(np.random.default_rng(5).normal(size=(112, 112)), sigma)
+    empty = _frame(1).image.copy(data=noise.astype(np.float32))
+    movie = xr.concat([_frame(1).image, empty, _frame(2).image], dim="frame")
+    found = find_atoms_in_movie(movie, None, network, method="network")
+    assert set(found.frame.values) == {0, 2}
+    assert "1 frames without a lattice have no sites: 1." in notes(found)
+
+
+def test_a_network_that_is_hardly_sure_of_most_frames_warns_once(
+    network: ExportedNetwork,
+) -> None:
+    card = dataclasses.replace(network.card, calibration=((0.5, 0.08), (1.0, 0.12)))
+    unsure = ExportedNetwork(network.graph, card)
+    with pytest.warns(AdatomWarning, match="hardly sure of the scale of most frames") as caught:
+        find_atoms_in_movie(_movie(1, 2), None, unsure, method="network")
+    assert len(caught) == 1
 
 
 def test_a_movie_of_nothing_is_no_lattice(network: ExportedNetwork) -> None:

@@ -7,6 +7,7 @@ pixels, what is left out.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from functools import cache
 from pathlib import Path
@@ -17,9 +18,10 @@ import scipy.ndimage
 import xarray as xr
 from tiny_networks import blob_network
 
-from adatom.errors import KindError, NoLatticeError, ReadError, SettingError
+from adatom.errors import AdatomWarning, KindError, NoLatticeError, ReadError, SettingError
 from adatom.localization import compare_sites, find_atoms, find_lattice_regions, find_particles
 from adatom.numerics.exported_network import ExportedNetwork
+from adatom.numerics.memory import memory_of_machine
 from adatom.schema import SITES, Image, image_from_array, notes
 from adatom.simulation import Crystal, Simulation, simulate_lattice
 
@@ -120,11 +122,29 @@ def test_the_result_says_by_what_network_on_what_and_at_which_scale(
 
 
 def test_scores_are_calibrated_by_the_card(network: ExportedNetwork) -> None:
-    import dataclasses
-
     card = dataclasses.replace(network.card, calibration=((0.5, 0.1), (1.0, 0.2)))
     found = found_in(simulated("square", 14).image, ExportedNetwork(network.graph, card))
     assert ((found["score"] >= 0.1) & (found["score"] <= 0.2)).all()
+
+
+def _unsure(network: ExportedNetwork) -> ExportedNetwork:
+    """Give the network with scores near 0.1, and so a confidence."""
+    card = dataclasses.replace(network.card, calibration=((0.5, 0.08), (1.0, 0.12)))
+    return ExportedNetwork(network.graph, card)
+
+
+def test_a_network_that_is_hardly_sure_says_what_to_look_at(network: ExportedNetwork) -> None:
+    image = simulated("square", 14).image
+    doubt = r"scale of the image \(confidence 0\.1.* apart: look whether .* tell .* spacing="
+    with pytest.warns(AdatomWarning, match=doubt) as caught:
+        found_in(image, _unsure(network))
+    # The line that called the step, which is in this file.
+    assert caught[0].filename == __file__
+
+
+def test_a_told_spacing_leaves_no_doubt(network: ExportedNetwork) -> None:
+    # Warnings are errors here.
+    found_in(simulated("square", 14).image, _unsure(network), spacing="14 px")
 
 
 def test_a_file_of_a_network_is_taken(network: ExportedNetwork, tmp_path: Path) -> None:
@@ -250,6 +270,21 @@ def test_a_corner_of_a_large_image_is_analyzed_as_if_it_were_the_image(
 def test_a_spacing_below_two_pixels_is_a_mistake(network: ExportedNetwork) -> None:
     with pytest.raises(SettingError, match=r"spacing is 0\.05 pixels.*need 2 or more"):
         found_in(simulated("square", 17).image, network, spacing="0.05 px")
+
+
+def test_a_picture_beyond_the_memory_is_refused_before_it_is_made(
+    network: ExportedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = simulated("square", 17).image
+    # 187 pixels for 2.2 between atoms where the network wants 9.2: 0.6 megapixels of 60 bytes.
+    monkeypatch.setattr("adatom.localization.network.memory_of_machine", lambda: 3e7)
+    too_much = r"are to become \d+ x \d+, 4\.17 for each, .* 0\.036\d* GB .* has 0\.03 GB: cut"
+    with pytest.raises(SettingError, match=too_much):
+        found_in(image, network, spacing="2.2 px")
+
+
+def test_the_memory_of_a_machine_is_some_gigabytes_or_unknown() -> None:
+    assert memory_of_machine() > 2**28
 
 
 def test_unmeasured_pixels_are_told_by_both_methods(network: ExportedNetwork) -> None:

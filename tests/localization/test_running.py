@@ -12,7 +12,7 @@ from onnx import helper, load_from_string
 from tiny_networks import blob_network, model
 
 from adatom.errors import KindError, ReadError, SettingError
-from adatom.localization import shipped
+from adatom.localization import running, shipped
 from adatom.localization.running import Maps, Runner, _cut, _tiling, runner_of_network
 from adatom.localization.shipped import chosen_runner
 from adatom.numerics.exported_network import Card, ExportedNetwork
@@ -103,14 +103,22 @@ def test_classes_and_orientation_are_given_where_the_network_has_them() -> None:
 def test_the_number_of_threads_does_not_change_a_bit(
     runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from adatom.localization import running
-
     picture = _picture(300, 300)
     expected = runner.maps(picture)
     monkeypatch.setitem(os.environ, "DASK_NUM_WORKERS", "1")
     running._session.cache_clear()
     _assert_same(runner_of_network(blob_network()).maps(picture), expected)
     running._session.cache_clear()
+
+
+@pytest.mark.parametrize("told", ["auto", "0", "-2", "2.5"])
+def test_a_number_of_threads_that_is_none_is_named(
+    told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASK_NUM_WORKERS", told)
+    running._session.cache_clear()
+    with pytest.raises(SettingError, match=rf"DASK_NUM_WORKERS is '{told}', need a whole number"):
+        runner_of_network(blob_network())
 
 
 def test_without_a_shipped_network_it_is_said_what_to_do(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -51,6 +52,23 @@ def test_a_network_comes_back_as_it_was(network: TrainedNetwork, file: Path) -> 
 def test_the_same_network_gives_the_same_file(network: TrainedNetwork, file: Path) -> None:
     network.save(file.with_name("again"))
     assert file.read_bytes() == file.with_name("again").read_bytes()
+
+
+def test_a_disk_that_fails_in_the_middle_leaves_the_file_before(
+    network: TrainedNetwork, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = file.read_bytes()
+
+    def full(_: int) -> None:
+        msg = "no space left"
+        raise OSError(msg)
+
+    monkeypatch.setattr(os, "fsync", full)
+    other = replace(network, card=replace(network.card, scores={"f1": 0.6}))
+    with pytest.raises(WriteError, match="no space left"):
+        other.save(file)
+    assert file.read_bytes() == before
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 def test_a_file_that_cannot_be_written_is_told(network: TrainedNetwork, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from adatom.errors import KindError
-from adatom.plotting import plot, plot_movie_sites, plot_training
+from adatom.plotting import plot, plot_movie, plot_movie_sites, plot_training
 from adatom.schema import Sites, sites_from_positions, table_from_columns
 
 
@@ -37,6 +37,18 @@ def test_every_frame_counts_and_some_are_shown() -> None:
         "hole": [0, 0, 0, 2, 2, 0, 0, 0, 0],
         "S vacancy": [1, 0, 0, 0, 0, 0, 0, 0, 0],
     }
+
+
+def test_frames_that_are_averaged_to_be_shown_lie_where_they_are() -> None:
+    # Blocks of 2 pixels: the last one holds one, and is drawn at full size beyond the edge.
+    pixels = np.arange(401.0)
+    place = {"y": ("y", pixels, {"units": "px"}), "x": ("x", pixels, {"units": "px"})}
+    frames = xr.DataArray(np.zeros((1, 401, 401)), dims=("frame", "y", "x"), coords=place)
+    for figure in (plot_movie(frames), plot_movie_sites(defects().isel(site=slice(1)), frames)):
+        axes = figure.axes[0]
+        assert tuple(axes.images[0].get_extent()) == (-0.5, 401.5, 401.5, -0.5)
+        assert axes.get_xlim() == (-0.5, 400.5)
+        assert axes.get_ylim() == (400.5, -0.5)
 
 
 def test_without_a_movie_the_frames_with_sites_are_spanned() -> None:

@@ -106,7 +106,9 @@ def test_pictures_and_tables_lie_beside_the_page(written: Path) -> None:
 def test_the_summary_gives_the_numbers_of_the_results(written: Path) -> None:
     text = " ".join(_page(written).text.split())
     for sentence in (
-        "81 atoms found in 3.6 x 3.6 nm, nearest-neighbor distance 0.4 nm.",
+        "81 atoms found in 3.6 x 3.6 nm, most neighbors 0.4 nm apart.",
+        "between most neighbors",
+        "noise makes look smaller than 0.4 nm, the most frequent distance among all neighbors.",
         "The fits of 2 of them failed: the position is the finder's.",
         "25.0 % of the area was left out of the analysis.",
         "2 classes chosen: the BIC is least for 2 classes.",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adatom.errors import SettingError
+from adatom.errors import AdatomWarning, SettingError
+from adatom.localization.absurd import absurd_in_words, without_absurd_pixels
 from adatom.localization.choosing import (
     DEFAULT_METHOD,
     Method,
@@ -22,6 +24,7 @@ from adatom.localization.network_scale import NetworkScale
 from adatom.localization.refinement import refine_sites
 from adatom.localization.regions import find_lattice, lattice_gaps
 from adatom.localization.running import Runner
+from adatom.localization.seeing import FAIR_CONFIDENCE
 from adatom.localization.sublattices import alternating_sublattices
 from adatom.numerics.exported_network import ExportedNetwork
 from adatom.numerics.peaks import blob_response, thin_out
@@ -115,7 +118,13 @@ def find_atoms(
     ReadError
         If the file of the network cannot be used.
     SettingError
-        If a network is given for the classical method.
+        If a network is given for the classical method, or the picture that
+        it needs, large where atoms are few pixels apart, is beyond the memory.
+
+    Warns
+    -----
+    AdatomWarning
+        If the network is hardly sure of the scale at which it found them.
 
     Examples
     --------
@@ -130,9 +139,14 @@ def find_atoms(
     told = None if spacing is None else told_spacing(spacing, image)
     runner = runner_of_method(method, trained, network)
     check_not_constant(image)
+    image, n_absurd = without_absurd_pixels(image)
     pixels = pixels_of_image(image, regions, contrast="bright")
     settled = contrast_of_image(image, pixels, regions, contrast=contrast)
-    return sites_of_image(image, regions, Search(runner, settled, told))
+    sites = sites_of_image(image, regions, Search(runner, settled, told))
+    if n_absurd:
+        add_note(sites, absurd_in_words(n_absurd))
+    warn_of_doubt(sites, sites.attrs.get("scale_confidence", np.nan), of="the image")
+    return sites
 
 
 class Search(NamedTuple):
@@ -217,6 +231,18 @@ def told_spacing(spacing: Length, image: Image, /) -> float:
         msg = f"{spacing=} must be positive"
         raise SettingError(msg)
     return length / unit_of_pixel
+
+
+def warn_of_doubt(sites: Sites, confidence: float, /, *, of: str) -> None:
+    """Warn the caller of a step where its network is hardly sure; NaN where the scale was told."""
+    if confidence < FAIR_CONFIDENCE:
+        msg = (
+            f"the network is hardly sure of the scale of {of} (confidence {confidence:.2f}, below "
+            f"{FAIR_CONFIDENCE}), at which atoms are {sites.attrs['spacing']:.3g} "
+            f"{space_unit(sites)} apart: look whether the sites lie on atoms (plotting.plot_sites "
+            "shows them on the image); if they do not, tell the distance as spacing="
+        )
+        warnings.warn(msg, AdatomWarning, stacklevel=3)
 
 
 def _refined_singly(image: Image, sites: Sites) -> tuple[Sites, NDArray[np.intp]]:

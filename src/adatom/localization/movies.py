@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from adatom.errors import KindError, NoLatticeError
+from adatom.localization.absurd import absurd_in_words, without_absurd_pixels
 from adatom.localization.choosing import (
     DEFAULT_METHOD,
     Method,
@@ -16,7 +18,7 @@ from adatom.localization.choosing import (
 )
 from adatom.localization.contrast import NOTHING_SEEN, Contrast, ContrastOfImage, contrast_of_image
 from adatom.localization.detection import pixels_of_image
-from adatom.localization.finding import Search, sites_of_image, told_spacing
+from adatom.localization.finding import Search, sites_of_image, told_spacing, warn_of_doubt
 from adatom.localization.network import squared_pixels
 from adatom.localization.network_scale import NetworkScale, find_network_scale
 from adatom.localization.running import Runner
@@ -92,6 +94,11 @@ def find_atoms_in_movie(
     ReadError
         If the file of the network cannot be used.
 
+    Warns
+    -----
+    AdatomWarning
+        If the network is hardly sure of the scale in most frames.
+
     Examples
     --------
     >>> import numpy as np
@@ -106,30 +113,44 @@ def find_atoms_in_movie(
     if regions is not None:
         _check_regions(regions, movie)
     runner = runner_of_method(method, trained, network)
-    first = next(_frames(movie, regions, [0]))[1]
+    first = next(_frames(movie, regions, [0])).image
     told = None if spacing is None else told_spacing(spacing, first)
     search = _settled(movie, regions, runner, contrast=contrast, spacing=told)
     found: list[Sites] = []
     without: list[int] = []
-    for number, image, mask in _frames(movie, regions, range(movie.sizes["frame"])):
+    n_absurd = 0
+    for frame in _frames(movie, regions, range(movie.sizes["frame"])):
+        n_absurd += frame.n_absurd
         try:
-            sites = sites_of_image(image, mask, search)
+            sites = sites_of_image(frame.image, frame.regions, search)
         except NoLatticeError:
-            without.append(number)
+            without.append(frame.number)
             continue
-        found.append(_in_frame(sites, number))
+        found.append(_in_frame(sites, frame.number))
     if not found:
         msg = (
             f"none of {len(without)} frames shows a lattice: if atoms can be seen, give their "
             "distance as spacing=, or average frames"
         )
         raise NoLatticeError(msg)
-    return _joined(found, without, movie, search)
+    joined = _joined(found, without, movie, search)
+    if n_absurd:
+        add_note(joined, f"In all frames, {absurd_in_words(n_absurd)}")
+    confidences = [sites.attrs.get("scale_confidence", np.nan) for sites in found]
+    warn_of_doubt(joined, float(np.median(confidences)), of="most frames")
+    return joined
 
 
-def _frames(
-    movie: Movie, regions: Mask | None, numbers: range | list[int]
-) -> Iterator[tuple[int, Image, Mask | None]]:
+class _Frame(NamedTuple):
+    """A frame as it is searched, and how many of its pixels were taken for not measured."""
+
+    number: int
+    image: Image
+    regions: Mask | None
+    n_absurd: int
+
+
+def _frames(movie: Movie, regions: Mask | None, numbers: range | list[int]) -> Iterator[_Frame]:
     """Read frames one by one, with their numbers and regions."""
     read = reader_of(movie.data)
     place = {dim: movie.coords[dim] for dim in ("y", "x")}
@@ -141,7 +162,8 @@ def _frames(
         mask = regions
         if regions is not None and "frame" in regions.dims:
             mask = regions.isel(frame=k, drop=True)
-        yield int(names[k]), image, mask
+        calm, n_absurd = without_absurd_pixels(image)
+        yield _Frame(int(names[k]), calm, mask, n_absurd)
 
 
 def _settled(
@@ -156,7 +178,7 @@ def _settled(
     numbers = np.unique(np.linspace(0, movie.sizes["frame"] - 1, _SETTLED_BY).round().astype(int))
     chosen: list[ContrastOfImage] = []
     pixels, usable = [], []
-    for _, image, mask in _frames(movie, regions, numbers.tolist()):
+    for _, image, mask, _ in _frames(movie, regions, numbers.tolist()):
         try:
             pixels.append(pixels_of_image(image, mask, contrast="bright"))
         except NoLatticeError:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from adatom.errors import NoLatticeError
+from adatom.errors import NoLatticeError, SettingError
 from adatom.localization.heads import SiteHeads, heads_at_cells
 from adatom.localization.leaving_out import (
     ANALYZED,
@@ -15,7 +15,13 @@ from adatom.localization.leaving_out import (
     shares_in_words,
 )
 from adatom.localization.network_scale import NetworkScale, find_network_scale
-from adatom.localization.seeing import LEAST_CONFIDENCE, View, view_of_image
+from adatom.localization.seeing import (
+    LEAST_CONFIDENCE,
+    View,
+    verdict_of_view,
+    view_of_image,
+)
+from adatom.numerics.memory import memory_of_machine
 from adatom.numerics.network_input import resampled_picture
 
 if TYPE_CHECKING:
@@ -27,6 +33,8 @@ if TYPE_CHECKING:
 
 # Steps of pixels that differ by less than this are as good as equal.
 _SQUARE = 0.01
+# Bytes a pixel of the picture: copies while it is normalized, maps, and reasons.
+_BYTES = 60
 
 
 class Squared(NamedTuple):
@@ -112,7 +120,8 @@ def predict_sites_of_pixels(
     spacing : float, optional
         Between neighbors, in mean pixels, where it is known.
     scale : NetworkScale, optional
-        Where it is known, as from another frame of a movie.
+        Where it is known, as from another frame of a movie: whether there is a
+        lattice is judged by this image all the same.
     told_where : bool
         Whether `usable` are regions that somebody chose: then all of them is
         analyzed, and the network has no say in what is left out.
@@ -121,12 +130,17 @@ def predict_sites_of_pixels(
     ------
     NoLatticeError
         If the network sees no lattice that it knows at any scale.
+    SettingError
+        If the picture at that scale is larger than the memory.
     """
     square = squared_pixels(pixels, usable, step)
-    if scale is None:
-        scale = find_network_scale(square.pixels, square.usable, runner, spacing=spacing)
-    view = view_of_image(square.pixels, square.usable, runner, factor=scale.factor)
-    _check_seen(view, scale)
+    settled = scale or find_network_scale(square.pixels, square.usable, runner, spacing=spacing)
+    _check_memory(square.pixels.shape, settled.factor)
+    view = view_of_image(square.pixels, square.usable, runner, factor=settled.factor)
+    if scale is not None:
+        verdict = verdict_of_view(view, runner, square.pixels.shape)
+        settled = scale._replace(confidence=verdict.confidence)
+    _check_seen(view, settled)
     if told_where:
         reason = np.where(square.usable, ANALYZED, NOT_MEASURED).astype(np.int8)
     else:
@@ -146,9 +160,27 @@ def predict_sites_of_pixels(
         analyzed,
         view.spacing,
         reason[np.ix_(*_nearest(pixels.shape, reason.shape, square.factors))],
-        scale,
+        settled,
         heads_at_cells(view.maps, view.in_cells(runner.card.stride)),
     )
+
+
+def _check_memory(shape: tuple[int, ...], factor: float) -> None:
+    """Refuse a picture that the machine cannot hold: where atoms are few pixels apart it is large.
+
+    Tiles bound what the network takes, not what its picture and its maps do.
+    """
+    rows, columns = (round(size * factor) for size in shape)
+    needed, there = _BYTES * rows * columns, memory_of_machine()
+    if needed > there:
+        msg = (
+            f"for the network {shape[0]} x {shape[1]} pixels are to become {rows} x {columns}, "
+            f"{factor:.3g} for each, which takes some {needed / 1e9:.3g} GB of memory, this "
+            f"machine has {there / 1e9:.3g} GB: cut the image into parts, such as "
+            'image.isel(y=slice(0, 1024), x=slice(0, 1024)), or use method="classical"; if a '
+            "spacing is told, is its unit right?"
+        )
+        raise SettingError(msg)
 
 
 _WHAT_TO_TRY = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from adatom.localization.absurd import absurd_in_words, without_absurd_pixels
 from adatom.localization.choosing import usable_pixels
 from adatom.localization.contrast import Contrast, contrast_of_image
 from adatom.localization.detection import pixels_of_image
@@ -74,6 +75,7 @@ def find_particles(
     IMAGE.check(image)
     told = None if spacing is None else told_spacing(spacing, image)
     runner = runner_of_network(network)
+    image, n_absurd = without_absurd_pixels(image)
     settled = contrast_of_image(
         image, pixels_of_image(image, None, contrast="bright"), contrast=contrast
     )
@@ -101,6 +103,8 @@ def find_particles(
         f"{predicted.scale.factor:.3g} pixels of its picture per pixel of the image.",
     )
     add_note(sites, settled.in_words().replace("Atoms", "Particles"))
+    if n_absurd:
+        add_note(sites, absurd_in_words(n_absurd))
     left_out = shares_in_words(predicted.reason)
     if left_out:
         add_note(

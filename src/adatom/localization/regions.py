@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from adatom.localization.absurd import absurd_in_words, without_absurd_pixels
 from adatom.localization.choosing import (
     DEFAULT_METHOD,
     Method,
@@ -118,6 +119,7 @@ def find_lattice_regions(
     IMAGE.check(image)
     runner = runner_of_method(method, trained, network)
     check_not_constant(image)
+    image, n_absurd = without_absurd_pixels(image)
     pixels, usable = pixels_of_image(image, None, contrast="bright"), usable_pixels(image, None)
     settled = contrast_of_image(image, pixels, contrast=contrast)
     if settled.contrast == "dark":
@@ -136,6 +138,8 @@ def find_lattice_regions(
     mask.attrs["contrast"] = settled.contrast
     add_note(mask, f"Left out of the image: {shares_in_words(reason) or 'nothing'}.")
     add_note(mask, settled.in_words())
+    if n_absurd:
+        add_note(mask, absurd_in_words(n_absurd))
     MASK.check(mask)
     return mask
 

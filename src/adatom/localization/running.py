@@ -133,7 +133,7 @@ def _session(graph: bytes) -> Any:  # noqa: ANN401 -- onnxruntime.InferenceSessi
 
     options = onnxruntime.SessionOptions()
     # Each output is summed by one thread, so that results do not depend on their number.
-    options.intra_op_num_threads = int(os.environ.get("DASK_NUM_WORKERS", available_cores()))
+    options.intra_op_num_threads = _n_threads()
     options.inter_op_num_threads = 1
     # What one tile needed is given back before the next, which may be of another shape.
     options.enable_cpu_mem_arena = False
@@ -151,6 +151,20 @@ def _session(graph: bytes) -> Any:  # noqa: ANN401 -- onnxruntime.InferenceSessi
     except Exception as error:  # its exceptions have no common root of their own
         msg = f"ONNX Runtime {onnxruntime.__version__} cannot run the network: {error}"
         raise SettingError(msg) from error
+
+
+def _n_threads() -> int:
+    """Give the threads that a network may use: as many as other work of this process."""
+    told = os.environ.get("DASK_NUM_WORKERS", "").strip()
+    if not told:
+        return available_cores()
+    if not told.isdecimal() or int(told) < 1:
+        msg = (
+            f"the environment variable DASK_NUM_WORKERS is {told!r}, need a whole number of "
+            "threads from 1 on, such as 4: unset it to use all processor cores"
+        )
+        raise SettingError(msg)
+    return int(told)
 
 
 class _Place(NamedTuple):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Below it a network has seen chance.
 LEAST_CONFIDENCE = 0.05
+# Below it what a network has seen is to be looked at before it is used.
+FAIR_CONFIDENCE = 0.15
 
 # Surroundings of so many sites are judged for the confidence.
 _MOST_JUDGED = 500

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from adatom.errors import SettingError, StoreError
 from adatom.networks.torch_state import require_safetensors
+from adatom.numerics.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,15 +56,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, /) -> None:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f".{FILE}.{uuid.uuid4().hex[:8]}"
-        try:
-            with draft.open("wb") as handle:
-                handle.write(save(checkpoint.tensors, metadata))
-                handle.flush()
-                os.fsync(handle.fileno())
-            draft.replace(folder / FILE)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_whole(folder / FILE, save(checkpoint.tensors, metadata))
     except OSError as error:
         msg = f"cannot write the state of the training into {folder}: {error}"
         raise StoreError(msg) from error
@@ -79,7 +70,7 @@ def find_checkpoint(folder: Path | None, identity: Mapping[str, Any], /) -> Chec
     SettingError
         If the training that was begun there is another one.
     StoreError
-        If the file is damaged.
+        If the file is damaged, or of a layout that this version does not know.
     """
     if folder is None or not (folder / FILE).is_file():
         return None
@@ -88,6 +79,7 @@ def find_checkpoint(folder: Path | None, identity: Mapping[str, Any], /) -> Chec
     try:
         with library.safe_open(place, framework="numpy") as stored:
             metadata = stored.metadata() or {}
+            _check_format(place, metadata["format"])
             tensors: dict[str, NDArray[np.generic]] = {
                 name: stored.get_tensor(name)
                 for name in stored.keys()  # noqa: SIM118 -- no mapping
@@ -95,6 +87,8 @@ def find_checkpoint(folder: Path | None, identity: Mapping[str, Any], /) -> Chec
         found = Checkpoint(
             json.loads(metadata["identity"]), json.loads(metadata["numbers"]), tensors
         )
+    except StoreError:
+        raise
     except (library.SafetensorError, OSError, KeyError, ValueError) as error:
         msg = f"{place} is damaged ({error}): remove it, and the training begins anew"
         raise StoreError(msg) from error
@@ -109,3 +103,12 @@ def find_checkpoint(folder: Path | None, identity: Mapping[str, Any], /) -> Chec
         )
         raise SettingError(msg)
     return found
+
+
+def _check_format(place: Path, found: str) -> None:
+    if found != FORMAT:
+        msg = (
+            f"{place} has layout {found!r}, this version of adatom reads layout {FORMAT!r}: go on "
+            "with the version that began the training, or remove the file, and it begins anew"
+        )
+        raise StoreError(msg)

@@ -15,6 +15,7 @@ from adatom.errors import KindError, SettingError, StoreError, WriteError
 from adatom.networks.architecture import Architecture
 from adatom.networks.cards import TrainingCard
 from adatom.networks.torch_state import require_safetensors, require_torch
+from adatom.numerics.whole_files import write_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class TrainedNetwork:
     card: TrainingCard
 
     def save(self, path: str | Path, /) -> None:
-        """Write a safetensors file with the card in its metadata.
+        """Write a safetensors file with the card in its metadata, whole or not at all.
 
         Parameters
         ----------
@@ -68,7 +69,7 @@ class TrainedNetwork:
         # A single entry: the library writes several in an order of chance.
         content = save(dict(sorted(self.tensors.items())), {"adatom": text})
         try:
-            Path(path).write_bytes(content)
+            write_whole(Path(path), content)
         except OSError as error:
             msg = f"cannot write the network to {path}: {error}"
             raise WriteError(msg) from error

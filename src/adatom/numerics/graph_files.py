@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from adatom.errors import ReadError, WriteError
+from adatom.numerics.whole_files import write_whole
 
 Made = TypeVar("Made")
 
@@ -20,12 +21,9 @@ def write_graph(path: str | Path, contents: bytes, /) -> None:
         If it cannot be written.
     """
     place = Path(path)
-    draft = place.with_name(f".{place.name}.part")
     try:
-        draft.write_bytes(contents)
-        draft.replace(place)
+        write_whole(place, contents)
     except OSError as error:
-        draft.unlink(missing_ok=True)
         msg = f"{place} cannot be written: {error.strerror or error}"
         raise WriteError(msg) from error
 

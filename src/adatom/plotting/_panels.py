@@ -45,6 +45,9 @@ _LEGEND_ROW: Final = 36 / DPI
 SCALE_BAR: Final = "scale bar"
 """Label of the line that is the scale bar, by which it is found again."""
 
+# Dots of a small image: 2.3 inches wide at 160 an inch.
+_MOST_SMALL: Final = 368
+
 # Half a percent of dead or hot pixels on either side do not decide the contrast.
 PERCENTILES: Final = (0.5, 99.5)
 
@@ -143,6 +146,25 @@ def image_panel(
     frame_axes(panel.axes, image)
     _draw_colorbar(panel, picture, label=value_label(image), values=shown.values)
     return panel
+
+
+def draw_small(axes: Axes, image: xr.DataArray | None, title: str, /) -> None:
+    """Draw one of several small images side by side, with a title instead of bars."""
+    if image is not None:
+        shown = shown_pixels(image, max_pixels=_MOST_SMALL)
+        low, high = contrast_limits(shown.values, PERCENTILES)
+        axes.imshow(
+            shown.values,
+            cmap="gray",
+            vmin=low,
+            vmax=high,
+            origin="upper",
+            aspect="auto",
+            extent=shown_edges(image, shown),
+        )
+        frame_axes(axes, image)
+    hide_axes(axes)
+    axes.set_title(title, loc="left", pad=3, **text_style(size=8))
 
 
 def frame_axes(axes: Axes, image: xr.DataArray, /) -> None:

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from adatom.errors import SettingError
-from adatom.plotting._canvas import hide_axes, new_figure, place_axes, text_style
+from adatom.plotting._canvas import new_figure, place_axes
 from adatom.plotting._colors import LEFT_OUT
-from adatom.plotting._display import contrast_limits, pixel_edges, shown_edges, shown_pixels
-from adatom.plotting._panels import PERCENTILES, frame_axes, image_panel, legend_mark, map_panel
+from adatom.plotting._display import pixel_edges, shown_edges, shown_pixels
+from adatom.plotting._panels import (
+    PERCENTILES,
+    draw_small,
+    frame_axes,
+    image_panel,
+    legend_mark,
+    map_panel,
+)
 from adatom.schema import IMAGE, MASK, MOVIE, Image, Mask, Movie, space_unit
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLORS: Final = {"gray": "gray", "viridis": "viridis", "cividis": "cividis", "signed": "RdBu_r"}
@@ -102,24 +108,8 @@ def plot_movie(movie: Movie, /, *, n_frames: int = 6) -> Figure:
         )
         shown = movie.isel(frame=int(number))
         name = f"{int(shown['frame'])}" if "frame" in movie.coords else f"{number} of {total}"
-        _draw_frame(axes, shown, f"frame {name}")
+        draw_small(axes, shown, f"frame {name}")
     return figure
-
-
-def _draw_frame(axes: Axes, frame: Image, title: str) -> None:
-    shown = shown_pixels(frame, max_pixels=368)
-    low, high = contrast_limits(shown.values, PERCENTILES)
-    axes.imshow(
-        shown.values,
-        cmap="gray",
-        vmin=low,
-        vmax=high,
-        origin="upper",
-        aspect="auto",
-        extent=pixel_edges(frame),
-    )
-    hide_axes(axes)
-    axes.set_title(title, loc="left", pad=3, **text_style(size=8))
 
 
 def plot_regions(mask: Mask, image: Image | None = None, /) -> Figure:

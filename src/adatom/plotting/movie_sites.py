@@ -9,7 +9,6 @@ import numpy as np
 from adatom.errors import KindError
 from adatom.plotting._canvas import (
     FAINT,
-    hide_axes,
     new_figure,
     place_axes,
     plain_text,
@@ -18,9 +17,9 @@ from adatom.plotting._canvas import (
     write_numbers_out,
 )
 from adatom.plotting._colors import class_style
-from adatom.plotting._display import contrast_limits, pixel_edges, shown_edges, shown_pixels
+from adatom.plotting._display import pixel_edges
 from adatom.plotting._marks import image_of_frame, site_edges
-from adatom.plotting._panels import PERCENTILES, legend_mark
+from adatom.plotting._panels import draw_small, legend_mark
 from adatom.schema import SITES, Movie, Sites, positions
 
 if TYPE_CHECKING:
@@ -147,20 +146,8 @@ def _of_name(sites: Sites, name: str) -> NDArray[np.bool_]:
 def _draw_frame(
     axes: Axes, sites: Sites, movie: Movie | None, number: int, names: list[str]
 ) -> None:
-    image = image_of_frame(movie, number)
-    if image is not None:
-        shown = shown_pixels(image, max_pixels=368)
-        low, high = contrast_limits(shown.values, PERCENTILES)
-        axes.imshow(
-            shown.values,
-            cmap="gray",
-            vmin=low,
-            vmax=high,
-            origin="upper",
-            aspect="auto",
-            extent=shown_edges(image, shown),
-        )
     here = sites.coords["frame"].values == number
+    draw_small(axes, image_of_frame(movie, number), f"frame {number}: {int(here.sum())}")
     for order, name in enumerate(names):
         places = positions(sites)[here & _of_name(sites, name)]
         axes.scatter(
@@ -171,9 +158,6 @@ def _draw_frame(
             edgecolors=class_style(order).color,
             linewidths=0.8,
         )
-    hide_axes(axes)
-    title = f"frame {number}: {int(here.sum())}"
-    axes.set_title(title, loc="left", pad=3, **text_style(size=8))
 
 
 def _draw_counts(axes: Axes, sites: Sites, frames: NDArray[np.int64], names: list[str]) -> None:

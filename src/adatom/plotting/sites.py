@@ -105,6 +105,10 @@ def _site_groups(sites: xr.Dataset) -> list[tuple[str, str, str, NDArray[np.bool
 def plot_site_statistics(sites: Sites, /) -> Figure:
     """Plot how the sites' neighbor distances, widths, amplitudes and errors spread.
 
+    The distance of each site is that to its nearest neighbor alone, which
+    noise makes look nearer than neighbors are: most lie below
+    ``attrs["spacing"]``, the most frequent distance among all neighbors.
+
     Parameters
     ----------
     sites : Sites
@@ -118,7 +122,7 @@ def plot_site_statistics(sites: Sites, /) -> Figure:
     1
     """
     SITES.check(sites)
-    quantities = [("nearest neighbor", space_unit(sites), nearest_distances(sites))]
+    quantities = [("to the nearest neighbor", space_unit(sites), nearest_distances(sites))]
     good = sites["fit_ok"].values.astype(bool) if "fit_ok" in sites else slice(None)
     for name, text in (
         ("width", "width (sigma)"),

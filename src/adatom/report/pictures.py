@@ -58,6 +58,7 @@ from adatom.report.spectra_pictures import (
     spectral_map_pictures,
     with_noise,
 )
+from adatom.report.words import number_text
 from adatom.schema import (
     CLASSES,
     DIFFRACTION_MAP,
@@ -70,6 +71,7 @@ from adatom.schema import (
     SPECTRA,
     SPECTRAL_MAP,
     TABLE,
+    space_unit,
 )
 
 if TYPE_CHECKING:
@@ -211,6 +213,13 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
     pictures = [Picture(name, caption, draw)]
     if sites.sizes["site"] > 2 and {"width", "amplitude", "covariance"} & set(sites):
         caption = f"{result.name}: how neighbor distances and fitted numbers spread."
+        if sites.attrs.get("spacing"):
+            spacing = f"{number_text(float(sites.attrs['spacing']), digits=3)} {space_unit(sites)}"
+            caption = (
+                f"{caption} Of each site the distance to its nearest neighbor is shown, which "
+                f"noise makes look smaller than {spacing}, the most frequent distance among all "
+                "neighbors."
+            )
         draw = partial(plot_site_statistics, sites)
         pictures.append(Picture(f"{name}-statistics", caption, draw))
     return pictures

@@ -289,8 +289,7 @@ def _sites_sentences(lineage: Lineage, sites: Result) -> list[str]:
         place = f" in {count_text(n_frames, 'frame')} of {place[4:]}" if place else place
     spacing = sites.value.attrs.get("spacing")
     apart = (
-        f", nearest-neighbor distance {number_text(float(spacing), digits=3)} "
-        f"{space_unit(sites.value)}"
+        f", most neighbors {number_text(float(spacing), digits=3)} {space_unit(sites.value)} apart"
         if spacing
         else ""
     )
@@ -391,7 +390,7 @@ def key_figures(lineage: Lineage, /) -> list[Figure]:
         figures.append(Figure(str(sites.value.sizes["site"]), f"{noun}s found"))
         if sites.value.attrs.get("spacing"):
             spacing = number_text(float(sites.value.attrs["spacing"]), digits=3)
-            figures.append(Figure(f"{spacing} {space_unit(sites.value)}", "nearest neighbors"))
+            figures.append(Figure(f"{spacing} {space_unit(sites.value)}", "between most neighbors"))
         image = lineage.origin(sites.step, IMAGE, MOVIE)
         if image is not None:
             figures.append(Figure(field_text(image.value), "field of view"))
