@@ -84,7 +84,7 @@ def find_network_scale(
     """
     middle = float(np.sqrt(np.prod(runner.card.distances)))
     if spacing is not None:
-        _check_told(spacing)
+        check_told_spacing(spacing)
         return NetworkScale(middle / spacing, float("nan"), 0)
     # Regions may be a corner of the image, and borders hold no values.
     measured = measured_part(usable)
@@ -139,7 +139,8 @@ class _Seen(NamedTuple):
         return _best(looks)._replace(merit=float(np.mean([look.merit for look in looks])))
 
 
-def _check_told(spacing: float) -> None:
+def check_told_spacing(spacing: float, /) -> None:
+    """Raise `SettingError` if a distance between neighbors, in pixels, is too small."""
     if spacing < _LEAST_TOLD:
         msg = (
             f"spacing is {spacing:.3g} pixels of the image, in which no two atoms are told apart: "
