@@ -60,7 +60,7 @@ def test_hot_pixels_of_all_frames_are_counted() -> None:
 
 def _atoms_in_vacuum() -> NDArray[np.float64]:
     y, x = np.mgrid[:200, :200]
-    return np.exp(-((y - 60) ** 2 + (x - 90) ** 2) / 8.0)
+    return np.asarray(np.exp(-((y - 60) ** 2 + (x - 90) ** 2) / 8.0))
 
 
 def _bright_particle() -> NDArray[np.float64]:

@@ -75,6 +75,9 @@ def find_atoms(
     knows atoms by what they and their surroundings look like, so that it
     needs no lattice that goes on, and says where it sees none.
 
+    Single pixels of absurd values, as of hot pixels, are taken for not
+    measured; a note tells how many.
+
     Parameters
     ----------
     image : Image

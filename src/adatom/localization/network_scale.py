@@ -163,7 +163,7 @@ def _spacings(pixels: Grid) -> list[float]:
 
 
 def _largest(pixels: Grid) -> float:
-    return min(pixels.shape) / _FEWEST_ACROSS
+    return float(min(pixels.shape)) / _FEWEST_ACROSS
 
 
 def _ladder(pixels: Grid) -> list[float]:

@@ -151,7 +151,8 @@ def _chance_in_rings(
     radii = np.arange(SHORTEST, LONGEST + _RADIAL_STEP, _RADIAL_STEP) * spacing
     around = rates((radii[:, None, None] * _directions()).reshape(-1, 2))
     hits, tries = (rate.reshape(len(radii), -1).sum(axis=1) for rate in around)
-    return np.interp(length, radii, hits / np.maximum(tries, 1)).clip(0.05, 0.95)
+    mean = np.interp(length, radii, hits / np.maximum(tries, 1))
+    return np.asarray(mean.clip(0.05, 0.95))
 
 
 def _chance_on_lines(
