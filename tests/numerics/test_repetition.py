@@ -18,7 +18,7 @@ def order(points: Points, side: float = SIDE) -> float:
         points,
         spacing=1.0,
         tolerance=0.2,
-        within=lambda places: ((places >= 0) & (places <= side)).all(axis=-1),
+        within=lambda places: np.asarray(((places >= 0) & (places <= side)).all(axis=-1)),
     )
 
 
@@ -32,7 +32,7 @@ def lattice(
     index = np.stack(np.meshgrid(*[np.arange(-30, 31)] * 2, indexing="ij"), -1).reshape(-1, 1, 2)
     places = ((index + basis) @ cell).reshape(-1, 2) @ turn + side / 2
     places += noise * rng.normal(size=places.shape)
-    return places[((places >= 0) & (places <= side)).all(axis=1)]
+    return np.asarray(places[((places >= 0) & (places <= side)).all(axis=1)])
 
 
 def packed(seed: int, *, side: float = SIDE, apart: float = 0.85) -> Points:

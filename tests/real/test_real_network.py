@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import warnings
 from functools import cache
 
 import pytest
 from real_figures import figures_of_sites
 from resolved_images import ResolvedImage, resolved_images
 
-from adatom.localization import find_atoms
+from adatom.errors import AdatomWarning, NoLatticeError
+from adatom.localization import find_atoms, find_lattice_sites
 from adatom.localization.contrast import contrast_of_image
 from adatom.localization.detection import pixels_of_image
 from adatom.localization.shipped import has_shipped_network
@@ -94,3 +96,22 @@ def test_marked_chalcogen_sites_are_found() -> None:
 @shipped
 def test_dark_columns_are_found_in_bright_field() -> None:
     assert _figures("test_ABF_cropped")["lattice"] > 0.8
+
+
+@shipped
+def test_molecules_in_deep_noise_are_found_by_their_period() -> None:
+    shown = _by_name("CoMTPP/0/input")
+    image = shown.read()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AdatomWarning)
+        found = find_atoms(image, method="network")
+    every = find_lattice_sites(image, found, n_columns=1)
+    figures = figures_of_sites(shown, image, every)
+    assert figures["found"] >= 0.8
+    assert figures["unmatched"] < 0.1 * every.sizes["site"]
+
+
+@shipped
+def test_molecules_of_which_nothing_can_be_seen_are_refused() -> None:
+    with pytest.raises(NoLatticeError):
+        find_atoms(_by_name("CuPcCl/original/0/input").read(), method="network")
