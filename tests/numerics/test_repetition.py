@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -107,3 +109,15 @@ def test_few_points_are_not_judged() -> None:
 def test_the_same_points_give_the_same_bits() -> None:
     points = packed(3, side=25.0)
     assert order(points, 25.0) == order(points.copy(), 25.0)
+
+
+def test_a_crowd_in_a_corner_takes_no_more_memory_than_the_same_number_elsewhere() -> None:
+    crowd = lattice(np.zeros((1, 2)), np.eye(2), seed=1, side=40.0)
+    stray = np.array([[0.0, 2000.0], [2000.0, 0.0], [2000.0, 2000.0]])
+    tracemalloc.start()
+    judged = order(np.concatenate([crowd, stray]), 2001.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert judged > 0.5
+    # All pairs of 1,600 points alone would take 40 MB.
+    assert peak < 20e6

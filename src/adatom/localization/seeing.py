@@ -162,7 +162,9 @@ def _lattice_within(
     def within(places: NDArray[np.float64]) -> NDArray[np.bool_]:
         row, column = ((places + 0.5) * cells).astype(np.intp).T
         known = ((places > -0.5) & (places < np.array(shape) - 0.5)).all(axis=-1)
-        row, column = (np.clip(at, 0, n - 1) for at, n in zip((row, column), lattice.shape))
+        row, column = (
+            np.clip(at, 0, n - 1) for at, n in zip((row, column), lattice.shape, strict=True)
+        )
         return np.asarray(known & lattice[row, column])
 
     return within
@@ -177,8 +179,8 @@ def _order(
     """Give how surely sites repeat, near by or over a cell of many atoms: from chance to always."""
     extent = [0.0, shape[0] - 1.0, 0.0, shape[1] - 1.0]
     tolerance = _TOLERANCE * spacing
-    order = recurrence(position, tolerance=tolerance, extent=extent, most=_MOST_JUDGED)
-    judged = order[np.isfinite(order)]
+    around = recurrence(position, tolerance=tolerance, extent=extent, most=_MOST_JUDGED)
+    judged = around[np.isfinite(around)]
     near = (float(judged.mean()) - _CHANCE) / (1 - _CHANCE) if judged.size else 0.0
     if near > _PLAIN:
         return near

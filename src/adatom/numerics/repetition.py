@@ -66,15 +66,16 @@ def repetition(points: Points, /, *, spacing: float, tolerance: float, within: W
     Returns
     -------
     float
-        From 0 to 1, the mean over up to nine windows of some 120 points; NaN
-        if there are fewer than seven points in all of them.
+        From 0 to 1; of more than 180 points the mean over nine windows of 120.
+        NaN of fewer than seven points.
     """
+    if len(points) < FEWEST:
+        return float("nan")
     orders = [
         _order_of_window(points[there], spacing, tolerance, inside)
         for there, inside in _windows(points, within)
-        if there.sum() >= FEWEST
     ]
-    return float(np.mean(orders)) if orders else float("nan")
+    return float(np.mean(orders))
 
 
 def _windows(points: Points, within: Within) -> Iterator[tuple[NDArray[np.bool_], Within]]:
@@ -83,14 +84,20 @@ def _windows(points: Points, within: Within) -> Iterator[tuple[NDArray[np.bool_]
         yield np.ones(len(points), dtype=bool), within
         return
     low, high = points.min(axis=0), points.max(axis=0)
-    half = 0.5 * np.sqrt(_WINDOW / len(points)) * (high - low)
+    tree = cKDTree(points)
     for share in np.ndindex(_WINDOWS, _WINDOWS):
-        middle = low + half + (high - low - 2 * half) * np.array(share) / (_WINDOWS - 1)
+        middle = low + (high - low) * (np.array(share) + 0.5) / _WINDOWS
+        # Never more points, however unevenly they lie: all pairs of them are formed.
+        distance, nearest = tree.query(middle, k=_WINDOW, p=np.inf)
 
-        def inside(places: Points, middle: Points = middle) -> NDArray[np.bool_]:
-            return np.asarray(within(places) & (np.abs(places - middle) <= half).all(axis=-1))
+        def inside(
+            places: Points, middle: Points = middle, reach: float = float(distance[-1])
+        ) -> NDArray[np.bool_]:
+            return np.asarray(within(places) & (np.abs(places - middle) <= reach).all(axis=-1))
 
-        yield (np.abs(points - middle) <= half).all(axis=1), inside
+        there = np.zeros(len(points), dtype=bool)
+        there[nearest] = True
+        yield there, inside
 
 
 class _Rates(NamedTuple):

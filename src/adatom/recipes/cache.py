@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 
 from adatom.errors import AdatomWarning, StoreError
 from adatom.io.store import read_result, write_result
+from adatom.numerics.whole_files import write_whole
 from adatom.recipes.locking import LifeLock
 
 _CHUNK: Final = 2**20
@@ -220,12 +221,4 @@ def _flush(path: Path) -> None:
 
 def write_text_atomic(path: Path, text: str, /) -> None:
     """Write a small file whole or not at all."""
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        with draft.open("w", encoding="utf-8") as handle:
-            handle.write(text)
-            handle.flush()
-            os.fsync(handle.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(path, text.encode("utf-8"))
