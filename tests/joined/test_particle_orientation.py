@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from adatom.io import read_image
 from adatom.localization import compare_sites, find_particles
 from adatom.networks import Architecture, Training, export_network
 from adatom.numerics.exported_network import ExportedNetwork
@@ -46,3 +50,18 @@ def test_rods_of_new_images_are_found_with_their_orientation(finder: ExportedNet
     scores = compare_sites(found, made.sites).scores
     assert float(scores["f1"][0]) > 0.97
     assert np.median(np.abs(orientation_errors(found, made.sites))) < 3
+
+
+@pytest.mark.skipif("ADATOM_DATA" not in os.environ, reason="ADATOM_DATA is not set")
+def test_rods_turned_by_a_degree_each_are_told_apart(finder: ExportedNetwork) -> None:
+    # 63 rods in 7 rows of 9; in reading order the k-th points at 36 - k deg from the rows axis.
+    path = Path(os.environ["ADATOM_DATA"]) / "imaging/afm_nanolocz/Example Data/Rotate test.tif"
+    image = read_image(path)
+    found = find_particles(image, finder)
+    assert found.sizes["site"] == 63
+    place = positions(found)
+    order = np.lexsort((place[:, 1], np.rint(place[:, 0] / found.attrs["spacing"])))
+    # skimage's regionprops counts from the row axis, ours from +x towards +y.
+    angle = found["orientation"].values[order]
+    steps = (np.diff(angle) + 90) % 180 - 90
+    assert np.median(np.abs(np.abs(steps) - 1)) < 1.5
