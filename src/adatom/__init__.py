@@ -1,20 +1,21 @@
 """From microscope images, movies and spectroscopic maps to the physics.
 
-=================  ==========================================================
-``io``             files <-> kinds of data
-``simulation``     images with exactly known truth
-``correction``     pictures as recorded -> pictures to analyze
-``networks``       labelled pictures -> trained networks (needs torch)
-``localization``   image -> sites
-``descriptors``    maps and sites -> features
-``decomposition``  features -> components: principal, purest, non-negative
-``clustering``     features -> classes
-``curves``         curves -> what they tell: fits, contacts, loops, lifetimes
-``pipelines``      stages joined in a loop: training on simulated images ...
-``plotting``       any kind of data -> figure
-``report``         a run -> one HTML file
-``recipes``        TOML files of steps, run, stored, repeated
-=================  ==========================================================
+===================  ==========================================================
+``io``               files <-> kinds of data
+``simulation``       images with exactly known truth
+``correction``       pictures as recorded -> pictures to analyze
+``networks``         labelled pictures -> trained networks (needs torch)
+``localization``     image -> sites
+``descriptors``      maps and sites -> features
+``decomposition``    features -> components: principal, purest, non-negative
+``clustering``       features -> classes
+``crystallography``  sites that carry neighbors -> lattice, strain, phases, variants
+``curves``           curves -> what they tell: fits, contacts, loops, lifetimes
+``pipelines``        stages joined in a loop: training on simulated images ...
+``plotting``         any kind of data -> figure
+``report``           a run -> one HTML file
+``recipes``          TOML files of steps, run, stored, repeated
+===================  ==========================================================
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ __version__ = "0.1.0.dev0"
 _ROOMS = (
     "clustering",
     "correction",
+    "crystallography",
     "curves",
     "decomposition",
     "descriptors",

@@ -36,6 +36,7 @@ STAGES = (
     "descriptors",
     "decomposition",
     "clustering",
+    "crystallography",
     "curves",
     "pipelines",
 )

@@ -8,20 +8,27 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import contract_boundaries
+import contract_cells
 import contract_choice
 import contract_clustering
 import contract_decay
 import contract_electrons
+import contract_films
 import contract_fitting
 import contract_generator
+import contract_lattice
 import contract_multislice
 import contract_particles
 import contract_prediction
 import contract_probe
+import contract_strain
 import contract_structures
 import contract_teacher
 import contract_trainer
 import contract_tuning
+import contract_variants
+import contract_windows
 import numpy as np
 import xarray as xr
 from contract_example import Example
@@ -219,20 +226,27 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
 }
 
 for _more in (
+    contract_boundaries,
+    contract_cells,
     contract_choice,
     contract_clustering,
     contract_decay,
     contract_electrons,
+    contract_films,
     contract_fitting,
     contract_generator,
+    contract_lattice,
     contract_multislice,
     contract_particles,
     contract_prediction,
     contract_probe,
+    contract_strain,
     contract_structures,
     contract_teacher,
     contract_trainer,
     contract_tuning,
+    contract_variants,
+    contract_windows,
 ):
     EXAMPLES.update(_more.EXAMPLES)
 

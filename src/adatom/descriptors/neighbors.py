@@ -91,8 +91,10 @@ def neighbor_vectors(
     -------
     Sites
         With ``neighbor_vector`` (site, neighbor, axis) in the unit of the
-        sites, axis y, x, NaN where there is none; ``slot_state`` (site,
-        neighbor): 0 filled, 1 vacant, 2 unknown, where the slot's disc of
+        sites, axis y, x, NaN where there is none; ``neighbor_index`` (site,
+        neighbor): the number of that neighbor along ``site`` of `others`, or
+        of `sites` themselves, -1: none; ``slot_state`` (site, neighbor): 0
+        filled, 1 vacant, 2 unknown, where the slot's disc of
         capture is not wholly inside ``attrs["extent"]`` (without it: the
         extent of `regions`, or the box around the sites of each frame) and
         `regions`; ``star_index`` (site); and ``attrs["stars"]``, the slots
@@ -128,6 +130,8 @@ def neighbor_vectors(
            [-1.,  0.]])
     >>> found["slot_state"].sel(site=0).values
     array([0, 0, 2, 2], dtype=int8)
+    >>> found["neighbor_index"].sel(site=0).values
+    array([ 1,  5, -1, -1])
     """
     SITES.check(sites, name="sites")
     unit = _common_unit(sites, others, regions)
@@ -335,7 +339,8 @@ def _described(
     unit = space_unit(sites)
     dtype = np.result_type(sites.coords["y"].dtype, np.float32)
     out = sites.copy()
-    out = out.drop_vars([name for name in ("neighbor_vector", "slot_state") if name in out])
+    old = ("neighbor_vector", "neighbor_index", "slot_state")
+    out = out.drop_vars([name for name in old if name in out])
     out = out.drop_dims([dim for dim in ("neighbor",) if dim in out.dims])
     out.coords["axis"] = ("axis", np.array(["y", "x"]))
     out["neighbor_vector"] = (
@@ -343,6 +348,9 @@ def _described(
         slots.vector[back].astype(dtype),
         {"units": unit},
     )
+    # Points of the sites themselves were put in the order of space.
+    index = np.where(slots.point < 0, -1, order[slots.point]) if itself else slots.point
+    out["neighbor_index"] = (("site", "neighbor"), index[back])
     out["slot_state"] = (
         ("site", "neighbor"),
         state[back],

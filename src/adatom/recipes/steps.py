@@ -16,7 +16,7 @@ from adatom.errors import RecipeError
 
 STAGES: Final = (
     "io", "simulation", "correction", "networks", "localization", "descriptors",
-    "decomposition", "clustering", "curves", "pipelines", "report",
+    "decomposition", "clustering", "crystallography", "curves", "pipelines", "report",
 )  # fmt: skip
 """Rooms of adatom whose public functions are steps."""
 

@@ -1,0 +1,9 @@
+"""Small calls of the steps of local crystallography: lattice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from contract_example import Example
+
+EXAMPLES: dict[str, Callable[[], Example]] = {}
