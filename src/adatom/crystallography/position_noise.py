@@ -127,7 +127,7 @@ def scatter_of_neighbors(
     share = np.diagonal(residual, axis1=1, axis2=2)
     variance = np.diagonal(covariance, axis1=1, axis2=2)[np.maximum(around.number[use], 0)]
     expected = (share[..., None] * variance).sum(axis=1) / number
-    return _robust_variance((off**2).sum(axis=1) / expected, number)
+    return robust_variance((off**2).sum(axis=1) / expected, number)
 
 
 def _scatter_of_centers(
@@ -142,10 +142,10 @@ def _scatter_of_centers(
     center -= means_by_group(center, star, n_groups=len(around.stars))[star]
     variance = np.diagonal(covariance, axis1=1, axis2=2)
     expected = variance[use] + variance[around.number[use]].sum(axis=1) / n**2
-    return _robust_variance(center**2 / expected, 1)
+    return robust_variance(center**2 / expected, 1)
 
 
-def _robust_variance(squares: NDArray[np.float64], freedom: int) -> NDArray[np.float64]:
+def robust_variance(squares: NDArray[np.float64], freedom: int, /) -> NDArray[np.float64]:
     """Give the scale of columns of scaled chi squared numbers, whose tail may be of another kind.
 
     The median gives it first; the mean of what lies below the 99th percentile

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from adatom.crystallography.neighborhoods import (
-    AffineFits,
-    Neighborhood,
-    fit_affine,
-    maps_of_neighbors,
-    neighborhood,
-    sites_around,
-)
+from adatom.crystallography.affine_maps import affine_maps, errors_of
+from adatom.crystallography.neighborhoods import fit_affine, neighborhood
 from adatom.crystallography.position_noise import position_covariance
 from adatom.crystallography.references import reference_stars
 from adatom.errors import SettingError
@@ -23,6 +17,8 @@ from adatom.units import Length
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from adatom.crystallography.affine_maps import AffineMaps
+
 _QUANTITIES: Final = {
     "strain_yy": "1",
     "strain_xx": "1",
@@ -30,16 +26,6 @@ _QUANTITIES: Final = {
     "rotation": "deg",
     "dilatation": "1",
 }
-
-
-class AffineMaps(NamedTuple):
-    """The map (site, 2, 2) from the slots of a star to the neighbors of each site, y before x.
-
-    `covariance` (site, 4, 4) is that of the map's elements yy, yx, xy, xx.
-    """
-
-    matrix: NDArray[np.float64]
-    covariance: NDArray[np.float64]
 
 
 def estimate_strain(
@@ -156,34 +142,6 @@ def estimate_strain(
     return out
 
 
-def affine_maps(
-    places: NDArray[np.float64],
-    around: Neighborhood,
-    fits: AffineFits,
-    noise: NDArray[np.float64],
-    /,
-    *,
-    n_shells: int = 0,
-) -> AffineMaps:
-    """Fit the maps of all sites; means of them know of the positions that they share."""
-    parts = maps_of_neighbors(around, fits)
-    if n_shells:
-        mean = sites_around(around, fits.known, n_shells)
-        parts = (mean @ parts[0], mean @ parts[1])
-    # Weights sum to zero: large common coordinates would only cost digits.
-    centered = places - places.mean(axis=0)
-    matrix = np.stack([part @ centered for part in parts], axis=2)
-    covariance = np.empty((len(places), 2, 2, 2, 2))
-    for b in (0, 1):
-        for d in range(b, 2):
-            shared = parts[b].multiply(parts[d]).tocsr()
-            found = (shared @ noise.reshape(-1, 4)).reshape(-1, 2, 2)
-            covariance[:, :, b, :, d] = covariance[:, :, d, :, b] = found
-    matrix[~fits.known] = np.nan
-    covariance[~fits.known] = np.nan
-    return AffineMaps(matrix, covariance.reshape(-1, 4, 4))
-
-
 def _parted(maps: AffineMaps) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Part maps into strain yy, xx, xy, rotation (rad) and dilatation, (site, 5), with errors.
 
@@ -209,5 +167,4 @@ def _parted(maps: AffineMaps) -> tuple[NDArray[np.float64], NDArray[np.float64]]
         ],
         axis=1,
     )
-    variance = ((slope @ maps.covariance) * slope).sum(axis=2)
-    return values, np.sqrt(np.maximum(variance, 0.0))
+    return values, errors_of(maps, slope)
