@@ -20,7 +20,7 @@ def places(
     index = np.stack(np.meshgrid(*[np.arange(n)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
     if lattice == "honeycomb":
         cells = index @ (np.sqrt(3) * HEXAGONAL)
-        found = np.concatenate([cells, cells + [1.0, 0.0]])
+        found = np.concatenate([cells, cells + np.array([1.0, 0.0])])
     else:
         found = index @ (SQUARE if lattice == "square" else HEXAGONAL)
     kept = np.random.default_rng([1, seed]).random(len(found)) >= vacancies

@@ -51,20 +51,27 @@ def magnitudes(vector: NDArray[np.float64], covariance: NDArray[np.float64], /) 
     error = np.sqrt(np.einsum("sa,sab,sb->s", along, covariance, along))
     off = np.einsum("sa,sab,sb->s", across, covariance, across)
     with np.errstate(divide="ignore", invalid="ignore"):
-        bias = np.where(off > 0, off * -np.expm1(-(seen**2) / off) / (2 * safe), 0.0)
         ratio = np.where(error > 0, seen / error, np.inf)
     lower, upper = _interval(ratio)
     exact = error == 0
     angle = np.degrees(np.arctan2(vector[:, 0], vector[:, 1]))
     angle_error = np.minimum(np.degrees(np.sqrt(off)) / safe, ANY_ANGLE)
     return Magnitudes(
-        seen - bias,
+        seen - length_bias(seen, np.sqrt(off)),
         error,
         np.where(exact, seen, lower * error),
         np.where(exact, seen, upper * error),
         angle,
         np.where(seen > 0, angle_error, ANY_ANGLE),
     )
+
+
+def length_bias(seen: NDArray[np.float64], across: NDArray[np.float64], /) -> NDArray[np.float64]:
+    """Give by how much noise with the standard deviation `across` lengthens a vector."""
+    square = across**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bias = square * -np.expm1(-(seen**2) / square) / (2 * seen)
+    return np.where((square > 0) & (seen > 0), bias, 0.0)
 
 
 @cache

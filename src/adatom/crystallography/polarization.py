@@ -31,6 +31,8 @@ _CHARGE: Final = 16.02176634
 # Corners are opposite where their slots cancel to this share of their length.
 _OPPOSITE: Final = 0.15
 _FEW: Final = 20
+# Of the way to the next cage: two polar columns may be displaced by 0.15 of it each.
+_REACH: Final = 0.35
 
 
 def estimate_polarization(
@@ -155,8 +157,10 @@ def _shares_of_corners(
     """Give the share (site, neighbor) of every corner in the center, and who has a center."""
     filled = around.filled
     complete = np.all(filled, axis=1)
-    length = np.linalg.norm(around.stars, axis=2)
-    off = np.linalg.norm(around.stars[:, :, None] + around.stars[:, None], axis=3)
+    # Slots of displaced columns are seen from beside the center of their cage.
+    corners = around.stars - around.stars.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(corners, axis=2)
+    off = np.linalg.norm(corners[:, :, None] + corners[:, None], axis=3)
     opposite = off.argmin(axis=2)
     paired = off.min(axis=2) < _OPPOSITE * length
     partner = opposite[around.star]
@@ -196,7 +200,7 @@ def _noise(
         np.broadcast_to(np.eye(2), (part.sizes["site"], 2, 2)) if given is None else given
         for part, given in zip((sites, cage), stated)
     ]
-    pairs = _pairs(sites, moved)
+    pairs = _pairs(sites, around, moved)
     of_cage = scatter_of_neighbors(around, fits, base[1])
     of_own = _scatter_of_pairs(pairs, moved, weights, base, of_cage)
     ratios = [of_own, of_cage if of_cage is not None else of_own]
@@ -223,17 +227,22 @@ def _noise(
     return covariances[0], covariances[1], text
 
 
-def _pairs(sites: Sites, moved: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Pair every displaced site with the nearest other one of its frame, (pair, 2)."""
+def _pairs(sites: Sites, around: Neighborhood, moved: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Pair displaced sites with those of the next cage in one direction, (pair, 2).
+
+    The nearest ones would be no fair choice: they are near since they are
+    displaced towards one another.
+    """
     known = np.flatnonzero(np.isfinite(moved[:, 0]))
-    if len(known) < 2:
+    if len(known) < 2 or around.stars.shape[1] < 2:
         return np.zeros((0, 2), dtype=np.int64)
     places = positions(sites)[known]
     frame = sites.coords["frame"].values[known] if "frame" in sites.coords else None
-    nearest = PointTree(places, frame).nearest(places, frame, k=2)
-    itself = np.arange(len(known))
-    other = np.where(nearest[:, 0] == itself, nearest[:, 1], nearest[:, 0])
-    found = other >= 0
+    onward = (around.stars[:, 0] - around.stars[:, 1])[around.star[known]]
+    reach = _REACH * float(np.linalg.norm(onward, axis=1).max())
+    tree = PointTree(places, frame)
+    other = tree.nearest(places + onward, frame, max_distance=reach)[:, 0]
+    found = (other >= 0) & (other != np.arange(len(known)))
     return np.stack([known[found], known[other[found]]], axis=1)
 
 

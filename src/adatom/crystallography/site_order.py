@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from adatom.crystallography.magnitudes import length_bias
 from adatom.crystallography.position_noise import stated_covariance, told_covariance
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.neighbors import PointTree, spatial_order
@@ -63,7 +64,8 @@ def estimate_site_order(
         n, in deg from +x towards +y, within 180 / n), ``bond_order_error``,
         ``bond_order_angle_error`` (standard deviations, NaN where not known), and
         ``coordination``: the number of bonds, -1, with order NaN, where a bond
-        may lead out of the frame.
+        may lead out of the frame. Errors are to first order in angles; where
+        order is within its error of one, which it cannot exceed, an upper bound.
 
     Raises
     ------
@@ -161,7 +163,8 @@ def _order(
     result[0] = np.where(count > 0, size, np.nan)
     result[1] = np.where(count > 0, np.degrees(np.angle(psi)) / n, np.nan)
     if spread is not None:
-        result[2], turned = _errors(share * np.exp(1j * n * angle), psi, spread)
+        result[2], turned = _errors(share * wave, psi, spread, share)
+        result[0] = size - length_bias(size, turned)
         with np.errstate(divide="ignore", invalid="ignore"):
             result[3] = np.degrees(turned / size) / n
         # An angle that may be any of those within 360 / n.
@@ -185,22 +188,27 @@ def _covariance_of_angles(
 
 
 def _errors(
-    part: NDArray[np.complex128], psi: NDArray[np.complex128], spread: NDArray[np.float64]
+    part: NDArray[np.complex128],
+    psi: NDArray[np.complex128],
+    spread: NDArray[np.float64],
+    share: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the errors of psi along and across itself, to all orders of normal angles.
+    """Give the errors of psi along and across itself, for the covariance of the bonds' phases.
 
-    With z = exp(i x) cleared of its mean damping, <z_k z_l*> - <z_k><z_l*> is
-    <z_k><z_l*> (exp(Q_kl) - 1), and <z_k z_l> - <z_k><z_l> has -Q_kl. To first
-    order alone the order of a perfect lattice would have no error.
+    The slopes of both by the phases are the parts of the bonds across and
+    along psi. Along psi they vanish where order is perfect; what is left there
+    is of second order, the variance of sum (x_k^2 - <x_k^2>) / 2.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         turned = part * np.where(np.abs(psi) > 0, psi.conj() / np.abs(psi), 1.0)[:, None]
-    plus = np.einsum("sk,sl,skl->s", turned, turned.conj(), np.expm1(spread), optimize=True).real
-    minus = np.einsum("sk,sl,skl->s", turned, turned, np.expm1(-spread), optimize=True).real
-    return (
-        np.sqrt(np.maximum(plus + minus, 0.0) / 2),
-        np.sqrt(np.maximum(plus - minus, 0.0) / 2),
-    )
+
+    def seen(slope: NDArray[np.float64], by: NDArray[np.float64]) -> NDArray[np.float64]:
+        variance: NDArray[np.float64] = ((by @ slope[..., None])[..., 0] * slope).sum(axis=1)
+        return variance
+
+    least = seen(share, spread**2) / 2
+    along = np.maximum(seen(turned.imag, spread), least)
+    return np.sqrt(along), np.sqrt(seen(turned.real, spread))
 
 
 def _described(
