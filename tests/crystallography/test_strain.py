@@ -160,3 +160,18 @@ def test_a_class_without_sites_is_refused() -> None:
     classes = xr.Dataset({"label": ("site", film.astype(np.int32))})
     with pytest.raises(SettingError, match="label=4: no site is of that class"):
         estimate_strain(sites, classes, label=4)
+
+
+def test_a_column_whose_fit_failed_is_no_neighbor() -> None:
+    true = places("square", n=12)
+    middle = int(np.flatnonzero((true == 6).all(axis=1))[0])
+    beside = int(np.flatnonzero((true == [6, 7]).all(axis=1))[0])
+    true[beside] += [0.0, 0.2]
+    sites = sites_from_positions(*true.T, unit="nm")
+    lattice = [[1.0, 0.0], [0.0, 1.0]]
+    trusted = estimate_strain(neighbor_vectors(sites), lattice=lattice)
+    assert trusted["strain_xx"].values[middle] == pytest.approx(0.1)
+    sites["fit_ok"] = ("site", np.arange(len(true)) != beside)
+    found = estimate_strain(neighbor_vectors(sites), lattice=lattice)
+    assert found["strain_xx"].values[middle] == pytest.approx(0.0, abs=1e-6)
+    assert "1 sites whose fit failed are no neighbors" in found.attrs["notes"][-1]

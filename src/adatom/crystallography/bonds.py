@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adatom.crystallography.neighborhoods import fit_affine, neighborhood
+from adatom.crystallography.neighborhoods import fit_affine, fitted, neighborhood, unfitted_text
 from adatom.crystallography.position_noise import position_covariance
 from adatom.schema import SITES, Sites, add_note, space_unit
 from adatom.units import Length
@@ -35,7 +35,7 @@ def estimate_bonds(sites: Sites, /, *, position_error: Length | None = None) -> 
         With ``bond_length`` (site, neighbor) in the unit of the sites,
         ``bond_angle`` (site, neighbor) in deg between a bond and that of the
         next slot, the first following the last, and the standard deviation
-        ``_error`` of each. NaN where a slot is empty.
+        ``_error`` of each. NaN where a slot is empty, or the fit of an end failed.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def estimate_bonds(sites: Sites, /, *, position_error: Length | None = None) -> 
     noise, how = position_covariance(
         sites, around, fit_affine(around, around.stars), told=position_error
     )
-    filled = around.filled
+    filled = around.filled & fitted(sites)[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         vector = np.where(filled[..., None], around.vector, np.nan)
         length = np.linalg.norm(vector, axis=2)
@@ -79,7 +79,11 @@ def estimate_bonds(sites: Sites, /, *, position_error: Length | None = None) -> 
     ):
         out[name] = (("site", "neighbor"), numbers.astype(dtype), {"units": its_unit})
     share = float(np.nanmedian(bias)) if filled.any() else 0.0
-    add_note(out, f"bonds less {share:.2g} {unit}, by which noise lengthens them; {how}")
+    add_note(
+        out,
+        f"bonds less {share:.2g} {unit}, by which noise lengthens them; {how}"
+        f"{unfitted_text(around)}",
+    )
     return out
 
 

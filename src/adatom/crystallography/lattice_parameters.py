@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from adatom.crystallography.affine_maps import affine_maps, errors_of
-from adatom.crystallography.neighborhoods import fit_affine, neighborhood
+from adatom.crystallography.neighborhoods import fit_affine, neighborhood, unfitted_text
 from adatom.crystallography.position_noise import position_covariance
 from adatom.errors import SettingError
 from adatom.schema import SITES, Sites, add_note, positions, space_unit
@@ -90,7 +90,7 @@ def estimate_lattice_parameters(
         for a, b in cells
     )
     over = "" if not n_shells else f", averaged over {n_shells} shells of neighbors"
-    add_note(out, f"unit cells of each star: {told}{over}; {how}")
+    add_note(out, f"unit cells of each star: {told}{over}; {how}{unfitted_text(around)}")
     return out
 
 

@@ -35,12 +35,15 @@ class Neighborhood(NamedTuple):
         Reference star of each site.
     stars : ndarray, shape (star, neighbor, 2)
         Slots of the stars.
+    n_unfitted : int
+        Points left out as neighbors since their fit failed.
     """
 
     vector: NDArray[np.float64]
     number: NDArray[np.int64]
     star: NDArray[np.int64]
     stars: NDArray[np.float64]
+    n_unfitted: int = 0
 
     @property
     def filled(self) -> NDArray[np.bool_]:
@@ -51,6 +54,10 @@ class Neighborhood(NamedTuple):
 
 def neighborhood(sites: Sites, others: Sites | None = None, /) -> Neighborhood:
     """Take the neighbors that sites carry, once they are known to be of these sites.
+
+    A neighbor whose ``fit_ok`` is False is left out: its place is that of the
+    finder, of unknown error, and at the edge of the frame, where columns are
+    cut, beside the column.
 
     Raises
     ------
@@ -66,12 +73,24 @@ def neighborhood(sites: Sites, others: Sites | None = None, /) -> Neighborhood:
         )
         raise KindError(msg)
     vector = sites["neighbor_vector"].values.astype(np.float64)
-    index = np.where(np.isfinite(vector).all(axis=2), sites["neighbor_index"].values, -1)
+    index = sites["neighbor_index"].values.astype(np.int64)
+    index = np.where(np.isfinite(vector).all(axis=2), index, -1)
     star = sites["star_index"].values.astype(np.int64)
     stars = np.asarray(sites.attrs["stars"], dtype=np.float64)
     found = Neighborhood(np.nan_to_num(vector), index, star, stars)
-    _check_places(found, positions(sites), positions(sites if others is None else others))
-    return found
+    points = sites if others is None else others
+    _check_places(found, positions(sites), positions(points))
+    good = fitted(points)
+    number = np.where(good[np.maximum(index, 0)], index, -1)
+    vector = np.where(number[..., None] < 0, 0.0, found.vector)
+    return found._replace(vector=vector, number=number, n_unfitted=int((~good).sum()))
+
+
+def fitted(sites: Sites, /) -> NDArray[np.bool_]:
+    """Tell which sites (site,) are where a fit put them; all where none was made."""
+    if "fit_ok" not in sites:
+        return np.ones(sites.sizes["site"], dtype=bool)
+    return sites["fit_ok"].values.astype(bool)
 
 
 def _check_places(
@@ -94,6 +113,13 @@ def _check_places(
             "sites; run it again on the sites given here"
         )
         raise KindError(msg)
+
+
+def unfitted_text(around: Neighborhood, /) -> str:
+    """Say for a note how many neighbors were left out, if any."""
+    if not around.n_unfitted:
+        return ""
+    return f"; {around.n_unfitted} sites whose fit failed are no neighbors"
 
 
 class AffineFits(NamedTuple):

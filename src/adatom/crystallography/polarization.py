@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse
 
 from adatom.crystallography.magnitudes import magnitudes
-from adatom.crystallography.neighborhoods import fit_affine, neighborhood
+from adatom.crystallography.neighborhoods import fit_affine, fitted, neighborhood
 from adatom.crystallography.position_noise import (
     robust_variance,
     scaled_covariance,
@@ -79,7 +79,7 @@ def estimate_polarization(
         ``_error`` of each. Errors of angles of displacements within their noise
         end at 104 deg: any angle. With a charge also ``polarization_y``,
         ``polarization_x``, ``polarization_magnitude`` (uC/cm^2) and their errors.
-        NaN where no two opposite corners are there.
+        NaN where no two opposite corners are there, or the fit failed.
 
     Raises
     ------
@@ -113,6 +113,7 @@ def estimate_polarization(
     _check_charge(sites, born_charge, cell_volume)
     around = neighborhood(sites, cage)
     share, known = _shares_of_corners(around)
+    known &= fitted(sites)
     moved = np.where(known[:, None], -(share[..., None] * around.vector).sum(axis=1), np.nan)
     weights = _as_matrix(around, share, cage.sizes["site"])
     own, theirs, how = _noise(sites, cage, around, moved, weights, position_error)
@@ -127,7 +128,8 @@ def estimate_polarization(
         out,
         f"displacements against cages of {around.number.shape[1]} corners; {how}; typical errors "
         f"y {typical[0]:.2g}, x {typical[1]:.2g} {unit}; mean displacement y {usual[0]:.2g}, "
-        f"x {usual[1]:.2g} {unit}; {int((~known).sum())} sites without opposite corners",
+        f"x {usual[1]:.2g} {unit}; {int((~known).sum())} sites without opposite corners or "
+        "a fit",
     )
     if born_charge is not None and cell_volume is not None:
         _add_polarization(out, born_charge, cell_volume)

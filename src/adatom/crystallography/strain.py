@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from adatom.crystallography.affine_maps import affine_maps, errors_of
-from adatom.crystallography.neighborhoods import fit_affine, neighborhood
+from adatom.crystallography.neighborhoods import fit_affine, neighborhood, unfitted_text
 from adatom.crystallography.position_noise import position_covariance
 from adatom.crystallography.references import reference_stars
 from adatom.errors import SettingError
@@ -54,7 +54,8 @@ def estimate_strain(
     Parameters
     ----------
     sites : Sites
-        With the neighbors that `descriptors.neighbor_vectors` adds.
+        With the neighbors that `descriptors.neighbor_vectors` adds. Neighbors
+        whose ``fit_ok`` is False do not count.
     classes : Classes, optional
         Of the sites: those of the class `label` are the reference, as those of
         a substrate.
@@ -137,7 +138,7 @@ def estimate_strain(
         f"strain relative to {reference}{over}; {how}; typical errors of strain yy "
         f"{typical[0]:.2g}, xx {typical[1]:.2g}, xy {typical[2]:.2g}, of rotation "
         f"{np.degrees(typical[3]):.2g} deg; {int((~fits.known).sum())} sites have too few "
-        "neighbors",
+        f"neighbors{unfitted_text(around)}",
     )
     return out
 

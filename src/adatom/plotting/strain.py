@@ -170,25 +170,18 @@ def plot_displacements(
         clear = np.linalg.norm(moved, axis=1) > 2 * error.values
     places = positions(here)
     angle = np.arctan2(moved[:, 0], moved[:, 1])
-    for keep, colors in ((known & ~clear, {"color": "#9aa0a6"}), (known & clear, {})):
-        arguments = [
-            places[keep, 1],
-            places[keep, 0],
-            factor * moved[keep, 1],
-            factor * moved[keep, 0],
-        ]
-        if not colors:
-            arguments.append(angle[keep])
+    for keep, is_clear in ((known & ~clear, False), (known & clear, True)):
         panel.axes.quiver(
-            *arguments,
+            *(places[keep, 1], places[keep, 0], *(factor * moved[keep, ::-1].T)),
+            *([angle[keep]] if is_clear else []),
+            color=None if is_clear else "#9aa0a6",
+            cmap="twilight_shifted",
+            norm=Normalize(-np.pi, np.pi),
             angles="xy",
             scale_units="xy",
             scale=1,
             pivot="mid",
             width=0.0022,
-            cmap="twilight_shifted",
-            norm=Normalize(-np.pi, np.pi),
-            **colors,
         )
     return panel.figure
 
