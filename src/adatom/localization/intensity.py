@@ -70,7 +70,9 @@ def estimate_column_intensity(
         With ``column_intensity`` in the unit of the image times that of an area, the
         standard deviation ``column_intensity_error`` that the noise of pixels
         gives it, and, by cells, ``cell_area``. NaN where the frame cuts a
-        cell, where a pixel of it is NaN, or where the fit failed.
+        cell, where a pixel of it is NaN, or where the fit failed. Fitted
+        columns nearer to one another than 6 widths resemble the background
+        between them; their errors are about a tenth too small.
 
     Raises
     ------
@@ -132,23 +134,17 @@ def estimate_column_intensity(
 
 
 def _of_gaussians(sites: Sites) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the volumes 2 pi A s^2 of fitted Gaussians, and their errors.
-
-    In white noise the information on log A and log s is I (1, 1; 1, 2), with
-    I = 2 s^2 / Var(x), so that the variance of log A + 2 log s is Var(x) / s^2: the
-    position tells the error of the volume.
-    """
-    lacking = [name for name in ("amplitude", "width", "covariance") if name not in sites]
+    """Give the volumes 2 pi A s^2 of fitted Gaussians, and their errors."""
+    lacking = [name for name in ("amplitude", "width", "volume_error") if name not in sites]
     if lacking:
         msg = f"these sites carry no {', '.join(lacking)}: run localization.refine_sites first"
         raise KindError(msg)
-    amplitude, width = (sites[name].values.astype(np.float64) for name in ("amplitude", "width"))
-    variance = np.trace(sites["covariance"].values.astype(np.float64), axis1=1, axis2=2) / 2
+    amplitude, width, relative = (
+        sites[name].values.astype(np.float64) for name in ("amplitude", "width", "volume_error")
+    )
     good = sites["fit_ok"].values.astype(bool) if "fit_ok" in sites else np.isfinite(amplitude)
     volume = np.where(good, 2 * np.pi * amplitude * width**2, np.nan)
-    with np.errstate(invalid="ignore"):
-        error = np.abs(volume) * np.sqrt(variance) / width
-    return volume, error
+    return volume, np.abs(volume) * relative
 
 
 def _of_cells(
