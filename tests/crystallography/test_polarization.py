@@ -111,3 +111,14 @@ def test_another_cage_is_refused() -> None:
     sites, cage = _caged((0.0, 0.0), n=9)
     with pytest.raises(KindError, match="among other sites"):
         estimate_polarization(sites, cage.isel(site=slice(None, None, -1)))
+
+
+def test_walls_between_domains_do_not_widen_the_errors() -> None:
+    n = 106
+    inside = places("square", n=n) + 0.5
+    inside = inside[(inside < n - 1).all(axis=1)]
+    truth = np.where((inside[:, 1] // 15) % 2 == 0, 0.08, -0.08)
+    moved = np.stack([np.zeros_like(truth), truth], axis=1)
+    sites, cage = _caged(moved, noise=(0.01, 0.02))
+    found = estimate_polarization(sites, cage)
+    assert coverage(found, "displacement_x", truth) == pytest.approx(0.95, abs=0.02)

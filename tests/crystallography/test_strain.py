@@ -196,3 +196,24 @@ def test_intervals_hold_in_a_bent_crystal_with_vacancies_and_drift() -> None:
     }
     for name, value in truth.items():
         assert coverage(found, name, value) == pytest.approx(0.95, abs=0.02), name
+
+
+def test_a_grain_without_sites_in_the_reference_has_no_strain_and_the_note_says_so() -> None:
+    one = places("square", n=30)
+    angle = np.radians(30)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    both = np.concatenate([one, one @ turn.T + [0.0, 60.0]])
+    sites = neighbor_vectors(sites_from_positions(*both.T, unit="nm"), n_neighbors=4)
+    second = np.arange(len(both)) >= len(one)
+    classes = xr.Dataset({"label": ("site", second.astype(np.int32))})
+    found = estimate_strain(sites, classes, label=0, position_error="0.01 nm")
+    assert np.isfinite(found["strain_yy"].values[~second]).mean() > 0.9
+    assert np.isnan(found["strain_yy"].values[second]).all()
+    assert "which have no site there" in found.attrs["notes"][-1]
+
+
+def test_two_slots_are_too_few() -> None:
+    rows = places("square", n=10) * [2.0, 1.0]
+    sites = sites_from_positions(*rows.T, unit="nm")
+    with pytest.raises(SettingError, match="2 slots for neighbors, a map of the plane needs 3"):
+        estimate_strain(neighbor_vectors(sites, n_neighbors=2))

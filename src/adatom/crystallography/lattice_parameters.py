@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from adatom.crystallography.affine_maps import affine_maps, errors_of
-from adatom.crystallography.neighborhoods import fit_affine, neighborhood, unfitted_text
+from adatom.crystallography.neighborhoods import (
+    check_slots,
+    fit_affine,
+    neighborhood,
+    unfitted_text,
+)
 from adatom.crystallography.position_noise import position_covariance
 from adatom.errors import SettingError
 from adatom.schema import SITES, Sites, add_note, positions, space_unit
@@ -56,6 +61,8 @@ def estimate_lattice_parameters(
     ------
     KindError
         If the sites carry no neighbors.
+    SettingError
+        If they have fewer than three slots, or all on one line.
 
     Examples
     --------
@@ -73,6 +80,7 @@ def estimate_lattice_parameters(
         msg = f"{n_shells=} must be 0 or more: 0 for every site by itself"
         raise SettingError(msg)
     around = neighborhood(sites)
+    check_slots(around)
     fits = fit_affine(around, around.stars)
     noise, how = position_covariance(sites, around, fits, told=position_error)
     maps = affine_maps(positions(sites), around, fits, noise, n_shells=n_shells)

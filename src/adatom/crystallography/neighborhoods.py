@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import scipy.sparse
 
-from adatom.errors import KindError
+from adatom.errors import KindError, SettingError
 from adatom.schema import Sites, positions
 
 if TYPE_CHECKING:
@@ -113,6 +113,17 @@ def _check_places(
             "sites; run it again on the sites given here"
         )
         raise KindError(msg)
+
+
+def check_slots(around: Neighborhood, /) -> None:
+    """Raise `SettingError` where sites have too few slots to span a plane."""
+    n = around.number.shape[1]
+    if n < _LEAST_SLOTS:
+        msg = (
+            f"sites have {n} slots for neighbors, a map of the plane needs {_LEAST_SLOTS} or more: "
+            "leave n_neighbors of descriptors.neighbor_vectors out, or raise it"
+        )
+        raise SettingError(msg)
 
 
 def unfitted_text(around: Neighborhood, /) -> str:

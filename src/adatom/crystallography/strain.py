@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from adatom.crystallography.affine_maps import affine_maps, errors_of
-from adatom.crystallography.neighborhoods import fit_affine, neighborhood, unfitted_text
+from adatom.crystallography.neighborhoods import (
+    check_slots,
+    fit_affine,
+    neighborhood,
+    unfitted_text,
+)
 from adatom.crystallography.position_noise import position_covariance
 from adatom.crystallography.references import reference_stars
 from adatom.errors import SettingError
@@ -93,7 +98,8 @@ def estimate_strain(
     KindError
         If the sites carry no neighbors, or `classes` are of others.
     SettingError
-        If no site is of the reference, or slots do not fit `lattice`.
+        If no site is of the reference, slots do not fit `lattice`, or there are
+        fewer than three.
 
     References
     ----------
@@ -118,6 +124,7 @@ def estimate_strain(
         msg = f"{n_shells=} must be 0 or more: 0 for every site by itself"
         raise SettingError(msg)
     around = neighborhood(sites)
+    check_slots(around)
     stars, reference = reference_stars(
         sites, around, classes, regions, label=label, lattice=lattice
     )

@@ -195,7 +195,8 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
     name, sites = file_stem(result.name), result.value
     before = lineage.origin(result.step, SITES)
     new = [n for n in quantities_of(sites) if before is None or n not in before.value]
-    if new:
+    # What a simulation knows of its sites is no result of a measurement.
+    if new and not result.step.step.startswith("simulation."):
         return _quantities(lineage, result, new)
     if "neighbor_vector" in sites and before is not None:
         caption = (
