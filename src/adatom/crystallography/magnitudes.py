@@ -42,7 +42,7 @@ def magnitudes(vector: NDArray[np.float64], covariance: NDArray[np.float64], /) 
 
     References
     ----------
-    .. [1] S. Plaszczynski et al., Mon. Not. R. Astron. Soc. 439, 4048 (2014), eq. 37.
+    .. [1] S. Plaszczynski et al., Mon. Not. R. Astron. Soc. 439, 4048 (2014).
     """
     seen = np.linalg.norm(vector, axis=1)
     safe = np.where(seen > 0, seen, 1.0)

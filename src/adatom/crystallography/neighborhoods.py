@@ -205,9 +205,10 @@ def maps_of_neighbors(
     """
     site, slot = np.nonzero(around.filled & fits.known[:, None])
     weight = fits.weight[fits.pattern[site], slot]
-    ends = np.concatenate([[0], np.cumsum(np.bincount(site, minlength=len(around.star)))])
+    counts = np.bincount(site, minlength=len(around.star))
+    ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     shape = (len(around.star), len(around.star))
-    number = around.number[site, slot]
+    number = around.number[site, slot].astype(np.int32)
     y, x = (
         scipy.sparse.csr_array((weight[:, axis].copy(), number, ends), shape=shape)
         for axis in (0, 1)
@@ -222,7 +223,8 @@ def sites_around(
     n = len(around.star)
     site, slot = np.nonzero(around.filled)
     steps = scipy.sparse.csr_array(
-        (np.ones(len(site)), (site, around.number[site, slot])), shape=(n, n)
+        (np.ones(len(site)), (site.astype(np.int32), around.number[site, slot].astype(np.int32))),
+        shape=(n, n),
     )
     steps = ((steps + steps.T + scipy.sparse.eye_array(n)) > 0).astype(np.float64)
     reached = scipy.sparse.eye_array(n, format="csr")

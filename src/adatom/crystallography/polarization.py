@@ -44,7 +44,7 @@ def estimate_polarization(
     cell_volume: float | None = None,
     position_error: Length | None = None,
 ) -> Sites:
-    """Estimate how far columns stand from the centers of their cages.
+    """Estimate how far columns stand from the centers of their cages [1]_.
 
     The center is the mean of the corners, as of four columns of the A
     sublattice around one of B; of a cage that lacks corners the mean over
@@ -60,7 +60,7 @@ def estimate_polarization(
         The columns that make the cages.
     born_charge : float, optional
         Effective charge, in elementary charges, that moves with a column
-        against its cage. Columns that the image does not show, as of oxygen,
+        against its cage [2]_. Columns that the image does not show, as of oxygen,
         move as well: take a charge that stands for the whole cell.
     cell_volume : float, optional
         Volume of the cell in nm^3 that holds one such charge.
@@ -93,7 +93,7 @@ def estimate_polarization(
     References
     ----------
     .. [1] C.-L. Jia et al., Nat. Mater. 7, 57 (2008).
-    .. [2] R. Resta, Rev. Mod. Phys. 66, 899 (1994), sec. IV, on effective charges.
+    .. [2] R. Resta, Rev. Mod. Phys. 66, 899 (1994), on effective charges.
 
     Examples
     --------

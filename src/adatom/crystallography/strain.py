@@ -47,9 +47,10 @@ def estimate_strain(
     """Estimate the strain and the rotation of the lattice around every site.
 
     The affine map A that takes the slots of the reference to the neighbors of
-    a site is fitted by least squares together with a shift of the site itself,
+    a site is fitted by least squares [1]_ together with a shift of the site itself,
     so that a column displaced against its surroundings strains nothing. A = R U
-    parts it into a rotation and a stretch; strain is U - 1.
+    parts it into a rotation and a stretch; strain is U - 1, for small strains
+    that of peak pairs [2]_.
 
     The slow scan of a microscope drifts, and its coils distort: both change
     all distances alike and cannot be told from a strain of the whole crystal.
@@ -74,8 +75,8 @@ def estimate_strain(
         count as strain.
     n_shells : int
         Average over the sites up to so many steps from neighbor to neighbor.
-        Noise falls quickly, with the square of the width, since neighbors
-        share positions, but steps get that wide. By default each site stands
+        Noise falls faster than by the root of their number, since what is
+        inside cancels, but steps get that wide. By default each site stands
         for itself.
     position_error : length, optional
         Standard deviation of positions along one axis. By default
@@ -103,8 +104,8 @@ def estimate_strain(
 
     References
     ----------
-    .. [1] M. J. Hytch, E. Snoeck, R. Kilaas, Ultramicroscopy 74, 131 (1998), eqs. 43-47, for
-       small strains.
+    .. [1] M. L. Falk and J. S. Langer, Phys. Rev. E 57, 7192 (1998), eqs. 2.11-2.14, without
+       a free shift.
     .. [2] P. L. Galindo et al., Ultramicroscopy 107, 1186 (2007).
 
     Examples
