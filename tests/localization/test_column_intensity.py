@@ -16,9 +16,9 @@ SPACING, WIDTH = 10.0, 2.0
 def _columns(n: int, *, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give places of columns at random parts of a pixel, and their heights."""
     rng = np.random.default_rng(seed)
-    places = np.stack(np.meshgrid(*[np.arange(n)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
-    places = SPACING * (places + 1) + rng.uniform(-0.5, 0.5, size=places.shape)
-    return places, rng.choice([60.0, 100.0], size=len(places))
+    index = np.stack(np.meshgrid(*[np.arange(n)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
+    places = SPACING * (index + 1) + rng.uniform(-0.5, 0.5, size=index.shape)
+    return places, rng.choice(np.array([60.0, 100.0]), size=len(places))
 
 
 def _image(

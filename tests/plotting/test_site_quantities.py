@@ -28,8 +28,8 @@ def test_rotation_is_drawn_about_zero_and_open_where_it_is_not_known() -> None:
     open_marks, colored = (
         part for part in figure.axes[0].collections if isinstance(part, PathCollection)
     )
-    assert len(open_marks.get_offsets()) == 1
-    assert len(colored.get_offsets()) == 47
+    assert np.shape(open_marks.get_offsets()) == (1, 2)
+    assert np.shape(colored.get_offsets()) == (47, 2)
     low, high = colored.get_clim()
     assert low == pytest.approx(-high)
 
