@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from adatom.crystallography.decoration import Indexed, decorated
 from adatom.crystallography.nets import Net, join_stars
 from adatom.crystallography.unwrapping import links_of_net, unwrap_links
 from adatom.errors import KindError, NoLatticeError
@@ -21,16 +22,8 @@ _LEAST_GRAIN: Final = 10
 _STALE: Final = 1e-3
 
 
-class Indexed(NamedTuple):
-    """Cell (site, 2), sublattice and grain of every site; grain -1: not indexed."""
-
-    cell: NDArray[np.int64]
-    sublattice: NDArray[np.int64]
-    grain: NDArray[np.int64]
-
-
 def assign_lattice_indices(sites: Sites, /) -> Sites:
-    """Number the cells of the lattice under the sites, its sublattices and its grains.
+    """Assign cells of the lattice under the sites to them, sublattices and grains.
 
     The walk goes along the slots of `descriptors.neighbor_vectors`, from site
     to site. The lattice is that of the positions: vectors that lead from a
@@ -56,6 +49,13 @@ def assign_lattice_indices(sites: Sites, /) -> Sites:
         index 0, which then means nothing. ``attrs["lattice_vectors"]`` holds
         the vectors (grain, direction, axis) in the unit of the sites: the
         shortest, j nearest to +x and i turned from it towards +y.
+
+        Where the sites come with a ``sublattice``, as by `find_atoms` that of
+        brighter and dimmer columns, and it repeats itself along the lattice
+        of the positions, the cell is as large as it must be to repeat it, and
+        sublattices are in its order (0 the brightest). A sublattice follows
+        from the place in the cell: across an antiphase boundary it is no
+        longer that of the brightness.
 
     Raises
     ------
@@ -94,8 +94,11 @@ def assign_lattice_indices(sites: Sites, /) -> Sites:
     component, cell = unwrap_links(links, len(star))
     found = _numbered(component, cell, net, star)
     found = _with_left_over(found, net, star, point)
-    found = _unique(_by_size(found))
-    return _described(sites, found, net, star)
+    found = _by_size(found)
+    vectors = net.vectors[_family_of_grains(found, net, star)]
+    if "sublattice" in sites:
+        found, vectors = decorated(found, vectors, sites["sublattice"].values)
+    return _described(sites, _unique(found), vectors)
 
 
 def neighbors_of_sites(
@@ -166,7 +169,7 @@ def _with_left_over(
 
 
 def _by_size(found: Indexed) -> Indexed:
-    """Number grains by falling number of sites."""
+    """Give the largest grain the number 0, and so on."""
     cell, sublattice, grain = found
     known = grain >= 0
     _, grain_of, size = np.unique(grain[known], return_inverse=True, return_counts=True)
@@ -190,22 +193,27 @@ def _unique(found: Indexed) -> Indexed:
     return Indexed(cell, sublattice, grain)
 
 
-def _described(sites: Sites, found: Indexed, net: Net, star: NDArray[np.int64]) -> Sites:
+def _family_of_grains(found: Indexed, net: Net, star: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give the family of every grain: that of most of its sites, others fit no star."""
+    family = net.family[star]
+    own = (found.grain >= 0) & (family >= 0)
+    n = len(net.vectors)
+    pair = found.grain[own] * n + family[own]
+    count = np.bincount(pair, minlength=(int(found.grain.max()) + 1) * n)
+    most: NDArray[np.int64] = count.reshape(-1, n).argmax(axis=1)
+    return most
+
+
+def _described(sites: Sites, found: Indexed, vectors: NDArray[np.float64]) -> Sites:
     cell, sublattice, grain = found
     known = grain >= 0
-    n_grains = int(grain.max(initial=-1)) + 1
-    family = np.zeros(n_grains, dtype=np.int64)
-    own = known & (net.family[star] >= 0)
-    family[grain[own]] = net.family[star[own]]
-    cell = _from_corner(np.where(known[:, None], cell, 0), grain, n_grains)
+    cell = _from_corner(np.where(known[:, None], cell, 0), grain, len(vectors))
     sublattice = np.where(known, sublattice, -1)
-    vectors = _fitted_vectors(positions(sites), cell, sublattice, grain, net.vectors[family])
+    vectors = _fitted_vectors(positions(sites), cell, sublattice, grain, vectors)
     out = sites.copy()
     out = out.drop_dims("direction", errors="ignore")
     out.coords["direction"] = ("direction", np.array(["i", "j"]))
     out["lattice_index"] = (("site", "direction"), cell)
-    if "sublattice" in out:
-        add_note(out, "The sublattices are those of positions, no longer those of brightness.")
     out["sublattice"] = ("site", sublattice)
     out["grain"] = ("site", grain)
     out.attrs["lattice_vectors"] = vectors.tolist()

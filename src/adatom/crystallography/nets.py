@@ -13,13 +13,15 @@ from adatom.numerics.stars import capture_radii, squared_distance
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# A slot leads to the star that most of its neighbors have; vacancies and walls take fewer than half.
+# A slot leads to the star that most of its neighbors have; walls and edges take fewer than half.
 _MOST: Final = 0.5
 # Loops of slots close to a lattice vector within this share of the shortest slot: stars are means
 # over a region that may be strained, and 0.15 spacings of displacement are averaged over domains.
 _CLOSED: Final = 0.2
 # Vectors whose lengths differ by less than this are equally short.
 _ALIKE: Final = 1.05
+# Straight up and down may be noise on either side of it.
+_RIGHTWARDS: Final = 90.5
 
 
 class Net(NamedTuple):
@@ -146,9 +148,10 @@ def _solve_family(
         return None
     index = np.rint(loops @ np.linalg.inv(basis))
     basis, offset = _fitted(slot, s, t, index, len(members))
-    basis, index = _in_convention(basis, index)
+    turn = conventional_turn(basis)
+    basis = turn @ basis
     step = np.zeros((len(members), stars.shape[1], 2), dtype=np.int64)
-    step[s, k] = index
+    step[s, k] = np.rint(index @ np.linalg.inv(turn))
     return basis, step, offset
 
 
@@ -221,35 +224,35 @@ def _fitted(
     return found[:2], np.concatenate([np.zeros((1, 2)), found[2:]])
 
 
-def _in_convention(
-    basis: NDArray[np.float64], index: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Turn to the shortest vectors: j nearest to +x, i from it towards +y by 60 to 120 deg."""
-    grid = np.array([(a, b) for a in range(-2, 3) for b in range(-2, 3) if (a, b) != (0, 0)])
+def conventional_turn(basis: NDArray[np.float64], /) -> NDArray[np.int64]:
+    """Give the whole numbers (2, 2) that turn a basis (direction, axis) to the shortest vectors.
+
+    Of these j is nearest to +x, and i is turned from it towards +y, by 60 deg
+    where 120 would do as well.
+
+    Examples
+    --------
+    >>> conventional_turn(np.array([[0.0, 1.0], [1.0, 3.0]]))
+    array([[-3,  1],
+           [ 1,  0]])
+    """
+    grid = np.array([(a, b) for a in range(-3, 4) for b in range(-3, 4) if (a, b) != (0, 0)])
     places = grid @ basis
     length = np.linalg.norm(places, axis=1)
-    first = length.min()
-    apart = (
-        np.abs(np.linalg.det(np.stack(np.broadcast_arrays(places[:, None], places[None]), axis=2)))
-        > 0.3 * first**2
+    across = np.abs(
+        np.linalg.det(np.stack([np.broadcast_to(grid[length.argmin()], grid.shape), grid], axis=1))
     )
-    # The second length is the least of those that do not lie along a shortest one.
-    second = length[apart[length.argmin()]].min()
+    second = length[across > 0].min()
     short = np.flatnonzero(length <= _ALIKE * second)
     angle = np.degrees(np.arctan2(places[:, 0], places[:, 1]))
     best: tuple[tuple[int, int, float], NDArray[np.int64]] | None = None
-    for j in short[np.abs(angle[short]) <= 90.5]:
+    for j in short[np.abs(angle[short]) <= _RIGHTWARDS]:
         for i in short:
             turn = (angle[i] - angle[j]) % 360
-            whole = abs(np.linalg.det(grid[[i, j]])) == 1
-            if not whole or not 55 <= turn <= 125:
+            if abs(np.linalg.det(grid[[i, j]])) != 1 or turn >= 180:
                 continue
             # Rounded, so that noise does not decide between equals.
             key = (round(abs(angle[j]) / 5), round(abs(turn - 90) / 5), turn - angle[j] / 5)
             if best is None or key < best[0]:
                 best = key, grid[[i, j]]
-    if best is None:
-        return basis, np.rint(index).astype(np.int64)
-    turn_matrix = best[1]
-    new = np.rint(index @ np.linalg.inv(turn_matrix)).astype(np.int64)
-    return turn_matrix @ basis, new
+    return np.eye(2, dtype=np.int64) if best is None else best[1]
