@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from adatom.crystallography.checked import numbers_of_frames
 from adatom.crystallography.nets import Net
-from adatom.crystallography.walk import SlotWalk, slot_walk
+from adatom.crystallography.walk import slot_walk
 from adatom.numerics.faces import Faces, trace_faces
 from adatom.numerics.groups import sums_by_group
 from adatom.schema import Sites, add_note, positions, sites_from_positions, space_unit
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Cores(NamedTuple):
-    """Circuits that do not close: place (core, 2), Burgers index (core, 2), area, a site of each."""
+    """Circuits that do not close: place and Burgers index (core, 2), area, and one of their sites."""
 
     place: NDArray[np.float64]
     burgers: NDArray[np.int64]
@@ -105,15 +105,51 @@ def open_circuits(place: NDArray[np.float64], links: Links, /) -> Cores:
     core = np.flatnonzero(total.any(axis=1) & ~touches)
     rank = np.full(n_groups, -1)
     rank[core] = np.arange(len(core))
-    of_half = np.where(group >= 0, rank[group], -1)[faces.face]
+    core_of = np.where(group >= 0, rank[group], -1)
+    of_half = core_of[faces.face]
     half = np.flatnonzero(of_half >= 0)
     start = np.concatenate([links.first, links.second])[half]
     count = np.bincount(of_half[half], minlength=len(core))
     middle = sums_by_group(place[start], of_half[half], n_groups=len(core)) / count[:, None]
     site = np.zeros(len(core), dtype=np.int64)
     site[of_half[half]] = start
-    area = np.bincount(
-        np.where(group >= 0, rank[group], -1)[rank_of(group, rank)], minlength=0
-    ) if False else _areas(faces, group, rank, len(core))
+    area = sums_by_group(faces.area, core_of, n_groups=len(core))
     # What the ideal steps lack is what the displacements gain.
     return Cores(middle, -total[core], area, site)
+
+
+def _groups_of_open(faces: Faces, open_: NDArray[np.bool_], n_links: int) -> NDArray[np.int64]:
+    """Give the group of every open face, faces that share a link in one; -1 of closed faces."""
+    one, other = faces.face[:n_links], faces.face[n_links:]
+    both = open_[one] & open_[other]
+    n = len(open_)
+    shared = csr_array((np.ones(int(both.sum()), dtype=np.int8), (one[both], other[both])), (n, n))
+    _, group = connected_components(shared, directed=False)
+    group = np.where(open_, group, -1)
+    _, group[open_] = np.unique(group[open_], return_inverse=True)
+    return np.asarray(group, dtype=np.int64)
+
+
+def _described(sites: Sites, cores: Cores, crystal: NDArray[np.int64], net: Net) -> Sites:
+    unit = space_unit(sites)
+    frame = numbers_of_frames(sites)[0][cores.site] if "frame" in sites.coords else None
+    found = sites_from_positions(
+        cores.place[:, 0],
+        cores.place[:, 1],
+        unit=unit,
+        frame=frame,
+        spacing=sites.attrs.get("spacing"),
+        extent=sites.attrs.get("extent"),
+    )
+    vector = np.einsum("ck,cka->ca", cores.burgers.astype(float), net.vectors[crystal])
+    found.coords["axis"] = ("axis", np.array(["y", "x"]))
+    found.coords["direction"] = ("direction", np.array(["i", "j"]))
+    found["burgers_index"] = (("site", "direction"), cores.burgers)
+    found["burgers_vector"] = (("site", "axis"), vector, {"units": unit})
+    found["burgers_magnitude"] = ("site", np.linalg.norm(vector, axis=1), {"units": unit})
+    found["core_area"] = ("site", cores.area, {"units": f"{unit}^2"})
+    found["crystal"] = ("site", crystal)
+    found.attrs["lattice_vectors"] = net.vectors.tolist()
+    n = len(crystal)
+    add_note(found, f"{n} dislocation{'' if n == 1 else 's'} in {sites.sizes['site']} sites.")
+    return found
