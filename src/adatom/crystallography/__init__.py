@@ -5,6 +5,13 @@
 ``find_dislocations``       circuits that do not close, and their Burgers vectors
 ``find_rings``              rings of bonds, with the number of their members
 ==========================  ==========================================================
+===============================  ===========================================================
+``estimate_bonds``               lengths of bonds and angles between them
+``estimate_lattice_parameters``  lengths and angle of the unit cell around every site
+``estimate_polarization``        displacement of columns against the cage of their neighbors
+``estimate_site_order``          bond-orientational order and coordination of every site
+``estimate_strain``              strain and rotation of the lattice around every site
+===============================  ===========================================================
 """
 
 from __future__ import annotations
@@ -19,6 +26,19 @@ if TYPE_CHECKING:
     from adatom.crystallography.rings import find_rings
 
 __all__ = ["assign_lattice_indices", "find_dislocations", "find_rings"]
+    from adatom.crystallography.bonds import estimate_bonds
+    from adatom.crystallography.lattice_parameters import estimate_lattice_parameters
+    from adatom.crystallography.polarization import estimate_polarization
+    from adatom.crystallography.site_order import estimate_site_order
+    from adatom.crystallography.strain import estimate_strain
+
+__all__ = [
+    "estimate_bonds",
+    "estimate_lattice_parameters",
+    "estimate_polarization",
+    "estimate_site_order",
+    "estimate_strain",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -26,5 +46,10 @@ __getattr__, __dir__ = lazy_names(
         "assign_lattice_indices": "indices",
         "find_dislocations": "dislocations",
         "find_rings": "rings",
+        "estimate_bonds": "bonds",
+        "estimate_lattice_parameters": "lattice_parameters",
+        "estimate_polarization": "polarization",
+        "estimate_site_order": "site_order",
+        "estimate_strain": "strain",
     },
 )

@@ -13,6 +13,9 @@
 ``plot_regions``            a mask: what was left out
 ``plot_sites``              sites over their image
 ``plot_movie_sites``        sites of some frames, and their number over all
+``plot_site_quantity``      sites colored by a quantity: strain, rotation, cells
+``plot_site_profiles``      quantities of sites with error bars along an axis
+``plot_displacements``      displacements of sites as arrows
 ``plot_site_statistics``    distances, widths, amplitudes, position errors
 ``plot_neighbor_vectors``   vectors to the neighbors, class by class
 ``plot_classes``            where each class is
@@ -69,6 +72,11 @@ if TYPE_CHECKING:
     from adatom.plotting.phasors import plot_phasors
     from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
     from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
+    from adatom.plotting.strain import (
+        plot_displacements,
+        plot_site_profiles,
+        plot_site_quantity,
+    )
     from adatom.plotting.sweeps import plot_class_sweep
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
     from adatom.plotting.training import plot_training
@@ -88,6 +96,7 @@ __all__ = [
     "plot_curve_set",
     "plot_decays",
     "plot_diffraction_map",
+    "plot_displacements",
     "plot_feature_histogram",
     "plot_feature_maps",
     "plot_features",
@@ -101,6 +110,8 @@ __all__ = [
     "plot_neighbor_vectors",
     "plot_phasors",
     "plot_regions",
+    "plot_site_profiles",
+    "plot_site_quantity",
     "plot_site_statistics",
     "plot_sites",
     "plot_spectra",
@@ -128,6 +139,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_curve_set": "components",
         "plot_decays": "decays",
         "plot_diffraction_map": "spectra",
+        "plot_displacements": "strain",
         "plot_feature_histogram": "histograms",
         "plot_feature_maps": "feature_maps",
         "plot_features": "tables",
@@ -141,6 +153,8 @@ __getattr__, __dir__ = lazy_names(
         "plot_neighbor_vectors": "sites",
         "plot_phasors": "phasors",
         "plot_regions": "images",
+        "plot_site_profiles": "strain",
+        "plot_site_quantity": "strain",
         "plot_site_statistics": "sites",
         "plot_sites": "sites",
         "plot_spectra": "spectra",
