@@ -12,6 +12,10 @@
 ``estimate_site_order``          bond-orientational order and coordination of every site
 ``estimate_strain``              strain and rotation of the lattice around every site
 ===============================  ===========================================================
+==================  ==================================================
+find_variants       phases, and ferroic variants of them, by symmetry
+assign_variants     the same variants in another image
+==================  ==================================================
 """
 
 from __future__ import annotations
@@ -51,5 +55,14 @@ __getattr__, __dir__ = lazy_names(
         "estimate_polarization": "polarization",
         "estimate_site_order": "site_order",
         "estimate_strain": "strain",
+__all__ = ["VariantModel", "Variants", "assign_variants", "find_variants"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "VariantModel": "variant_models",
+        "Variants": "variants",
+        "assign_variants": "variants",
+        "find_variants": "variants",
     },
 )
