@@ -260,8 +260,8 @@ def film_of_layout(layout: FilmLayout, margin: float) -> BuiltFilm:
     film = layout.film
     disorder = length_from_setting(film.disorder, unit="nm", name="disorder")
     moved = layout.in_field(columns.place) + disorder * rng.standard_normal(columns.place.shape)
-    low, high = -margin, layout.field + margin
-    inside: NDArray[np.bool_] = ((moved >= low) & (moved <= high)).all(axis=1)
+    low, high = np.full(2, -margin), layout.field + margin
+    inside = ((moved >= low) & (moved <= high)).all(axis=1)
     columns = columns.taken(inside)
     a = layout.cell_shape()[0]
     sites = sites_from_positions(*moved[inside].T, unit="nm", spacing=a / math.sqrt(2))
