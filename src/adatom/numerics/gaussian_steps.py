@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from adatom.numerics.executors import each_in_threads
 from adatom.numerics.gaussian_scene import (
     Layout,
     Scene,
@@ -333,10 +334,13 @@ def _evaluate(scene: Scene, layout: Layout, weight: Floats) -> State:
     n_sites = len(scene.parameters)
     gradient = np.empty((n_sites, N_PARAMETERS))
     windows = windows_of(weighted, layout)
-    for chunk in chunks_of(layout, n_sites):
+
+    def differentiate(chunk: slice) -> None:
         where = layout.row[chunk], layout.column[chunk]
         profiles = gaussian_profiles(scene.parameters[chunk], *window_pixels(scene, layout, chunk))
         gradient[chunk] = gaussian_gradient(scene.parameters[chunk], profiles, windows[where])
+
+    each_in_threads(differentiate, chunks_of(layout, n_sites))
     weighted *= residual
     return State(residual, float(np.sum(weighted)), _sums(layout, weighted), gradient)
 
@@ -344,11 +348,14 @@ def _evaluate(scene: Scene, layout: Layout, weight: Floats) -> State:
 def _curvatures(scene: Scene, layout: Layout, weight: Floats) -> Floats:
     curvature = np.empty((len(scene.parameters), N_PARAMETERS, N_PARAMETERS))
     windows = windows_of(weight, layout)
-    for chunk in chunks_of(layout, len(curvature)):
+
+    def curve(chunk: slice) -> None:
         parameters = scene.parameters[chunk]
         profiles = gaussian_profiles(parameters, *window_pixels(scene, layout, chunk))
         here = windows[layout.row[chunk], layout.column[chunk]]
         curvature[chunk] = gaussian_curvature(parameters, profiles, here)
+
+    each_in_threads(curve, chunks_of(layout, len(curvature)))
     return curvature
 
 
