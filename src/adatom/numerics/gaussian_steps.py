@@ -332,17 +332,18 @@ def _evaluate(scene: Scene, layout: Layout, weight: Floats) -> State:
     residual = residual_of(scene, layout)
     weighted = weight * residual
     n_sites = len(scene.parameters)
-    gradient = np.empty((n_sites, N_PARAMETERS))
-    windows = windows_of(weighted, layout)
+    gradient, site_cost = np.empty((n_sites, N_PARAMETERS)), np.empty(n_sites)
+    windows, plain = windows_of(weighted, layout), windows_of(residual, layout)
 
     def differentiate(chunk: slice) -> None:
         where = layout.row[chunk], layout.column[chunk]
         profiles = gaussian_profiles(scene.parameters[chunk], *window_pixels(scene, layout, chunk))
-        gradient[chunk] = gaussian_gradient(scene.parameters[chunk], profiles, windows[where])
+        here = windows[where]
+        gradient[chunk] = gaussian_gradient(scene.parameters[chunk], profiles, here)
+        site_cost[chunk] = np.einsum("syx,syx->s", here, plain[where])
 
     each_in_threads(differentiate, chunks_of(layout, n_sites))
-    weighted *= residual
-    return State(residual, float(np.sum(weighted)), _sums(layout, weighted), gradient)
+    return State(residual, float(np.vdot(weighted, residual)), site_cost, gradient)
 
 
 def _curvatures(scene: Scene, layout: Layout, weight: Floats) -> Floats:
