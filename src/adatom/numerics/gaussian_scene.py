@@ -28,6 +28,8 @@ Ints: TypeAlias = NDArray[np.intp]
 
 # Windows of a chunk stay in the processor's cache.
 _CHUNK_PIXELS: Final = 60_000
+# Rows of an image that one thread takes at a time.
+_STRIP: Final = 128
 # Where no pixel counts the background goes on as it was; elsewhere nothing is seen of this.
 _STIFFNESS: Final = 1e-4
 
@@ -164,8 +166,13 @@ def covered_pixels(scene: Scene, layout: Layout, /) -> Floats:
 
 def residual_of(scene: Scene, layout: Layout, /) -> Floats:
     """Subtract the background and all Gaussians from the image."""
-    residual = scene.image - background_of(scene)
+    residual = np.empty_like(scene.image)
     windows = windows_of(residual, layout)
+    across = scene.knots @ scene.hats.along_x.T
+
+    def begin(rows: slice) -> None:
+        np.matmul(scene.hats.along_y[rows], across, out=residual[rows])
+        np.subtract(scene.image[rows], residual[rows], out=residual[rows])
 
     def subtract(part: Ints) -> None:
         parameters = scene.parameters[part]
@@ -174,6 +181,8 @@ def residual_of(scene: Scene, layout: Layout, /) -> Floats:
             parameters[:, AMPLITUDE], profiles
         )
 
+    n_rows = len(residual)
+    each_in_threads(begin, [slice(first, first + _STRIP) for first in range(0, n_rows, _STRIP)])
     for batch in layout.batches:
         each_in_threads(subtract, batch)
     return residual
