@@ -4,6 +4,7 @@
 ``assign_lattice_indices``  sites -> sites with lattice indices, sublattice and grain
 ``find_dislocations``       circuits that do not close, and their Burgers vectors
 ``find_rings``              rings of bonds, with the number of their members
+``assign_sublattices``      the brighter from the dimmer of two sublattices
 ==========================  ==========================================================
 ===============================  ===========================================================
 ``estimate_bonds``               lengths of bonds and angles between them
@@ -44,6 +45,10 @@ __all__ = [
     "estimate_strain",
 ]
 
+    from adatom.crystallography.sublattices import assign_sublattices
+
+__all__ = ["assign_lattice_indices", "assign_sublattices"]
+
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
@@ -64,5 +69,6 @@ __getattr__, __dir__ = lazy_names(
         "Variants": "variants",
         "assign_variants": "variants",
         "find_variants": "variants",
+        "assign_sublattices": "sublattices",
     },
 )

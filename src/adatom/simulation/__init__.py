@@ -34,6 +34,7 @@
 ``simulate_sample``               any crystal or structure, with defects, in one call
 ``build_grains``                  grains or twins of any lattice
 ``build_bilayer``                 two sheets, twisted or unlike
+``build_film``                    a ferroic film with domains on a substrate
 ``apply_disorder``                vacancies, substitutions, adatoms ... of any sites
 ``apply_strain``                  even and wavy strain, and dislocations
 ``apply_edges``                   edges and holes
@@ -44,6 +45,9 @@
 ``Edges``                         settings of edges and holes
 ``Sample``                        settings of ``simulate_sample``
 ``Grains``                        settings of grains and twins
+``simulate_film``                 a ferroic film, its cells, and a map as drawn by hand
+``FilmSimulation``                what ``simulate_film`` gives
+``Film``                          settings of a ferroic film
 ``simulate_multislice``           any structure, by waves instead of Gaussians (abTEM)
 ``simulate_reference_image``      six samples by multislice, computed once and kept
 ``MultisliceSimulation``          what the simulations by multislice give
@@ -56,11 +60,11 @@
 
 Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``gathering``, ``columns``,
 ``disorder``, ``strain``, ``grains``, ``edges``, ``layers``, ``graphene``, ``boundaries``,
-``contamination``) know nothing of images; the instrument (``scanning``, ``rendering``,
-``detection``) knows nothing of structures; ``images`` and ``samples`` join the two. The stream to
-train on (``training_images``) draws all of it at random: ``random_samples``, ``random_junk``,
-``random_instruments``. Multislice (``multislice``, ``reference_images``) stands on abTEM.
-Spectral maps (``eels``) stand alone.
+``films``, ``domain_layouts``, ``contamination``) know nothing of images; the instrument
+(``scanning``, ``rendering``, ``detection``) knows nothing of structures; ``images``, ``samples``
+and ``film_images`` join the two. The stream to train on (``training_images``) draws all of it at
+random: ``random_samples``, ``random_junk``, ``random_instruments``. Multislice (``multislice``,
+``reference_images``) stands on abTEM. Spectral maps (``eels``) stand alone.
 """
 
 from __future__ import annotations
@@ -76,6 +80,8 @@ if TYPE_CHECKING:
     from adatom.simulation.disorder import Disorder, Disordered, apply_disorder
     from adatom.simulation.edges import Edges, apply_edges
     from adatom.simulation.eels import EELSSimulation, simulate_eels_map
+    from adatom.simulation.film_images import FilmSimulation, simulate_film
+    from adatom.simulation.films import Film, build_film
     from adatom.simulation.force_curves import (
         Cantilever,
         ForceSimulation,
@@ -118,6 +124,8 @@ __all__ = [
     "Disordered",
     "EELSSimulation",
     "Edges",
+    "Film",
+    "FilmSimulation",
     "Flake",
     "FlimSimulation",
     "ForceSimulation",
@@ -140,6 +148,7 @@ __all__ = [
     "apply_edges",
     "apply_strain",
     "build_bilayer",
+    "build_film",
     "build_grain_boundary",
     "build_grains",
     "build_graphene",
@@ -147,6 +156,7 @@ __all__ = [
     "columns_from_sites",
     "simulate_defect_movie",
     "simulate_eels_map",
+    "simulate_film",
     "simulate_flim_map",
     "simulate_force_curves",
     "simulate_graphene",
@@ -174,6 +184,8 @@ __getattr__, __dir__ = lazy_names(
         "Disordered": "disorder",
         "EELSSimulation": "eels",
         "Edges": "edges",
+        "Film": "films",
+        "FilmSimulation": "film_images",
         "Flake": "graphene",
         "FlimSimulation": "decays",
         "ForceSimulation": "force_curves",
@@ -196,6 +208,7 @@ __getattr__, __dir__ = lazy_names(
         "apply_edges": "edges",
         "apply_strain": "strain",
         "build_bilayer": "layers",
+        "build_film": "films",
         "build_grain_boundary": "boundaries",
         "build_grains": "grains",
         "build_graphene": "graphene",
@@ -203,6 +216,7 @@ __getattr__, __dir__ = lazy_names(
         "columns_from_sites": "layers",
         "simulate_defect_movie": "beam_damage",
         "simulate_eels_map": "eels",
+        "simulate_film": "film_images",
         "simulate_flim_map": "decays",
         "simulate_force_curves": "force_curves",
         "simulate_graphene": "images",
