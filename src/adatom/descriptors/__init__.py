@@ -11,6 +11,7 @@
 ``sites_from_classes``   the sites of one class
 ``compare_maps``         maps beside an image of the same pixels
 ``window_patches``       the image in windows that slide over it
+``window_quantiles``     which local shapes windows are made of, wherever they lie
 =======================  ===========================================================
 """
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from adatom.descriptors.map_comparison import compare_maps
     from adatom.descriptors.neighbors import neighbor_vectors
     from adatom.descriptors.patches import site_patches
+    from adatom.descriptors.quantiles import window_quantiles
     from adatom.descriptors.selection import sites_from_classes, sites_from_sublattice
     from adatom.descriptors.site_features import features_from_sites
     from adatom.descriptors.sliding_patches import window_patches
@@ -39,6 +41,7 @@ __all__ = [
     "sites_from_classes",
     "sites_from_sublattice",
     "window_patches",
+    "window_quantiles",
     "window_spectra",
 ]
 
@@ -53,6 +56,7 @@ __getattr__, __dir__ = lazy_names(
         "sites_from_classes": "selection",
         "sites_from_sublattice": "selection",
         "window_patches": "sliding_patches",
+        "window_quantiles": "quantiles",
         "window_spectra": "windows",
     },
 )

@@ -31,9 +31,11 @@ class Grid(NamedTuple):
 
 
 def window_grids(
-    image: Image, size: Length, step: Length | None, /, *, spacing: float | None = None
+    image: Image, size: Length | None, step: Length | None, /, *, spacing: float | None = None
 ) -> tuple[Grid, Grid]:
     """Lay windows over an image, the first and the last flush with its edges.
+
+    Without a size, the whole image is one window.
 
     Raises
     ------
@@ -42,6 +44,13 @@ def window_grids(
         `step` leaves gaps between windows.
     """
     unit = space_unit(image)
+    if size is None:
+        if step is not None:
+            msg = f"{step=} needs size= as well: without it the image is one window"
+            raise SettingError(msg)
+        whole = (Grid(np.zeros(1, dtype=np.int64), image.sizes[dim]) for dim in ("y", "x"))
+        down, across = whole
+        return down, across
     down, across = (
         _grid(image.sizes[dim], pixel, (size, step), unit, dim, spacing)
         for dim, pixel in zip(("y", "x"), pixel_size(image))
