@@ -4,6 +4,7 @@
 ``neighbor_vectors``     sites -> sites with the vectors to their neighbors, in the
                          slots of a reference star
 ``features_from_sites``  what was measured of sites -> features
+``features_from_files``  features of many files as rows of one
 ``site_patches``         the image around each site, cut at its sub-pixel center
 ``window_spectra``       Fourier magnitudes of windows that slide over an image
 ``estimate_bond_order``  how well sites keep to a lattice
@@ -23,6 +24,7 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.descriptors.bond_order import estimate_bond_order
+    from adatom.descriptors.joining import features_from_files
     from adatom.descriptors.map_comparison import compare_maps
     from adatom.descriptors.neighbors import neighbor_vectors
     from adatom.descriptors.patches import site_patches
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "compare_maps",
     "estimate_bond_order",
+    "features_from_files",
     "features_from_sites",
     "neighbor_vectors",
     "site_patches",
@@ -50,6 +53,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "compare_maps": "map_comparison",
         "estimate_bond_order": "bond_order",
+        "features_from_files": "joining",
         "features_from_sites": "site_features",
         "neighbor_vectors": "neighbors",
         "site_patches": "patches",
