@@ -111,7 +111,7 @@ def classes_from_scores(scores: Features, /) -> Classes:
 
 def _factors(rows: Floats) -> Floats:
     """Find the factors by which the scores of every row add up to one."""
-    usual = rows.mean(axis=0, initial=0.0) if len(rows) else np.zeros(rows.shape[1])
+    usual = rows.mean(axis=0) if len(rows) else np.zeros(rows.shape[1])
     if not usual.any():
         msg = "all scores are zero: there is nothing to share out"
         raise SettingError(msg)

@@ -11,11 +11,12 @@ from scipy.ndimage import gaussian_filter1d
 
 from adatom.descriptors.window_grid import (
     features_of_windows,
+    size_from_choice,
     window_centers,
     window_grids,
 )
 from adatom.errors import SettingError
-from adatom.schema import IMAGE, Features, Image, extent, pixel_size, space_unit
+from adatom.schema import IMAGE, Features, Image, Table, extent, pixel_size, space_unit
 from adatom.units import Length, length_from_setting
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class _Scale(NamedTuple):
 
 def window_quantiles(
     image: Image,
+    choice: Table | None = None,
     /,
     *,
     size: Length | None = None,
@@ -77,6 +79,8 @@ def window_quantiles(
     image : Image
         Numpy gives numpy; dask gives dask, of which every block reads the part
         of the image under its windows only. NaN: not measured.
+    choice : Table, optional
+        Of `pipelines.choose_window_size`: the size to take where `size` gives none.
     size : length, optional
         Height and width of the windows. By default the whole image is one
         window, as of patches cut by others.
@@ -130,7 +134,7 @@ def window_quantiles(
     """
     IMAGE.check(image, name="image")
     unit, pixels = space_unit(image), pixel_size(image)
-    grids = window_grids(image, size, step)
+    grids = window_grids(image, size_from_choice(choice, size), step)
     shape = (grids[0].length, grids[1].length)
     sigmas = _sigmas(shape, coarsest, pixels, unit)
     probabilities = _probabilities(shape)

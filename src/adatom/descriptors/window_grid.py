@@ -8,7 +8,7 @@ import dask.array as da
 import numpy as np
 
 from adatom.errors import SettingError
-from adatom.schema import Image, pixel_size, space_unit
+from adatom.schema import TABLE, Image, Table, pixel_size, space_unit
 from adatom.units import Length, length_from_setting
 
 if TYPE_CHECKING:
@@ -56,6 +56,26 @@ def window_grids(
         for dim, pixel in zip(("y", "x"), pixel_size(image))
     )
     return down, across
+
+
+def size_from_choice(choice: Table | None, size: Length | None, /) -> Length | None:
+    """Take the size of windows from a setting, or else from the table of a choice.
+
+    Raises
+    ------
+    SettingError
+        If the table holds no choice.
+    """
+    if choice is None or size is not None:
+        return size
+    TABLE.check(choice, name="choice")
+    if "window_size" not in choice.attrs:
+        msg = (
+            "the table has no attrs['window_size']: take the one of pipelines.choose_window_size, "
+            "or give size="
+        )
+        raise SettingError(msg)
+    return str(choice.attrs["window_size"])
 
 
 def _grid(

@@ -75,7 +75,7 @@ def axes_of_rows(
     Examples
     --------
     >>> variances, axes = axes_of_rows(np.array([[1.0, 0.0, 1.0], [-1.0, 0.0, -1.0]]))
-    >>> variances.round(6), axes.round(3)
+    >>> variances.round(6), (axes.round(3) + 0.0)
     (array([4., 0., 0.]), array([[0.707, 0.   , 0.707]]))
     """
     with single_threaded_blas():
