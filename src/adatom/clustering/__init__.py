@@ -21,6 +21,8 @@
 `assign_classes`            classes of any features by a fitted model
 `find_outliers`             the few that differ from the many
 `estimate_shares`           the share of every class, with an interval
+`classes_from_scores`       shares of components, as of NMF, as soft classes
+`classes_from_windows`      classes of windows on the pixels beneath them
 `class_means`               mean features of every class
 `class_sums`                summed features of every class, as of counts
 `find_markers`              the features that tell a class from all others
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from adatom.clustering.predicting import predict_classes
     from adatom.clustering.refining import refine_classes
     from adatom.clustering.shares import estimate_shares
+    from adatom.clustering.soft_maps import classes_from_scores, classes_from_windows
     from adatom.clustering.sweeping import ClassSweep, compare_n_classes
     from adatom.clustering.uniform import find_uniform_pixels
 
@@ -82,6 +85,8 @@ __all__ = [
     "choose_n_classes",
     "class_means",
     "class_sums",
+    "classes_from_scores",
+    "classes_from_windows",
     "cluster_consensus",
     "cluster_density",
     "cluster_gaussian_mixture",
@@ -122,6 +127,8 @@ __getattr__, __dir__ = lazy_names(
         "choose_n_classes": "choosing",
         "class_means": "assigning",
         "class_sums": "assigning",
+        "classes_from_scores": "soft_maps",
+        "classes_from_windows": "soft_maps",
         "cluster_consensus": "consensus",
         "cluster_density": "density",
         "cluster_gaussian_mixture": "gaussian_mixture",

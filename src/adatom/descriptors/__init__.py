@@ -4,6 +4,7 @@
 ``neighbor_vectors``     sites -> sites with the vectors to their neighbors, in the
                          slots of a reference star
 ``features_from_sites``  what was measured of sites -> features
+``features_from_files``  features of many files as rows of one
 ``site_patches``         the image around each site, cut at its sub-pixel center
 ``window_spectra``       Fourier magnitudes of windows that slide over an image
 ``estimate_bond_order``  how well sites keep to a lattice
@@ -11,6 +12,7 @@
 ``sites_from_classes``   the sites of one class
 ``compare_maps``         maps beside an image of the same pixels
 ``window_patches``       the image in windows that slide over it
+``window_quantiles``     which local shapes windows are made of, wherever they lie
 =======================  ===========================================================
 """
 
@@ -22,9 +24,11 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.descriptors.bond_order import estimate_bond_order
+    from adatom.descriptors.joining import features_from_files
     from adatom.descriptors.map_comparison import compare_maps
     from adatom.descriptors.neighbors import neighbor_vectors
     from adatom.descriptors.patches import site_patches
+    from adatom.descriptors.quantiles import window_quantiles
     from adatom.descriptors.selection import sites_from_classes, sites_from_sublattice
     from adatom.descriptors.site_features import features_from_sites
     from adatom.descriptors.sliding_patches import window_patches
@@ -33,12 +37,14 @@ if TYPE_CHECKING:
 __all__ = [
     "compare_maps",
     "estimate_bond_order",
+    "features_from_files",
     "features_from_sites",
     "neighbor_vectors",
     "site_patches",
     "sites_from_classes",
     "sites_from_sublattice",
     "window_patches",
+    "window_quantiles",
     "window_spectra",
 ]
 
@@ -47,12 +53,14 @@ __getattr__, __dir__ = lazy_names(
     {
         "compare_maps": "map_comparison",
         "estimate_bond_order": "bond_order",
+        "features_from_files": "joining",
         "features_from_sites": "site_features",
         "neighbor_vectors": "neighbors",
         "site_patches": "patches",
         "sites_from_classes": "selection",
         "sites_from_sublattice": "selection",
         "window_patches": "sliding_patches",
+        "window_quantiles": "quantiles",
         "window_spectra": "windows",
     },
 )

@@ -9,6 +9,7 @@
 ``compare_finder``         a labeled image -> what a network finds in it, and what it misses
 ``train_from_frame``       one labeled frame -> a network that finds its defects
 ``find_defects_in_movie``  such a network, every frame of a movie -> defects
+``choose_window_size``     an image -> the size of windows at which its map is stable
 ``MovieDefects``           what ``find_defects_in_movie`` gives
 =========================  ===========================================================
 """
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from adatom.pipelines.one_frame import MovieDefects, find_defects_in_movie, train_from_frame
     from adatom.pipelines.particles import train_particle_finder
     from adatom.pipelines.training import train_finder
+    from adatom.pipelines.window_size import choose_window_size
 
 __all__ = [
     "Labels",
     "MovieDefects",
+    "choose_window_size",
     "compare_finder",
     "find_defects_in_movie",
     "train_ensemble",
@@ -44,6 +47,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "Labels": "fine_tuning",
         "MovieDefects": "one_frame",
+        "choose_window_size": "window_size",
         "compare_finder": "judging",
         "find_defects_in_movie": "one_frame",
         "train_ensemble": "ensembles",
