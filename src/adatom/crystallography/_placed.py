@@ -10,7 +10,7 @@ import xarray as xr
 
 from adatom.errors import KindError, TooFewSitesError
 from adatom.numerics.meshes import Mesh, mesh_of_grid, mesh_of_points
-from adatom.schema import CLASSES, SITES, IMAGE, pixel_size, positions, space_unit
+from adatom.schema import CLASSES, IMAGE, SITES, pixel_size, positions, space_unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

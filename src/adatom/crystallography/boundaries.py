@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from adatom.crystallography._distances import nearest_line
+from adatom.crystallography._lengths import length_error, true_lengths
 from adatom.crystallography._placed import PlacedClasses, placed_classes
 from adatom.crystallography.regions import (
-    length_error,
     region_beside,
     region_numbers,
     smoothed_lines,
 )
 from adatom.errors import SettingError
-from adatom.numerics.class_contours import ClassLines, segment_lengths
+from adatom.numerics.class_contours import ClassLines, normals
 from adatom.schema import (
     Classes,
     Sites,
@@ -128,7 +128,7 @@ def find_boundaries(
     sigma = _smoothing(classes, placed, smoothing)
     lines = smoothed_lines(placed, sigma)
     direction = _directions(lines)
-    length = segment_lengths(lines.points, lines.line)
+    length = true_lengths(placed.mesh, lines, sigma)
     table = _table(placed, lines, direction, length)
     vertices = _vertices(placed, lines, direction)
     histogram = _histogram(placed, lines, direction, length)
@@ -191,7 +191,7 @@ def _table(
         "region_first": _usual(region_beside(placed, region, lines, 0), lines.line, n),
         "region_second": _usual(region_beside(placed, region, lines, 1), lines.line, n),
         "length": total,
-        "length_error": length_error(total, placed.mesh.spacing),
+        "length_error": length_error(total, lines.closed, placed.mesh),
         "width": width,
         "width_error": width_error,
         "direction": np.where(mean > 180 - 1e-9, 0.0, mean),
@@ -257,8 +257,6 @@ def _widths(
 
 
 def _vertices(placed: PlacedClasses, lines: ClassLines, direction: NDArray[np.float64]) -> Sites:
-    from adatom.numerics.class_contours import normals
-
     vertices = sites_from_positions(
         lines.points[:, 0], lines.points[:, 1], unit=placed.unit, spacing=placed.mesh.spacing
     )
@@ -290,7 +288,7 @@ def _histogram(
         "class_second": np.repeat(pairs[:, 1], _N_DIRECTIONS),
         "direction": np.tile(np.arange(_N_DIRECTIONS) * step, len(pairs)),
         "length": total,
-        "length_error": length_error(total, placed.mesh.spacing),
+        "length_error": length_error(total, False, placed.mesh),
     }
     units = {"direction": "deg", "length": placed.unit, "length_error": placed.unit}
     return table_from_columns(columns, units=units)

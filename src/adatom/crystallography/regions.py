@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
 import xarray as xr
 from scipy.sparse.csgraph import connected_components
 
+from adatom.crystallography._lengths import COUNT_VARIANCE, length_error, true_lengths
 from adatom.crystallography._placed import PlacedClasses, placed_classes, sites_of_classes
 from adatom.errors import SettingError
-from adatom.numerics.class_contours import ClassLines, class_lines, segment_lengths
+from adatom.numerics.class_contours import ClassLines, class_lines
 from adatom.numerics.groups import means_by_group, sums_by_group
 from adatom.numerics.meshes import smooth_over_mesh
 from adatom.schema import Classes, Sites, Table, add_note, positions, table_from_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-# Variance of the number of points of a square lattice within a smooth shape that lies
-# anywhere, over its perimeter in spacings: sum of |k|^-3 over the reciprocal lattice, 9.034,
-# over (2 pi)^2 pi. Matheron and Gundersen have 0.0724; a hexagonal lattice 0.0715.
-_COUNT_VARIANCE: Final = 0.0728
 
 
 class Regions(NamedTuple):
@@ -151,7 +147,7 @@ def _bonds(
 
 
 def region_numbers(placed: PlacedClasses, pairs: NDArray[np.int64], /) -> NDArray[np.int64]:
-    """Number connected places of one class, the largest region first."""
+    """Give connected places of one class a number, the largest region first."""
     same = pairs[placed.labels[pairs[:, 0]] == placed.labels[pairs[:, 1]]]
     n = len(placed.labels)
     graph = scipy.sparse.coo_array(
@@ -204,7 +200,7 @@ def _measured(
     cell = area / count
     own = placed.share[np.arange(len(region)), placed.labels]
     doubt = np.bincount(region, own * (1 - own) * cells**2, n)
-    grid = _COUNT_VARIANCE * perimeter * cell**1.5
+    grid = COUNT_VARIANCE * perimeter * cell**1.5
     area_error = np.sqrt(grid + doubt)
     diameter = 2 * np.sqrt(area / np.pi)
     # Cells won or lost lie at the outline, twice as far (squared) from the
@@ -220,7 +216,7 @@ def _measured(
         "area": area,
         "area_error": area_error,
         "perimeter": perimeter,
-        "perimeter_error": length_error(perimeter, placed.mesh.spacing),
+        "perimeter_error": length_error(perimeter, ~is_cut, placed.mesh),
         "equivalent_diameter": diameter,
         "equivalent_diameter_error": diameter / 2 * area_error / area,
         "y": center[:, 0],
@@ -231,24 +227,11 @@ def _measured(
     }
 
 
-# Standard deviation of the length of a smoothed boundary about the true one over the root of
-# its length, both in spacings; and what is left at random of its mean, of all directions.
-# From discs and straight walls on square, hexagonal and honeycomb lattices.
-_LENGTH_NOISE: Final = 0.10
-_LENGTH_BIAS: Final = 0.004
-
-
-def length_error(length: NDArray[np.float64], spacing: float, /) -> NDArray[np.float64]:
-    """Give the standard error of the length of boundaries."""
-    random = _LENGTH_NOISE * np.sqrt(length * spacing)
-    return np.asarray(np.hypot(random, _LENGTH_BIAS * length))
-
-
 def _perimeters(
     placed: PlacedClasses, region: NDArray[np.int64], lines: ClassLines, n: int
 ) -> NDArray[np.float64]:
     """Give each region the segments beside it; those that end where three meet too."""
-    length = segment_lengths(lines.points, lines.line)
+    length = true_lengths(placed.mesh, lines, placed.mesh.spacing)
     perimeter = np.zeros(n)
     for side in (0, 1):
         beside = region_beside(placed, region, lines, side)

@@ -61,6 +61,12 @@ class Mesh:
         return np.asarray(np.hypot(*(ends[:, 1] - ends[:, 0]).T))
 
     @property
+    def usual_area(self) -> float:
+        """Median area of a cell."""
+        inside = self.areas[~self.rim]
+        return float(np.median(inside)) if inside.size else self.spacing**2
+
+    @property
     def neighbors(self) -> NDArray[np.int64]:
         """Edges (edge, 2) between places whose cells share a true face."""
         return self.edges[self.faces > _LEAST_FACE * self.lengths]
@@ -140,7 +146,7 @@ def _mesh(
 def _edges(
     triangles: NDArray[np.int64], n_points: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Number the sides of triangles: edges, the edge opposite to each corner, and uses of each."""
+    """Give edges, the number of that opposite to each corner, and how many triangles use each."""
     first, second = np.roll(triangles, -1, axis=1), np.roll(triangles, 1, axis=1)
     keys = np.minimum(first, second) * n_points + np.maximum(first, second)
     found, sides, uses = np.unique(keys.ravel(), return_inverse=True, return_counts=True)
@@ -163,10 +169,8 @@ def smooth_over_mesh(
     sigma : float
         In the unit of the points.
     """
-    inside = mesh.areas[~mesh.rim]
-    usual = float(np.median(inside)) if inside.size else mesh.spacing**2
     # Half a cell is left of one at a straight rim, a quarter in a corner.
-    areas = np.maximum(mesh.areas, usual / 4)
+    areas = np.maximum(mesh.areas, mesh.usual_area / 4)
     flow = mesh.faces / mesh.lengths
     n = len(mesh.points)
     first, second = mesh.edges.T
