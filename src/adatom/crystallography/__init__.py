@@ -17,6 +17,10 @@
 find_variants       phases, and ferroic variants of them, by symmetry
 assign_variants     the same variants in another image
 ==================  ==================================================
+======================  ==================================================
+`find_regions`          connected regions of one class, and their sizes
+`find_boundaries`       lines between classes: length, width, direction
+======================  ==================================================
 """
 
 from __future__ import annotations
@@ -48,6 +52,10 @@ __all__ = [
     from adatom.crystallography.sublattices import assign_sublattices
 
 __all__ = ["assign_lattice_indices", "assign_sublattices"]
+    from adatom.crystallography.boundaries import Boundaries, find_boundaries
+    from adatom.crystallography.regions import Regions, find_regions
+
+__all__ = ["Boundaries", "Regions", "find_boundaries", "find_regions"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -70,5 +78,9 @@ __getattr__, __dir__ = lazy_names(
         "assign_variants": "variants",
         "find_variants": "variants",
         "assign_sublattices": "sublattices",
+        "Boundaries": "boundaries",
+        "Regions": "regions",
+        "find_boundaries": "boundaries",
+        "find_regions": "regions",
     },
 )
