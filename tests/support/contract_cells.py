@@ -6,4 +6,7 @@ from collections.abc import Callable
 
 from contract_example import Example
 
-EXAMPLES: dict[str, Callable[[], Example]] = {}
+EXAMPLES: dict[str, Callable[[], Example]] = {
+    "simulation.build_oxide": lambda: Example((), {"field": (4.0, 4.0)}),
+    "simulation.simulate_oxide": lambda: Example((), {"size": 64, "field": "4 nm"}),
+}
