@@ -10,7 +10,7 @@ from adatom.errors import SettingError
 from adatom.schema import positions
 from adatom.simulation import Microscope, Oxide, build_oxide, simulate_oxide
 
-PERFECT = {"displacement": "0 nm", "misorientation": 0.0, "rotation": 0.0}
+PERFECT = Oxide(m1_share=1.0, displacement="0 nm", rotation=0.0)
 
 
 def test_the_first_phase_has_the_columns_of_a_cell_of_m1() -> None:
@@ -24,7 +24,7 @@ def test_the_first_phase_has_the_columns_of_a_cell_of_m1() -> None:
 
 
 def test_pentagonal_units_are_five_columns_round_one() -> None:
-    sites = build_oxide(oxide=Oxide(m1_share=1.0, **PERFECT), field=(12.0, 12.0), margin=1.0)
+    sites = build_oxide(oxide=PERFECT, field=(12.0, 12.0), margin=1.0)
     places, kind = positions(sites), sites["sublattice"].values
     distance, neighbor = KDTree(places).query(places[kind == 0], k=7)
     inner = np.flatnonzero(((places[kind == 0] > 0) & (places[kind == 0] < 12)).all(axis=1))
