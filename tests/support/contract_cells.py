@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import xarray as xr
 from contract_example import Example
 
@@ -22,7 +23,24 @@ def _structure_sites() -> xr.Dataset:
     return sites.assign_attrs(cell_vectors=[[0.0, 0.39], [0.39, 0.0]])
 
 
+def _sites() -> xr.Dataset:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:6, :6] + rng.normal(0, 0.1, (2, 6, 6))
+    sites = sites_from_positions(y.ravel(), x.ravel(), unit="px", spacing=1.0)
+    for name in ("y_error", "x_error"):
+        sites[name] = ("site", np.full(36, 0.1), {"units": "px"})
+    return sites
+
+
+def _classes() -> xr.Dataset:
+    return xr.Dataset({"label": ("site", np.arange(36) % 3 - 1)})
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
+    "descriptors.neighbor_distances": lambda: Example((_sites(),), {"n_neighbors": 4}),
+    "descriptors.neighborhood_composition": lambda: Example(
+        (_sites(), _classes()), {"n_neighbors": 4}
+    ),
     "crystallography.compare_columns": lambda: Example((_columns(), _structure_sites())),
     "simulation.build_oxide": lambda: Example((), {"field": (4.0, 4.0)}),
     "simulation.simulate_oxide": lambda: Example((), {"size": 64, "field": "4 nm"}),
