@@ -147,10 +147,10 @@ def neighborhood_composition(
     >>> sites = sites_from_positions([0.0] * 4, [0.0, 1.0, 2.2, 3.0], unit="nm")
     >>> classes = xr.Dataset({"label": ("site", [0, 0, 1, 1])})
     >>> neighborhood_composition(sites, classes, n_neighbors=2).values
-    array([[1. , 0. ],
-           [1. , 0. ],
-           [0. , 1. ],
-           [0. , 1. ]])
+    array([[1., 0.],
+           [1., 0.],
+           [0., 1.],
+           [0., 1.]])
     """
     SITES.check(sites, name="sites")
     CLASSES.check(classes, name="classes")
@@ -233,7 +233,7 @@ def _counted(
     """Count the classes (site, class) of the nearest classified sites."""
     their_frame = None if frame is None else frame[known]
     _check_enough(place[known], their_frame, n_neighbors, f"{n_neighbors=} needs classified ones:")
-    if frame is not None and not np.isin(frame, their_frame).all():
+    if frame is not None and not np.isin(frame, frame[known]).all():
         msg = "some frames hold no classified sites: leave them out"
         raise TooFewSitesError(msg)
     tree = PointTree(place[known], their_frame)
@@ -272,4 +272,5 @@ def _errors(vector: Floats, variance: Floats, index: Ints) -> Floats:
     length = np.linalg.norm(vector, axis=2, keepdims=True)
     along = vector / np.where(length > 0, length, 1.0)
     both = variance[index] + variance[:, None]
-    return np.sqrt(np.einsum("sna,snab,snb->sn", along, both, along))
+    error: Floats = np.sqrt(np.einsum("sna,snab,snb->sn", along, both, along))
+    return error
