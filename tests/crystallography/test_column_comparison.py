@@ -139,6 +139,16 @@ def test_classes_that_mix_inequivalent_columns_are_told() -> None:
     assert 0.5 < compared.summary["adjusted_rand_index"].item() < 1.0
 
 
+def test_columns_that_a_mirror_exchanges_may_be_two_classes() -> None:
+    columns = found_columns(BRONZE).assign(n_sites=("row", np.full(16, 50)))
+    columns = columns.assign({"class": ("row", np.arange(16))})
+    summary = compare_columns(columns, bronze_sites()).summary
+    # Sixteen classes, none of which mixes the four orbits of 2, 4, 2 and 8 columns.
+    assert summary["purity"].item() == 1.0
+    assert summary["completeness"].item() == pytest.approx(4 / 16)
+    assert 0 < summary["adjusted_rand_index"].item() < 0.5
+
+
 def test_oxygen_that_cannot_be_seen_is_not_missed() -> None:
     oxide: Any = crystal(
         ["Sr", "Ti", "O"], [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0)], spacegroup=221,

@@ -111,10 +111,11 @@ def compare_columns(
         ``found_b`` as found, in fractions of the common cell, whose vectors in the image
         are ``attrs["a"]`` and ``attrs["b"]``; ``distance`` in nm, and ``distance_error``,
         one standard error of the found place along one axis, where it is known; ``column``,
-        the row of `columns`, -1: none; ``class`` and ``class_share``.
+        the row of `columns`, -1: none; ``class`` and ``class_share``, ``n_sites``.
         ``summary`` has the counts of these states, ``rms`` distance in nm, ``purity`` (share
-        of matched columns whose orbit is the most frequent one of their class),
-        ``completeness`` (the reverse) and ``adjusted_rand_index`` of classes and orbits;
+        of the sites in matched columns whose orbit is the most frequent one of their class),
+        ``completeness`` (the reverse: it is low where a mirror of the crystal exchanges
+        columns of two classes) and ``adjusted_rand_index`` of classes and orbits;
         ``n_orbits``, ``n_operations`` of the plane group; ``scale`` in nm per unit of the
         columns, ``distortion`` (longer over shorter stretch, less 1), ``found_multiple`` and
         ``expected_multiple`` (cells of either in the common one), ``mirrored``, ``cost`` (0:
@@ -319,6 +320,8 @@ def _measured(
     for name in ("found", "class_share"):
         if name in columns:
             rows[name] = np.where(row >= 0, columns[name].values[row], np.nan)
+    if "n_sites" in columns:
+        rows["n_sites"] = np.where(row >= 0, columns["n_sites"].values[row], 0)
     if "class" in columns:
         rows["class"] = np.where(row >= 0, columns["class"].values[row], -1)
     return rows
@@ -371,13 +374,15 @@ def _size(multiple: Ints) -> int:
 
 
 def _agreement(table: Table) -> tuple[float, float, float]:
-    """Purity, completeness and adjusted Rand index of the classes of matched columns."""
+    """Purity, completeness and adjusted Rand index of the classes of sites in matched columns."""
     if "class" not in table:
         return np.nan, np.nan, np.nan
     known = (table["state"].values == STATES[0]) & (table["class"].values >= 0)
-    label, orbit = table["class"].values[known], table["orbit"].values[known]
-    if not len(label):
+    if not known.any():
         return np.nan, np.nan, np.nan
+    # Every site counts: of columns that are each a class of their own no pair would be left.
+    members = table["n_sites"].values[known] if "n_sites" in table else 1
+    label, orbit = (np.repeat(table[one].values[known], members) for one in ("class", "orbit"))
     counts = np.zeros((label.max() + 1, orbit.max() + 1))
     np.add.at(counts, (label, orbit), 1)
     total = counts.sum()
