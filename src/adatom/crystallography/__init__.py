@@ -21,6 +21,10 @@ assign_variants     the same variants in another image
 `find_regions`          connected regions of one class, and their sizes
 `find_boundaries`       lines between classes: length, width, direction
 ======================  ==================================================
+====================  ===========================================================
+``compare_columns``   the columns of a cell laid over those of a structure
+``ColumnComparison``  what ``compare_columns`` gives
+====================  ===========================================================
 """
 
 from __future__ import annotations
@@ -83,4 +87,11 @@ __getattr__, __dir__ = lazy_names(
         "find_boundaries": "boundaries",
         "find_regions": "regions",
     },
+    from adatom.crystallography.column_comparison import ColumnComparison, compare_columns
+
+__all__ = ["ColumnComparison", "compare_columns"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {"ColumnComparison": "column_comparison", "compare_columns": "column_comparison"},
 )
