@@ -1,30 +1,22 @@
 """Sites that carry neighbors -> lattice, strain, variants, phases and boundaries.
 
-==========================  ==========================================================
-``assign_lattice_indices``  sites -> sites with lattice indices, sublattice and grain
-``find_dislocations``       circuits that do not close, and their Burgers vectors
-``find_rings``              rings of bonds, with the number of their members
-``assign_sublattices``      the brighter from the dimmer of two sublattices
-==========================  ==========================================================
-===============================  ===========================================================
+===============================  =================================================================
+``assign_lattice_indices``       sites -> sites with lattice indices, sublattice and grain
+``find_dislocations``            circuits that do not close, and their Burgers vectors
+``find_rings``                   rings of bonds, with the number of their members
 ``estimate_bonds``               lengths of bonds and angles between them
 ``estimate_lattice_parameters``  lengths and angle of the unit cell around every site
 ``estimate_polarization``        displacement of columns against the cage of their neighbors
 ``estimate_site_order``          bond-orientational order and coordination of every site
 ``estimate_strain``              strain and rotation of the lattice around every site
-===============================  ===========================================================
-==================  ==================================================
-find_variants       phases, and ferroic variants of them, by symmetry
-assign_variants     the same variants in another image
-==================  ==================================================
-======================  ==================================================
-`find_regions`          connected regions of one class, and their sizes
-`find_boundaries`       lines between classes: length, width, direction
-======================  ==================================================
-====================  ===========================================================
-``compare_columns``   the columns of a cell laid over those of a structure
-``ColumnComparison``  what ``compare_columns`` gives
-====================  ===========================================================
+``find_variants``                phases, and ferroic variants of them, by symmetry
+``assign_variants``              the same variants in another image
+``assign_sublattices``           the brighter from the dimmer of two sublattices
+``find_regions``                 connected regions of one class, and their sizes
+``find_boundaries``              lines between classes: length, width, direction
+``compare_columns``              the columns of a cell laid over those of a structure
+``ColumnComparison``             what ``compare_columns`` gives
+===============================  =================================================================
 """
 
 from __future__ import annotations
@@ -34,64 +26,64 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.crystallography.bonds import estimate_bonds
+    from adatom.crystallography.boundaries import Boundaries, find_boundaries
+    from adatom.crystallography.column_comparison import ColumnComparison, compare_columns
     from adatom.crystallography.dislocations import find_dislocations
     from adatom.crystallography.indices import assign_lattice_indices
-    from adatom.crystallography.rings import find_rings
-
-__all__ = ["assign_lattice_indices", "find_dislocations", "find_rings"]
-    from adatom.crystallography.bonds import estimate_bonds
     from adatom.crystallography.lattice_parameters import estimate_lattice_parameters
     from adatom.crystallography.polarization import estimate_polarization
+    from adatom.crystallography.regions import Regions, find_regions
+    from adatom.crystallography.rings import find_rings
     from adatom.crystallography.site_order import estimate_site_order
     from adatom.crystallography.strain import estimate_strain
+    from adatom.crystallography.sublattices import assign_sublattices
+    from adatom.crystallography.variant_models import VariantModel
+    from adatom.crystallography.variants import Variants, assign_variants, find_variants
 
 __all__ = [
+    "Boundaries",
+    "ColumnComparison",
+    "Regions",
+    "VariantModel",
+    "Variants",
+    "assign_lattice_indices",
+    "assign_sublattices",
+    "assign_variants",
+    "compare_columns",
     "estimate_bonds",
     "estimate_lattice_parameters",
     "estimate_polarization",
     "estimate_site_order",
     "estimate_strain",
+    "find_boundaries",
+    "find_dislocations",
+    "find_regions",
+    "find_rings",
+    "find_variants",
 ]
-
-    from adatom.crystallography.sublattices import assign_sublattices
-
-__all__ = ["assign_lattice_indices", "assign_sublattices"]
-    from adatom.crystallography.boundaries import Boundaries, find_boundaries
-    from adatom.crystallography.regions import Regions, find_regions
-
-__all__ = ["Boundaries", "Regions", "find_boundaries", "find_regions"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "Boundaries": "boundaries",
+        "ColumnComparison": "column_comparison",
+        "Regions": "regions",
+        "VariantModel": "variant_models",
+        "Variants": "variants",
         "assign_lattice_indices": "indices",
-        "find_dislocations": "dislocations",
-        "find_rings": "rings",
+        "assign_sublattices": "sublattices",
+        "assign_variants": "variants",
+        "compare_columns": "column_comparison",
         "estimate_bonds": "bonds",
         "estimate_lattice_parameters": "lattice_parameters",
         "estimate_polarization": "polarization",
         "estimate_site_order": "site_order",
         "estimate_strain": "strain",
-__all__ = ["VariantModel", "Variants", "assign_variants", "find_variants"]
-
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "VariantModel": "variant_models",
-        "Variants": "variants",
-        "assign_variants": "variants",
-        "find_variants": "variants",
-        "assign_sublattices": "sublattices",
-        "Boundaries": "boundaries",
-        "Regions": "regions",
         "find_boundaries": "boundaries",
+        "find_dislocations": "dislocations",
         "find_regions": "regions",
+        "find_rings": "rings",
+        "find_variants": "variants",
     },
-    from adatom.crystallography.column_comparison import ColumnComparison, compare_columns
-
-__all__ = ["ColumnComparison", "compare_columns"]
-
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {"ColumnComparison": "column_comparison", "compare_columns": "column_comparison"},
 )

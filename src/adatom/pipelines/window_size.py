@@ -170,9 +170,13 @@ def _sizes(
     least = max(_LEAST, int(np.ceil(_FEWEST_PERIODS * waves.coarsest)))
     most = max(int(_WIDEST * shorter), 2 * least) if ends[1] is None else least
     if ends[0] is not None:
-        least = round(length_from_setting(ends[0], unit=unit, pixel_size=pixel, name="smallest") / pixel)
+        least = round(
+            length_from_setting(ends[0], unit=unit, pixel_size=pixel, name="smallest") / pixel
+        )
     if ends[1] is not None:
-        most = round(length_from_setting(ends[1], unit=unit, pixel_size=pixel, name="largest") / pixel)
+        most = round(
+            length_from_setting(ends[1], unit=unit, pixel_size=pixel, name="largest") / pixel
+        )
     most = min(most, shorter)
     number = int(np.floor(np.log(max(most, 1) / max(least, 1)) / np.log(_GROWTH) + 1e-6)) + 1
     if least < 4 or number < 2:

@@ -1,6 +1,6 @@
 """Any kind of data -> figure, without pyplot's global state.
 
-==========================  ==================================================
+==========================  ======================================================================
 ``plot``                    any kind of data, by its kind
 ``plot_image``              an image with scale bar and color bar
 ``plot_movie``              frames of a movie
@@ -13,9 +13,6 @@
 ``plot_regions``            a mask: what was left out
 ``plot_sites``              sites over their image
 ``plot_movie_sites``        sites of some frames, and their number over all
-``plot_site_quantity``      sites colored by a quantity: strain, rotation, cells
-``plot_site_profiles``      quantities of sites with error bars along an axis
-``plot_displacements``      displacements of sites as arrows
 ``plot_site_statistics``    distances, widths, amplitudes, position errors
 ``plot_neighbor_vectors``   vectors to the neighbors, class by class
 ``plot_classes``            where each class is
@@ -24,7 +21,6 @@
 ``plot_member_spectra``     typical and doubtful spectra of each class
 ``plot_members``            typical and doubtful members of each class
 ``plot_cell_columns``       the columns of a unit cell
-``plot_column_comparison``  the columns found over those of a structure, in one cell
 ``plot_unit_cells``         the unit cell of every frame of a movie
 ``plot_class_choice``       indices against the number of classes
 ``plot_class_sweep``        maps and spectra of the classes of every number of them
@@ -37,10 +33,14 @@
 ``plot_training``           losses and scores of a network that learned
 ``plot_tree``               the merges of a hierarchical clustering, and its cut
 ``plot_correction``         spectra before and after a correction
-``plot_fits``                curves, the models fitted to them, and what is left
+``plot_fits``               curves, the models fitted to them, and what is left
 ``plot_feature_histogram``  how features of one number spread, class by class
 ``plot_table``              how each column of a table spreads
-==========================  ==================================================
+``plot_site_quantity``      sites colored by a quantity: strain, rotation, cells
+``plot_site_profiles``      quantities of sites with error bars along an axis
+``plot_displacements``      displacements of sites as arrows
+``plot_column_comparison``  the columns found over those of a structure, in one cell
+==========================  ======================================================================
 
 Figures stand on their own: scale bars have round lengths in the unit of the
 data, colors are told apart by people with any color vision (Okabe and Ito for
@@ -74,11 +74,7 @@ if TYPE_CHECKING:
     from adatom.plotting.phasors import plot_phasors
     from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
     from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
-    from adatom.plotting.strain import (
-        plot_displacements,
-        plot_site_profiles,
-        plot_site_quantity,
-    )
+    from adatom.plotting.strain import plot_displacements, plot_site_profiles, plot_site_quantity
     from adatom.plotting.sweeps import plot_class_sweep
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
     from adatom.plotting.training import plot_training

@@ -1,6 +1,6 @@
 """Images and spectral maps with exactly known truth.
 
-================================  =========================================================
+================================  ================================================================
 ``simulate_graphene``             graphene with Si impurities, vacancies, contamination
 ``simulate_lattice``              any lattice with a stated signal-to-noise ratio
 ``simulate_flim_map``             decays at every pixel, photon by photon
@@ -34,7 +34,6 @@
 ``simulate_sample``               any crystal or structure, with defects, in one call
 ``build_grains``                  grains or twins of any lattice
 ``build_bilayer``                 two sheets, twisted or unlike
-``build_film``                    a ferroic film with domains on a substrate
 ``apply_disorder``                vacancies, substitutions, adatoms ... of any sites
 ``apply_strain``                  even and wavy strain, and dislocations
 ``apply_edges``                   edges and holes
@@ -45,9 +44,6 @@
 ``Edges``                         settings of edges and holes
 ``Sample``                        settings of ``simulate_sample``
 ``Grains``                        settings of grains and twins
-``simulate_film``                 a ferroic film, its cells, and a map as drawn by hand
-``FilmSimulation``                what ``simulate_film`` gives
-``Film``                          settings of a ferroic film
 ``simulate_multislice``           any structure, by waves instead of Gaussians (abTEM)
 ``simulate_reference_image``      six samples by multislice, computed once and kept
 ``MultisliceSimulation``          what the simulations by multislice give
@@ -56,23 +52,23 @@
 ``simulate_defect_movie``         a sheet that the beam damages, frame by frame
 ``DefectMovie``                   what ``simulate_defect_movie`` gives
 ``BeamDamage``                    settings of what the beam does
+``build_film``                    a ferroic film with domains on a substrate
+``simulate_film``                 a ferroic film, its cells, and a map as drawn by hand
+``FilmSimulation``                what ``simulate_film`` gives
+``Film``                          settings of a ferroic film
 ``build_oxide``                   columns of a disordered Mo-V-Ta-Te oxide of two phases
 ``simulate_oxide``                an image of that, and the phase of every pixel
 ``OxideSimulation``               what ``simulate_oxide`` gives
 ``Oxide``                         settings of the oxide
-================================  =========================================================
+================================  ================================================================
 
 Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``gathering``, ``columns``,
 ``disorder``, ``strain``, ``grains``, ``edges``, ``layers``, ``graphene``, ``boundaries``,
-``films``, ``domain_layouts``, ``contamination``) know nothing of images; the instrument
-(``scanning``, ``rendering``, ``detection``) knows nothing of structures; ``images``, ``samples``
-and ``film_images`` join the two. The stream to train on (``training_images``) draws all of it at
-``oxides``, ``disorder``, ``strain``, ``grains``, ``edges``, ``layers``, ``graphene``,
-``boundaries``, ``contamination``) know nothing of images; the instrument (``scanning``,
-``rendering``, ``detection``) knows nothing of structures; ``images``, ``samples`` and
-``oxide_images`` join the two. The stream to train on (``training_images``) draws all of it at
-random: ``random_samples``, ``random_junk``, ``random_instruments``. Multislice (``multislice``,
-``reference_images``) stands on abTEM. Spectral maps (``eels``) stand alone.
+``contamination``) know nothing of images; the instrument (``scanning``, ``rendering``,
+``detection``) knows nothing of structures; ``images`` and ``samples`` join the two. The stream to
+train on (``training_images``) draws all of it at random: ``random_samples``, ``random_junk``,
+``random_instruments``. Multislice (``multislice``, ``reference_images``) stands on abTEM.
+Spectral maps (``eels``) stand alone.
 """
 
 from __future__ import annotations
