@@ -72,7 +72,7 @@ def test_indices_do_not_depend_on_the_order_of_the_sites() -> None:
     truth = planted("hexagonal").noisy(0.05, 3)
     found = assign_lattice_indices(with_neighbors(truth))
     order = np.random.default_rng(1).permutation(len(truth.place))
-    again = assign_lattice_indices(with_neighbors(Planted(*(part[order] for part in truth))))
+    again = assign_lattice_indices(with_neighbors(truth.those(order)))
     assert (again["lattice_index"].values == found["lattice_index"].values[order]).all()
 
 

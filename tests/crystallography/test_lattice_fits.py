@@ -45,7 +45,7 @@ def test_errors_of_vectors_lengths_angles_and_orientation_are_their_spread() -> 
     true = {"i_y": 1.8, "j_x": 1.0, "length_i": 1.8, "length_j": 1.0, "angle": 90.0}
     perfect = _indexed(planted("rectangular", half_width=8.0))
     rng = np.random.default_rng(1)
-    pulls = {name: [] for name in (*true, "orientation")}
+    pulls: dict[str, list[float]] = {name: [] for name in (*true, "orientation")}
     for _ in range(400):
         row = fit_lattice(_scattered(perfect, 0.05, rng)).lattices
         for name, of in pulls.items():

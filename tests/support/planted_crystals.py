@@ -33,9 +33,9 @@ class Planted(NamedTuple):
     cell: NDArray[np.int64]
     sublattice: NDArray[np.int64]
 
-    def those(self, keep: NDArray[np.bool_]) -> Planted:
-        """Take some of the sites."""
-        return Planted(*(column[keep] for column in self))
+    def those(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Planted:
+        """Take some of the sites, or all in another order."""
+        return Planted(self.place[keep], self.cell[keep], self.sublattice[keep])
 
     def noisy(self, noise: float, seed: int) -> Planted:
         """Scatter the places along either axis."""

@@ -96,7 +96,8 @@ def _alike(
 
     def key(cells: NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.int64]:
         moved = cells - low
-        return (of * size[0] + moved[:, 0]) * size[1] + moved[:, 1]
+        numbers: NDArray[np.int64] = (of * size[0] + moved[:, 0]) * size[1] + moved[:, 1]
+        return numbers
 
     keys = key(cell, sublattice)
     order = np.argsort(keys)
