@@ -12,6 +12,7 @@ from adatom.crystallography import estimate_strain
 from adatom.descriptors import neighbor_vectors
 from adatom.errors import KindError, SettingError
 from adatom.schema import Sites, sites_from_positions
+from adatom.simulation import Crystal, Strain, apply_strain, build_lattice
 
 QUANTITIES = ("strain_yy", "strain_xx", "strain_xy", "rotation", "dilatation")
 
@@ -175,3 +176,23 @@ def test_a_column_whose_fit_failed_is_no_neighbor() -> None:
     found = estimate_strain(neighbor_vectors(sites), lattice=lattice)
     assert found["strain_xx"].values[middle] == pytest.approx(0.0, abs=1e-6)
     assert "1 sites whose fit failed are no neighbors" in found.attrs["notes"][-1]
+
+
+def test_intervals_hold_in_a_bent_crystal_with_vacancies_and_drift() -> None:
+    crystal = Crystal("square", spacing="1 nm", rotation=0.0, vacancies=0.03)
+    sites = build_lattice(crystal=crystal, field=(104.0, 104.0), unit="nm", seed=3)
+    bent = apply_strain(sites, strain=Strain(waviness=0.02, wavelength="40 d"), seed=5)
+    # Drift over the slow scan: lines 1 % too near to one another, and sheared.
+    drift = np.array([[0.99, 0.0], [0.02, 1.0]])
+    places_now = np.stack([bent.y.values, bent.x.values], axis=1) @ drift.T
+    found = estimate_strain(
+        neighbor_vectors(noisy(places_now, (0.015, 0.01))), lattice=(drift.T).tolist()
+    )
+    # The lattice told is the drifted one: what is left is the strain of the crystal, but for
+    # products of both, of 2 % of 2 %.
+    truth = {
+        "strain_xx": bent["strain"].sel(component="xx").values,
+        "strain_yy": bent["strain"].sel(component="yy").values,
+    }
+    for name, value in truth.items():
+        assert coverage(found, name, value) == pytest.approx(0.95, abs=0.02), name

@@ -24,7 +24,18 @@ def _caged() -> Example:
     return Example((neighbor_vectors(inside, cage, n_neighbors=4), cage), settings)
 
 
+def _imaged() -> Example:
+    sites = _lattice()
+    axis = np.arange(-10.0, 90.0) / 10
+    away = [axis[:, None] - sites["y"].values, axis[:, None] - sites["x"].values]
+    rows, columns = (np.exp(-(part**2) / 0.08) for part in away)
+    place = {name: (name, axis, {"units": "nm"}) for name in ("y", "x")}
+    image = xr.DataArray(rows @ columns.T, dims=("y", "x"), coords=place, attrs={"units": "1"})
+    return Example((image, sites))
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
+    "localization.estimate_column_intensity": _imaged,
     "crystallography.estimate_strain": lambda: Example(
         (neighbor_vectors(_lattice()),), {"n_shells": 1}
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from matplotlib.colors import Normalize
+from matplotlib.colors import LinearSegmentedColormap, Normalize
 
 from adatom.errors import KindError, SettingError
 from adatom.plotting._canvas import (
@@ -50,6 +50,8 @@ _MOST_MARKS: Final = 100_000
 _MOST_BARS: Final = 600
 # Arrows of typical displacements are two thirds of a spacing long.
 _ARROW: Final = 0.67
+# Directions -x, -y, +x, +y and -x again: all of them dark enough for paper and for gray images.
+_DIRECTIONS: Final = ("#1b7f9c", "#6a3d9a", "#c23b22", "#a87b00", "#1b7f9c")
 
 
 def quantities_of(sites: xr.Dataset, /) -> list[str]:
@@ -175,13 +177,18 @@ def plot_displacements(
             *(places[keep, 1], places[keep, 0], *(factor * moved[keep, ::-1].T)),
             *([angle[keep]] if is_clear else []),
             color=None if is_clear else "#9aa0a6",
-            cmap="twilight_shifted",
+            cmap=LinearSegmentedColormap.from_list("directions", _DIRECTIONS),
             norm=Normalize(-np.pi, np.pi),
             angles="xy",
             scale_units="xy",
             scale=1,
             pivot="mid",
-            width=0.0022,
+            units="xy",
+            width=0.09 * site_spacing(here),
+            headwidth=3.2,
+            headlength=3.2,
+            headaxislength=2.9,
+            minlength=0.5,
         )
     return panel.figure
 
