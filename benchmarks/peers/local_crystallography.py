@@ -80,7 +80,8 @@ def measure(name: str) -> None:
     warnings.simplefilter("ignore")
     points = scene()
     PROGRAMS[name](points[: 10 * SIDE])
-    wall, cpu = [], []
+    wall: list[float] = []
+    cpu: list[float] = []
     rows = None
     while len(wall) < REPEATS and sum(wall) < 10:
         begin, cpu_begin = time.perf_counter(), time.process_time()
@@ -99,12 +100,14 @@ def judge(name: str, points: Floats, rows: Floats) -> None:
     import xarray as xr
 
     from adatom.clustering import choose_n_classes, cluster_kmeans
+    from adatom.clustering.models import KMeansModel
 
     low, high = points.min(axis=0) + 1.5 * SPACING, points.max(axis=0) - 1.5 * SPACING
     inner = rows[((points > low) & (points < high)).all(axis=1)]
     features = xr.DataArray(inner / SPACING, dims=("site", "feature"))
-    one, two = (cluster_kmeans(features, n_classes=n).model.inertia for n in (1, 2))
-    labels = cluster_kmeans(features, n_classes=2).classes["label"].values
+    found = [cluster_kmeans(features, n_classes=number) for number in (1, 2)]
+    one, two = (each.model.inertia for each in found if isinstance(each.model, KMeansModel))
+    labels = found[1].classes["label"].values
     report(name, "phases found (one is true)", choose_n_classes(features).attrs["n_classes"], "1")
     report(name, "inertia of two classes / of one", two / one, "1")
     smaller = float(min((labels == k).mean() for k in (0, 1)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from adatom.clustering import choose_n_classes, cluster_gaussian_mixture, cluster_kmeans
@@ -21,7 +22,7 @@ def phases_of(sites: Sites, *, of: list[str]) -> Classes:
     return cluster_kmeans(neighborhood_composition(sites, sorts), n_classes=2).classes
 
 
-def share_right(label: np.ndarray, truth: np.ndarray) -> float:  # type: ignore[type-arg]
+def share_right(label: NDArray[np.int64], truth: NDArray[np.int64]) -> float:
     """Give the share of places of the right phase, whichever number each phase has."""
     right = float((label == truth).mean())
     return max(right, 1 - right)
