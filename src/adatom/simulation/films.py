@@ -270,7 +270,7 @@ def film_of_layout(layout: FilmLayout, margin: float) -> BuiltFilm:
     moved = layout.in_field(columns.place + strained)
     moved += disorder * rng.standard_normal(columns.place.shape)
     low, high = np.full(2, -margin), layout.field + margin
-    inside = ((moved >= low) & (moved <= high)).all(axis=1)
+    inside = np.asarray(((moved >= low) & (moved <= high)).all(axis=1), dtype=bool)
     columns, strained = columns.taken(inside), strained[inside]
     a = layout.cell_shape()[0]
     sites = sites_from_positions(*moved[inside].T, unit="nm", spacing=a / math.sqrt(2))
