@@ -12,6 +12,7 @@ from adatom.errors import SettingError
 from adatom.schema import Sites, add_note, sites_from_positions
 from adatom.simulation.columns import set_columns
 from adatom.simulation.domain_layouts import DomainLayout, Pattern, draw_layout
+from adatom.simulation.domain_strain import relaxed_displacement, stretched_along
 from adatom.units import LENGTH, length_from_setting
 from adatom.units import Length as Length  # noqa: PLC0414 -- read by recipes at run time
 
@@ -59,8 +60,9 @@ class Film:
     wall_width : length
         Across a wall the displacement goes as tanh(distance / width): one unit cell.
     shear : float
-        Angle in deg by which a domain shears its cells towards the diagonal along
-        which it points: of rhombohedral BiFeO3 0.5; the domains relax elastically.
+        Angle in deg of the strain that stretches the cells of a domain along its
+        displacement, and shrinks them across: along a diagonal the cell's angle changes by
+        this, in rhombohedral BiFeO3 by 0.5. Domains relax elastically, held by the substrate.
     substrate : float
         Share of the field that the substrate takes, at its lower end.
     steps : int
@@ -111,12 +113,17 @@ class Film:
             raise SettingError(msg)
 
     @property
+    def unit_vectors(self) -> NDArray[np.float64]:
+        """Directions (variant, axis) of the variants in the frame of the film, axis y, x."""
+        first = 45.0 if self.directions == "diagonals" else 0.0
+        turn = np.deg2rad(first + 90.0 * np.arange(_N_VARIANTS))
+        return np.stack([np.sin(turn), np.cos(turn)], axis=1)
+
+    @property
     def vectors(self) -> NDArray[np.float64]:
         """Displacements (variant, axis) of B in the frame of the film, axis y, x, in nm."""
         length = length_from_setting(self.displacement, unit="nm", name="displacement")
-        first = 45.0 if self.directions == "diagonals" else 0.0
-        turn = np.deg2rad(first + 90.0 * np.arange(_N_VARIANTS))
-        return length * np.stack([np.sin(turn), np.cos(turn)], axis=1)
+        return length * self.unit_vectors
 
 
 def build_film(
@@ -148,7 +155,8 @@ def build_film(
         0 in the substrate, 1 to 4 in the film, its variant plus one;
         ``wall_distance`` to the nearest wall or to the interface; and
         ``polar_displacement`` (site, axis) of B from the center of its cage, NaN for
-        the others. ``attrs["spacing"]`` is the distance between A and B.
+        the others; and, if domains are strained, ``displacement`` (site, axis) by
+        which they moved a column. ``attrs["spacing"]`` is the distance between A and B.
 
     Raises
     ------
@@ -222,8 +230,8 @@ class FilmLayout(NamedTuple):
 def draw_film(film: Film, field: tuple[float, float], seed: int) -> FilmLayout:
     """Draw domains, steps and origin of a film."""
     height, width = field
-    least = 2 * length_from_setting(film.lattice_parameter, unit="nm", name="lattice_parameter")
-    if min(field) < least:
+    cell = length_from_setting(film.lattice_parameter, unit="nm", name="lattice_parameter")
+    if min(field) < 2 * cell:
         msg = f"{field=} has no room for two cells of {film.lattice_parameter}"
         raise SettingError(msg)
     domains, steps, rest = np.random.SeedSequence(seed).spawn(3)
@@ -242,8 +250,7 @@ def draw_film(film: Film, field: tuple[float, float], seed: int) -> FilmLayout:
     at = rng.uniform(-0.45, 0.45, film.steps) * width
     # Without a substrate the film goes on below everything that is seen.
     interface = height * (0.5 - film.substrate) if film.substrate else 2 * reach
-    half_the_steps = film.steps / 2 * least / 2
-    return FilmLayout(film, np.array(field), layout, interface + half_the_steps, at, rest)
+    return FilmLayout(film, np.array(field), layout, interface + film.steps / 2 * cell, at, rest)
 
 
 class BuiltFilm(NamedTuple):
@@ -259,20 +266,40 @@ def film_of_layout(layout: FilmLayout, margin: float) -> BuiltFilm:
     columns = _columns(layout, margin, rng)
     film = layout.film
     disorder = length_from_setting(film.disorder, unit="nm", name="disorder")
-    moved = layout.in_field(columns.place) + disorder * rng.standard_normal(columns.place.shape)
+    strained = _strained(layout, columns.place)
+    moved = layout.in_field(columns.place + strained)
+    moved += disorder * rng.standard_normal(columns.place.shape)
     low, high = np.full(2, -margin), layout.field + margin
-    inside = ((moved >= low) & (moved <= high)).all(axis=1)
-    columns = columns.taken(inside)
+    inside = np.asarray(((moved >= low) & (moved <= high)).all(axis=1), dtype=bool)
+    columns, strained = columns.taken(inside), strained[inside]
     a = layout.cell_shape()[0]
     sites = sites_from_positions(*moved[inside].T, unit="nm", spacing=a / math.sqrt(2))
     sites.attrs["cell_vectors"] = (a * _rotation(film.rotation).T).tolist()
     _describe(sites, columns, layout)
+    if film.shear:
+        turned = strained @ _rotation(film.rotation).T
+        sites["displacement"] = (("site", "axis"), turned, {"units": "nm"})
     add_note(
         sites,
         f"built: {''.join(film.elements)}O3 on {''.join(film.substrate_elements)}O3, "
         f"{film.displacement} along {film.directions}, {film.pattern} of {film.domain_size}",
     )
     return BuiltFilm(sites, layout)
+
+
+def _strained(layout: FilmLayout, places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By how much strained domains move columns, in the frame of the film."""
+    film = layout.film
+    if not film.shear:
+        return np.zeros_like(places)
+    strains = stretched_along(film.unit_vectors, film.shear)
+
+    def strain_at(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
+        in_film = nodes[:, 0] <= layout.interface_at(nodes[:, 1])
+        return np.where(in_film[:, None], layout.domains.mixed(strains, nodes), 0.0)
+
+    reach = float(np.abs(places).max())
+    return relaxed_displacement(places, strain_at, reach=reach, poisson=_POISSON)
 
 
 class _Columns(NamedTuple):
@@ -369,6 +396,6 @@ def _describe(sites: Sites, columns: _Columns, layout: FilmLayout) -> None:
 
 
 def _rotation(degrees: float) -> NDArray[np.float64]:
-    """Matrix that turns vectors y, x from +x towards +y."""
+    """Give the matrix that turns vectors y, x from +x towards +y."""
     turn = math.radians(degrees)
     return np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
