@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.stats import chi2
 
 from adatom.crystallography.cell_fields import estimate_noise, filled, sampled_field
-from adatom.crystallography.components import gain_of_two, squared_distances
-from adatom.crystallography.variant_fits import simulated_means
+from adatom.crystallography.components import gain_of_classes, squared_distances
+from adatom.crystallography.variant_fits import core_sites, simulated_means, without_shifts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,14 +19,9 @@ if TYPE_CHECKING:
 
 # A p-value of 1 % and less can be told; more draws would cost seconds.
 _N_DRAWS: Final = 99
-_SITES: Final = 4_000
+_SITES: Final = 3_000
 _LEAST_ROWS: Final = 40
-
-
-class PhaseTest(NamedTuple):
-    """P-value of each phase, and the standard deviation of its means over sites."""
-
-    p_value: NDArray[np.float64]
+_OUTLYING: Final = 0.9999
 
 
 def probability_of_chance(
@@ -46,15 +42,26 @@ def probability_of_chance(
     field, sites = sampled_field(aligned, lattice_index, n_sites=_SITES, seed=seed)
     field = field.with_characters(fitted.field.characters)
     size, whitening = fitted.window.size, fitted.window.whitening
-    means, share = field.means(field.unturned(aligned.deviation[sites])[0], size)
+    flat = field.unturned(aligned.deviation[sites])[0]
+    means, share = field.means(flat, size)
     usable = filled(share, means)
     noise = estimate_noise(field, aligned.deviation[sites], itself=aligned.itself)
-    centered = _centered(means, aligned.crystal[sites], usable, fitted.affine)
+    core = core_sites(field, flat, noise, seed) & usable
+    usable = core if core.sum() >= _LEAST_ROWS else usable
     orbits = fitted.orbits
     known = orbits.means[: orbits.n_populated]
-    rough = squared_distances(
-        np.nan_to_num((means - fitted.orbits.affine) @ whitening.T), known @ whitening.T
-    ).argmin(axis=1)
+    here = aligned.crystal[sites]
+    usable &= np.isfinite(means).all(axis=1)
+    centered = np.full_like(means, np.nan)
+    centered[usable] = without_shifts(
+        means[usable], here[usable], whitening, fitted.affine,
+        max_classes=len(known) + 1, seed=seed,
+    )  # fmt: skip
+    centered -= orbits.affine
+    squared = squared_distances(np.nan_to_num(centered) @ whitening.T, known @ whitening.T)
+    rough = squared.argmin(axis=1)
+    # What is far from all classes, as sites beside dirt, is no second class either.
+    usable &= squared.min(axis=1) < float(chi2.ppf(_OUTLYING, means.shape[1]))
     rng = np.random.default_rng([seed, 7])
     of_phase = phase[:, None] == np.arange(phase.max() + 1)
     groups = [usable & of_phase[rough, k] for k in range(of_phase.shape[1])]
@@ -63,7 +70,7 @@ def probability_of_chance(
     reached = np.zeros(len(groups))
     for _ in range(_N_DRAWS):
         drawn = simulated_means(field, noise, size, rng)
-        drawn = _centered(drawn, aligned.crystal[sites], usable, fitted.affine)
+        drawn = _centered(drawn, here, usable, fitted.affine)
         reached += _gains(drawn, whitening, groups, n_classes) >= found
     return np.where(np.isnan(found), np.nan, (1 + reached) / (1 + _N_DRAWS))
 
@@ -93,5 +100,5 @@ def _gains(
     for k, (group, n) in enumerate(zip(groups, n_classes, strict=True)):
         rows = means[group & np.isfinite(means).all(axis=1)] @ whitening.T
         if len(rows) >= _LEAST_ROWS:
-            gains[k] = gain_of_two(rows, n_classes=n)
+            gains[k] = gain_of_classes(rows, n_classes=n)
     return gains

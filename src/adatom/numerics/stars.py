@@ -9,6 +9,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 N_CANDIDATES: Final = 16
@@ -188,6 +190,10 @@ def find_stars(vectors: NDArray[np.float64], /, *, n_neighbors: int | None = Non
     if not parted:
         return StarSearch(np.zeros((0, wanted, 2)), (), n_bonds, 0.0, 0.0, 0.0)
     stars, n_sites = _settled(vectors, np.stack([slots for slots, _ in parted]))
+    own = _own_stars(vectors, stars, [further for _, further in parted])
+    if not own.all():
+        parted = [each for each, kept in zip(parted, own, strict=True) if kept]
+        stars, n_sites = _settled(vectors, stars[own])
     stars, order = _in_order(stars, n_sites)
     further = tuple(parted[s][1] for s in order)
     return StarSearch(
@@ -279,6 +285,38 @@ def _least(star: Star, known: Star) -> float:
     reach = _MISFIT * float(np.linalg.norm(known.bonds, axis=1).min())
     nearest = squared_distance(star.bonds[:, None], modes[None]).min(axis=1)
     return _TIMES_A_PART if (nearest < reach**2).all() else 1.0
+
+
+def _own_stars(
+    vectors: NDArray[np.float64],
+    stars: NDArray[np.float64],
+    further: Sequence[NDArray[np.float64]],
+) -> NDArray[np.bool_]:
+    """Tell which stars are not those of sites that fill all slots of another as well.
+
+    A few sites at a boundary lack a bond there; filled up from the next
+    shell, whose radius of capture is larger, their star would take sites of
+    the other.
+    """
+    own = np.ones(len(stars), dtype=bool)
+    if len(stars) == 1:
+        return own
+    matched = [match_slots(vectors, star) for star in stars]
+    best = np.argmin([cost for _, cost in matched], axis=0)
+    whole = [np.isfinite(deviation).all(axis=(1, 2)) for deviation, _ in matched]
+    for s, star in enumerate(stars):
+        mine = (best == s) & whole[s]
+        for other, slots in enumerate(stars):
+            longer = np.linalg.norm(star, axis=1).sum() > np.linalg.norm(slots, axis=1).sum()
+            if other == s or not longer or not own[other]:
+                continue
+            modes = np.concatenate([slots, further[other]])
+            reach = _MISFIT * float(np.linalg.norm(slots, axis=1).min())
+            nearest = squared_distance(star[:, None], modes[None]).min(axis=1)
+            shared = whole[other][mine]
+            if (nearest < reach**2).all() and 2 * shared.sum() > len(shared) > 0:
+                own[s] = False
+    return own
 
 
 def _star_of_modes(
