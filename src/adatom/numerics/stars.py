@@ -19,7 +19,8 @@ rectangular lattice is complete up to an axial ratio of about four."""
 
 # Half way between the angle of a hexagonal lattice (60 deg), all of whose bonds count, and that of
 # square and rectangular ones (90 deg), whose diagonals do not.
-_SHADOW_ANGLE: Final = 75.0
+SHADOW_ANGLE: Final = 75.0
+"""In deg: points that a third sees under more are not bonded."""
 # A neighbor farther from its slot than this share of the slot's length is not it (methods 1.2).
 _CAPTURE: Final = 0.6
 # Turned by 14 deg, or one bond in four wrong: such a site needs a star of its own. Noise of 10 %
@@ -151,7 +152,7 @@ def relative_neighbors(vectors: NDArray[np.float64], /) -> NDArray[np.bool_]:
     # [e, f]: what site f sees, back to the origin and on to the end of vector e.
     onward = vectors[:, None] - vectors[None]
     inner = -(onward * vectors[None]).sum(axis=2)
-    cosine = np.cos(np.radians(_SHADOW_ANGLE))
+    cosine = np.cos(np.radians(SHADOW_ANGLE))
     between = inner < cosine * np.linalg.norm(onward, axis=2) * length[None]
     bonds: NDArray[np.bool_] = ~between.any(axis=1)
     return bonds
