@@ -55,7 +55,9 @@ def planted(
     rng = np.random.default_rng(seed)
     made = CASES[case]
     parts = made.grains(size, rng, angle)
-    sites: dict[str, list[NDArray[Any]]] = {key: [] for key in ("place", "index", "basis", "grain", "domain", "wall")}
+    sites: dict[str, list[NDArray[Any]]] = {
+        key: [] for key in ("place", "index", "basis", "grain", "domain", "wall")
+    }
     shear = drift * rng.uniform(-1, 1, (2, 2))
     for grain, part in enumerate(parts):
         for key, value in zip(("place", "index", "basis", "domain", "wall"), part, strict=True):
@@ -68,7 +70,9 @@ def planted(
     return _with_neighbors({key: value[there] for key, value in whole.items()}, place[there], made)
 
 
-def _with_neighbors(truth: dict[str, NDArray[Any]], place: NDArray[np.float64], made: Case) -> Planted:
+def _with_neighbors(
+    truth: dict[str, NDArray[Any]], place: NDArray[np.float64], made: Case
+) -> Planted:
     basis = truth["basis"]
     if made.between:
         center, cage = basis == 1, basis == 0
@@ -93,11 +97,15 @@ class Case(NamedTuple):
     between: bool = False
 
 
-def _lattice(kind: str, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def _lattice(
+    kind: str, size: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Give cells (site, 2), basis (site), and ideal places."""
     cell, basis = CELLS[kind]
     n = int(size / np.sqrt(abs(np.linalg.det(cell)))) + 1
-    index = np.stack(np.meshgrid(np.arange(2 * n) - n // 2, np.arange(2 * n) - n // 2, indexing="ij"), -1).reshape(-1, 2)
+    index = np.stack(
+        np.meshgrid(np.arange(2 * n) - n // 2, np.arange(2 * n) - n // 2, indexing="ij"), -1
+    ).reshape(-1, 2)
     every = np.repeat(index, len(basis), axis=0)
     which = np.tile(np.arange(len(basis)), len(index))
     ideal = every @ cell + basis[which]
@@ -119,7 +127,9 @@ def _turned(place: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
     return np.asarray(place @ np.array([[cosine, -sine], [sine, cosine]]))
 
 
-def _voronoi(ideal: NDArray[np.float64], size: int, n: int, rng: np.random.Generator, n_seeds: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _voronoi(
+    ideal: NDArray[np.float64], size: int, n: int, rng: np.random.Generator, n_seeds: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Give domains of unequal areas, and the distance of every place to a wall."""
     seeds = rng.uniform(0, size, (n_seeds, 2))
     kinds = np.arange(n_seeds) % n
@@ -131,11 +141,16 @@ def _voronoi(ideal: NDArray[np.float64], size: int, n: int, rng: np.random.Gener
         # Distance to the plane half way between the two seeds.
         apart = np.linalg.norm(seeds[first] - seeds[k], axis=1)
         other = kinds[k] != domain
-        gap[other, k] = ((distance[:, k] ** 2 - distance[np.arange(len(ideal)), first] ** 2) / (2 * np.maximum(apart, 1e-9)))[other]
+        gap[other, k] = (
+            (distance[:, k] ** 2 - distance[np.arange(len(ideal)), first] ** 2)
+            / (2 * np.maximum(apart, 1e-9))
+        )[other]
     return domain, gap.min(axis=1)
 
 
-def _two(kind: str, maps: list[NDArray[np.float64]], share: float = 0.4) -> Callable[[int, np.random.Generator, float], list[Any]]:
+def _two(
+    kind: str, maps: list[NDArray[np.float64]], share: float = 0.4
+) -> Callable[[int, np.random.Generator, float], list[Any]]:
     """Give a wall through the middle, coherent, with a map of space on either side."""
 
     def grains(size: int, rng: np.random.Generator, angle: float) -> list[Any]:
@@ -153,7 +168,9 @@ def _two(kind: str, maps: list[NDArray[np.float64]], share: float = 0.4) -> Call
     return grains
 
 
-def _displaced(vectors: NDArray[np.float64], n_seeds: int = 8) -> Callable[[int, np.random.Generator, float], list[Any]]:
+def _displaced(
+    vectors: NDArray[np.float64], n_seeds: int = 8
+) -> Callable[[int, np.random.Generator, float], list[Any]]:
     def grains(size: int, rng: np.random.Generator, angle: float) -> list[Any]:
         index, basis, ideal = _lattice("perovskite", size)
         domain, wall = _voronoi(ideal, size, len(vectors), rng, n_seeds)
@@ -163,7 +180,9 @@ def _displaced(vectors: NDArray[np.float64], n_seeds: int = 8) -> Callable[[int,
     return grains
 
 
-def _doubled(character: tuple[int, int], *, boundary: bool, amplitude: float = 0.08) -> Callable[[int, np.random.Generator, float], list[Any]]:
+def _doubled(
+    character: tuple[int, int], *, boundary: bool, amplitude: float = 0.08
+) -> Callable[[int, np.random.Generator, float], list[Any]]:
     def grains(size: int, rng: np.random.Generator, angle: float) -> list[Any]:
         index, basis, ideal = _lattice("square", size)
         wall = np.full(len(ideal), np.inf)
@@ -181,16 +200,26 @@ def _doubled(character: tuple[int, int], *, boundary: bool, amplitude: float = 0
     return grains
 
 
-def _bicrystal(kind: str, misorientation: float) -> Callable[[int, np.random.Generator, float], list[Any]]:
+def _bicrystal(
+    kind: str, misorientation: float
+) -> Callable[[int, np.random.Generator, float], list[Any]]:
     def grains(size: int, rng: np.random.Generator, angle: float) -> list[Any]:
         out = []
         for turn, left in ((angle, True), (angle + misorientation, False)):
             index, basis, ideal = _lattice(kind, 2 * size)
             place = _turned(ideal - size, turn) + size / 2
             inside = ((place >= 0) & (place < size)).all(axis=1)
-            inside &= (place[:, 1] < 0.55 * size - 0.3) if left else (place[:, 1] > 0.55 * size + 0.3)
+            inside &= (
+                (place[:, 1] < 0.55 * size - 0.3) if left else (place[:, 1] > 0.55 * size + 0.3)
+            )
             out.append(
-                (place[inside], index[inside], basis[inside], np.zeros(inside.sum(), int), np.abs(place[inside, 1] - 0.55 * size))
+                (
+                    place[inside],
+                    index[inside],
+                    basis[inside],
+                    np.zeros(inside.sum(), int),
+                    np.abs(place[inside, 1] - 0.55 * size),
+                )
             )
         return out
 
@@ -208,7 +237,9 @@ CASES: Final[dict[str, Case]] = {
     "ferroelastic": Case(_two("square", _PAIR, 0.35)),
     "rotated twins": Case(_two("square", _TWIN, 0.35)),
     "polar": Case(_displaced(_POLAR), between=True),
-    "polar and parent": Case(_displaced(np.concatenate([_POLAR, np.zeros((1, 2))]), 10), between=True),
+    "polar and parent": Case(
+        _displaced(np.concatenate([_POLAR, np.zeros((1, 2))]), 10), between=True
+    ),
     "second phase": Case(_two("square", [np.eye(2), 1.06 * np.eye(2)], 0.35)),
     "doubled i": Case(_doubled((1, 0), boundary=False)),
     "doubled j": Case(_doubled((0, 1), boundary=False)),

@@ -113,9 +113,7 @@ def _tested(
         n_found, n_all = int((of_class == number).sum()), int((phase == number).sum())
         n_classes.append(0 if n_found == 1 < n_all else max(2, n_found))
     breaking = np.eye(means.shape[1]) - np.mean(fitted.actions, axis=0)
-    return centered, _Tested(
-        crystal, usable, sets, n_classes, whitening, fitted.affine, breaking
-    )
+    return centered, _Tested(crystal, usable, sets, n_classes, whitening, fitted.affine, breaking)
 
 
 def _centered(means: NDArray[np.float64], tested: _Tested) -> NDArray[np.float64]:

@@ -106,7 +106,10 @@ class CellField:
         ):
             for sign in signs:
                 signed = sign[:, None] * flat
-                before, after = self.grid.means(signed, first)[0], self.grid.means(signed, second)[0]
+                before, after = (
+                    self.grid.means(signed, first)[0],
+                    self.grid.means(signed, second)[0],
+                )
                 parts.append(before - after)
         return np.concatenate(parts, axis=1)
 
@@ -183,9 +186,7 @@ def _field(
     )
 
 
-def estimate_noise(
-    field: CellField, deviation: NDArray[np.float64], /, *, itself: bool
-) -> Noise:
+def estimate_noise(field: CellField, deviation: NDArray[np.float64], /, *, itself: bool) -> Noise:
     """Estimate position noise from sites four cells apart, which share no atom.
 
     Medians see the differences within domains, not the few across walls.

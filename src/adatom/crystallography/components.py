@@ -140,7 +140,9 @@ def gain_of_classes(rows: NDArray[np.float64], /, *, n_classes: int) -> float:
     # Starts are spread along the largest axes, two on each.
     for k in range(n_classes):
         axis = directions[:, -1 - k // 2] if k // 2 < len(values) else directions[:, 0]
-        means[k] = (1 if k % 2 else -1) * axis * np.sqrt(max(values[-1 - (k // 2) % len(values)], 1))
+        means[k] = (
+            (1 if k % 2 else -1) * axis * np.sqrt(max(values[-1 - (k // 2) % len(values)], 1))
+        )
     weights = np.full(n_classes, 1 / n_classes)
     gain = 0.0
     for _ in range(_MOST_PASSES):

@@ -153,9 +153,7 @@ def _translated(
     return np.nan_to_num(purity(label[pairs], label[to[pairs]], n))
 
 
-def _targets(
-    shares: dict[tuple[int, int], NDArray[np.float64]], along: str
-) -> NDArray[np.int64]:
+def _targets(shares: dict[tuple[int, int], NDArray[np.float64]], along: str) -> NDArray[np.int64]:
     """Give the class that stands one cell on, the same where it does not alternate."""
     step = _STEPS[along]
     one, two = shares[step], shares[2 * step[0], 2 * step[1]]

@@ -150,7 +150,10 @@ def _closure(
             if least[k] <= radius**2:
                 mismatch += float(least[k])
                 root[root == root[nearest[k]]] = root[k]
-            elif not missing or squared_distances(image[k : k + 1], np.stack(missing)).min() > radius**2:
+            elif (
+                not missing
+                or squared_distances(image[k : k + 1], np.stack(missing)).min() > radius**2
+            ):
                 missing.append(image[k])
     return len(np.unique(root)) + len(missing), mismatch
 
@@ -225,9 +228,7 @@ def _orbit_of(
     return made, image, found
 
 
-def _generated(
-    near: NDArray[np.int64], actions: Sequence[NDArray[np.float64]]
-) -> list[int]:
+def _generated(near: NDArray[np.int64], actions: Sequence[NDArray[np.float64]]) -> list[int]:
     """Close a set of operations under products."""
     table = {_key(acting): g for g, acting in enumerate(actions)}
     held = set(map(int, near)) | {0}

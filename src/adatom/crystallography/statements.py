@@ -207,7 +207,9 @@ def statement_of(table: Table, /) -> str:
         if verdict != "non-ferroic":
             told.append(f"; orbit {'complete' if verdict == 'ferroic' else 'incomplete'}")
         if (cells := int(at["n_translation"])) > 1:
-            told.append(f"; {cells} classes exchanged by translation: a cell {cells} times as large")
+            told.append(
+                f"; {cells} classes exchanged by translation: a cell {cells} times as large"
+            )
         told.append(f" (p = {p:.2g})")
         parts.append("".join(told))
     return "; ".join(parts)

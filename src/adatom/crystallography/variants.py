@@ -142,9 +142,7 @@ def find_variants(
     _check(max_classes, averaging, level)
     aligned = aligned_vectors(sites, point_group)
     index = _lattice_index(sites)
-    fitted = fit_classes(
-        aligned, index, max_classes=max_classes, averaging=averaging, seed=seed
-    )
+    fitted = fit_classes(aligned, index, max_classes=max_classes, averaging=averaging, seed=seed)
     exchanged = classes_exchanged(fitted)
     phase = merged_phases(fitted.orbits, exchanged)
     chance = probability_of_chance(aligned, index, fitted, phase, seed=seed)
@@ -222,9 +220,7 @@ def _lattice_index(sites: Sites) -> NDArray[np.int64]:
     return np.asarray(index, dtype=np.int64)
 
 
-def _model(
-    aligned: AlignedVectors, fitted: Fitted, phase: NDArray[np.int64]
-) -> VariantModel:
+def _model(aligned: AlignedVectors, fitted: Fitted, phase: NDArray[np.int64]) -> VariantModel:
     orbits, n = fitted.orbits, len(aligned.star.slots)
     weights = np.zeros(len(orbits.means))
     counts = np.bincount(fitted.window.label, minlength=len(fitted.window.means))
@@ -246,9 +242,7 @@ def _model(
     )
 
 
-def _classes(
-    sites: Sites, label: NDArray[np.int64], probability: NDArray[np.floating]
-) -> Classes:
+def _classes(sites: Sites, label: NDArray[np.int64], probability: NDArray[np.floating]) -> Classes:
     names = [name for name in ("y", "x", "frame") if name in sites.coords]
     return xr.Dataset(
         {
@@ -284,9 +278,7 @@ def _described(
     members = members_table(aligned, model, labels, exchanged)
     for made in (variants, phases, statement):
         _tell(made, fitted, aligned, labels)
-    return Variants(
-        variants, phases, statement, members, operations_table(fitted, model), model
-    )
+    return Variants(variants, phases, statement, members, operations_table(fitted, model), model)
 
 
 def _tell(data: xr.Dataset, fitted: Fitted, aligned: AlignedVectors, labels: Labels) -> None:

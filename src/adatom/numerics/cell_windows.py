@@ -102,7 +102,9 @@ class CellGrid:
         """Average values (site,) with the same weights along i and j, as many on both sides."""
         here = np.flatnonzero((self.place >= 0) & np.isfinite(values))
         dense = np.bincount(self.place[here], values[here], self._size).reshape(self.shape)
-        count = np.bincount(self.place[here], minlength=self._size).reshape(self.shape).astype(float)
+        count = (
+            np.bincount(self.place[here], minlength=self._size).reshape(self.shape).astype(float)
+        )
         for axis in (0, 1):
             dense, count = (_correlated(array, weights, axis) for array in (dense, count))
         out = np.full(len(values), np.nan)
@@ -141,9 +143,7 @@ class CellGrid:
         return sums
 
 
-def grid_of_cells(
-    lattice_index: NDArray[np.int64], group: NDArray[np.int64], /
-) -> CellGrid:
+def grid_of_cells(lattice_index: NDArray[np.int64], group: NDArray[np.int64], /) -> CellGrid:
     """Lay the sites of every group (-1: none) out on a grid of their own.
 
     Examples
@@ -170,9 +170,7 @@ def grid_of_cells(
     return CellGrid(place, lattice_index, shape)
 
 
-def _banded(
-    dense: NDArray[np.float64], first: int, last: int, axis: int
-) -> NDArray[np.float64]:
+def _banded(dense: NDArray[np.float64], first: int, last: int, axis: int) -> NDArray[np.float64]:
     """Sum along an axis from `first` to `last` cells beyond each; outside is zero."""
     if first == last == 0:
         return dense

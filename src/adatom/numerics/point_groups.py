@@ -168,9 +168,7 @@ def _shapes(star: NDArray[np.float64], group: str, length: float) -> list[NDArra
     return [centered @ (directions * (mean / np.sqrt(stretch))) @ directions.T]
 
 
-def _symmetrized(
-    star: NDArray[np.float64], group: str, tolerance: float
-) -> SymmetricStar | None:
+def _symmetrized(star: NDArray[np.float64], group: str, tolerance: float) -> SymmetricStar | None:
     for axis in _mirror_axes(star, group):
         matrices = group_matrices(group, axis)
         slots = [_slots(star, matrix, tolerance) for matrix in matrices]

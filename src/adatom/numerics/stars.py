@@ -64,11 +64,15 @@ class Star(NamedTuple):
         Further common vectors, by length.
     n_sites : int
         Sites that called for it.
+    modes : ndarray, shape (bond, 2)
+        The bonds before they were moved to the middle of these sites; what
+        random points have in common fits them as loosely as it fits chance.
     """
 
     bonds: NDArray[np.float64]
     further: NDArray[np.float64]
     n_sites: int
+    modes: NDArray[np.float64]
 
     @property
     def n_modes(self) -> int:
@@ -203,7 +207,7 @@ def find_stars(vectors: NDArray[np.float64], /, *, n_neighbors: int | None = Non
         further,
         n_bonds,
         share,
-        _contrast(vectors, found[0].bonds),
+        _contrast(vectors, found[0].modes),
         _sharpness(vectors, found),
     )
 
@@ -329,15 +333,14 @@ def _star_of_modes(
     bonded = relative_neighbors(modes)
     bonds = modes[bonded]
     if len(bonds) < _LEAST_BONDS:
-        return Star(bonds, modes[~bonded], 0), np.zeros(len(vectors), dtype=bool)
+        return Star(bonds, modes[~bonded], 0, bonds), np.zeros(len(vectors), dtype=bool)
+    centered = _centered(bonds, vectors[left])
     fits = left.copy()
-    fits[left] = _fits(vectors[left], _centered(bonds, vectors[left]))
-    return Star(bonds, modes[~bonded], int(fits.sum())), fits
+    fits[left] = _fits(vectors[left], centered)
+    return Star(centered, modes[~bonded], int(fits.sum()), bonds), fits
 
 
-def _centered(
-    bonds: NDArray[np.float64], vectors: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _centered(bonds: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Move bonds to the middle of the sites that fit them.
 
     Modes of two grains lie between those of each where these are turned by 25
@@ -375,7 +378,7 @@ def _fits(
 def _sharpness(vectors: NDArray[np.float64], found: list[Star]) -> float:
     sample = vectors[:: -(-len(vectors) // _CONTRAST_SAMPLE)]
     loose, close = (
-        np.any([_fits(sample, star.bonds, misfit) for star in found], axis=0)
+        np.any([_fits(sample, star.modes, misfit) for star in found], axis=0)
         for misfit in (_MISFIT, _MISFIT / 2)
     )
     return float(close.sum() / max(loose.sum(), 1))
