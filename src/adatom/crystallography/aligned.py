@@ -95,7 +95,7 @@ def aligned_vectors(
             f"{star.slots.shape[0]}: call neighbor_vectors with that n_neighbors"
         )
         raise KindError(msg)
-    crystal, group = _crystals(sites)
+    crystal, group = crystals_of(sites)
     star_of_site = sites["star_index"].values.astype(np.int64)
     alignments, member = _alignments(vector / spacing, crystal, star_of_site, star)
     deviation = np.full(vector.shape, np.nan)
@@ -143,7 +143,7 @@ def _reference(star: NDArray[np.float64], point_group: str | None) -> SymmetricS
     return found
 
 
-def _crystals(sites: Sites) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def crystals_of(sites: Sites, /) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Number grains of frames, and sublattices within; -1 where a site is not indexed."""
     grain = sites["grain"].values.astype(np.int64)
     sublattice = sites["sublattice"].values.astype(np.int64)

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 # Two Gaussians nearer than this overlap into one mode; their sites cannot be told apart.
 LEAST_SEPARATION: Final = 4.0
-_SAMPLE: Final = 2_500
+_SAMPLE: Final = 1_500
 _LEAST_SHARE: Final = 0.01
 _LEAST_SITES: Final = 12
 # One Gaussian site in ten thousand lies farther from its own mean.
 _UNEXPLAINED: Final = 0.9999
 _MOST_TRIES: Final = 8
+_MOST_PASSES: Final = 30
 
 
 def whitening_of(covariance: NDArray[np.float64], /) -> NDArray[np.float64]:
@@ -37,10 +38,11 @@ def squared_distances(
     rows: NDArray[np.float64], means: NDArray[np.float64], /
 ) -> NDArray[np.float64]:
     """Give the squared distance (row, class) of whitened rows to means."""
-    squared: NDArray[np.float64] = (
-        (rows**2).sum(axis=1)[:, None] - 2 * rows @ means.T + (means**2).sum(axis=1)
-    )
-    return np.maximum(squared, 0.0)
+    # Classes first in memory: minima over the few classes are then taken ten times as fast.
+    squared = (-2 * means) @ rows.T
+    squared += np.einsum("ij,ij->i", rows, rows)
+    squared += np.einsum("ij,ij->i", means, means)[:, None]
+    return np.maximum(squared, 0.0, out=squared).T
 
 
 def separation(means: NDArray[np.float64], /) -> float:
@@ -126,7 +128,7 @@ def _settled(
     return means
 
 
-def gain_of_two(rows: NDArray[np.float64], /, *, n_classes: int = 2) -> float:
+def gain_of_classes(rows: NDArray[np.float64], /, *, n_classes: int) -> float:
     """Give by how much several classes of unit scatter describe whitened rows better than one.
 
     Twice the difference of the log likelihoods of mixtures, started from the
@@ -142,17 +144,18 @@ def gain_of_two(rows: NDArray[np.float64], /, *, n_classes: int = 2) -> float:
             (1 if k % 2 else -1) * axis * np.sqrt(max(values[-1 - (k // 2) % len(values)], 1))
         )
     weights = np.full(n_classes, 1 / n_classes)
-    one = -0.5 * (centered**2).sum(axis=1)
     gain = 0.0
-    for _ in range(40):
-        log = np.log(weights) - 0.5 * squared_distances(centered, means)
-        top = log.max(axis=1)
-        share = np.exp(log - top[:, None])
-        total = share.sum(axis=1)
-        before, gain = gain, 2 * float((top + np.log(total) - one).sum())
-        share /= total[:, None]
-        weights = np.maximum(share.mean(axis=0), 1e-6)
-        means = share.T @ centered / (len(rows) * weights)[:, None]
-        if abs(gain - before) < 1e-3 * max(1.0, abs(gain)):
+    for _ in range(_MOST_PASSES):
+        # Relative to the one class, whose mean is zero: the squares of the rows cancel.
+        log = means @ centered.T
+        log += (np.log(weights) - 0.5 * (means**2).sum(axis=1))[:, None]
+        top = log.max(axis=0)
+        share = np.exp(log - top)
+        total = share.sum(axis=0)
+        before, gain = gain, 2 * float((top + np.log(total)).sum())
+        share /= total
+        weights = np.maximum(share.mean(axis=1), 1e-6)
+        means = share @ centered / (len(rows) * weights)[:, None]
+        if abs(gain - before) < 1e-2 * max(1.0, abs(gain)):
             break
     return max(gain, 0.0)

@@ -279,11 +279,6 @@ def _in_order(found: Orbits, weights: NDArray[np.float64]) -> Orbits:
     )
 
 
-def stabilizers(image: NDArray[np.int64], /) -> list[NDArray[np.int64]]:
-    """List for each class the operations that leave it as it is."""
-    return [np.flatnonzero(image[:, k] == k) for k in range(image.shape[1])]
-
-
 def purity(
     plain: NDArray[np.int64], moved: NDArray[np.int64], n_classes: int, /
 ) -> NDArray[np.float64]:

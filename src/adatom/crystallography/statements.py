@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from adatom.crystallography.components import squared_distances
-from adatom.crystallography.orbits import Orbits, purity, stabilizers
+from adatom.crystallography.orbits import Orbits, purity
 from adatom.numerics.groups import counts_by_group, means_by_group
 from adatom.numerics.point_groups import group_of_matrices, hermann_mauguin
 from adatom.schema import Table, table_from_columns
@@ -48,6 +48,11 @@ def joined_by_steps(fitted: Fitted, root: NDArray[np.int64], /) -> NDArray[np.in
             other = int(np.nan_to_num(share[k]).argmax())
             if other != k and share[k, other] >= _EXCHANGED:
                 root[root == root[other]] = root[k]
+    # What a translation does to classes, its image does to theirs.
+    for image in orbits.image:
+        for k in range(orbits.n_populated):
+            for other in np.flatnonzero(root[: orbits.n_populated] == root[k]):
+                root[root == root[image[other]]] = root[image[k]]
     return np.asarray(np.unique(root, return_inverse=True)[1], dtype=np.int64)
 
 
@@ -93,14 +98,15 @@ def phase_table(
     /,
 ) -> Table:
     """Give a row a phase: variants, symmetry, sites, and by how much symmetry is broken."""
-    held = stabilizers(model.image)
+    # Operations that leave a class, or the cells that a translation exchanges, as they are.
+    kept = np.stack([exchanged[image] == exchanged for image in model.image])
     n_phases = int(model.phase.max()) + 1
     counts = counts_by_group(labels.label, n_groups=len(model.means))
     total = max(1, int(counts.sum()))
     columns: dict[str, list[float | int | str]] = {}
     for phase in range(n_phases):
         classes = np.flatnonzero(model.phase == phase)
-        group = group_of_matrices([model.matrices[g] for g in held[classes[0]]])
+        group = group_of_matrices(list(model.matrices[kept[:, classes[0]]]))
         populated = classes[classes < model.n_classes]
         n_sites = int(counts[classes].sum())
         n_classes, n_populated = (len(np.unique(exchanged[k])) for k in (classes, populated))

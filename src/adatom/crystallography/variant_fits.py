@@ -159,7 +159,7 @@ def _sample(
     flat = field.unturned(aligned.deviation[sites])[0]
     covariance = _covariance(field, noise, 1, actions, seed)
     field = field.with_characters(find_characters(field, flat, whitening_of(covariance)))
-    core = _core(field, flat, noise, seed)
+    core = core_sites(field, flat, noise, seed)
     return Sample(field, flat, aligned.crystal[sites], noise, core)
 
 
@@ -199,8 +199,8 @@ def averaged_over(
     return mean
 
 
-def _core(
-    field: CellField, flat: NDArray[np.float64], noise: Noise, seed: int
+def core_sites(
+    field: CellField, flat: NDArray[np.float64], noise: Noise, seed: int, /
 ) -> NDArray[np.bool_]:
     """Tell which sites lie within one domain: the halves of the cells around are alike."""
     uneven = field.unevenness(flat)

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from adatom.crystallography.variant_models import VariantModel
 
 _CHUNK: Final = 200_000
+_WIDE: Final = 5
 
 
 class Labels(NamedTuple):
     """Labels, probabilities of classes that hold sites, means less drift, and rotation.
 
     `means` (site, feature) are over the window of the model, in units of the
-    spacing; `rotation` (site) in rad, of the cells around, includes how the
-    grain was turned.
+    spacing; `rotation` (site) in rad, of the cells around, relative to the grain.
     """
 
     label: NDArray[np.int64]
@@ -41,6 +41,7 @@ def label_sites(
     field = field.with_characters([(int(a), int(b)) for a, b in model.characters])
     flat, rotation = field.unturned(aligned.deviation)
     means, share = field.means(flat, model.averaging)
+    _complete(field, flat, means, model.averaging)
     del flat
     known = model.means.reshape(len(model.means), -1)[: model.n_classes]
     affine = affine_basis(model.slots, [action(each) for each in model.star.operations])
@@ -53,8 +54,18 @@ def label_sites(
         shares = _shares(means[rows], share[rows], known, precision, model.weights)
         probability[rows] = shares
         label[rows] = shares.argmax(axis=1)
-    turned = np.arctan2(field.matrix[:, 0, 1], field.matrix[:, 0, 0])
-    return Labels(label, probability, means, rotation - turned)
+    return Labels(label, probability, means, rotation)
+
+
+def _complete(
+    field: CellField, flat: NDArray[np.float64], means: NDArray[np.float64], size: int
+) -> None:
+    """Give sites that lack a slot the mean of more cells around, in place."""
+    lacking = ~np.isfinite(means).all(axis=1)
+    if size < _WIDE and lacking.any():
+        wide = field.means(flat, _WIDE)[0]
+        lacking &= np.isfinite(wide).all(axis=1)
+        means[lacking] = wide[lacking]
 
 
 def _in_chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:

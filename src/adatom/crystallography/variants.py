@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from adatom.crystallography.aligned import AlignedVectors, aligned_vectors
-from adatom.crystallography.breaking_test import probability_of_chance
+from adatom.crystallography.breaking_test import Chance, probability_of_chance
 from adatom.crystallography.cell_fields import whole_field
 from adatom.crystallography.statements import (
     classes_exchanged,
@@ -145,14 +145,14 @@ def find_variants(
     fitted = fit_classes(aligned, index, max_classes=max_classes, averaging=averaging, seed=seed)
     exchanged = classes_exchanged(fitted)
     phase = merged_phases(fitted.orbits, exchanged)
-    p_value = probability_of_chance(aligned, index, fitted, phase, seed=seed)
-    if fitted.orbits.n_populated > 1 and not (p_value <= level).any():
+    chance = probability_of_chance(aligned, index, fitted, phase, seed=seed)
+    if fitted.orbits.n_populated > 1 and not chance.classes <= level:
         fitted = without_class_structure(fitted)
         exchanged, phase = classes_exchanged(fitted), np.zeros(len(fitted.orbits.orbit), int)
-        p_value = np.array([np.nanmin(p_value)])
+        chance = probability_of_chance(aligned, index, fitted, phase, seed=seed)
     model = _model(aligned, fitted, phase)
     labels = label_sites(aligned, whole_field(aligned, index), model, seed=seed)
-    return _described(sites, aligned, fitted, model, labels, p_value, level, exchanged)
+    return _described(sites, aligned, fitted, model, labels, chance, level, exchanged)
 
 
 def assign_variants(sites: Sites, model: VariantModel, /, *, seed: int = 0) -> Classes:
@@ -260,7 +260,7 @@ def _described(
     fitted: Fitted,
     model: VariantModel,
     labels: Labels,
-    p_value: NDArray[np.float64],
+    chance: Chance,
     level: float,
     exchanged: NDArray[np.int64],
 ) -> Variants:
@@ -272,8 +272,9 @@ def _described(
         shares[:, number] += labels.probability[:, k]
     phase = np.where(labels.label >= 0, of_class[np.maximum(labels.label, 0)], -1)
     phases = _classes(sites, phase, shares)
-    statement = phase_table(aligned, model, labels, p_value, level, exchanged)
+    statement = phase_table(aligned, model, labels, chance.phase, level, exchanged)
     statement.attrs["statement"] = statement_of(statement)
+    statement.attrs["p_value_of_classes"] = chance.classes
     members = members_table(aligned, model, labels, exchanged)
     for made in (variants, phases, statement):
         _tell(made, fitted, aligned, labels)
