@@ -10,6 +10,8 @@
 ``estimate_bond_order``  how well sites keep to a lattice
 ``sites_from_sublattice``  the sites of one sublattice
 ``sites_from_classes``   the sites of one class
+``estimate_superlattice``  where waves of a superlattice lie over a lattice
+``Superlattice``         what ``estimate_superlattice`` gives
 ``compare_maps``         maps beside an image of the same pixels
 ``window_patches``       the image in windows that slide over it
 ``window_quantiles``     which local shapes windows are made of, wherever they lie
@@ -32,11 +34,14 @@ if TYPE_CHECKING:
     from adatom.descriptors.selection import sites_from_classes, sites_from_sublattice
     from adatom.descriptors.site_features import features_from_sites
     from adatom.descriptors.sliding_patches import window_patches
+    from adatom.descriptors.superlattice import Superlattice, estimate_superlattice
     from adatom.descriptors.windows import window_spectra
 
 __all__ = [
+    "Superlattice",
     "compare_maps",
     "estimate_bond_order",
+    "estimate_superlattice",
     "features_from_files",
     "features_from_sites",
     "neighbor_vectors",
@@ -51,8 +56,10 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "Superlattice": "superlattice",
         "compare_maps": "map_comparison",
         "estimate_bond_order": "bond_order",
+        "estimate_superlattice": "superlattice",
         "features_from_files": "joining",
         "features_from_sites": "site_features",
         "neighbor_vectors": "neighbors",
