@@ -11,7 +11,7 @@ import scipy.stats
 import xarray as xr
 
 from adatom.errors import SettingError
-from adatom.numerics.lock_in import LockIn
+from adatom.numerics.lock_in import PER_WIDTH, LockIn
 from adatom.numerics.peaks import thin_out
 from adatom.numerics.periodic_part import BraggLattice, find_bragg_lattice, repeating_mean
 from adatom.schema import (
@@ -47,10 +47,14 @@ _WINDOW_PERIODS: Final = 0.75
 # Frequencies at which the background is measured lie four bandwidths off, where 3e-4 of the
 # amplitude of a wave is left.
 _OFF: Final = 4.0
+# Eight on a ring of that radius are three bandwidths apart: noise at one tells nothing of the next.
 _N_AROUND: Final = 8
-# Waves with less of the power of the strongest kind are taken for noise around it.
-_AS_STRONG: Final = 0.5
-_LOG2: Final = float(np.log(2.0))
+# Kinds of waves on less than half as many places as the most common one accompany it.
+_AS_COMMON: Final = 0.5
+# Widths of the window to either side within which the usual departure is sought: a defect of
+# some two widths fills a fiftieth of that.
+_SURROUNDINGS: Final = 6
+_PER_SIDE: Final = int(_SURROUNDINGS * PER_WIDTH)
 
 
 class Superlattice(NamedTuple):
@@ -66,9 +70,11 @@ class Superlattice(NamedTuple):
     classes: Classes
     """0 "lattice", 1 "superlattice" on the same places; -1 beyond what was measured."""
     defects: Sites
-    """Where the departure peaks: ``departure`` and the ``significance`` there."""
+    """Where the departure peaks: ``departure`` and ``significance`` there, and by how many
+    standard deviations it stands out of the surroundings (``score``)."""
     waves: Table
-    """A row a wave: ``h``, ``k``, frequency, period, ``kind``, ``power`` over the background."""
+    """A row a wave: ``kind``, ``h``, ``k``, frequency, period, mean ``power`` over the background,
+    and the ``share`` of places on which its kind is more than noise."""
 
 
 class _Kind(NamedTuple):
@@ -76,6 +82,11 @@ class _Kind(NamedTuple):
 
     indices: Floats
     frequency: Floats
+
+    @property
+    def longest(self) -> float:
+        """The longest period in pixels."""
+        return float(1 / np.linalg.norm(self.frequency, axis=1).min())
 
 
 def estimate_superlattice(
@@ -91,9 +102,9 @@ def estimate_superlattice(
     it [2]_. The kind of wave that stands highest above the background is the
     superlattice; beside it stand those with at least half of that.
 
-    The background is that of the spectrum nearby: the image is demodulated at
-    frequencies around each wave in the same way, and the median taken, which
-    the few places with waves of their own do not move.
+    The background is that of the spectrum nearby, at the same place: the image is
+    demodulated at frequencies around each wave in the same way. So the core
+    of a defect, which holds waves of all lengths, is no superlattice.
 
     Parameters
     ----------
@@ -119,18 +130,20 @@ def estimate_superlattice(
 
     Notes
     -----
-    A place is of the superlattice where the powers of its m waves, each over
-    its background, add up to more than noise does at one of all independent
-    places: the sum then has a gamma distribution of shape m. What departs
+    A place is of the superlattice where the powers of its waves together, over
+    that of their background, are more than noise reaches at one of all independent
+    places; the quotient then has an F distribution. What departs
     from the lattice is what is left beside the mean of the cells around, between
-    a fifth of its period and the period; its logarithm has a normal
-    distribution about the median, whose width is that of its lower half, as
-    defects make no place calmer.
+    a fifth of the lattice's period and the period. Its logarithm, less the median of
+    the surroundings, is taken as a Gaussian field as wide as the lower half of its
+    values tells, since defects make no place calmer; so many peaks of such a field
+    are expected by chance as its Euler characteristic tells [3]_.
 
     References
     ----------
     .. [1] H. A. Mizes and J. S. Foster, Science 244, 559 (1989).
-    .. [2] M. J. Hytch, E. Snoeck and R. Kilaas, Ultramicroscopy 74, 131 (1998), eq. 7.
+    .. [2] M. J. Hytch, E. Snoeck and R. Kilaas, Ultramicroscopy 74, 131 (1998).
+    .. [3] R. J. Adler and A. M. Hasofer, Ann. Probab. 4, 1 (1976).
 
     Examples
     --------
@@ -141,9 +154,9 @@ def estimate_superlattice(
     >>> noise = np.random.default_rng(0).normal(0, 0.3, x.shape)
     >>> found = estimate_superlattice(image_from_array(lattice + half + noise))
     >>> label = found.classes["label"].values
-    >>> float((label[:, : label.shape[1] // 3] == 1).mean())
+    >>> round(float((label[:, : label.shape[1] // 3] == 1).mean()), 2)
     0.0
-    >>> float((label[:, -label.shape[1] // 3 :] == 1).mean())
+    >>> round(float((label[:, -label.shape[1] // 3 :] == 1).mean()), 2)
     1.0
     """
     IMAGE.check(image)
@@ -158,29 +171,91 @@ def estimate_superlattice(
             "lines first (correction.correct_lines), or cut out a part with fewer distortions"
         )
         raise SettingError(msg)
-    kinds = _kinds(lattice)
-    longest = max(float(1 / np.linalg.norm(kind.frequency, axis=1).min()) for kind in kinds)
+    kinds = [_star(lattice, np.zeros(2)), *_kinds(lattice)]
+    longest = max(kind.longest for kind in kinds)
     lock_in = LockIn(values, counts, width=_width(width, longest, image))
-    powers = [_powers(lock_in, kind, [*kinds, _own_waves(lattice)]) for kind in kinds]
-    # Waves sit on few places: their mean over the image counts, not their median.
-    strength = np.array([float(np.mean([part[lock_in.seen].mean() for part in p])) for p in powers])
-    chosen = np.flatnonzero(strength - 1 >= _AS_STRONG * (strength.max() - 1))
-    together = np.concatenate([powers[number] for number in chosen])
+    found, chosen = _chosen(lock_in, kinds, false_regions)
+    if width is None:
+        # The superlattice need not have the longest waves that were tried.
+        longest = max(kinds[number].longest for number in chosen)
+        lock_in = LockIn(values, counts, width=_width(None, longest, image))
+        found = [_Strength.of(lock_in, kind, kinds, false_regions) for kind in kinds]
     grid = _Grid(image, lock_in)
-    significance = np.where(lock_in.seen, together.mean(axis=0), np.nan)
-    n_places = float(counts.sum()) / (4 * np.pi * lock_in.width**2)
-    least = _least(len(together), n_places, false_regions)
+    share = _share_of_noise(lock_in, false_regions)
+    significance, least = _together([found[number] for number in chosen], share)
+    significance = np.where(lock_in.seen, significance, np.nan)
     departure = _departure(values, counts, lattice, lock_in)
-    shown = [kinds[number] for number in chosen]
-    waves = _waves(_own_waves(lattice), kinds, powers, chosen, lock_in, grid)
     return Superlattice(
-        amplitudes=_amplitudes(lock_in, [_own_waves(lattice), *shown], grid),
+        amplitudes=_amplitudes(lock_in, [kinds[0], *(kinds[number] for number in chosen)], grid),
         significance=grid.image(significance, "superlattice_significance"),
         departure=grid.image(departure, "lattice_departure"),
         classes=_classes(significance, least, grid),
-        defects=_defects(departure, significance, n_places, false_regions, lattice, grid),
-        waves=waves,
+        defects=_defects(departure, significance, false_regions, grid),
+        waves=_waves(kinds, found, chosen, grid),
     )
+
+
+class _Strength(NamedTuple):
+    """How strong the waves of a kind are, and how much of the image they fill."""
+
+    power: Floats
+    """(wave, y, x)"""
+    background: Floats
+    """(wave, y, x)"""
+    n_around: int
+    mean: float
+    """Of the power over the background."""
+    share: float
+    """Of the places, with more than noise would have."""
+
+    @classmethod
+    def of(
+        cls,
+        lock_in: LockIn,
+        kind: _Kind,
+        all_kinds: list[_Kind],
+        false_regions: float,
+    ) -> _Strength:
+        waves = np.concatenate([k.frequency for k in all_kinds])
+        waves = np.concatenate([waves, -waves])
+        power = np.array([lock_in.amplitude(f) ** 2 for f in kind.frequency])
+        around = [_frequencies_around(lock_in, f, waves) for f in kind.frequency]
+        background = np.array([_background(lock_in, part) for part in around])
+        n_around = min(len(part) for part in around)
+        strength = cls(power, background, n_around, 0.0, 0.0)
+        ratio, least = _together([strength], _share_of_noise(lock_in, false_regions))
+        seen = ratio[lock_in.seen]
+        return strength._replace(mean=float(seen.mean()), share=float((seen > least).mean()))
+
+
+def _chosen(
+    lock_in: LockIn, kinds: list[_Kind], false_regions: float
+) -> tuple[list[_Strength], NDArray[np.intp]]:
+    """Measure all kinds of waves, and tell which are those of the superlattice."""
+    found = [_Strength.of(lock_in, kind, kinds, false_regions) for kind in kinds]
+    share = np.array([one.share for one in found[1:]])
+    if share.any():
+        return found, 1 + np.flatnonzero(share >= _AS_COMMON * share.max())
+    strongest = int(np.argmax([one.mean for one in found[1:]]))
+    return found, np.array([1 + strongest])
+
+
+def _share_of_noise(lock_in: LockIn, false_regions: float) -> float:
+    """Give how much of the independent places noise may mark."""
+    n_places = int(lock_in.seen.sum()) / PER_WIDTH**2 / (4 * np.pi)
+    return min(false_regions / max(n_places, 1.0), 0.5)
+
+
+def _together(kinds: list[_Strength], share: float) -> tuple[Floats, float]:
+    """Give the power of waves over that of their background, and what a share of noise reaches.
+
+    Powers of noise have exponential distributions, the quotient of their means that of F.
+    """
+    power = np.concatenate([kind.power for kind in kinds])
+    background = np.concatenate([kind.background for kind in kinds])
+    n_waves, n_around = len(power), min(kind.n_around for kind in kinds)
+    least = float(scipy.stats.f.isf(share, 2 * n_waves, 2 * n_waves * n_around))
+    return power.sum(axis=0) / background.sum(axis=0), least
 
 
 class _Grid:
@@ -215,11 +290,6 @@ def _about_zero(image: Image) -> tuple[Floats, NDArray[np.bool_]]:
     counts = np.isfinite(values)
     mean = float(values[counts].mean()) if counts.any() else 0.0
     return np.where(counts, values - mean, 0.0), counts
-
-
-def _own_waves(lattice: BraggLattice) -> _Kind:
-    """Give the first star of the lattice itself."""
-    return _star(lattice, np.zeros(2))
 
 
 def _kinds(lattice: BraggLattice) -> list[_Kind]:
@@ -266,38 +336,25 @@ def _width(width: Length | None, longest: float, image: Image) -> float:
     return found / pixel
 
 
-def _powers(lock_in: LockIn, kind: _Kind, all_kinds: list[_Kind]) -> Floats:
-    """Give the power of each wave of a kind over its background, (wave, y, x)."""
-    waves = np.concatenate([k.frequency for k in all_kinds])
-    waves = np.concatenate([waves, -waves])
-    found = []
-    for frequency in kind.frequency:
-        noise = _background(lock_in, frequency, waves)
-        found.append(lock_in.amplitude(frequency) ** 2 / (noise * lock_in.noise_factor))
-    return np.array(found)
+def _frequencies_around(lock_in: LockIn, frequency: Floats, waves: Floats) -> Floats:
+    """Lay frequencies around a wave that are away from every wave.
 
-
-def _background(lock_in: LockIn, frequency: Floats, waves: Floats) -> float:
-    """Measure the mean power of noise around a frequency, from the median over all places."""
+    Where there are too few, since waves are close together, those farthest from all are taken.
+    """
     away = _OFF / (2 * np.pi * lock_in.width)
     angle = np.arange(_N_AROUND) * (2 * np.pi / _N_AROUND)
     around = frequency + away * np.column_stack([np.sin(angle), np.cos(angle)])
     distance = np.linalg.norm(around[:, None] - waves[None], axis=2).min(axis=1)
     free = around[distance >= 0.99 * away]
-    if not len(free):
-        free = around[[int(distance.argmax())]]
-    powers = [
-        (lock_in.amplitude(place) ** 2 / lock_in.noise_factor)[lock_in.seen]
-        for place in free
-    ]
-    # The power of a wave of noise has an exponential distribution: its median is log 2.
-    return float(np.median(np.concatenate(powers)) / _LOG2) or float(np.finfo(float).tiny)
+    if len(free) < _N_AROUND // 2:
+        free = around[np.argsort(-distance, kind="stable")[: _N_AROUND // 2]]
+    return free
 
 
-def _least(n_waves: int, n_places: float, false_regions: float) -> float:
-    """Give the mean power over the background that noise reaches at so many places."""
-    share = min(false_regions / max(n_places, 1.0), 0.5)
-    return float(scipy.stats.gamma.isf(share, n_waves) / n_waves)
+def _background(lock_in: LockIn, around: Floats) -> Floats:
+    mean = np.mean([lock_in.amplitude(place) ** 2 for place in around], axis=0)
+    # Images without noise have nothing but rounding errors there.
+    return np.asarray(np.maximum(mean, 1e-12 * mean.max() + np.finfo(float).tiny))
 
 
 def _departure(
@@ -353,66 +410,77 @@ def _classes(significance: Floats, least: float, grid: _Grid) -> Classes:
 def _defects(
     departure: Floats,
     significance: Floats,
-    n_places: float,
-    false_regions: float,
-    lattice: BraggLattice,
+    false_defects: float,
     grid: _Grid,
 ) -> Sites:
     logs = np.log(np.maximum(departure, np.finfo(float).tiny))
     known = np.isfinite(logs)
-    middle, low = np.quantile(logs[known], [0.5, 0.158655])
-    share = min(false_regions / max(n_places, 1.0), 0.5)
-    least = float(middle + (middle - low) * scipy.stats.norm.isf(share))
-    height = np.where(known, logs, -np.inf)
+    # Where the image is noisier everywhere, nothing stands out.
+    side = 2 * _PER_SIDE + 1
+    filled = np.where(known, logs, np.median(logs[known]))
+    height = filled - scipy.ndimage.median_filter(filled, side, mode="nearest")
+    middle, low = np.quantile(height[known], [0.5, 0.158655])
+    spread = float(middle - low)
+    least = float(middle) + spread * _least_peak(int(known.sum()), false_defects)
+    height[~known] = -np.inf
     peaks = (height == scipy.ndimage.maximum_filter(height, 3, mode="nearest")) & (height > least)
     place = np.argwhere(peaks)
-    places = [np.asarray(grid.axes[dim][1]) for dim in ("y", "x")]
-    steps = np.array([axis[1] - axis[0] if len(axis) > 1 else 1.0 for axis in places])
-    pixel = float(np.sqrt(np.prod(grid.pixels)))
-    # Two peaks within two cells are one defect.
-    kept = thin_out(place * steps, height[peaks], distance=2 * lattice.period * pixel)
+    # Two peaks within twice the width of the window are one.
+    kept = thin_out(place, height[peaks], distance=2 * PER_WIDTH)
     at = tuple(place[kept].T)
+    places = [np.asarray(grid.axes[dim][1]) for dim in ("y", "x")]
     sites = sites_from_positions(places[0][at[0]], places[1][at[1]], unit=grid.unit)
     sites["departure"] = ("site", departure[at])
     sites["significance"] = ("site", significance[at])
+    sites["score"] = ("site", (height[at] - middle) / (spread or 1.0))
     sites.attrs["extent"] = grid.extent
     add_note(
         sites,
-        f"{len(kept)} places depart from the lattice with {np.exp(least):.3g} times the median power "
-        "or more.",
+        f"{len(kept)} places depart from the lattice, each by {np.exp(least):.3g} times the power "
+        "usual around it or more.",
     )
     return sites
 
 
+def _least_peak(n_places: int, false_peaks: float) -> float:
+    """Give the height of a Gaussian field, in standard deviations, that so few peaks reach.
+
+    The field is correlated as exp(-(r / 2 width)^2), as noise under a Gaussian window is: its
+    Euler characteristic has the density z exp(-z^2 / 2) / (2 width^2 (2 pi)^1.5).
+    """
+    area = n_places / PER_WIDTH**2
+    heights = np.arange(1.0, 12.0, 0.01)
+    expected = area / 2 * (2 * np.pi) ** -1.5 * heights * np.exp(-(heights**2) / 2)
+    return float(heights[int(np.argmax(expected <= false_peaks))])
+
+
 def _waves(
-    own: _Kind,
-    kinds: list[_Kind],
-    powers: list[Floats],
-    chosen: NDArray[np.intp],
-    lock_in: LockIn,
-    grid: _Grid,
+    kinds: list[_Kind], strengths: list[_Strength], chosen: NDArray[np.intp], grid: _Grid
 ) -> Table:
-    own_power = _powers(lock_in, own, [own, *kinds])
     rows: list[dict[str, Any]] = []
     pixel = float(np.sqrt(np.prod(grid.pixels)))
-    for number, (kind, power) in enumerate(zip([own, *kinds], [own_power, *powers], strict=True)):
-        name = "superlattice" if number - 1 in chosen else "none"
-        for indices, frequency, one in zip(*kind, power, strict=True):
+    for number, (kind, strength) in enumerate(zip(kinds, strengths, strict=True)):
+        name = "superlattice" if number in chosen else "none"
+        ratio = (strength.power / strength.background).mean(axis=(1, 2))
+        for (h, k), frequency, one in zip(kind.indices, kind.frequency, ratio, strict=True):
             rows.append(
                 {
                     "kind": "lattice" if number == 0 else name,
-                    "h": indices[0],
-                    "k": indices[1],
+                    "h": h,
+                    "k": k,
                     "frequency_y": frequency[0] / grid.pixels[0],
                     "frequency_x": frequency[1] / grid.pixels[1],
                     "period": pixel / float(np.linalg.norm(frequency)),
-                    "power": float(one[lock_in.seen].mean()),
+                    "power": float(one),
+                    "share": strength.share,
                 }
             )
     units = dict.fromkeys(("frequency_y", "frequency_x"), f"1/{grid.unit}") | {"period": grid.unit}
     table = table_from_columns({name: [row[name] for row in rows] for name in rows[0]}, units=units)
-    shown = ", ".join(
-        f"({row['h']:.3g}, {row['k']:.3g})" for row in rows if row["kind"] == "superlattice"
-    )
-    add_note(table, f"The waves of the superlattice are {shown} in vectors of the lattice.")
+    shown = ", ".join(f"({r['h']:.3g}, {r['k']:.3g})" for r in rows if r["kind"] == "superlattice")
+    if any(strengths[number].share for number in chosen):
+        told = f"The waves of the superlattice are {shown} in vectors of the lattice."
+    else:
+        told = f"No superlattice rises above the background; nearest to one are the waves {shown}."
+    add_note(table, told)
     return table

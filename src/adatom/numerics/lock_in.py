@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ROOM: Final = 4.0
 # Places are given twice a standard deviation of the window, along each axis: what is finer has
 # been averaged away.
-_PER_WIDTH: Final = 2.0
+PER_WIDTH: Final = 2.0
 
 
 class LockIn:
@@ -41,9 +41,7 @@ class LockIn:
         self.width = width
         room = int(np.ceil(_ROOM * width))
         self._size = [scipy.fft.next_fast_len(n + room) for n in image.shape]
-        self._n_places = [
-            min(n, int(np.ceil(_PER_WIDTH * n / width / 2) * 2)) for n in self._size
-        ]
+        self._n_places = [min(n, int(np.ceil(PER_WIDTH * n / width / 2) * 2)) for n in self._size]
         steps = [n / m for n, m in zip(self._size, self._n_places, strict=True)]
         self.places = [
             np.arange(int(np.floor((n - 1) / step)) + 1) * step
@@ -52,12 +50,9 @@ class LockIn:
         """Positions in pixels along y and along x."""
         self._plane = self._transformed(np.where(counts, image, 0))
         covered = self._transformed(counts.astype(np.float64))
-        # A window that is cut by a border has less weight, and more noise.
+        # A window that is cut by a border has less weight.
         weight = self._filtered(covered, (0.0, 0.0), width).real
         self._weight = np.maximum(weight, 1e-3)
-        squared = self._filtered(covered, (0.0, 0.0), width / np.sqrt(2)).real
-        self.noise_factor = np.maximum(squared, 0) / self._weight**2
-        """Variance of what noise gives, relative to a window that is not cut."""
         self.seen = weight > 0.1
         """Where a window holds something to judge by."""
 

@@ -55,9 +55,7 @@ def principal_axes(covariance: NDArray[np.float64], n_axes: int, /) -> NDArray[n
     return signed_axes(vectors[:, ::-1].T[:n_axes])
 
 
-def axes_of_rows(
-    rows: NDArray[np.float64], /
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def axes_of_rows(rows: NDArray[np.float64], /) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Find variances and axes from the products of rows, which are fewer than the columns.
 
     Parameters

@@ -132,8 +132,9 @@ def choose_window_size(
     table.attrs["shortest_period"] = f"{_finest(waves) * pixel:.6g} {unit}"
     add_note(
         table,
-        f"Windows of {table.attrs['window_size']}: their map agrees with that of windows of twice "
-        f"the area by {agreement[best]:.2f} (adjusted Rand index); the best is {max(agreement):.2f}.",
+        f"Windows of {table.attrs['window_size']}: their map agrees with that of windows of "
+        f"twice the area by {agreement[best]:.2f} (adjusted Rand index); the best is "
+        f"{max(agreement):.2f}.",
     )
     if not waves.seen:
         add_note(table, "No wave rises above the noise: what the maps show need not be a lattice.")
@@ -170,9 +171,13 @@ def _sizes(
     least = max(_LEAST, int(np.ceil(_FEWEST_PERIODS * waves.coarsest)))
     most = max(int(_WIDEST * shorter), 2 * least) if ends[1] is None else least
     if ends[0] is not None:
-        least = round(length_from_setting(ends[0], unit=unit, pixel_size=pixel, name="smallest") / pixel)
+        least = round(
+            length_from_setting(ends[0], unit=unit, pixel_size=pixel, name="smallest") / pixel
+        )
     if ends[1] is not None:
-        most = round(length_from_setting(ends[1], unit=unit, pixel_size=pixel, name="largest") / pixel)
+        most = round(
+            length_from_setting(ends[1], unit=unit, pixel_size=pixel, name="largest") / pixel
+        )
     most = min(most, shorter)
     number = int(np.floor(np.log(max(most, 1) / max(least, 1)) / np.log(_GROWTH) + 1e-6)) + 1
     if least < 4 or number < 2:
