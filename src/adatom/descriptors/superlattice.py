@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -61,8 +62,8 @@ class Superlattice(NamedTuple):
     """What `estimate_superlattice` gives."""
 
     amplitudes: Features
-    """Amplitude around every place (y, x, feature) of each wave of the lattice and superlattice,
-    in the unit of the image; ``h``, ``k`` (feature) count reciprocal vectors of the lattice."""
+    """Amplitude around every place (y, x, measure) of each wave of the lattice and superlattice,
+    in the unit of the image; ``h``, ``k`` (measure) count reciprocal vectors of the lattice."""
     significance: Image
     """Power of the waves of the superlattice over that of the background; 1 for noise alone."""
     departure: Image
@@ -372,6 +373,12 @@ def _departure(
     return np.asarray(power / (np.nanmedian(power) or 1.0), dtype=np.float64)
 
 
+def _wave_name(h: float, k: float) -> str:
+    """Write a wave as crystallographers do, with fractions."""
+    whole = [str(Fraction(float(one)).limit_denominator(max(_ORDERS))) for one in (h, k)]
+    return f"wave ({whole[0]}, {whole[1]})"
+
+
 def _amplitudes(lock_in: LockIn, kinds: list[_Kind], grid: _Grid) -> Features:
     frequency = np.concatenate([kind.frequency for kind in kinds])
     indices = np.concatenate([kind.indices for kind in kinds])
@@ -379,8 +386,14 @@ def _amplitudes(lock_in: LockIn, kinds: list[_Kind], grid: _Grid) -> Features:
     maps[~lock_in.seen] = np.nan
     return xr.DataArray(
         maps.astype(grid.dtype),
-        dims=("y", "x", "feature"),
-        coords={**grid.axes, "h": ("feature", indices[:, 0]), "k": ("feature", indices[:, 1])},
+        dims=("y", "x", "measure"),
+        coords={
+            **grid.axes,
+            "measure": [_wave_name(h, k) for h, k in indices],
+            "unit": ("measure", [grid.units] * len(indices)),
+            "h": ("measure", indices[:, 0]),
+            "k": ("measure", indices[:, 1]),
+        },
         name="wave_amplitude",
         attrs={"units": grid.units, "extent": grid.extent},
     )
