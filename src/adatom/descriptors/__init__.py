@@ -11,13 +11,13 @@
 ``sites_from_classes``        the sites of one class
 ``compare_maps``              maps beside an image of the same pixels
 ``window_patches``            the image in windows that slide over it
+``neighbor_distances``        sites -> sites with the distances to their neighbors, where no star
+                              is common to them
+``neighborhood_composition``  which classes stand around each site -> features
 ``features_from_files``       features of many files as rows of one
 ``estimate_superlattice``     where waves of a superlattice lie over a lattice
 ``Superlattice``              what ``estimate_superlattice`` gives
 ``window_quantiles``          which local shapes windows are made of, wherever they lie
-``neighbor_distances``        sites -> sites with the distances to their neighbors, where no star
-                              is common to them
-``neighborhood_composition``  which classes stand around each site -> features
 ============================  ====================================================================
 """
 

@@ -43,6 +43,9 @@ def features_from_files(features: list[Features], /) -> Features:
     (array([[1., 2.],
            [2., 3.]]), array([0, 1]))
     """
+    if not isinstance(features, list | tuple):
+        msg = f"features is a {type(features).__name__}, need a list of Features, one of each file"
+        raise KindError(msg)
     if not features:
         msg = "no features to join: every file failed, or none was given"
         raise TooFewSitesError(msg)

@@ -132,8 +132,9 @@ def choose_window_size(
     table.attrs["shortest_period"] = f"{_finest(waves) * pixel:.6g} {unit}"
     add_note(
         table,
-        f"Windows of {table.attrs['window_size']}: their map agrees with that of windows of twice "
-        f"the area by {agreement[best]:.2f} (adjusted Rand index); the best is {max(agreement):.2f}.",
+        f"Windows of {table.attrs['window_size']}: their map agrees with that of windows of "
+        f"twice the area by {agreement[best]:.2f} (adjusted Rand index); the best is "
+        f"{max(agreement):.2f}.",
     )
     if not waves.seen:
         add_note(table, "No wave rises above the noise: what the maps show need not be a lattice.")

@@ -31,6 +31,7 @@
 ``plot_curve_set``          a few curves over one another, such as endmembers
 ``plot_variances``          the variance of each component, and the noise
 ``plot_training``           losses and scores of a network that learned
+``plot_window_sizes``       how far maps of one size of windows agree with the next
 ``plot_tree``               the merges of a hierarchical clustering, and its cut
 ``plot_correction``         spectra before and after a correction
 ``plot_fits``               curves, the models fitted to them, and what is left
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
     from adatom.plotting.training import plot_training
     from adatom.plotting.trees import plot_tree
+    from adatom.plotting.window_sizes import plot_window_sizes
 
 __all__ = [
     "plot",
@@ -120,6 +122,7 @@ __all__ = [
     "plot_tree",
     "plot_unit_cells",
     "plot_variances",
+    "plot_window_sizes",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -164,5 +167,6 @@ __getattr__, __dir__ = lazy_names(
         "plot_tree": "trees",
         "plot_unit_cells": "cells",
         "plot_variances": "components",
+        "plot_window_sizes": "window_sizes",
     },
 )

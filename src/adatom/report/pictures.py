@@ -38,6 +38,7 @@ from adatom.plotting import (
     plot_tree,
     plot_unit_cells,
     plot_variances,
+    plot_window_sizes,
 )
 from adatom.plotting._curves import is_curve
 from adatom.plotting.cells import has_cells
@@ -48,6 +49,7 @@ from adatom.plotting.movie_sites import has_frames
 from adatom.plotting.strain import quantities_of
 from adatom.plotting.training import has_training
 from adatom.plotting.trees import is_tree
+from adatom.plotting.window_sizes import has_window_sizes
 from adatom.report.files import file_stem
 from adatom.report.picture import SMALLER, Picture
 from adatom.report.spectra_pictures import (
@@ -458,6 +460,12 @@ def _table(lineage: Lineage, result: Result) -> list[Picture]:
             f"{result.name}: losses and scores over the steps; the dashed line is the network kept."
         )
         return [Picture(file_stem(result.name), caption, partial(plot_training, table))]
+    if has_window_sizes(table):
+        caption = (
+            f"{result.name}: how far the map by windows of each size agrees with that of the next "
+            "larger size (adjusted Rand index)."
+        )
+        return [Picture(file_stem(result.name), caption, partial(plot_window_sizes, table))]
     if {"component", "variance"} <= set(table):
         caption = f"{result.name}: the variance of every component."
         draw = partial(plot_variances, with_noise(lineage, result))
