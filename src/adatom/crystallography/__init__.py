@@ -3,6 +3,8 @@
 ======================  ==================================================
 `find_regions`          connected regions of one class, and their sizes
 `find_boundaries`       lines between classes: length, width, direction
+`estimate_profile`      any quantity across boundaries, with the wall's width
+`estimate_fractions`    phase fractions whose intervals know of domains
 ======================  ==================================================
 """
 
@@ -14,15 +16,28 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.crystallography.boundaries import Boundaries, find_boundaries
+    from adatom.crystallography.fractions import estimate_fractions
+    from adatom.crystallography.profiles import BoundaryProfile, estimate_profile
     from adatom.crystallography.regions import Regions, find_regions
 
-__all__ = ["Boundaries", "Regions", "find_boundaries", "find_regions"]
+__all__ = [
+    "Boundaries",
+    "BoundaryProfile",
+    "Regions",
+    "estimate_fractions",
+    "estimate_profile",
+    "find_boundaries",
+    "find_regions",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Boundaries": "boundaries",
+        "BoundaryProfile": "profiles",
         "Regions": "regions",
+        "estimate_fractions": "fractions",
+        "estimate_profile": "profiles",
         "find_boundaries": "boundaries",
         "find_regions": "regions",
     },
