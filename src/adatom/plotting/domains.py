@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 
 from adatom.errors import KindError
 from adatom.plotting._canvas import INK, text_style
-from adatom.plotting._domain_colors import domain_colors, domain_name
+from adatom.plotting._domain_colors import domain_colors, domain_name, region_colors
 from adatom.plotting._label_fields import draw_labels, label_field
 from adatom.plotting._marks import frame_of, image_of_frame, sites_panel
 from adatom.plotting._panels import image_panel, legend_mark, map_panel
@@ -73,7 +73,8 @@ def plot_domains(
     labelled = _first_frame(classes, sites)
     field, edges = label_field(labelled)
     labels = [k for k in np.unique(field).tolist() if k >= -1]
-    colors = domain_colors(classes, labels)
+    is_region = classes.attrs.get("of") == "region"
+    colors = region_colors(field) if is_region else domain_colors(classes, labels)
     legend = _legend(classes, labels, colors)
     if image is not None:
         panel = image_panel(image_of_frame(image, None), legend=legend)  # type: ignore[arg-type]
@@ -84,7 +85,7 @@ def plot_domains(
     draw_labels(panel.axes, field, edges, colors.__getitem__, alpha=0.5 if image is not None else 1)
     if boundaries is not None:
         draw_boundaries(panel, boundaries)
-    if classes.attrs.get("of") == "region":
+    if is_region:
         _number_regions(panel, field, edges, labels)
     panel.axes.set_xlim(limits[0])
     panel.axes.set_ylim(limits[1])

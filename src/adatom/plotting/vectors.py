@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Arrows along the longer side of a map: more overlap.
-_MOST_ARROWS: Final = 40
+_MOST_ARROWS: Final = 32
 # The longest arrows of most, in steps between them, and in spacings of a star.
 _REACH: Final = 0.9
 _STAR_REACH: Final = 0.35
@@ -119,9 +119,11 @@ def _blocks(
     spacing = site_spacing(sites)
     if not len(places):
         return places, vectors, label, 1.0, spacing
-    step = max(spacing, float(np.ptp(places, axis=0).max()) / _MOST_ARROWS)
-    if step < 1.2 * spacing:
+    step = float(np.ptp(places, axis=0).max()) / _MOST_ARROWS
+    if step < spacing:
         return places, vectors, label, 1.0, spacing
+    # Blocks hardly larger than a cell would hold now one site and now two.
+    step = max(step, 2 * spacing)
     block = ((places - places.min(axis=0)) / step).astype(np.int64)
     keys = np.column_stack([block, label])
     found, member, count = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
@@ -146,8 +148,8 @@ def _round_factor(vectors: NDArray[np.float64], reach: float) -> float:
 def _told(factor: float, n_averaged: float, vectors: NDArray[np.float64], unit: str) -> str:
     length = np.hypot(*vectors.T)
     longest = float(np.nanmax(length)) if len(length) else 0.0
-    text = f"arrows {factor:g} times as long as the vectors (longest {length_text(longest, unit)})"
-    return text + (f", means of {n_averaged:.0f}" if n_averaged > 1 else "")
+    text = f"arrows {factor:g} x, longest {length_text(longest, unit)}"
+    return text + (f"; means of {n_averaged:.0f} sites" if n_averaged > 1 else "")
 
 
 def _draw_arrows(

@@ -42,6 +42,16 @@ from adatom.plotting.feature_maps import SETS, has_places
 from adatom.plotting.movie_sites import has_frames
 from adatom.plotting.training import has_training
 from adatom.plotting.trees import is_tree
+from adatom.report.domain_pictures import (
+    boundary_pictures,
+    is_region,
+    is_variant,
+    neighbor_pictures,
+    region_pictures,
+    variant_pictures,
+    vector_pictures,
+    wall_pictures,
+)
 from adatom.report.files import file_stem
 from adatom.report.picture import SMALLER, Picture
 from adatom.report.spectra_pictures import (
@@ -109,7 +119,9 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
 def main_result(lineage: Lineage, /) -> Result | None:
     """Pick the result whose picture opens the report: classes, else sites, else an image."""
     for kind in (CLASSES, SITES, MASK, IMAGE, MOVIE, SPECTRAL_MAP):
-        of_kind = [one for one in lineage.of_kind(kind) if not is_judgement(one)]
+        of_kind = [
+            one for one in lineage.of_kind(kind) if not (is_judgement(one) or is_region(one))
+        ]
         if of_kind:
             return of_kind[-1]
     return None
@@ -189,6 +201,9 @@ def _regions(lineage: Lineage, result: Result) -> list[Picture]:
 
 def _sites(lineage: Lineage, result: Result) -> list[Picture]:
     name, sites = file_stem(result.name), result.value
+    lines = boundary_pictures(lineage, result, _ground(lineage, result.step))
+    if lines:
+        return lines
     before = lineage.origin(result.step, SITES)
     if "neighbor_vector" in sites and before is not None:
         caption = (
@@ -210,7 +225,7 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
     draw = partial(plot_sites, sites, ground)
     if result.step.step.startswith("simulation."):
         return [Picture(name, caption, draw, SMALLER)]
-    pictures = [Picture(name, caption, draw)]
+    pictures = [Picture(name, caption, draw), *vector_pictures(result, ground)]
     if sites.sizes["site"] > 2 and {"width", "amplitude", "covariance"} & set(sites):
         caption = f"{result.name}: how neighbor distances and fitted numbers spread."
         if sites.attrs.get("spacing"):
@@ -318,10 +333,14 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
     if sites is not None and classes["label"].shape != (sites.value.sizes["site"],):
         sites = None
     ground = _ground(lineage, result.step)
+    if is_region(result):
+        return region_pictures(lineage, result, ground)
     draw = partial(plot_classes, classes, ground, sites.value if sites else None)
     over = " over the image" if ground is not None else ""
     over += "; small classes are ringed" if "site" in classes["label"].dims else ""
     pictures = [Picture(name, f"{result.name}: where each class is{over}.", draw)]
+    if is_variant(result):
+        pictures = variant_pictures(lineage, result, ground)
     if "expert" in classes:
         return pictures
     features = _features_of(lineage, result)
@@ -344,6 +363,7 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
         )
         draw = partial(plot_neighbor_vectors, sites.value, classes)  # type: ignore[union-attr]
         pictures.append(Picture(f"{name}-neighbors", caption, draw))
+        pictures += neighbor_pictures(sites.value, classes, result.name, ground)  # type: ignore[union-attr]
     if features is not None:
         caption = f"{result.name}: {_member_words(classes)}"
         shown = spectra_behind(lineage, result)
@@ -396,6 +416,9 @@ def _whole_vectors(sites: xr.Dataset) -> xr.DataArray:
 
 def _table(lineage: Lineage, result: Result) -> list[Picture]:
     table = result.value
+    walls = wall_pictures(lineage, result)
+    if walls:
+        return walls
     if has_columns(table):
         caption = (
             f"{result.name}: the columns of one cell, by their rows in the table; the area of a "
