@@ -91,7 +91,7 @@ def mesh_of_points(points: NDArray[np.float64], /) -> Mesh:
     """
     triangles = Delaunay(points).simplices.astype(np.int64)
     mesh = _mesh(points, triangles)
-    long = mesh.lengths > _LONGEST_EDGE * mesh.spacing
+    long = _long_edges(mesh)
     if long.any():
         mesh = _mesh(points, triangles[~long[mesh.sides].any(axis=1)], spacing=mesh.spacing)
     for _ in range(_ROUNDS):
@@ -100,6 +100,18 @@ def mesh_of_points(points: NDArray[np.float64], /) -> Mesh:
             break
         mesh = _mesh(points, mesh.triangles[~flat], spacing=mesh.spacing)
     return mesh
+
+
+def _long_edges(mesh: Mesh) -> NDArray[np.bool_]:
+    """Find edges much longer than those of both their ends are: phases may differ in density."""
+    length = mesh.lengths
+    is_face = mesh.faces > _LEAST_FACE * length
+    ends = mesh.edges[is_face].T
+    # Harmonic means, so that the long edges across a hole do not count for what is usual.
+    closeness = np.bincount(ends.ravel(), np.tile(1 / length[is_face], 2), len(mesh.points))
+    number = np.bincount(ends.ravel(), minlength=len(mesh.points))
+    usual = np.where(number > 0, number / np.where(number > 0, closeness, 1.0), mesh.spacing)
+    return np.asarray(length > _LONGEST_EDGE * usual[mesh.edges].max(axis=1))
 
 
 def _flat_at_rim(mesh: Mesh) -> NDArray[np.bool_]:
