@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -34,14 +34,14 @@ def lattice(
         points = np.concatenate([points, points + cell.sum(axis=0) / 3]) * np.sqrt(3)
     points = points @ turning.T + rng.uniform(-1, 1, 2)
     points = points + rng.normal(0, noise, points.shape)
-    return points[(np.abs(points) < size / 2).all(axis=1)]
+    return np.asarray(points[(np.abs(points) < size / 2).all(axis=1)])
 
 
 def sites_of(points: Array) -> Sites:
     return sites_from_positions(points[:, 0], points[:, 1], unit="nm", spacing=1.0)
 
 
-def classes_of(labels: NDArray[np.integer]) -> xr.Dataset:
+def classes_of(labels: NDArray[Any]) -> xr.Dataset:
     return xr.Dataset({"label": ("site", np.asarray(labels).astype(np.int64))})
 
 
@@ -57,7 +57,8 @@ class Blob(NamedTuple):
 
     def holds(self, points: Array) -> NDArray[np.int64]:
         angle = np.arctan2(points[:, 0], points[:, 1])
-        return (np.hypot(*points.T) < _outline(self, angle)).astype(np.int64)
+        inside = np.hypot(*points.T) < _outline(self, angle)
+        return np.asarray(inside, dtype=np.int64)
 
 
 def _outline(blob: Blob, angle: Array) -> Array:
@@ -75,9 +76,9 @@ def blob(radius: float, *, seed: int) -> Blob:
     x, y = r * np.cos(angle), r * np.sin(angle)
     cross = x[:-1] * y[1:] - x[1:] * y[:-1]
     area = float(cross.sum()) / 2
-    center = tuple(float(((p[:-1] + p[1:]) * cross).sum()) / 6 / area for p in (y, x))
+    row, column = (float(((p[:-1] + p[1:]) * cross).sum()) / 6 / area for p in (y, x))
     perimeter = float(np.hypot(np.diff(x), np.diff(y)).sum())
-    return shape._replace(area=area, perimeter=perimeter, center=center)
+    return shape._replace(area=area, perimeter=perimeter, center=(row, column))
 
 
 def random_field(size: int, correlation: float, rng: np.random.Generator) -> Array:

@@ -181,7 +181,7 @@ def _table(
     length: NDArray[np.float64],
 ) -> Table:
     n = len(lines.pair)
-    total = np.bincount(lines.line, length, n)
+    total = np.bincount(lines.line, length, n).astype(float)
     wave = np.bincount(lines.line, length * np.cos(np.radians(2 * direction)), n) + 1j * (
         np.bincount(lines.line, length * np.sin(np.radians(2 * direction)), n)
     )
@@ -288,7 +288,7 @@ def _histogram(
     # Bins are centered on 0, so that walls along the axes do not fall on both sides of a cut.
     place = np.round(direction / step).astype(np.int64) % _N_DIRECTIONS
     key = number.ravel()[lines.line] * _N_DIRECTIONS + place
-    total = np.bincount(key, length, len(pairs) * _N_DIRECTIONS)
+    total = np.bincount(key, length, len(pairs) * _N_DIRECTIONS).astype(float)
     columns = {
         "class_first": np.repeat(pairs[:, 0], _N_DIRECTIONS),
         "class_second": np.repeat(pairs[:, 1], _N_DIRECTIONS),

@@ -172,7 +172,12 @@ def _values(
         y, x = np.meshgrid(data.coords["y"].values, data.coords["x"].values, indexing="ij")
         places = np.column_stack([y.ravel(), x.ravel()]).astype(float)
         values = np.asarray(data.values).ravel().astype(float)
-        return places, values, str(data.name or "value"), str(data.attrs.get("units", "1"))
+        return (
+            places,
+            values,
+            "value" if data.name is None else str(data.name),
+            str(data.attrs.get("units", "1")),
+        )
     SITES.check(data, name="data")
     if quantity not in data.variables or data[quantity].dims[:1] != ("site",):
         along = [str(name) for name, one in data.variables.items() if one.dims[:1] == ("site",)]
@@ -281,7 +286,7 @@ class _Samples:
         inflation = 1 / np.sqrt(max(1 - _SHARED * correlated, 0.3))
         key = bins * n_pieces + piece
         place, total, count = (
-            np.bincount(key, weights, n_bins * n_pieces).reshape(n_bins, n_pieces)
+            np.bincount(key, weights, n_bins * n_pieces).astype(float).reshape(n_bins, n_pieces)
             for weights in (distance, value, np.ones(len(key)))
         )
         return cls(place, total, count, size, inflation)

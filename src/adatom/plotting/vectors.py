@@ -75,8 +75,8 @@ def plot_vector_field(
     """
     SITES.check(sites)
     if quantity not in sites or sites[quantity].dims != ("site", "axis"):
-        vectors = [str(name) for name, one in sites.items() if one.dims == ("site", "axis")]
-        msg = f"{quantity=} is no vector (site, axis): there are {', '.join(vectors) or 'none'}"
+        names = [str(name) for name, one in sites.items() if one.dims == ("site", "axis")]
+        msg = f"{quantity=} is no vector (site, axis): there are {', '.join(names) or 'none'}"
         raise KindError(msg)
     if exaggeration is not None and not exaggeration > 0:
         msg = f"{exaggeration=} must be positive"
@@ -277,7 +277,7 @@ def _draw_arrows_from(
 def plot_class_cells(image: Image, sites: Sites, classes: Classes, /) -> Figure:
     """Plot the mean image around the sites of each class, with the mean places of their neighbors.
 
-    All panels have one gray scale, and are five spacings wide at most. Of a large
+    All panels have one gray scale, and are three spacings wide. Of a large
     class 2000 sites, evenly taken, are averaged.
 
     Parameters
@@ -311,10 +311,10 @@ def plot_class_cells(image: Image, sites: Sites, classes: Classes, /) -> Figure:
         raise KindError(msg)
     spacing = site_spacing(sites)
     numbers = [k for k in np.unique(labels).tolist() if k >= 0][:_MOST_CLASSES]
-    means = {
+    found = {
         k: _mean_patch(image, sites, np.flatnonzero(labels == k), 3 * spacing) for k in numbers
     }
-    means = {k: mean for k, mean in means.items() if mean is not None}
+    means = {k: mean for k, mean in found.items() if mean is not None}
     values = np.concatenate([mean.ravel() for mean in means.values()] or [np.zeros(1)])
     low, high = contrast_limits(values, PERCENTILES)
     columns = min(4, len(means)) or 1
