@@ -3,6 +3,9 @@
 =======================  ===========================================================
 ``neighbor_vectors``     sites -> sites with the vectors to their neighbors, in the
                          slots of a reference star
+``neighbor_distances``   sites -> sites with the distances to their neighbors, where no
+                         star is common to them
+``neighborhood_composition``  which classes stand around each site -> features
 ``features_from_sites``  what was measured of sites -> features
 ``site_patches``         the image around each site, cut at its sub-pixel center
 ``window_spectra``       Fourier magnitudes of windows that slide over an image
@@ -22,6 +25,7 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.descriptors.bond_order import estimate_bond_order
+    from adatom.descriptors.environments import neighbor_distances, neighborhood_composition
     from adatom.descriptors.map_comparison import compare_maps
     from adatom.descriptors.neighbors import neighbor_vectors
     from adatom.descriptors.patches import site_patches
@@ -34,7 +38,9 @@ __all__ = [
     "compare_maps",
     "estimate_bond_order",
     "features_from_sites",
+    "neighbor_distances",
     "neighbor_vectors",
+    "neighborhood_composition",
     "site_patches",
     "sites_from_classes",
     "sites_from_sublattice",
@@ -48,7 +54,9 @@ __getattr__, __dir__ = lazy_names(
         "compare_maps": "map_comparison",
         "estimate_bond_order": "bond_order",
         "features_from_sites": "site_features",
+        "neighbor_distances": "environments",
         "neighbor_vectors": "neighbors",
+        "neighborhood_composition": "environments",
         "site_patches": "patches",
         "sites_from_classes": "selection",
         "sites_from_sublattice": "selection",

@@ -21,6 +21,7 @@
 ``plot_member_spectra``       typical and doubtful spectra of each class
 ``plot_members``              typical and doubtful members of each class
 ``plot_cell_columns``         the columns of a unit cell
+``plot_column_comparison``    the columns found over those of a structure, in one cell
 ``plot_unit_cells``           the unit cell of every frame of a movie
 ``plot_class_choice``         indices against the number of classes
 ``plot_class_sweep``          maps and spectra of the classes of every number of them
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from adatom.plotting.choice import plot_class_choice
     from adatom.plotting.class_spectra import plot_class_spectra, plot_member_spectra
     from adatom.plotting.classes import plot_class_means, plot_classes, plot_members
+    from adatom.plotting.column_comparison import plot_column_comparison
     from adatom.plotting.columns import plot_cell_columns
     from adatom.plotting.comparison import plot_comparison
     from adatom.plotting.components import plot_components, plot_curve_set, plot_variances
@@ -106,6 +108,7 @@ __all__ = [
     "plot_class_spectra",
     "plot_class_sweep",
     "plot_classes",
+    "plot_column_comparison",
     "plot_comparison",
     "plot_components",
     "plot_correction",
@@ -157,6 +160,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_class_spectra": "class_spectra",
         "plot_class_sweep": "sweeps",
         "plot_classes": "classes",
+        "plot_column_comparison": "column_comparison",
         "plot_comparison": "comparison",
         "plot_components": "components",
         "plot_correction": "corrections",

@@ -10,6 +10,7 @@ from adatom.errors import KindError
 from adatom.plotting.cells import has_cells, plot_unit_cells
 from adatom.plotting.choice import plot_class_choice
 from adatom.plotting.classes import plot_class_means, plot_classes
+from adatom.plotting.column_comparison import has_column_comparison, plot_column_comparison
 from adatom.plotting.columns import has_columns, plot_cell_columns
 from adatom.plotting.components import plot_components, plot_curve_set, plot_variances
 from adatom.plotting.domains import is_boundary, plot_boundaries, plot_domains
@@ -88,6 +89,8 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
         if kind is FORCE_CURVES:
             return plot_force_curves(data)
         if kind is TABLE:
+            if has_column_comparison(data):
+                return plot_column_comparison(data, over)
             if has_columns(data):
                 return plot_cell_columns(data)
             if has_cells(data) and data.sizes["row"] > 1:

@@ -17,6 +17,7 @@ from adatom.plotting import (
     plot_class_spectra,
     plot_class_sweep,
     plot_classes,
+    plot_column_comparison,
     plot_comparison,
     plot_components,
     plot_curve_set,
@@ -37,6 +38,7 @@ from adatom.plotting import (
 )
 from adatom.plotting._curves import is_curve
 from adatom.plotting.cells import has_cells
+from adatom.plotting.column_comparison import has_column_comparison
 from adatom.plotting.columns import has_columns
 from adatom.plotting.feature_maps import SETS, has_places
 from adatom.plotting.movie_sites import has_frames
@@ -419,6 +421,17 @@ def _table(lineage: Lineage, result: Result) -> list[Picture]:
     walls = wall_pictures(lineage, result)
     if walls:
         return walls
+    if has_column_comparison(table):
+        made = (
+            one for one in lineage.of_kind(IMAGE) if one.step.step == "localization.estimate_motif"
+        )
+        mean = next(made, None)
+        caption = (
+            f"{result.name}: rings are the columns of the structure, dashed where none was found; "
+            "dots are those found, colored by class; letters are the sets of equivalent columns."
+        )
+        draw = partial(plot_column_comparison, table, mean.value if mean else None)
+        return [Picture(file_stem(result.name), caption, draw)]
     if has_columns(table):
         caption = (
             f"{result.name}: the columns of one cell, by their rows in the table; the area of a "

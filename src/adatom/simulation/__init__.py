@@ -52,15 +52,19 @@
 ``simulate_defect_movie``         a sheet that the beam damages, frame by frame
 ``DefectMovie``                   what ``simulate_defect_movie`` gives
 ``BeamDamage``                    settings of what the beam does
+``build_oxide``                   columns of a disordered Mo-V-Ta-Te oxide of two phases
+``simulate_oxide``                an image of that, and the phase of every pixel
+``OxideSimulation``               what ``simulate_oxide`` gives
+``Oxide``                         settings of the oxide
 ================================  =========================================================
 
 Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``gathering``, ``columns``,
-``disorder``, ``strain``, ``grains``, ``edges``, ``layers``, ``graphene``, ``boundaries``,
-``contamination``) know nothing of images; the instrument (``scanning``, ``rendering``,
-``detection``) knows nothing of structures; ``images`` and ``samples`` join the two. The stream to
-train on (``training_images``) draws all of it at random: ``random_samples``, ``random_junk``,
-``random_instruments``. Multislice (``multislice``, ``reference_images``) stands on abTEM.
-Spectral maps (``eels``) stand alone.
+``oxides``, ``disorder``, ``strain``, ``grains``, ``edges``, ``layers``, ``graphene``,
+``boundaries``, ``contamination``) know nothing of images; the instrument (``scanning``,
+``rendering``, ``detection``) knows nothing of structures; ``images``, ``samples`` and
+``oxide_images`` join the two. The stream to train on (``training_images``) draws all of it at
+random: ``random_samples``, ``random_junk``, ``random_instruments``. Multislice (``multislice``,
+``reference_images``) stands on abTEM. Spectral maps (``eels``) stand alone.
 """
 
 from __future__ import annotations
@@ -96,6 +100,8 @@ if TYPE_CHECKING:
     from adatom.simulation.microscope import Microscope
     from adatom.simulation.multislice import MultisliceSimulation, simulate_multislice
     from adatom.simulation.optics import Multislice, Optics
+    from adatom.simulation.oxide_images import OxideSimulation, simulate_oxide
+    from adatom.simulation.oxides import Oxide, build_oxide
     from adatom.simulation.particle_images import ParticleImages, simulate_particle_image
     from adatom.simulation.projection import sites_from_structure
     from adatom.simulation.reference_images import simulate_reference_image
@@ -129,6 +135,8 @@ __all__ = [
     "Multislice",
     "MultisliceSimulation",
     "Optics",
+    "Oxide",
+    "OxideSimulation",
     "ParticleImages",
     "PhotonTimer",
     "Sample",
@@ -144,6 +152,7 @@ __all__ = [
     "build_grains",
     "build_graphene",
     "build_lattice",
+    "build_oxide",
     "columns_from_sites",
     "simulate_defect_movie",
     "simulate_eels_map",
@@ -154,6 +163,7 @@ __all__ = [
     "simulate_lattice",
     "simulate_mass_map",
     "simulate_multislice",
+    "simulate_oxide",
     "simulate_particle_image",
     "simulate_reference_image",
     "simulate_sample",
@@ -185,6 +195,8 @@ __getattr__, __dir__ = lazy_names(
         "Multislice": "optics",
         "MultisliceSimulation": "multislice",
         "Optics": "optics",
+        "Oxide": "oxides",
+        "OxideSimulation": "oxide_images",
         "ParticleImages": "particle_images",
         "PhotonTimer": "decays",
         "Sample": "samples",
@@ -200,6 +212,7 @@ __getattr__, __dir__ = lazy_names(
         "build_grains": "grains",
         "build_graphene": "graphene",
         "build_lattice": "lattices",
+        "build_oxide": "oxides",
         "columns_from_sites": "layers",
         "simulate_defect_movie": "beam_damage",
         "simulate_eels_map": "eels",
@@ -210,6 +223,7 @@ __getattr__, __dir__ = lazy_names(
         "simulate_lattice": "images",
         "simulate_mass_map": "masses",
         "simulate_multislice": "multislice",
+        "simulate_oxide": "oxide_images",
         "simulate_particle_image": "particle_images",
         "simulate_reference_image": "reference_images",
         "simulate_sample": "samples",
