@@ -147,6 +147,7 @@ def _only(mesh: Mesh, index: NDArray[np.int64], origin: NDArray[np.float64]) -> 
         mesh.faces,
         mesh.areas[index],
         mesh.rim[index],
+        mesh.open[index],
         mesh.spacing,
     )
 

@@ -97,7 +97,7 @@ def estimate_fractions(
     >>> places = {dim: (dim, np.arange(40.0), axis) for dim in ("y", "x")}
     >>> table = estimate_fractions(xr.Dataset({"label": (("y", "x"), labels)}, coords=places))
     >>> table["fraction"].values.round(2), table["fraction_error"].values.round(3)
-    (array([0.51, 0.49]), array([0.013, 0.013]))
+    (array([0.48, 0.52]), array([0.012, 0.012]))
     """
     if not 0 < confidence < 1:
         msg = f"{confidence=} must lie between 0 and 1"

@@ -167,7 +167,7 @@ def cell_areas(placed: PlacedClasses, /) -> NDArray[np.float64]:
     mesh = placed.mesh
     if placed.is_map:
         return np.full(len(mesh.points), mesh.spacing**2)
-    inside = ~mesh.rim
+    inside = ~mesh.open
     all_usual = float(np.median(mesh.areas[inside])) if inside.any() else mesh.spacing**2
     areas = mesh.areas.copy()
     for k in np.unique(placed.labels):
@@ -175,7 +175,7 @@ def cell_areas(placed: PlacedClasses, /) -> NDArray[np.float64]:
         inner = mesh.areas[of_class & inside]
         # A few cells of a class would be no better known than those of all.
         usual = float(np.median(inner)) if len(inner) >= 20 else all_usual
-        areas[of_class & mesh.rim] = usual
+        areas[of_class & mesh.open] = usual
     return areas
 
 

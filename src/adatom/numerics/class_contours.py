@@ -172,6 +172,8 @@ def normals(points: NDArray[np.float64], line: NDArray[np.int64], /) -> NDArray[
 
     With y down they are at the left of one who walks along the line.
     """
+    if not len(points):
+        return np.zeros((0, 2))
     step = np.diff(points, axis=0)
     step[np.diff(line) != 0] = 0.0
     none = np.zeros((1, 2))

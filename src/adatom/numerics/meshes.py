@@ -20,6 +20,11 @@ _LEAST_FACE: Final = 0.25
 # larger holes are left open.
 _LONGEST_EDGE: Final = 2.2
 
+# Cotangent of the angle of 130 deg: triangles flatter than this at the rim bridge notches between
+# the outermost places; those of a square lattice have 90, of a honeycomb 120 deg at most.
+_FLAT: Final = -0.84
+_ROUNDS: Final = 5
+
 
 @dataclass(frozen=True)
 class Mesh:
@@ -41,6 +46,9 @@ class Mesh:
         Of the cell of each point, as far as triangles cover it.
     rim : ndarray of bool, shape (point,)
         Points at the edge of the triangulated area, or in no triangle.
+    open : ndarray of bool, shape (point,)
+        Those of the rim, and points whose cells reach beyond it: their areas
+        are not those of whole cells.
     spacing : float
         Distance between neighbors.
     """
@@ -52,6 +60,7 @@ class Mesh:
     faces: NDArray[np.float64]
     areas: NDArray[np.float64]
     rim: NDArray[np.bool_]
+    open: NDArray[np.bool_]
     spacing: float
 
     @property
@@ -63,7 +72,7 @@ class Mesh:
     @property
     def usual_area(self) -> float:
         """Median area of a cell."""
-        inside = self.areas[~self.rim]
+        inside = self.areas[~self.open]
         return float(np.median(inside)) if inside.size else self.spacing**2
 
     @property
@@ -82,10 +91,34 @@ def mesh_of_points(points: NDArray[np.float64], /) -> Mesh:
     """
     triangles = Delaunay(points).simplices.astype(np.int64)
     mesh = _mesh(points, triangles)
-    long = mesh.lengths > _LONGEST_EDGE * mesh.spacing
+    long = _long_edges(mesh)
     if long.any():
         mesh = _mesh(points, triangles[~long[mesh.sides].any(axis=1)], spacing=mesh.spacing)
+    for _ in range(_ROUNDS):
+        flat = _flat_at_rim(mesh)
+        if not flat.any() or flat.all():
+            break
+        mesh = _mesh(points, mesh.triangles[~flat], spacing=mesh.spacing)
     return mesh
+
+
+def _long_edges(mesh: Mesh) -> NDArray[np.bool_]:
+    """Find edges much longer than those of both their ends are: phases may differ in density."""
+    length = mesh.lengths
+    is_face = mesh.faces > _LEAST_FACE * length
+    ends = mesh.edges[is_face].T
+    # Harmonic means, so that the long edges across a hole do not count for what is usual.
+    closeness = np.bincount(ends.ravel(), np.tile(1 / length[is_face], 2), len(mesh.points))
+    number = np.bincount(ends.ravel(), minlength=len(mesh.points))
+    usual = np.where(number > 0, number / np.where(number > 0, closeness, 1.0), mesh.spacing)
+    return np.asarray(length > _LONGEST_EDGE * usual[mesh.edges].max(axis=1))
+
+
+def _flat_at_rim(mesh: Mesh) -> NDArray[np.bool_]:
+    """Find triangles that only bridge a notch of the rim, by the angle opposite to it."""
+    uses = np.bincount(mesh.sides.ravel(), minlength=len(mesh.edges))
+    at_rim = uses[mesh.sides] == 1
+    return np.asarray((at_rim & (_cotangents(mesh.points, mesh.triangles)[0] < _FLAT)).any(axis=1))
 
 
 def mesh_of_grid(known: NDArray[np.bool_], steps: tuple[float, float], /) -> Mesh:
@@ -120,13 +153,7 @@ def _mesh(
     points: NDArray[np.float64], triangles: NDArray[np.int64], *, spacing: float | None = None
 ) -> Mesh:
     edges, sides, n_triangles = _edges(triangles, len(points))
-    corners = points[triangles]
-    # The side opposite to each corner, and the cotangent of the angle there.
-    opposite = np.roll(corners, -1, axis=1) - np.roll(corners, 1, axis=1)
-    squares = (opposite**2).sum(axis=-1)
-    doubled = np.abs(opposite[:, 0, 0] * opposite[:, 1, 1] - opposite[:, 0, 1] * opposite[:, 1, 0])
-    safe = np.maximum(doubled, 1e-12 * squares.max(axis=1, initial=0.0) + np.finfo(float).tiny)
-    cotangents = (squares.sum(axis=1, keepdims=True) - 2 * squares) / (2 * safe[:, None])
+    cotangents, squares = _cotangents(points, triangles)
     weights = np.bincount(sides.ravel(), cotangents.ravel(), len(edges))
     ends = points[edges]
     lengths = np.hypot(*(ends[:, 1] - ends[:, 0]).T)
@@ -137,10 +164,26 @@ def _mesh(
     areas = np.bincount(triangles.ravel(), mine.ravel(), len(points))
     rim = np.bincount(triangles.ravel(), minlength=len(points)) == 0
     rim[edges[n_triangles == 1]] = True
+    # Opposite to an obtuse angle at the rim the cell's own corner lies outside.
+    outside = (n_triangles[sides] == 1) & (cotangents < 0)
+    open_ = rim.copy()
+    open_[triangles[outside]] = True
     if spacing is None:
         near = lengths[(faces > _LEAST_FACE * lengths) & (n_triangles == 2)]
         spacing = float(np.median(near if len(near) else lengths))
-    return Mesh(points, triangles, edges, sides, faces, np.maximum(areas, 0.0), rim, spacing)
+    return Mesh(points, triangles, edges, sides, faces, np.maximum(areas, 0.0), rim, open_, spacing)
+
+
+def _cotangents(
+    points: NDArray[np.float64], triangles: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give cotangents of the angles of triangles, and squares of the sides opposite to them."""
+    corners = points[triangles]
+    opposite = np.roll(corners, -1, axis=1) - np.roll(corners, 1, axis=1)
+    squares = (opposite**2).sum(axis=-1)
+    doubled = np.abs(opposite[:, 0, 0] * opposite[:, 1, 1] - opposite[:, 0, 1] * opposite[:, 1, 0])
+    safe = np.maximum(doubled, 1e-12 * squares.max(axis=1, initial=0.0) + np.finfo(float).tiny)
+    return (squares.sum(axis=1, keepdims=True) - 2 * squares) / (2 * safe[:, None]), squares
 
 
 def _edges(
