@@ -89,8 +89,16 @@ if TYPE_CHECKING:
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
     from adatom.plotting.training import plot_training
     from adatom.plotting.trees import plot_tree
-    from adatom.plotting.vectors import plot_class_cells, plot_class_displacements, plot_vector_field
-    from adatom.plotting.walls import plot_boundary_directions, plot_boundary_profile, plot_fractions
+    from adatom.plotting.vectors import (
+        plot_class_cells,
+        plot_class_displacements,
+        plot_vector_field,
+    )
+    from adatom.plotting.walls import (
+        plot_boundary_directions,
+        plot_boundary_profile,
+        plot_fractions,
+    )
     from adatom.plotting.window_sizes import plot_window_sizes
 
 __all__ = [

@@ -52,14 +52,14 @@
 ``simulate_defect_movie``         a sheet that the beam damages, frame by frame
 ``DefectMovie``                   what ``simulate_defect_movie`` gives
 ``BeamDamage``                    settings of what the beam does
-``build_film``                    a ferroic film with domains on a substrate
-``simulate_film``                 a ferroic film, its cells, and a map as drawn by hand
-``FilmSimulation``                what ``simulate_film`` gives
-``Film``                          settings of a ferroic film
 ``build_oxide``                   columns of a disordered Mo-V-Ta-Te oxide of two phases
 ``simulate_oxide``                an image of that, and the phase of every pixel
 ``OxideSimulation``               what ``simulate_oxide`` gives
 ``Oxide``                         settings of the oxide
+``build_film``                    a ferroic film with domains on a substrate
+``simulate_film``                 a ferroic film, its cells, and a map as drawn by hand
+``FilmSimulation``                what ``simulate_film`` gives
+``Film``                          settings of a ferroic film
 ================================  ================================================================
 
 Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``gathering``, ``columns``,
