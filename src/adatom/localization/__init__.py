@@ -1,6 +1,6 @@
 """Image -> sites.
 
-=============================  =================================================
+=============================  ===================================================================
 ``find_atoms``                 positions of atoms, with nothing told but the image
 ``find_atoms_in_movie``        the same in every frame of a movie
 ``find_particles``             rods, triangles ... and where they point, by a network
@@ -10,7 +10,6 @@
 ``find_unit_cell``             the cell under whose shifts a picture repeats
 ``find_motifs``                where the content of the cell comes again
 ``estimate_columns``           sites folded into one unit cell: its columns
-``estimate_column_intensity``  integrated intensity of every column, by cell or by fit
 ``estimate_motif``             what the cell holds, as a mean image
 ``find_agreement``             sites of several finders as one set, and who agrees
 ``find_atoms_by_ensemble``     atoms by several networks, with their agreement
@@ -20,7 +19,8 @@
 ``ScaleComparison``            what ``compare_scale`` gives
 ``sites_from_labels``          a drawing, one blob a site -> sites with the names of their classes
 ``assign_labels``              what a person marked, given to the sites at the same places
-=============================  =================================================
+``estimate_column_intensity``  integrated intensity of every column, by cell or by fit
+=============================  ===================================================================
 """
 
 from __future__ import annotations
