@@ -63,12 +63,13 @@ def test_curved_planes_of_a_superlattice_turn_to_and_fro_along_its_layers() -> N
     assert abs(amplitude) > 50 * error
     assert abs(amplitude) > 5 * max(abs(_wave(found, known, shuffled=k)[0]) for k in range(100))
     rotation, x = found["rotation"].values[known], found["x"].values[known]
-    edges = np.linspace(0, image["x"].values[-1], 13)
+    edges = np.linspace(0, image["x"].values[-1], 25)
     steps = [rotation[(x >= a) & (x < b)].mean() for a, b in pairwise(edges)]
-    # From above zero below it, and above it again: to and fro.
+    # From above zero below it, and above it again: to and fro. Means of some 20 columns of 0.3 deg
+    # are known to 0.1 deg.
     assert steps[0] > 0.3
-    assert min(steps[2:6]) < -1.5
-    assert steps[-1] > 2
+    assert min(steps[5:10]) < -2
+    assert steps[-2] > 2
 
 
 def test_upper_and_lower_layers_turn_together() -> None:

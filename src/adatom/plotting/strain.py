@@ -104,10 +104,10 @@ def plot_site_quantity(
     panel.axes.scatter(
         open_places[:, 1],
         open_places[:, 0],
-        s=(0.6 * diameter) ** 2,
-        facecolors="none",
-        edgecolors="#9aa0a6",
-        linewidths=0.5,
+        s=(0.7 * diameter) ** 2,
+        facecolors="white",
+        edgecolors="#202124",
+        linewidths=0.6,
     )
     every = slice(None, None, -(-int(known.sum()) // _MOST_MARKS) or 1)
     norm, colors = _norm(values[known], signed=quantity in _SIGNED)
