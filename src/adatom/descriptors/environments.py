@@ -180,6 +180,7 @@ def neighborhood_composition(
         name="share",
         attrs={
             "units": "1",
+            "n_neighbors": n_neighbors,
             **{key: sites.attrs[key] for key in ("spacing", "extent") if key in sites.attrs},
         },
     )  # fmt: skip
