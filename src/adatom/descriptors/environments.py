@@ -123,8 +123,8 @@ def neighborhood_composition(
     Returns
     -------
     Features
-        ``share`` (site, feature), a feature for each class, with the number of the
-        ``class`` (feature), and ``share_error`` (site, feature), one standard deviation of
+        ``share`` (site, measure), one for each class, with the number of the
+        ``class`` (measure), and ``share_error`` (site, measure), one standard deviation of
         the mixture that would give such a share (binomial, from the middle of the Wilson
         interval [1]_, so that it is not zero where a class is not met).
 
@@ -170,12 +170,14 @@ def neighborhood_composition(
     error = np.sqrt(middle * (1 - middle) / (n_neighbors + 4))
     features = xr.DataArray(
         share,
-        dims=("site", "feature"),
+        dims=("site", "measure"),
         coords={
             **{name: sites.coords[name].variable for name in ("y", "x", "frame")
                if name in sites.coords},
-            "class": ("feature", np.arange(counts.shape[1])),
-            "share_error": (("site", "feature"), error, {"units": "1"}),
+            "measure": [f"share of class {number}" for number in range(counts.shape[1])],
+            "unit": ("measure", ["1"] * counts.shape[1]),
+            "class": ("measure", np.arange(counts.shape[1])),
+            "share_error": (("site", "measure"), error, {"units": "1"}),
         },
         name="share",
         attrs={
