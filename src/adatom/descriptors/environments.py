@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from adatom.errors import KindError, SettingError, TooFewSitesError
-from adatom.numerics.neighbors import PointTree
+from adatom.numerics.neighbors import PointTree, spatial_order
 from adatom.numerics.slots import room_in_box
 from adatom.schema import (
     CLASSES,
@@ -209,12 +209,14 @@ def _frame(sites: Sites) -> Ints | None:
 def _nearest(place: Floats, frame: Ints | None, n_neighbors: int) -> Ints:
     """Give the numbers (site, rank) of the nearest other sites."""
     _check_enough(place, frame, n_neighbors + 1, f"{n_neighbors=} needs")
-    tree = PointTree(place, frame)
-    index = tree.nearest(place, frame, k=n_neighbors + 1)
+    order = spatial_order(place, frame)
+    place, frame = place[order], None if frame is None else frame[order]
+    index = PointTree(place, frame).nearest(place, frame, k=n_neighbors + 1)
     # The site itself is mostly the first, but not where another lies at the same place.
     others = index != np.arange(len(place))[:, None]
     others[others.all(axis=1), -1] = False
-    nearest: Ints = index[others].reshape(len(place), n_neighbors)
+    nearest = np.empty((len(place), n_neighbors), dtype=np.int64)
+    nearest[order] = order[index[others].reshape(len(place), n_neighbors)]
     return nearest
 
 
@@ -239,11 +241,13 @@ def _counted(
     if frame is not None and not np.isin(frame, frame[known]).all():
         msg = "some frames hold no classified sites: leave them out"
         raise TooFewSitesError(msg)
-    tree = PointTree(place[known], their_frame)
+    known = known[spatial_order(place[known], their_frame)]
+    tree = PointTree(place[known], None if frame is None else frame[known])
     n_classes = int(label.max()) + 1
     counts = np.empty((len(place), n_classes))
+    order = spatial_order(place, frame)
     for first in range(0, len(place), _BLOCK):
-        here = slice(first, first + _BLOCK)
+        here = order[first : first + _BLOCK]
         index = tree.nearest(place[here], None if frame is None else frame[here], k=n_neighbors)
         around = label[known][index]
         row = np.arange(len(around))[:, None] * n_classes
