@@ -189,5 +189,7 @@ def test_what_is_no_cell_or_no_structure_is_refused() -> None:
         compare_columns(columns, bronze_sites(), max_multiple=0)
     with pytest.raises(SettingError, match="leaves no column"):
         compare_columns(columns, bronze_sites(), unseen=("Sm", "Ba", "Nb"))
+    with pytest.raises(SettingError, match="2 of the 16 columns of a cell"):
+        compare_columns(columns, bronze_sites().isel(site=slice(2)))
     with pytest.raises(UnitError):
         compare_columns(columns, bronze_sites(), tolerance="1 px")

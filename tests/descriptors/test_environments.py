@@ -100,8 +100,8 @@ def test_shares_are_those_of_the_nearest_sites() -> None:
     shares = neighborhood_composition(
         sites_of(square()), xr.Dataset({"label": ("site", label)}), n_neighbors=9
     )
-    assert shares.dims == ("site", "feature")
-    np.testing.assert_allclose(shares.sum("feature"), 1.0)
+    assert shares.dims == ("site", "measure")
+    np.testing.assert_allclose(shares.sum("measure"), 1.0)
     # The site, and of its eight neighbors the three to the right are of the other class.
     np.testing.assert_allclose(shares.sel(site=40), [6 / 9, 3 / 9])
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from adatom.crystallography import assign_lattice_indices, find_variants
 from adatom.descriptors import neighbor_vectors, sites_from_sublattice
 from adatom.schema import Sites, sites_from_positions
 
@@ -59,3 +60,15 @@ def test_columns_stand_off_the_middle_of_their_cage_along_one_direction() -> Non
     # 0.9 of 13.2 px: 0.07 spacings, as cations of a ferroelectric are displaced.
     assert abs(x) == pytest.approx(0.9, abs=0.15)
     assert abs(y) < 0.3
+
+
+def test_that_is_one_polar_domain_of_four_that_there_could_be() -> None:
+    one, other = (sites_from_sublattice(_sites(), sublattice=k) for k in (0, 1))
+    indexed = assign_lattice_indices(neighbor_vectors(one))
+    statement = find_variants(neighbor_vectors(indexed, other)).statement
+    assert statement.sizes["row"] == 1
+    # Displaced along a diagonal of the cage: a mirror is left of C4v.
+    assert str(statement["point_group"].item()) == "m"
+    assert statement["n_variants"].item() == 4
+    assert statement["n_populated"].item() == 1
+    assert str(statement["verdict"].item()) == "orbit incomplete"

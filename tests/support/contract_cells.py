@@ -36,7 +36,15 @@ def _classes() -> xr.Dataset:
     return xr.Dataset({"label": ("site", np.arange(36) % 3 - 1)})
 
 
+def _neighborhoods() -> xr.DataArray:
+    y, x = np.mgrid[:12, :12].reshape(2, -1).astype(np.float32)
+    share = np.stack([x > 5, x <= 5], axis=1) + np.random.default_rng(0).normal(0, 0.1, (144, 2))
+    places = {"y": ("site", y, {"units": "px"}), "x": ("site", x, {"units": "px"})}
+    return xr.DataArray(share.astype(np.float32), dims=("site", "feature"), coords=places)
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
+    "clustering.choose_n_phases": lambda: Example((_neighborhoods(),), {"n_neighbors": 9}),
     "descriptors.neighbor_distances": lambda: Example((_sites(),), {"n_neighbors": 4}),
     "descriptors.neighborhood_composition": lambda: Example(
         (_sites(), _classes()), {"n_neighbors": 4}

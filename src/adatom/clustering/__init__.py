@@ -14,6 +14,7 @@
 ``image_from_classes``        an image of how doubtful every class is
 ``compare_n_classes``         the classes of every number of them, side by side
 ``choose_n_classes``          how many classes the features show, 1 included
+``choose_n_phases``           how many classes of surroundings go on beyond these
 ``fit_kmeans``                the k-means model alone
 ``fit_kmeans_sweep``          k-means models of every number of classes in shared passes
 ``fit_gaussian_mixture``      the mixture model alone
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from adatom.clustering.markers import find_markers
     from adatom.clustering.models import Clustering, KMeansModel, MixtureModel, PoissonMixtureModel
     from adatom.clustering.outliers import find_outliers
+    from adatom.clustering.persistence import choose_n_phases
     from adatom.clustering.poisson_mixture import cluster_poisson_mixture, fit_poisson_mixture
     from adatom.clustering.predicting import predict_classes
     from adatom.clustering.refining import refine_classes
@@ -83,6 +85,7 @@ __all__ = [
     "PoissonMixtureModel",
     "assign_classes",
     "choose_n_classes",
+    "choose_n_phases",
     "class_means",
     "class_sums",
     "classes_from_scores",
@@ -125,6 +128,7 @@ __getattr__, __dir__ = lazy_names(
         "PoissonMixtureModel": "models",
         "assign_classes": "assigning",
         "choose_n_classes": "choosing",
+        "choose_n_phases": "persistence",
         "class_means": "assigning",
         "class_sums": "assigning",
         "classes_from_scores": "soft_maps",

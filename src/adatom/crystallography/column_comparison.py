@@ -120,7 +120,7 @@ def compare_columns(
         columns, ``distortion`` (longer over shorter stretch, less 1), ``found_multiple`` and
         ``expected_multiple`` (cells of either in the common one), ``mirrored``, ``cost`` (0:
         perfect, 1: nothing agrees) and ``rival_cost`` of the best way that brings columns
-        onto other orbits: where it is close, the match is not certain.
+        onto other orbits (NaN if none was near): where it is close, the match is not certain.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def compare_columns(
     NoLatticeError
         If no cell of the one fits one of the other.
     SettingError
-        If a setting leaves nothing to compare.
+        If a setting leaves nothing to compare, or the field holds less than a cell.
 
     Examples
     --------
@@ -215,23 +215,34 @@ def _expected_cell(expected: Sites, unseen: tuple[str, ...]) -> _Expected:
         raise KindError(msg)
     vectors = np.array(expected.attrs["cell_vectors"], dtype=float)
     fraction = positions(expected) @ np.linalg.inv(vectors)
-    seen = ~np.isin(expected["species"].values.astype(str), unseen)
-    site: list[int] = []
-    # The first site of every column stands for all, which lie whole vectors away from it.
-    left = np.flatnonzero(seen)
-    while len(left):
-        apart = periodic_distances(fraction[left], fraction[left[:1]], vectors)[:, 0]
-        site.append(int(left[0]))
-        left = left[apart > _SAME]
-    if not site:
+    every = _folded(fraction, vectors)
+    told = int(expected.attrs.get("columns_per_cell", len(every)))
+    if len(every) < told:
+        msg = (
+            f"expected sites are {len(every)} of the {told} columns of a cell: the field is too "
+            "small to hold them all, give sites_from_structure a larger one"
+        )
+        raise SettingError(msg)
+    chosen = every[~np.isin(expected["species"].values.astype(str)[every], unseen)]
+    if not len(chosen):
         msg = f"{unseen=} leaves no column of the structure to compare with"
         raise SettingError(msg)
-    chosen = np.array(site)
     kind = np.unique(_contents(expected)[chosen], return_inverse=True)[1]
     group = plane_group(vectors, fraction[chosen], kind, tolerance=_SAME)
     bright = _brightness(expected)[chosen]
     cell = Cell(vectors, fraction[chosen] % 1.0, bright / bright.max())
     return _Expected(cell, chosen, group.orbit, len(group.rotation))
+
+
+def _folded(fraction: Floats, vectors: Floats) -> Ints:
+    """Give the first site of every column of the cell: the others lie whole vectors away."""
+    site: list[int] = []
+    left = np.arange(len(fraction))
+    while len(left):
+        site.append(int(left[0]))
+        apart = periodic_distances(fraction[left], fraction[left[:1]], vectors)[:, 0]
+        left = left[apart > _SAME]
+    return np.array(site, dtype=np.int64)
 
 
 def _contents(expected: Sites) -> NDArray[np.str_]:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from adatom.errors import KindError, SettingError, TooFewSitesError
-from adatom.numerics.neighbors import PointTree
+from adatom.numerics.neighbors import PointTree, spatial_order
 from adatom.numerics.slots import room_in_box
 from adatom.schema import (
     CLASSES,
@@ -123,8 +123,8 @@ def neighborhood_composition(
     Returns
     -------
     Features
-        ``share`` (site, feature), a feature for each class, with the number of the
-        ``class`` (feature), and ``share_error`` (site, feature), one standard deviation of
+        ``share`` (site, measure), one for each class, with the number of the
+        ``class`` (measure), and ``share_error`` (site, measure), one standard deviation of
         the mixture that would give such a share (binomial, from the middle of the Wilson
         interval [1]_, so that it is not zero where a class is not met).
 
@@ -170,16 +170,19 @@ def neighborhood_composition(
     error = np.sqrt(middle * (1 - middle) / (n_neighbors + 4))
     features = xr.DataArray(
         share,
-        dims=("site", "feature"),
+        dims=("site", "measure"),
         coords={
             **{name: sites.coords[name].variable for name in ("y", "x", "frame")
                if name in sites.coords},
-            "class": ("feature", np.arange(counts.shape[1])),
-            "share_error": (("site", "feature"), error, {"units": "1"}),
+            "measure": [f"share of class {number}" for number in range(counts.shape[1])],
+            "unit": ("measure", ["1"] * counts.shape[1]),
+            "class": ("measure", np.arange(counts.shape[1])),
+            "share_error": (("site", "measure"), error, {"units": "1"}),
         },
         name="share",
         attrs={
             "units": "1",
+            "n_neighbors": n_neighbors,
             **{key: sites.attrs[key] for key in ("spacing", "extent") if key in sites.attrs},
         },
     )  # fmt: skip
@@ -206,12 +209,14 @@ def _frame(sites: Sites) -> Ints | None:
 def _nearest(place: Floats, frame: Ints | None, n_neighbors: int) -> Ints:
     """Give the numbers (site, rank) of the nearest other sites."""
     _check_enough(place, frame, n_neighbors + 1, f"{n_neighbors=} needs")
-    tree = PointTree(place, frame)
-    index = tree.nearest(place, frame, k=n_neighbors + 1)
+    order = spatial_order(place, frame)
+    place, frame = place[order], None if frame is None else frame[order]
+    index = PointTree(place, frame).nearest(place, frame, k=n_neighbors + 1)
     # The site itself is mostly the first, but not where another lies at the same place.
     others = index != np.arange(len(place))[:, None]
     others[others.all(axis=1), -1] = False
-    nearest: Ints = index[others].reshape(len(place), n_neighbors)
+    nearest = np.empty((len(place), n_neighbors), dtype=np.int64)
+    nearest[order] = order[index[others].reshape(len(place), n_neighbors)]
     return nearest
 
 
@@ -236,11 +241,13 @@ def _counted(
     if frame is not None and not np.isin(frame, frame[known]).all():
         msg = "some frames hold no classified sites: leave them out"
         raise TooFewSitesError(msg)
-    tree = PointTree(place[known], their_frame)
+    known = known[spatial_order(place[known], their_frame)]
+    tree = PointTree(place[known], None if frame is None else frame[known])
     n_classes = int(label.max()) + 1
     counts = np.empty((len(place), n_classes))
+    order = spatial_order(place, frame)
     for first in range(0, len(place), _BLOCK):
-        here = slice(first, first + _BLOCK)
+        here = order[first : first + _BLOCK]
         index = tree.nearest(place[here], None if frame is None else frame[here], k=n_neighbors)
         around = label[known][index]
         row = np.arange(len(around))[:, None] * n_classes

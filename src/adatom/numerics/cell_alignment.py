@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 # are four times as large, and for cells that are not reduced.
 _REACH: Final = 4
 # Alignments start with one of so many points on one of the others: any right pair is enough.
-_STARTS: Final = 6
+_STARTS: Final = 4
+# So many points tell a likely shift from others, of which so many are looked at closely: of
+# cells with hundreds of points nearly all shifts are plainly wrong.
+_LOOKED_AT: Final = 24
+_LIKELY: Final = 200
 # As many of the best alignments are refined.
 _FINALISTS: Final = 24
 _ROUNDS: Final = 4
 # Of two ways that cost the same the one of the smaller cells is meant, and one of larger cells
-# must save so much for every further cell: two columns of a square cell fit the four of a
-# perovskite as well, if their scale is not known and O counts for little.
+# must save so much for every further cell, so that most are never tried: two columns of a square
+# cell fit the four of a perovskite as well, if their scale is not known and O counts for little.
 _FURTHER_CELL: Final = 0.05
 
 
@@ -111,22 +115,39 @@ def aligned_cells(
     same_scale : bool
         Whether both are in one unit; if not, any scale will do.
     """
+    ways: list[Alignment] = []
+    cells = list(
+        _common_cells(
+            found.vectors, expected.vectors, max_distortion, max_multiple, same_scale=same_scale
+        )
+    )
+    for further in sorted({_further(*pair) for pair in cells}):
+        # Whatever larger cells save, they cannot cost less than nothing.
+        if ways and _charged(ways[0]) <= further:
+            break
+        alike = [pair for pair in cells if _further(*pair) == further]
+        ways = sorted([*ways, *_best_ways(found, expected, alike, tolerance)], key=_charged)
+    return ways
+
+
+def _best_ways(
+    found: Cell, expected: Cell, cells: list[tuple[Ints, Ints]], tolerance: float
+) -> list[Alignment]:
+    """Refine the best of all origins and vectors."""
     tried = []
-    for multiple, vectors in _common_cells(
-        found.vectors, expected.vectors, max_distortion, max_multiple, same_scale=same_scale
-    ):
-        one, other = repeated(found, multiple), repeated(expected, vectors)
-        shift, cost = _screened(one, other, tolerance)
+    for number, (multiple, vectors) in enumerate(cells):
+        shift, cost = _screened(repeated(found, multiple), repeated(expected, vectors), tolerance)
         best = np.argsort(cost, kind="stable")[:_FINALISTS]
-        further = _further(multiple, vectors)
-        tried += [(float(cost[k]) + further, multiple, vectors, shift[k]) for k in best]
-    tried.sort(key=lambda one: one[0])
-    refined = [
-        _refined(repeated(found, multiple), repeated(expected, vectors), multiple, vectors, shift,
-                 tolerance)
-        for _, multiple, vectors, shift in tried[:_FINALISTS]
-    ]  # fmt: skip
-    return sorted(refined, key=lambda one: one.cost + _further(one.found_cell, one.expected_cell))
+        tried += [(float(cost[k]), number, shift[k]) for k in best]
+    tried.sort(key=lambda one: one[:2])
+    return [
+        _refined(found, expected, *cells[number], shift, tolerance)
+        for _, number, shift in tried[:_FINALISTS]
+    ]
+
+
+def _charged(way: Alignment) -> float:
+    return way.cost + _further(way.found_cell, way.expected_cell)
 
 
 def _further(*multiples: Ints) -> float:
@@ -174,23 +195,37 @@ def _sublattices(max_multiple: int) -> Iterator[Ints]:
 
 def _screened(found: Cell, expected: Cell, tolerance: float) -> tuple[Floats, Floats]:
     """Give shifts that lay a found point on an expected one, and about what each costs."""
-    first = np.argsort(-found.weight, kind="stable")[:_STARTS]
-    shift = (expected.fraction[None] - found.fraction[first, None]).reshape(-1, 2)
-    apart = np.stack(
-        [
-            periodic_distances(found.fraction + one, expected.fraction, expected.vectors)
-            for one in shift
-        ]
-    )
-    of_found = np.minimum(apart.min(axis=2) / tolerance, 1.0) ** 2 @ found.weight
-    of_expected = (apart.min(axis=1) > tolerance) @ expected.weight
-    return shift, (of_found + of_expected) / (found.weight.sum() + expected.weight.sum())
+    order = np.argsort(-found.weight, kind="stable")
+    shift = (expected.fraction[None] - found.fraction[order[:_STARTS], None]).reshape(-1, 2)
+    few = Cell(found.vectors, found.fraction[order[:_LOOKED_AT]], found.weight[order[:_LOOKED_AT]])
+    rough = np.array([_cost_of_found(few, expected, one, tolerance)[0] for one in shift])
+    shift = shift[np.argsort(rough, kind="stable")[:_LIKELY]]
+    cost = np.zeros(len(shift))
+    for number, one in enumerate(shift):
+        of_found, unmet = _cost_of_found(found, expected, one, tolerance)
+        cost[number] = of_found + unmet @ expected.weight
+    return shift, cost / (found.weight.sum() + expected.weight.sum())
+
+
+def _cost_of_found(
+    found: Cell, expected: Cell, shift: Floats, tolerance: float
+) -> tuple[float, NDArray[np.bool_]]:
+    """Give what found points cost, and which of those expected none is near."""
+    apart = periodic_distances(found.fraction + shift, expected.fraction, expected.vectors)
+    cost = np.minimum(apart.min(axis=1) / tolerance, 1.0) ** 2 @ found.weight
+    return float(cost), apart.min(axis=0) > tolerance
 
 
 def _refined(
-    found: Cell, expected: Cell, multiple: Ints, vectors: Ints, shift: Floats, tolerance: float
+    found_once: Cell,
+    expected_once: Cell,
+    multiple: Ints,
+    vectors: Ints,
+    shift: Floats,
+    tolerance: float,
 ) -> Alignment:
     """Match points exclusively, and move the origin to where matched points agree best."""
+    found, expected = repeated(found_once, multiple), repeated(expected_once, vectors)
     for _ in range(_ROUNDS):
         places = found.fraction + shift
         apart = periodic_distances(places, expected.fraction, expected.vectors)

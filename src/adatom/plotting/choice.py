@@ -35,6 +35,7 @@ _TITLES: Final = {
     "silhouette": "silhouette (max)",
     "calinski_harabasz": "Calinski-Harabasz (max)",
     "stability": "stability (max)",
+    "persistence": "persistence (over 0.5)",
 }
 # A column of spread belongs to the index whose name it carries.
 _SPREADS: Final = ("_error", "_std", "_spread")

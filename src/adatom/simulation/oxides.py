@@ -54,6 +54,8 @@ _CHANCES: Final = np.array(
 )
 # In distances within a pentagonal unit: nearer columns of two phases would touch.
 _CLOSEST: Final = 0.75
+# In nm: between the first and the second shell of neighbors of either net.
+_BESIDE: Final = 0.6
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def build_oxide(
     sites["class"] = ("site", np.asarray(COLUMN_TYPES)[kind])
     sites["sublattice"] = ("site", kind)
     sites["phase"] = ("site", phase)
-    sites["at_boundary"] = ("site", _near_other(places, phase, 0.6))
+    sites["at_boundary"] = ("site", _near_other(places, phase, _BESIDE))
     n_empty = int((counts.sum(axis=1) == 0).sum())
     kept = sites.isel(site=counts.sum(axis=1) > 0)
     add_note(

@@ -114,6 +114,7 @@ def sites_from_structure(
     sites = _sites(place, number, columns, atoms.elements, periods)
     if periodic is not None:
         sites.attrs["cell_vectors"] = periodic.tolist()
+        sites.attrs["columns_per_cell"] = len(columns.place)
     _note(sites, structure, zone_axis, columns, periodic, number)
     return sites
 
