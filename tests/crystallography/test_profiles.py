@@ -111,6 +111,14 @@ def test_places_beyond_the_end_of_a_boundary_do_not_count() -> None:
     assert abs(part / whole - 0.5) < 0.05
 
 
+def test_no_boundary_gives_no_rows() -> None:
+    sites, vertices, distance = _wall()
+    sites["shift"] = ("site", distance, {"units": "nm"})
+    profile, wall = estimate_profile(sites, vertices.isel(site=[]), quantity="shift")
+    assert profile.sizes["row"] == wall.sizes["row"] == 0
+    assert set(profile) == set(estimate_profile(sites, vertices, quantity="shift").profile)
+
+
 def test_what_is_missing_is_told() -> None:
     sites, vertices, distance = _wall()
     sites["shift"] = ("site", distance, {"units": "nm"})
