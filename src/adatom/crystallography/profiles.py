@@ -401,6 +401,9 @@ def _result(
         | {"distance": space},
     )
     wall = _wall(fit, others, samples.inflation, (unit, space), is_step)
+    # A wall within one bin may be of any width up to that.
+    unresolved = wall["width"] < samples.size
+    wall["width_error"] = wall["width_error"].clip(min=samples.size / 2 * unresolved)
     _mark(profile, wall, name, is_step=is_step)
     add_note(
         profile,
