@@ -49,6 +49,7 @@ VERBS = frozenset(
 NOUNS = re.compile(
     r"\w+_from_\w+|site_patches|window_patches|window_spectra|neighbor_vectors|neighbor_distances"
     r"|neighborhood_composition|class_means|class_sums"
+    r"\w+_from_\w+|site_patches|window_(?:patches|spectra|quantiles|projections|moments)|neighbor_vectors|class_means|class_sums"
 )
 
 

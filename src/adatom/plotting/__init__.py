@@ -1,6 +1,6 @@
 """Any kind of data -> figure, without pyplot's global state.
 
-============================  ==================================================
+============================  ====================================================================
 ``plot``                      any kind of data, by its kind
 ``plot_image``                an image with scale bar and color bar
 ``plot_movie``                frames of a movie
@@ -21,7 +21,6 @@
 ``plot_member_spectra``       typical and doubtful spectra of each class
 ``plot_members``              typical and doubtful members of each class
 ``plot_cell_columns``         the columns of a unit cell
-``plot_column_comparison``    the columns found over those of a structure, in one cell
 ``plot_unit_cells``           the unit cell of every frame of a movie
 ``plot_class_choice``         indices against the number of classes
 ``plot_class_sweep``          maps and spectra of the classes of every number of them
@@ -36,6 +35,12 @@
 ``plot_correction``           spectra before and after a correction
 ``plot_fits``                 curves, the models fitted to them, and what is left
 ``plot_feature_histogram``    how features of one number spread, class by class
+``plot_table``                how each column of a table spreads
+``plot_site_quantity``        sites colored by a quantity: strain, rotation, cells
+``plot_site_profiles``        quantities of sites with error bars along an axis
+``plot_displacements``        displacements of sites as arrows
+``plot_column_comparison``    the columns found over those of a structure, in one cell
+``plot_window_sizes``         how far maps of one size of windows agree with the next
 ``plot_domains``              domains in tints, with their boundaries
 ``plot_boundaries``           boundaries between classes
 ``plot_boundary_profile``     a quantity across boundaries
@@ -44,8 +49,7 @@
 ``plot_vector_field``         a vector of every site as an arrow
 ``plot_class_displacements``  how the neighbors of each class are displaced
 ``plot_class_cells``          the mean image around the sites of each class
-``plot_table``                how each column of a table spreads
-============================  ==================================================
+============================  ====================================================================
 
 Figures stand on their own: scale bars have round lengths in the unit of the
 data, colors are told apart by people with any color vision (Okabe and Ito for
@@ -80,6 +84,7 @@ if TYPE_CHECKING:
     from adatom.plotting.phasors import plot_phasors
     from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
     from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
+    from adatom.plotting.strain import plot_displacements, plot_site_profiles, plot_site_quantity
     from adatom.plotting.sweeps import plot_class_sweep
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
     from adatom.plotting.training import plot_training
@@ -94,6 +99,7 @@ if TYPE_CHECKING:
         plot_boundary_profile,
         plot_fractions,
     )
+    from adatom.plotting.window_sizes import plot_window_sizes
 
 __all__ = [
     "plot",
@@ -115,6 +121,7 @@ __all__ = [
     "plot_curve_set",
     "plot_decays",
     "plot_diffraction_map",
+    "plot_displacements",
     "plot_domains",
     "plot_feature_histogram",
     "plot_feature_maps",
@@ -130,6 +137,8 @@ __all__ = [
     "plot_neighbor_vectors",
     "plot_phasors",
     "plot_regions",
+    "plot_site_profiles",
+    "plot_site_quantity",
     "plot_site_statistics",
     "plot_sites",
     "plot_spectra",
@@ -140,22 +149,20 @@ __all__ = [
     "plot_unit_cells",
     "plot_variances",
     "plot_vector_field",
+    "plot_window_sizes",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "plot": "dispatch",
-        "plot_domains": "domains",
         "plot_boundaries": "domains",
-        "plot_boundary_profile": "walls",
         "plot_boundary_directions": "walls",
-        "plot_fractions": "walls",
-        "plot_vector_field": "vectors",
-        "plot_class_displacements": "vectors",
-        "plot_class_cells": "vectors",
+        "plot_boundary_profile": "walls",
         "plot_cell_columns": "columns",
+        "plot_class_cells": "vectors",
         "plot_class_choice": "choice",
+        "plot_class_displacements": "vectors",
         "plot_class_means": "classes",
         "plot_class_spectra": "class_spectra",
         "plot_class_sweep": "sweeps",
@@ -167,11 +174,14 @@ __getattr__, __dir__ = lazy_names(
         "plot_curve_set": "components",
         "plot_decays": "decays",
         "plot_diffraction_map": "spectra",
+        "plot_displacements": "strain",
+        "plot_domains": "domains",
         "plot_feature_histogram": "histograms",
         "plot_feature_maps": "feature_maps",
         "plot_features": "tables",
         "plot_fits": "fits",
         "plot_force_curves": "spectra",
+        "plot_fractions": "walls",
         "plot_image": "images",
         "plot_member_spectra": "class_spectra",
         "plot_members": "classes",
@@ -180,6 +190,8 @@ __getattr__, __dir__ = lazy_names(
         "plot_neighbor_vectors": "sites",
         "plot_phasors": "phasors",
         "plot_regions": "images",
+        "plot_site_profiles": "strain",
+        "plot_site_quantity": "strain",
         "plot_site_statistics": "sites",
         "plot_sites": "sites",
         "plot_spectra": "spectra",
@@ -189,5 +201,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_tree": "trees",
         "plot_unit_cells": "cells",
         "plot_variances": "components",
+        "plot_vector_field": "vectors",
+        "plot_window_sizes": "window_sizes",
     },
 )

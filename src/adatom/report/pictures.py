@@ -21,6 +21,7 @@ from adatom.plotting import (
     plot_comparison,
     plot_components,
     plot_curve_set,
+    plot_displacements,
     plot_feature_histogram,
     plot_features,
     plot_image,
@@ -29,12 +30,15 @@ from adatom.plotting import (
     plot_movie_sites,
     plot_neighbor_vectors,
     plot_regions,
+    plot_site_profiles,
+    plot_site_quantity,
     plot_site_statistics,
     plot_sites,
     plot_training,
     plot_tree,
     plot_unit_cells,
     plot_variances,
+    plot_window_sizes,
 )
 from adatom.plotting._curves import is_curve
 from adatom.plotting.cells import has_cells
@@ -42,8 +46,10 @@ from adatom.plotting.column_comparison import has_column_comparison
 from adatom.plotting.columns import has_columns
 from adatom.plotting.feature_maps import SETS, has_places
 from adatom.plotting.movie_sites import has_frames
+from adatom.plotting.strain import quantities_of
 from adatom.plotting.training import has_training
 from adatom.plotting.trees import is_tree
+from adatom.plotting.window_sizes import has_window_sizes
 from adatom.report.domain_pictures import (
     boundary_pictures,
     is_region,
@@ -207,6 +213,9 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
     if lines:
         return lines
     before = lineage.origin(result.step, SITES)
+    new = [n for n in quantities_of(sites) if before is None or n not in before.value]
+    if new:
+        return _quantities(lineage, result, new)
     if "neighbor_vector" in sites and before is not None:
         caption = (
             f"{result.name}: vectors from each site to its neighbors; arrows are the means of the "
@@ -240,6 +249,28 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
         draw = partial(plot_site_statistics, sites)
         pictures.append(Picture(f"{name}-statistics", caption, draw))
     return pictures
+
+
+def _quantities(lineage: Lineage, result: Result, names: list[str]) -> list[Picture]:
+    """Draw the quantities that a step added: a map of each, and all of them along an axis."""
+    name, sites = file_stem(result.name), result.value
+    ground = _ground(lineage, result.step)
+    pictures = []
+    if "displacement_magnitude" in names:
+        caption = f"{result.name}: displacement of every site, colored by its direction."
+        draw = partial(plot_displacements, sites, ground)
+        pictures.append(Picture(f"{name}-displacements", caption, draw))
+    for quantity in names:
+        caption = (
+            f"{result.name}: {quantity.replace('_', ' ')} at every site; open where not known."
+        )
+        draw = partial(plot_site_quantity, sites, ground, quantity=quantity)
+        pictures.append(Picture(f"{name}-{file_stem(quantity)}", caption, draw))
+    span = [float(np.ptp(sites.coords[axis].values)) if len(sites.site) else 0 for axis in "yx"]
+    along = "x" if span[1] >= span[0] else "y"
+    caption = f"{result.name}: sites along {along}, with their error bars."
+    draw = partial(plot_site_profiles, sites, quantities=names, along=along)
+    return [*pictures, Picture(f"{name}-profiles", caption, draw)]
 
 
 def _of_frame(sites: xr.Dataset) -> str:
@@ -452,6 +483,12 @@ def _table(lineage: Lineage, result: Result) -> list[Picture]:
             f"{result.name}: losses and scores over the steps; the dashed line is the network kept."
         )
         return [Picture(file_stem(result.name), caption, partial(plot_training, table))]
+    if has_window_sizes(table):
+        caption = (
+            f"{result.name}: how far the map by windows of each size agrees with that of the next "
+            "larger size (adjusted Rand index)."
+        )
+        return [Picture(file_stem(result.name), caption, partial(plot_window_sizes, table))]
     if {"component", "variance"} <= set(table):
         caption = f"{result.name}: the variance of every component."
         draw = partial(plot_variances, with_noise(lineage, result))

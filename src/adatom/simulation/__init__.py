@@ -1,6 +1,6 @@
 """Images and spectral maps with exactly known truth.
 
-================================  =========================================================
+================================  ================================================================
 ``simulate_graphene``             graphene with Si impurities, vacancies, contamination
 ``simulate_lattice``              any lattice with a stated signal-to-noise ratio
 ``simulate_flim_map``             decays at every pixel, photon by photon
@@ -56,15 +56,19 @@
 ``simulate_oxide``                an image of that, and the phase of every pixel
 ``OxideSimulation``               what ``simulate_oxide`` gives
 ``Oxide``                         settings of the oxide
-================================  =========================================================
+``build_film``                    a ferroic film with domains on a substrate
+``simulate_film``                 a ferroic film, its cells, and a map as drawn by hand
+``FilmSimulation``                what ``simulate_film`` gives
+``Film``                          settings of a ferroic film
+================================  ================================================================
 
 Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``gathering``, ``columns``,
-``oxides``, ``disorder``, ``strain``, ``grains``, ``edges``, ``layers``, ``graphene``,
-``boundaries``, ``contamination``) know nothing of images; the instrument (``scanning``,
-``rendering``, ``detection``) knows nothing of structures; ``images``, ``samples`` and
-``oxide_images`` join the two. The stream to train on (``training_images``) draws all of it at
-random: ``random_samples``, ``random_junk``, ``random_instruments``. Multislice (``multislice``,
-``reference_images``) stands on abTEM. Spectral maps (``eels``) stand alone.
+``disorder``, ``strain``, ``grains``, ``edges``, ``layers``, ``graphene``, ``boundaries``,
+``contamination``) know nothing of images; the instrument (``scanning``, ``rendering``,
+``detection``) knows nothing of structures; ``images`` and ``samples`` join the two. The stream to
+train on (``training_images``) draws all of it at random: ``random_samples``, ``random_junk``,
+``random_instruments``. Multislice (``multislice``, ``reference_images``) stands on abTEM.
+Spectral maps (``eels``) stand alone.
 """
 
 from __future__ import annotations
@@ -80,6 +84,8 @@ if TYPE_CHECKING:
     from adatom.simulation.disorder import Disorder, Disordered, apply_disorder
     from adatom.simulation.edges import Edges, apply_edges
     from adatom.simulation.eels import EELSSimulation, simulate_eels_map
+    from adatom.simulation.film_images import FilmSimulation, simulate_film
+    from adatom.simulation.films import Film, build_film
     from adatom.simulation.force_curves import (
         Cantilever,
         ForceSimulation,
@@ -124,6 +130,8 @@ __all__ = [
     "Disordered",
     "EELSSimulation",
     "Edges",
+    "Film",
+    "FilmSimulation",
     "Flake",
     "FlimSimulation",
     "ForceSimulation",
@@ -148,6 +156,7 @@ __all__ = [
     "apply_edges",
     "apply_strain",
     "build_bilayer",
+    "build_film",
     "build_grain_boundary",
     "build_grains",
     "build_graphene",
@@ -156,6 +165,7 @@ __all__ = [
     "columns_from_sites",
     "simulate_defect_movie",
     "simulate_eels_map",
+    "simulate_film",
     "simulate_flim_map",
     "simulate_force_curves",
     "simulate_graphene",
@@ -184,6 +194,8 @@ __getattr__, __dir__ = lazy_names(
         "Disordered": "disorder",
         "EELSSimulation": "eels",
         "Edges": "edges",
+        "Film": "films",
+        "FilmSimulation": "film_images",
         "Flake": "graphene",
         "FlimSimulation": "decays",
         "ForceSimulation": "force_curves",
@@ -208,6 +220,7 @@ __getattr__, __dir__ = lazy_names(
         "apply_edges": "edges",
         "apply_strain": "strain",
         "build_bilayer": "layers",
+        "build_film": "films",
         "build_grain_boundary": "boundaries",
         "build_grains": "grains",
         "build_graphene": "graphene",
@@ -216,6 +229,7 @@ __getattr__, __dir__ = lazy_names(
         "columns_from_sites": "layers",
         "simulate_defect_movie": "beam_damage",
         "simulate_eels_map": "eels",
+        "simulate_film": "film_images",
         "simulate_flim_map": "decays",
         "simulate_force_curves": "force_curves",
         "simulate_graphene": "images",
