@@ -91,7 +91,7 @@ def mesh_of_points(points: NDArray[np.float64], /) -> Mesh:
     """
     net = _net_of_triangles(Delaunay(points).simplices.astype(np.int64), len(points))
     mesh = _mesh(points, net)
-    alive = ~_long_edges(mesh)[net.sides].any(axis=1)
+    alive = np.asarray(~_long_edges(mesh)[net.sides].any(axis=1))
     cotangents, _ = _cotangents(points, net.triangles)
     for _ in range(_ROUNDS):
         at_rim = np.bincount(net.sides[alive].ravel(), minlength=len(net.edges))[net.sides] == 1
@@ -99,7 +99,7 @@ def mesh_of_points(points: NDArray[np.float64], /) -> Mesh:
         flat = alive & (at_rim & (cotangents < _FLAT)).any(axis=1)
         if not flat.any() or (flat == alive).all():
             break
-        alive &= ~flat
+        alive = alive & ~flat
     return mesh if alive.all() else _mesh(points, net.of(alive), spacing=mesh.spacing)
 
 
