@@ -74,7 +74,8 @@ def find_regions(classes: Classes, sites: Sites | None = None, /, *, min_sites: 
         probabilities of the labels where there are any. Of a straight wall
         that runs along a lattice row, nobody knows where between two rows it
         is: its area is uncertain by 0.29 spacings times its length, which
-        ``area_error`` does not hold.
+        ``area_error`` does not hold; nor does it hold classes that are wrong
+        along one side of a wall.
 
     Raises
     ------
