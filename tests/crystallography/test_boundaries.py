@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from planted_domains import LATTICES, classes_of, lattice, sites_of
+from planted_outlines import LATTICES, classes_of, lattice, sites_of
 
 from adatom.crystallography import find_boundaries
 from adatom.errors import SettingError

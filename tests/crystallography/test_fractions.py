@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from planted_domains import classes_of, lattice, random_field, sites_of
+from planted_outlines import classes_of, lattice, random_field, sites_of
 from scipy.ndimage import map_coordinates
 from scipy.special import ndtr
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from planted_domains import Array, classes_of, lattice, random_field, sites_of
+from planted_outlines import Array, classes_of, lattice, random_field, sites_of
 from scipy.ndimage import map_coordinates
 
 from adatom.crystallography import BoundaryProfile, estimate_profile, find_boundaries
@@ -109,6 +109,14 @@ def test_places_beyond_the_end_of_a_boundary_do_not_count() -> None:
         for lines in (vertices, half)
     )
     assert abs(part / whole - 0.5) < 0.05
+
+
+def test_no_boundary_gives_no_rows() -> None:
+    sites, vertices, distance = _wall()
+    sites["shift"] = ("site", distance, {"units": "nm"})
+    profile, wall = estimate_profile(sites, vertices.isel(site=[]), quantity="shift")
+    assert profile.sizes["row"] == wall.sizes["row"] == 0
+    assert set(profile) == set(estimate_profile(sites, vertices, quantity="shift").profile)
 
 
 def test_what_is_missing_is_told() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from planted_domains import LATTICES, Array, blob, classes_of, lattice, sites_of
+from planted_outlines import LATTICES, Array, blob, classes_of, lattice, sites_of
 
 from adatom.crystallography import find_regions
 from adatom.descriptors import neighbor_vectors

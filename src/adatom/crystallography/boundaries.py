@@ -10,6 +10,7 @@ from adatom.crystallography._distances import nearest_line
 from adatom.crystallography._lengths import length_error, true_lengths
 from adatom.crystallography._placed import PlacedClasses, placed_classes
 from adatom.crystallography.regions import (
+    connections,
     region_beside,
     region_numbers,
     smoothed_lines,
@@ -96,8 +97,9 @@ def find_boundaries(
     Boundaries
         ``table``, a row a boundary: ``boundary``, ``class_first`` and
         ``class_second``, ``region_first`` and ``region_second`` (numbers as of
-        `find_regions`), ``length``, ``width``: from 10 to 90 % of the second class,
-        of a tanh fitted to labels or probabilities across the boundary;
+        `find_regions`), ``length`` and ``width``, each with its ``_error``: the
+        width is that from 10 to 90 % of the second class, of a tanh fitted to
+        labels or probabilities across the boundary;
         ``direction``: mean direction in deg, from +x towards +y, modulo
         180; ``alignment``: 1 straight, 0 all directions alike; ``is_closed``.
         Lengths are those between the outermost sites, and the width is
@@ -135,7 +137,8 @@ def find_boundaries(
     lines = smoothed_lines(placed, sigma)
     direction = _directions(lines)
     length = true_lengths(placed.mesh, lines, sigma)
-    table = _table(placed, lines, direction, length)
+    region = region_numbers(placed, connections(placed, classes, sites))
+    table = _table(placed, lines, region, direction, length)
     vertices = _vertices(placed, lines, direction)
     histogram = _histogram(placed, lines, direction, length)
     _tell(placed, lines, table, sigma)
@@ -177,6 +180,7 @@ def _directions(lines: ClassLines) -> NDArray[np.float64]:
 def _table(
     placed: PlacedClasses,
     lines: ClassLines,
+    region: NDArray[np.int64],
     direction: NDArray[np.float64],
     length: NDArray[np.float64],
 ) -> Table:
@@ -184,9 +188,6 @@ def _table(
     total = np.bincount(lines.line, length, n).astype(float)
     wave = np.bincount(lines.line, length * np.cos(np.radians(2 * direction)), n) + 1j * (
         np.bincount(lines.line, length * np.sin(np.radians(2 * direction)), n)
-    )
-    region = region_numbers(
-        placed, placed.mesh.neighbors if not placed.is_map else placed.mesh.edges
     )
     width, width_error = _widths(placed, lines)
     mean = np.degrees(np.angle(wave)) / 2 % 180

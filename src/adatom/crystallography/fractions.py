@@ -11,7 +11,7 @@ from adatom.crystallography._placed import PlacedClasses, placed_classes
 from adatom.crystallography.regions import cell_areas
 from adatom.errors import SettingError
 from adatom.numerics.intervals import wilson_interval
-from adatom.schema import Classes, Sites, Table, add_note, table_from_columns
+from adatom.schema import CLASSES, Classes, Sites, Table, add_note, table_from_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,6 +99,7 @@ def estimate_fractions(
     >>> table["fraction"].values.round(2), table["fraction_error"].values.round(3)
     (array([0.48, 0.52]), array([0.012, 0.012]))
     """
+    CLASSES.check(classes)
     if not 0 < confidence < 1:
         msg = f"{confidence=} must lie between 0 and 1"
         raise SettingError(msg)

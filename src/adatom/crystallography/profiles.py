@@ -111,7 +111,8 @@ def estimate_profile(
         Errors are from the scatter of pieces of the boundary (delete-one
         jackknife [1]_), each many times as long as neighboring sites agree
         along it, so that they hold whatever the noise has in common.
-        Intervals are those of Student's distribution.
+        Intervals are those of Student's distribution. Where there is no
+        boundary, tables have no rows.
 
     Raises
     ------
@@ -153,6 +154,8 @@ def estimate_profile(
     if not 0 < bin_size < far:
         msg = f"{bin_width=} must be positive and less than {reach=}"
         raise SettingError(msg)
+    if not lines.sizes["site"]:
+        return _nothing(name, (unit, space_unit(data)), is_step=shape == "step")
     points, line = positions(lines), lines["boundary"].values.astype(np.int64)
     _, line = np.unique(line, return_inverse=True)
     near = nearest_line(places, points, line, reach=far, piece=bin_size)
@@ -398,14 +401,35 @@ def _result(
         | {"distance": space},
     )
     wall = _wall(fit, others, samples.inflation, (unit, space), is_step)
-    profile.attrs |= {"of": "boundary profile", "quantity": name}
-    wall.attrs |= {"of": "wall", "quantity": name, "shape": "step" if is_step else "peak"}
+    # A wall within one bin may be of any width up to that.
+    unresolved = wall["width"] < samples.size
+    wall["width_error"] = wall["width_error"].clip(min=samples.size / 2 * unresolved)
+    _mark(profile, wall, name, is_step=is_step)
     add_note(
         profile,
         f"{int(samples.count.sum())} values in {len(value)} bins of {samples.size:.3g} {space}; "
         f"errors from {n_pieces} pieces of boundary.",
     )
     return BoundaryProfile(profile, wall)
+
+
+def _nothing(name: str, units: tuple[str, str], *, is_step: bool) -> BoundaryProfile:
+    """Give tables without rows, where there is no boundary."""
+    of_value, space = units
+    columns = ("distance", "value", "value_error", "value_low", "value_high", "fit")
+    profile = table_from_columns(
+        {name: np.zeros(0) for name in columns} | {"n": np.zeros(0, dtype=np.int64)},
+        units=dict.fromkeys(columns[1:], of_value) | {"distance": space},
+    )
+    wall = _wall(WallFit(0, 1, 0, 0, 0), [], 1.0, units, is_step).isel(row=slice(0))
+    _mark(profile, wall, name, is_step=is_step)
+    add_note(profile, "There is no boundary.")
+    return BoundaryProfile(profile, wall)
+
+
+def _mark(profile: Table, wall: Table, name: str, *, is_step: bool) -> None:
+    profile.attrs |= {"of": "boundary profile", "quantity": name}
+    wall.attrs |= {"of": "wall", "quantity": name, "shape": "step" if is_step else "peak"}
 
 
 def _fit(
@@ -440,7 +464,8 @@ def _wall(
     for name in units:
         factor = scale if name == "width" else 1.0
         columns[name] = [factor * getattr(fit, name)]
-        errors = _jackknife(factor * np.array([getattr(one, name) for one in others]))
+        scattered = factor * np.array([getattr(one, name) for one in others])
+        errors = _jackknife(scattered) if others else np.nan
         columns[f"{name}_error"] = [inflation * float(errors)]
     columns["n_pieces"] = [len(others)]
     return table_from_columns(columns, units=units | {f"{k}_error": u for k, u in units.items()})

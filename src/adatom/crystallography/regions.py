@@ -15,7 +15,7 @@ from adatom.errors import SettingError
 from adatom.numerics.class_contours import ClassLines, class_lines
 from adatom.numerics.groups import means_by_group, sums_by_group
 from adatom.numerics.meshes import smooth_over_mesh
-from adatom.schema import Classes, Sites, Table, add_note, positions, table_from_columns
+from adatom.schema import CLASSES, Classes, Sites, Table, add_note, positions, table_from_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,14 +66,16 @@ def find_regions(classes: Classes, sites: Sites | None = None, /, *, min_sites: 
         of islands too small for a boundary the circumference of a circle of
         that area), ``equivalent_diameter`` of a circle of that area, centroid
         ``y`` and ``x``, each with its ``_error``; ``is_cut``: reaches the
-        edge of the field, so that only a part of it is seen.
+        edge of the field or a place without classes, so that only a part of
+        it may be seen.
 
         The error of an area is that of counting the cells of a lattice
         within a smooth outline that lies anywhere [1]_, and of the
         probabilities of the labels where there are any. Of a straight wall
         that runs along a lattice row, nobody knows where between two rows it
         is: its area is uncertain by 0.29 spacings times its length, which
-        ``area_error`` does not hold.
+        ``area_error`` does not hold; nor does it hold classes that are wrong
+        along one side of a wall.
 
     Raises
     ------
@@ -98,11 +100,12 @@ def find_regions(classes: Classes, sites: Sites | None = None, /, *, min_sites: 
     >>> find_regions(classes, sites).table["area"].values
     array([24., 12.])
     """
+    CLASSES.check(classes)
     if min_sites < 1:
         msg = f"{min_sites=} must be 1 or more"
         raise SettingError(msg)
     placed = placed_classes(classes, sites)
-    pairs = _bonds(placed, classes, sites)
+    pairs = connections(placed, classes, sites)
     region = region_numbers(placed, pairs)
     lines = smoothed_lines(placed, placed.mesh.spacing)
     columns = _measured(placed, region, lines)
@@ -122,8 +125,8 @@ def find_regions(classes: Classes, sites: Sites | None = None, /, *, min_sites: 
     return Regions(found, table)
 
 
-def _bonds(
-    placed: PlacedClasses, classes: xr.Dataset, sites: xr.Dataset | None
+def connections(
+    placed: PlacedClasses, classes: xr.Dataset, sites: xr.Dataset | None, /
 ) -> NDArray[np.int64]:
     """Give pairs of connected places: named neighbors where they are neighbors among these."""
     if placed.is_map:

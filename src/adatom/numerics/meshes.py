@@ -89,17 +89,18 @@ def mesh_of_points(points: NDArray[np.float64], /) -> Mesh:
     points : ndarray, shape (point, 2)
         Finite, three or more that lie on no line.
     """
-    triangles = Delaunay(points).simplices.astype(np.int64)
-    mesh = _mesh(points, triangles)
-    long = _long_edges(mesh)
-    if long.any():
-        mesh = _mesh(points, triangles[~long[mesh.sides].any(axis=1)], spacing=mesh.spacing)
+    net = _net_of_triangles(Delaunay(points).simplices.astype(np.int64), len(points))
+    mesh = _mesh(points, net)
+    alive = np.asarray(~_long_edges(mesh)[net.sides].any(axis=1))
+    cotangents, _ = _cotangents(points, net.triangles)
     for _ in range(_ROUNDS):
-        flat = _flat_at_rim(mesh)
-        if not flat.any() or flat.all():
+        at_rim = np.bincount(net.sides[alive].ravel(), minlength=len(net.edges))[net.sides] == 1
+        # Triangles that only bridge a notch of the rim, by the angle opposite to it.
+        flat = alive & (at_rim & (cotangents < _FLAT)).any(axis=1)
+        if not flat.any() or (flat == alive).all():
             break
-        mesh = _mesh(points, mesh.triangles[~flat], spacing=mesh.spacing)
-    return mesh
+        alive = alive & ~flat
+    return mesh if alive.all() else _mesh(points, net.of(alive), spacing=mesh.spacing)
 
 
 def _long_edges(mesh: Mesh) -> NDArray[np.bool_]:
@@ -112,13 +113,6 @@ def _long_edges(mesh: Mesh) -> NDArray[np.bool_]:
     number = np.bincount(ends.ravel(), minlength=len(mesh.points))
     usual = np.where(number > 0, number / np.where(number > 0, closeness, 1.0), mesh.spacing)
     return np.asarray(length > _LONGEST_EDGE * usual[mesh.edges].max(axis=1))
-
-
-def _flat_at_rim(mesh: Mesh) -> NDArray[np.bool_]:
-    """Find triangles that only bridge a notch of the rim, by the angle opposite to it."""
-    uses = np.bincount(mesh.sides.ravel(), minlength=len(mesh.edges))
-    at_rim = uses[mesh.sides] == 1
-    return np.asarray((at_rim & (_cotangents(mesh.points, mesh.triangles)[0] < _FLAT)).any(axis=1))
 
 
 def mesh_of_grid(known: NDArray[np.bool_], steps: tuple[float, float], /) -> Mesh:
@@ -146,13 +140,36 @@ def mesh_of_grid(known: NDArray[np.bool_], steps: tuple[float, float], /) -> Mes
     second = np.where(odd, far, lower), np.where(odd, lower, upper), np.where(odd, right, far)
     triangles = np.concatenate([np.column_stack(first), np.column_stack(second)])
     keep = known.ravel()[triangles].all(axis=1)
-    return _mesh(points, triangles[keep], spacing=float(np.sqrt(steps[0] * steps[1])))
+    net = _net_of_triangles(triangles[keep], len(points))
+    return _mesh(points, net, spacing=float(np.sqrt(steps[0] * steps[1])))
 
 
-def _mesh(
-    points: NDArray[np.float64], triangles: NDArray[np.int64], *, spacing: float | None = None
-) -> Mesh:
-    edges, sides, n_triangles = _edges(triangles, len(points))
+@dataclass(frozen=True)
+class _Net:
+    """Triangles, their edges, and the number of that opposite to each corner."""
+
+    triangles: NDArray[np.int64]
+    edges: NDArray[np.int64]
+    sides: NDArray[np.int64]
+
+    def of(self, alive: NDArray[np.bool_]) -> _Net:
+        """Keep some triangles, and the edges that they have."""
+        sides = self.sides[alive]
+        used = np.bincount(sides.ravel(), minlength=len(self.edges)) > 0
+        return _Net(self.triangles[alive], self.edges[used], (np.cumsum(used) - 1)[sides])
+
+
+def _net_of_triangles(triangles: NDArray[np.int64], n_points: int) -> _Net:
+    first, second = np.roll(triangles, -1, axis=1), np.roll(triangles, 1, axis=1)
+    keys = np.minimum(first, second) * n_points + np.maximum(first, second)
+    found, sides = np.unique(keys.ravel(), return_inverse=True)
+    edges = np.column_stack([found // n_points, found % n_points])
+    return _Net(triangles, edges, sides.reshape(triangles.shape))
+
+
+def _mesh(points: NDArray[np.float64], net: _Net, *, spacing: float | None = None) -> Mesh:
+    triangles, edges, sides = net.triangles, net.edges, net.sides
+    n_triangles = np.bincount(sides.ravel(), minlength=len(edges))
     cotangents, squares = _cotangents(points, triangles)
     weights = np.bincount(sides.ravel(), cotangents.ravel(), len(edges))
     ends = points[edges]
@@ -184,17 +201,6 @@ def _cotangents(
     doubled = np.abs(opposite[:, 0, 0] * opposite[:, 1, 1] - opposite[:, 0, 1] * opposite[:, 1, 0])
     safe = np.maximum(doubled, 1e-12 * squares.max(axis=1, initial=0.0) + np.finfo(float).tiny)
     return (squares.sum(axis=1, keepdims=True) - 2 * squares) / (2 * safe[:, None]), squares
-
-
-def _edges(
-    triangles: NDArray[np.int64], n_points: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Give edges, the number of that opposite to each corner, and how many triangles use each."""
-    first, second = np.roll(triangles, -1, axis=1), np.roll(triangles, 1, axis=1)
-    keys = np.minimum(first, second) * n_points + np.maximum(first, second)
-    found, sides, uses = np.unique(keys.ravel(), return_inverse=True, return_counts=True)
-    edges = np.column_stack([found // n_points, found % n_points])
-    return edges, sides.reshape(triangles.shape), uses.astype(np.int64)
 
 
 def smooth_over_mesh(

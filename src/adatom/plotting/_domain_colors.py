@@ -89,4 +89,4 @@ def _direction(label: int, classes: xr.Dataset) -> str:
     # Of a class that is hardly displaced the direction is chance.
     if not np.hypot(y, x) > 0.3 * largest:
         return ""
-    return f" ({np.degrees(np.arctan2(y, x)) % 360:.0f} deg)"
+    return f" ({round(float(np.degrees(np.arctan2(y, x)))) % 360} deg)"

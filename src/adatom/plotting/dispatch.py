@@ -13,7 +13,7 @@ from adatom.plotting.classes import plot_class_means, plot_classes
 from adatom.plotting.column_comparison import has_column_comparison, plot_column_comparison
 from adatom.plotting.columns import has_columns, plot_cell_columns
 from adatom.plotting.components import plot_components, plot_curve_set, plot_variances
-from adatom.plotting.domains import is_boundary, plot_boundaries, plot_domains
+from adatom.plotting.domains import is_boundary, is_region_map, plot_boundaries, plot_domains
 from adatom.plotting.feature_maps import SETS, has_places, plot_feature_maps
 from adatom.plotting.histograms import plot_feature_histogram
 from adatom.plotting.images import plot_image, plot_movie, plot_regions
@@ -83,7 +83,7 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
                 return plot_boundaries(data, over)
             return plot_movie_sites(data) if has_frames(data) else plot_sites(data, over)
         if kind is CLASSES:
-            if data.attrs.get("of") == "region":
+            if is_region_map(data):
                 return plot_domains(data, over)
             return plot_classes(data, over)
         if kind is FORCE_CURVES:

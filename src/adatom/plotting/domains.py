@@ -26,6 +26,11 @@ _MOST_NAMED: Final = 12
 _CASING: Final = "#FFFFFF"
 
 
+def is_region_map(classes: xr.Dataset, /) -> bool:
+    """Tell whether classes are the numbers of connected regions."""
+    return bool(classes.attrs.get("of") == "region")
+
+
 def is_boundary(sites: xr.Dataset, /) -> bool:
     """Tell whether sites are the vertices of boundaries."""
     return {"boundary", "class_first", "class_second"} <= set(sites)
@@ -73,8 +78,8 @@ def plot_domains(
     labelled = _first_frame(classes, sites)
     field, edges = label_field(labelled)
     labels = [k for k in np.unique(field).tolist() if k >= -1]
-    is_region = classes.attrs.get("of") == "region"
-    colors = region_colors(field) if is_region else domain_colors(classes, labels)
+    numbered = is_region_map(classes)
+    colors = region_colors(field) if numbered else domain_colors(classes, labels)
     legend = _legend(classes, labels, colors)
     if image is not None:
         panel = image_panel(image_of_frame(image, None), legend=legend)  # type: ignore[arg-type]
@@ -85,7 +90,7 @@ def plot_domains(
     draw_labels(panel.axes, field, edges, colors.__getitem__, alpha=0.5 if image is not None else 1)
     if boundaries is not None:
         draw_boundaries(panel, boundaries)
-    if is_region:
+    if numbered:
         _number_regions(panel, field, edges, labels)
     panel.axes.set_xlim(limits[0])
     panel.axes.set_ylim(limits[1])
@@ -114,7 +119,7 @@ def _first_frame(classes: xr.Dataset, sites: xr.Dataset | None) -> xr.Dataset:
 
 
 def _legend(classes: xr.Dataset, labels: list[int], colors: dict[int, str]) -> list[Line2D]:
-    if classes.attrs.get("of") == "region":
+    if is_region_map(classes):
         return []
     counts = {k: int((classes["label"].values == k).sum()) for k in labels}
     return [

@@ -16,7 +16,7 @@ from adatom.plotting import (
     plot_fractions,
     plot_vector_field,
 )
-from adatom.plotting.domains import is_boundary
+from adatom.plotting.domains import is_boundary, is_region_map
 from adatom.plotting.walls import is_directions, is_fractions, is_profile
 from adatom.report.files import file_stem
 from adatom.report.picture import SMALLER, Picture
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def is_region(result: Result, /) -> bool:
     """Tell whether classes are the numbers of regions."""
-    return result.kind is CLASSES and result.value.attrs.get("of") == "region"
+    return result.kind is CLASSES and is_region_map(result.value)
 
 
 def is_variant(result: Result, /) -> bool:

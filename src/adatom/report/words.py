@@ -11,6 +11,7 @@ import numpy as np
 
 from adatom.plotting.cells import has_cells
 from adatom.plotting.columns import has_columns
+from adatom.plotting.domains import is_region_map
 from adatom.schema import (
     CLASSES,
     FORCE_CURVES,
@@ -200,7 +201,29 @@ def summary_sentences(lineage: Lineage, /) -> list[str]:
     sentences += _named_sentences(variances, _variance_sentence)
     sentences += _named_sentences(choices(lineage), _choice_sentence)
     sentences += _named_sentences(clusterings(lineage), _class_sentence)
+    sentences += _domain_sentences(lineage)
     return sentences + _score_sentences(lineage)
+
+
+def _domain_sentences(lineage: Lineage) -> list[str]:
+    """Tell how many regions there are, how long their boundaries are, what the fractions."""
+    sentences = []
+    for table in (one.value for one in lineage.of_kind(TABLE)):
+        if {"region", "perimeter", "is_cut"} <= set(table):
+            sentences.append(f"{count_text(table.sizes['row'], 'connected region')}.")
+        elif {"boundary", "length", "is_closed"} <= set(table) and table.sizes["row"]:
+            total, unit = float(table["length"].sum()), str(table["length"].attrs["units"])
+            found = count_text(table.sizes["row"], "line")
+            sentences.append(f"Boundaries of {total:.3g} {unit} in all, in {found}.")
+        elif {"class", "fraction", "fraction_low", "fraction_high"} <= set(table):
+            parts = [
+                f"{100 * mean:.0f} % ({100 * low:.0f} to {100 * high:.0f} %)"
+                for mean, low, high in zip(
+                    *(table[f"fraction{end}"].values for end in ("", "_low", "_high")), strict=True
+                )
+            ]
+            sentences.append(f"Fractions of the material: {list_text(parts[:_MAX_COUNTS])}.")
+    return sentences
 
 
 def _named_sentences(results: list[Result], sentence: Callable[[Any], str]) -> list[str]:
@@ -216,7 +239,9 @@ def clusterings(lineage: Lineage, /) -> list[Result]:
     return [
         one
         for one in lineage.of_kind(CLASSES)
-        if "expert" not in one.value and "n_classes" not in one.value["label"].dims
+        if "expert" not in one.value
+        and "n_classes" not in one.value["label"].dims
+        and not is_region_map(one.value)
     ]
 
 
