@@ -13,6 +13,9 @@
 ``plot_regions``            a mask: what was left out
 ``plot_sites``              sites over their image
 ``plot_movie_sites``        sites of some frames, and their number over all
+``plot_grains``             sites by their grain, with its lattice vectors
+``plot_rings``              rings of bonds by the number of their members
+``plot_dislocations``       cores of dislocations, with their Burgers vectors
 ``plot_site_statistics``    distances, widths, amplitudes, position errors
 ``plot_neighbor_vectors``   vectors to the neighbors, class by class
 ``plot_classes``            where each class is
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
     from adatom.plotting.fits import plot_fits
     from adatom.plotting.histograms import plot_feature_histogram
     from adatom.plotting.images import plot_image, plot_movie, plot_regions
+    from adatom.plotting.lattice import plot_dislocations, plot_grains, plot_rings
     from adatom.plotting.movie_sites import plot_movie_sites
     from adatom.plotting.phasors import plot_phasors
     from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
@@ -88,11 +92,13 @@ __all__ = [
     "plot_curve_set",
     "plot_decays",
     "plot_diffraction_map",
+    "plot_dislocations",
     "plot_feature_histogram",
     "plot_feature_maps",
     "plot_features",
     "plot_fits",
     "plot_force_curves",
+    "plot_grains",
     "plot_image",
     "plot_member_spectra",
     "plot_members",
@@ -101,6 +107,7 @@ __all__ = [
     "plot_neighbor_vectors",
     "plot_phasors",
     "plot_regions",
+    "plot_rings",
     "plot_site_statistics",
     "plot_sites",
     "plot_spectra",
@@ -128,11 +135,13 @@ __getattr__, __dir__ = lazy_names(
         "plot_curve_set": "components",
         "plot_decays": "decays",
         "plot_diffraction_map": "spectra",
+        "plot_dislocations": "lattice",
         "plot_feature_histogram": "histograms",
         "plot_feature_maps": "feature_maps",
         "plot_features": "tables",
         "plot_fits": "fits",
         "plot_force_curves": "spectra",
+        "plot_grains": "lattice",
         "plot_image": "images",
         "plot_member_spectra": "class_spectra",
         "plot_members": "classes",
@@ -141,6 +150,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_neighbor_vectors": "sites",
         "plot_phasors": "phasors",
         "plot_regions": "images",
+        "plot_rings": "lattice",
         "plot_site_statistics": "sites",
         "plot_sites": "sites",
         "plot_spectra": "spectra",
