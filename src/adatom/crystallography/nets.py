@@ -20,6 +20,8 @@ _MOST: Final = 0.5
 _CLOSED: Final = 0.2
 # Vectors whose lengths differ by less than this are equally short.
 _ALIKE: Final = 1.05
+# A square that is sheared by less is not obtuse.
+_OBTUSE: Final = 100.0
 # Straight up and down may be noise on either side of it.
 _RIGHTWARDS: Final = 90.5
 
@@ -245,14 +247,14 @@ def conventional_turn(basis: NDArray[np.float64], /) -> NDArray[np.int64]:
     second = length[across > 0].min()
     short = np.flatnonzero(length <= _ALIKE * second)
     angle = np.degrees(np.arctan2(places[:, 0], places[:, 1]))
-    best: tuple[tuple[int, int, float], NDArray[np.int64]] | None = None
+    best: tuple[tuple[int, bool, float], NDArray[np.int64]] | None = None
     for j in short[np.abs(angle[short]) <= _RIGHTWARDS]:
         for i in short:
             turn = (angle[i] - angle[j]) % 360
             if abs(np.linalg.det(grid[[i, j]])) != 1 or turn >= 180:
                 continue
             # Rounded, so that noise does not decide between equals.
-            key = (round(abs(angle[j]) / 5), round(abs(turn - 90) / 5), turn - angle[j] / 5)
+            key = (round(abs(angle[j]) / 5), turn > _OBTUSE, -angle[j])
             if best is None or key < best[0]:
                 best = key, grid[[i, j]]
     return np.eye(2, dtype=np.int64) if best is None else best[1]

@@ -43,7 +43,7 @@ from adatom.plotting.movie_sites import has_frames
 from adatom.plotting.training import has_training
 from adatom.plotting.trees import is_tree
 from adatom.report.files import file_stem
-from adatom.report.lattice_pictures import lattice_pictures
+from adatom.report.lattice_pictures import is_none, lattice_pictures
 from adatom.report.picture import SMALLER, Picture
 from adatom.report.spectra_pictures import (
     before_correction,
@@ -191,7 +191,7 @@ def _regions(lineage: Lineage, result: Result) -> list[Picture]:
 def _sites(lineage: Lineage, result: Result) -> list[Picture]:
     name, sites = file_stem(result.name), result.value
     lattice = lattice_pictures(lineage, result, _ground(lineage, result.step))
-    if lattice:
+    if lattice or is_none(sites):
         return lattice
     before = lineage.origin(result.step, SITES)
     if "neighbor_vector" in sites and before is not None:
