@@ -71,7 +71,7 @@ def join_stars(
         Site in every slot, -1: none.
     """
     n_stars, n_slots = stars.shape[:2]
-    target = _targets(star, point, n_stars)
+    target = slot_targets(star, point, n_stars)
     back = _slots_back(stars, target)
     s, k = np.nonzero(back >= 0)
     mutual = np.zeros(target.shape, dtype=bool)
@@ -98,7 +98,9 @@ def join_stars(
     return Net(family, sublattice, target, back, step, offset, np.array(vectors).reshape(-1, 2, 2))
 
 
-def _targets(star: NDArray[np.int64], point: NDArray[np.int64], n_stars: int) -> NDArray[np.int64]:
+def slot_targets(
+    star: NDArray[np.int64], point: NDArray[np.int64], n_stars: int, /
+) -> NDArray[np.int64]:
     """Give the star (star, slot) to which most slots of a kind lead, -1: to no one most."""
     n_slots = point.shape[1]
     count = np.zeros((n_stars, n_slots, n_stars), dtype=np.int64)
