@@ -11,7 +11,7 @@ from adatom.crystallography.checked import numbers_of_frames
 from adatom.crystallography.decoration import Indexed, decorated
 from adatom.crystallography.nets import Net
 from adatom.crystallography.splitting import coherent_links
-from adatom.crystallography.unwrapping import unwrap_links
+from adatom.crystallography.unwrapping import links_close, unwrap_links
 from adatom.crystallography.walk import slot_walk
 from adatom.errors import AdatomWarning
 from adatom.numerics.groups import counts_by_group, sums_by_group
@@ -99,7 +99,7 @@ def assign_lattice_indices(sites: Sites, /) -> Sites:
     stars, net, star, point, links = slot_walk(sites)
     component, cell = unwrap_links(links, len(star))
     # Where all links close, every circuit does, and there are no dislocations to look for.
-    if (cell[links.second] - cell[links.first] != links.step).any():
+    if not links_close(links, cell):
         links = coherent_links(links, net, stars, star, point, positions(sites))
         component, cell = unwrap_links(links, len(star))
     found = _numbered(component, cell, net, star)
@@ -252,9 +252,9 @@ def _tell(sites: Sites, found: Indexed, vectors: NDArray[np.float64]) -> None:
     grains = "one grain" if len(size) == 1 else f"{len(size)} grains, the largest of {size[0]}"
     if known.mean() < _FEW:
         msg = (
-            f"{known.mean():.0%} of the sites are indexed: the others keep to no lattice that "
-            "a walk from neighbor to neighbor finds. For a crystal with many columns in its cell take "
-            "localization.find_lattice_sites(image), whose cells are taken over"
+            f"{known.mean():.0%} of the sites are indexed: the others keep to no lattice that a "
+            "walk from neighbor to neighbor finds. For a crystal with many columns in its cell "
+            "take localization.find_lattice_sites(image), whose cells are taken over"
         )
         warnings.warn(msg, AdatomWarning, stacklevel=4)
     add_note(
