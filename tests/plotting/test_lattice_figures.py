@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matplotlib.collections import PolyCollection
+from matplotlib.text import Annotation
 from planted_crystals import bicrystal, edge_dislocation, planted, with_neighbors
 
 from adatom.crystallography import assign_lattice_indices, find_dislocations, find_rings
@@ -45,7 +46,7 @@ def test_every_dislocation_has_an_arrow_along_its_burgers_vector() -> None:
     atoms = with_neighbors(truth)
     found = find_dislocations(atoms)
     figure = plot_dislocations(found, None, atoms)
-    arrows = {(one.xyann, one.xy) for one in figure.axes[0].texts if one.arrow_patch is not None}
+    arrows = {(one.xyann, one.xy) for one in figure.axes[0].texts if isinstance(one, Annotation)}
     assert len(arrows) == found.sizes["site"] == 1
     ((start, end),) = arrows
     assert end[0] > start[0]

@@ -47,7 +47,8 @@ def _boundary(indexed: Sites) -> NDArray[np.float64]:
     pairs = cKDTree(place).query_pairs(_CELL, output_type="ndarray")
     of = grain[pairs]
     across = (of >= 0).all(axis=1) & (of[:, 0] != of[:, 1])
-    return place[pairs[across]].mean(axis=1)
+    middle: NDArray[np.float64] = place[pairs[across]].mean(axis=1)
+    return middle
 
 
 @pytest.mark.parametrize("source", ["published", "found"])

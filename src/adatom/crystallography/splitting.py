@@ -34,6 +34,8 @@ _WIDTH: Final = 2
 # As for grains: a site with all of its neighbors, and some more.
 _LEAST_CORE: Final = 10
 _MOSTLY: Final = 0.5
+# Links: through a neck no wider a lattice that turns on either side is not known to go on.
+_NECK: Final = 5
 
 
 def coherent_links(
@@ -105,8 +107,9 @@ def _parts(links: Links, cut: NDArray[np.bool_], n_sites: int) -> NDArray[np.int
     n_parts = int(label.max(initial=-1)) + 1
     low, high = np.minimum(one, other)[between], np.maximum(one, other)[between]
     pair, pair_of = np.unique(low * n_parts + high, return_inverse=True)
-    share = np.bincount(pair_of, weights=cut[between]) / np.maximum(np.bincount(pair_of), 1)
-    whole = pair[share < _MOSTLY]
+    count = np.bincount(pair_of)
+    share = np.bincount(pair_of, weights=cut[between]) / np.maximum(count, 1)
+    whole = pair[(share < _MOSTLY) & (count > _NECK)]
     joined = csr_array(
         (np.ones(len(whole)), np.divmod(whole, max(n_parts, 1))), shape=(n_parts, n_parts)
     )

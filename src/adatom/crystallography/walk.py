@@ -66,7 +66,7 @@ def _with_parted_stars(
     """
     usual = slot_targets(star, point, len(stars))
     around = np.where(point >= 0, star[point], -1)
-    stars, parted = list(stars), star.copy()
+    found, parted = list(stars), star.copy()
     for s in range(len(usual)):
         for t in np.flatnonzero((usual == s).any(axis=1)):
             if t in usual[s]:
@@ -74,9 +74,9 @@ def _with_parted_stars(
             filled = (around >= 0).sum(axis=1)
             mine = (star == s) & (2 * (around == t).sum(axis=1) > filled)
             if mine.sum() >= _LEAST_STAR:
-                parted[mine] = len(stars)
-                stars.append(np.nanmean(vector[mine], axis=0))
-    return np.array(stars), parted
+                parted[mine] = len(found)
+                found.append(np.nanmean(vector[mine], axis=0))
+    return np.array(found), parted
 
 
 def neighbors_of_sites(
