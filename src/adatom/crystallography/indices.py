@@ -11,7 +11,7 @@ from adatom.crystallography.checked import numbers_of_frames
 from adatom.crystallography.decoration import Indexed, decorated
 from adatom.crystallography.nets import Net
 from adatom.crystallography.splitting import coherent_links
-from adatom.crystallography.unwrapping import links_close, unwrap_links
+from adatom.crystallography.unwrapping import unwrap_links
 from adatom.crystallography.walk import slot_walk
 from adatom.errors import AdatomWarning
 from adatom.numerics.groups import counts_by_group, sums_by_group
@@ -98,10 +98,9 @@ def assign_lattice_indices(sites: Sites, /) -> Sites:
         return _as_found_in_image(sites)
     stars, net, star, point, links = slot_walk(sites)
     component, cell = unwrap_links(links, len(star))
-    # Where all links close, every circuit does, and there are no dislocations to look for.
-    if not links_close(links, cell):
-        links = coherent_links(links, net, stars, star, point, positions(sites))
-        component, cell = unwrap_links(links, len(star))
+    coherent = coherent_links(links, net, stars, star, point, positions(sites), cell)
+    if coherent is not links:
+        component, cell = unwrap_links(coherent, len(star))
     found = _numbered(component, cell, net, star)
     found = _with_left_over(found, net, star, point)
     found = _by_size(_unique(found))

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from adatom.crystallography.circuits import Cores, open_circuits
-from adatom.crystallography.unwrapping import Links
+from adatom.crystallography.unwrapping import Links, links_close
 from adatom.numerics.medians import SIGMA_OF_MAD, medians_of_rows
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ _REACH: Final = 1.5
 # In deg: ferroelastic walls turn by less, of a tetragonal crystal with c/a = 1.3 by 15; and
 # dislocations this near to one another have no meshes of their own.
 _SURE_TURN: Final = 15.0
+# Links whose ends tell how far turns spread, to a hundredth of their spread.
+_SAMPLE: Final = 10_000
 # Links on either side of a wall, whose gaps they close.
 _WIDTH: Final = 2
 # As for grains: a site with all of its neighbors, and some more.
@@ -45,6 +47,7 @@ def coherent_links(
     star: NDArray[np.int64],
     point: NDArray[np.int64],
     place: NDArray[np.float64],
+    cell: NDArray[np.int64],
     /,
 ) -> Links:
     """Leave out the links across walls at which the lattice turns by dislocations.
@@ -58,8 +61,12 @@ def coherent_links(
     ----------
     .. [1] W. T. Read and W. Shockley, Phys. Rev. 78, 275 (1950), eq. 1.
     """
+    turn = _turns(stars, star, point, place, net)
+    if links_close(links, cell) and not _spreads(turn, links):
+        # Every circuit closes, and nothing is turned: there is nothing to look for.
+        return links
     cores = open_circuits(place, links)
-    turn = _smooth_turns(_turns(stars, star, point, place, net), point)
+    turn = _smooth_turns(turn, point)
     jump = np.abs(turn[links.second] - turn[links.first])
     jump = np.where(np.isfinite(jump), jump, 0.0)
     noise = SIGMA_OF_MAD * float(np.median(jump))
@@ -168,6 +175,14 @@ def _turns(
         across[site] += to[:, 0] * slot[:, 1] - to[:, 1] * slot[:, 0]
     angle = np.degrees(np.arctan2(across, along))
     return np.where((along == 0) & (across == 0), np.nan, angle)
+
+
+def _spreads(turn: NDArray[np.float64], links: Links) -> bool:
+    """Tell whether sites are turned by more than noise and the least turn of a grain."""
+    every = slice(None, None, -(-len(links.first) // _SAMPLE))
+    apart = np.abs(turn[links.first[every]] - turn[links.second[every]])
+    low, high = np.nanquantile(turn[links.first[every]], (0.01, 0.99))
+    return bool(high - low > _LEAST_TURN + _TIMES_NOISE * SIGMA_OF_MAD * np.nanmedian(apart))
 
 
 def _smooth_turns(turn: NDArray[np.float64], point: NDArray[np.int64]) -> NDArray[np.float64]:
