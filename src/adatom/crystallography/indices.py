@@ -94,6 +94,7 @@ def assign_lattice_indices(sites: Sites, /) -> Sites:
     >>> np.round(indexed.attrs["lattice_vectors"], 6).tolist()
     [[[1.0, 0.0], [0.0, 1.0]]]
     """
+    SITES.check(sites, name="sites")
     if {"cell_i", "cell_j", "sublattice"} <= set(sites):
         return _as_found_in_image(sites)
     stars, net, star, point, links = slot_walk(sites)
@@ -113,7 +114,6 @@ def assign_lattice_indices(sites: Sites, /) -> Sites:
 
 def _as_found_in_image(sites: Sites) -> Sites:
     """Take over the cells that were found with the sites, which may hold any number of columns."""
-    SITES.check(sites, name="sites")
     cell = np.stack([sites["cell_i"].values, sites["cell_j"].values], axis=1).astype(np.int64)
     sublattice = sites["sublattice"].values.astype(np.int64)
     frame, _ = numbers_of_frames(sites)

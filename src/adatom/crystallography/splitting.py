@@ -95,7 +95,8 @@ def _broken_links(
     vectors = net.vectors[net.family[star[cores.site]]]
     burgers = np.linalg.norm(np.einsum("ck,cka->ca", cores.burgers.astype(float), vectors), axis=1)
     allowed = _REACH * float(np.median(burgers))
-    return sure | (away * np.radians(jump) < allowed)
+    broken: NDArray[np.bool_] = sure | (away * np.radians(jump) < allowed)
+    return broken
 
 
 def _parts(
