@@ -16,7 +16,7 @@ from planted_crystals import (
 
 from adatom.crystallography import assign_lattice_indices
 from adatom.descriptors import neighbor_vectors
-from adatom.errors import KindError
+from adatom.errors import AdatomWarning, KindError
 from adatom.schema import Sites, notes, sites_from_positions
 
 
@@ -103,6 +103,39 @@ def test_across_an_antiphase_boundary_cells_go_on() -> None:
     assert abs(np.linalg.det(found.attrs["lattice_vectors"][0])) == pytest.approx(2.0)
     same = found["sublattice"].values == kind
     assert same[x < 10].all() != same[x >= 10].any()
+
+
+def test_a_perovskite_has_a_cell_of_all_its_columns() -> None:
+    y, x = (part.ravel().astype(int) for part in np.mgrid[:20, :20])
+    # In half cells: A at the corners, B in the middle, oxygen on the edges, which is twice there.
+    kind = np.where((y + x) % 2, 2, y % 2)
+    sites = sites_from_positions(y, x, unit="nm")
+    sites["sublattice"] = ("site", kind)
+    found = assign_lattice_indices(neighbor_vectors(sites))
+    assert abs(np.linalg.det(found.attrs["lattice_vectors"][0])) == pytest.approx(4.0)
+    pairs = np.unique(np.column_stack([found["sublattice"].values, kind]), axis=0)
+    assert pairs.tolist() == [[0, 0], [1, 1], [2, 2], [3, 2]]
+
+
+def test_cells_that_were_found_in_the_image_are_taken_over() -> None:
+    y, x = (part.ravel() for part in np.mgrid[:9.0, :9.0])
+    sites = sites_from_positions(np.tile(y, 3), np.r_[x, x + 0.2, x + 0.5], unit="nm")
+    sites["cell_i"], sites["cell_j"] = ("site", np.tile(y, 3)), ("site", np.tile(x, 3))
+    sites["sublattice"] = ("site", np.repeat([0, 1, 2], len(y)))
+    found = assign_lattice_indices(sites)
+    assert (found["lattice_index"].values == np.tile(np.stack([y, x], axis=1), (3, 1))).all()
+    assert (found["sublattice"].values == sites["sublattice"].values).all()
+    assert np.allclose(found.attrs["lattice_vectors"], np.eye(2))
+
+
+def test_sites_of_no_lattice_are_told() -> None:
+    rng = np.random.default_rng(0)
+    truth = planted("square", half_width=10.0)
+    loose = rng.random((150, 2)) * 20 + 11
+    place = np.concatenate([truth.place, loose])
+    sites = neighbor_vectors(sites_from_positions(*place.T, unit="nm"))
+    with pytest.warns(AdatomWarning, match="of the sites are indexed"):
+        assign_lattice_indices(sites)
 
 
 def test_kinds_at_random_make_no_larger_cell() -> None:

@@ -29,18 +29,26 @@ class Indexed(NamedTuple):
 
 
 def decorated(
-    found: Indexed, vectors: NDArray[np.float64], kind: NDArray[np.int64], /
+    found: Indexed,
+    vectors: NDArray[np.float64],
+    family: NDArray[np.int64],
+    kind: NDArray[np.int64],
+    /,
 ) -> tuple[Indexed, NDArray[np.float64]]:
-    """Take for every grain the smallest cell that repeats the kinds of its sites.
+    """Take the smallest cell that repeats the kinds of sites, of all grains of a family.
 
-    Grains that have none keep their cell. Sublattices are numbered anew, in
+    It is sought in the largest grain of every family. Grains of a family that
+    has none keep their cell. Sublattices are numbered anew, in
     the order of the kind that most of their sites have.
     """
     cell, sublattice, grain = (part.copy() for part in found)
     vectors = vectors.copy()
-    for number in range(len(vectors)):
+    repeats: dict[int, NDArray[np.int64] | None] = {}
+    for number, of in enumerate(family.tolist()):
         here = np.flatnonzero(grain == number)
-        repeat = _smallest_repeat(cell[here], sublattice[here], kind[here])
+        if of not in repeats:
+            repeats[of] = _smallest_repeat(cell[here], sublattice[here], kind[here])
+        repeat = repeats[of]
         if repeat is None:
             continue
         repeat = conventional_turn(repeat @ vectors[number]) @ repeat

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from adatom.crystallography.checked import numbers_of_frames
 from adatom.crystallography.decoration import Indexed, decorated
 from adatom.crystallography.nets import Net
 from adatom.crystallography.splitting import coherent_links
 from adatom.crystallography.unwrapping import unwrap_links
 from adatom.crystallography.walk import slot_walk
+from adatom.errors import AdatomWarning
 from adatom.numerics.groups import counts_by_group, sums_by_group
-from adatom.schema import Sites, add_note, positions, space_unit
+from adatom.schema import SITES, Sites, add_note, positions, space_unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # A grain has at least one site with all neighbors of a hexagonal lattice and some beyond.
 _LEAST_GRAIN: Final = 10
+# Of two sites in ten that fit no lattice something is to be said.
+_FEW: Final = 0.8
 
 
 def assign_lattice_indices(sites: Sites, /) -> Sites:
@@ -43,6 +48,8 @@ def assign_lattice_indices(sites: Sites, /) -> Sites:
     sites : Sites
         From `descriptors.neighbor_vectors`, of the sites among themselves.
         Frames of a movie are indexed one by one: a grain is of one frame.
+        Sites of `localization.find_lattice_sites` need no neighbors: the cells
+        that were found in the image, of any number of columns, are taken over.
 
     Returns
     -------
@@ -87,20 +94,32 @@ def assign_lattice_indices(sites: Sites, /) -> Sites:
     >>> np.round(indexed.attrs["lattice_vectors"], 6).tolist()
     [[[1.0, 0.0], [0.0, 1.0]]]
     """
-    net, star, point, links = slot_walk(sites)
+    SITES.check(sites, name="sites")
+    if {"cell_i", "cell_j", "sublattice"} <= set(sites):
+        return _as_found_in_image(sites)
+    stars, net, star, point, links = slot_walk(sites)
     component, cell = unwrap_links(links, len(star))
-    # Where all links close, every circuit does, and there are no dislocations to look for.
-    if (cell[links.second] - cell[links.first] != links.step).any():
-        stars = np.array(sites.attrs["stars"], dtype=float)
-        links = coherent_links(links, net, stars, star, point, positions(sites))
-        component, cell = unwrap_links(links, len(star))
+    coherent = coherent_links(links, net, stars, star, point, positions(sites), cell)
+    if coherent is not links:
+        component, cell = unwrap_links(coherent, len(star))
     found = _numbered(component, cell, net, star)
     found = _with_left_over(found, net, star, point)
-    found = _by_size(found)
-    vectors = net.vectors[_family_of_grains(found, net, star)]
+    found = _by_size(_unique(found))
+    family = _family_of_grains(found, net, star)
+    vectors = net.vectors[family]
     if "sublattice" in sites:
-        found, vectors = decorated(found, vectors, sites["sublattice"].values)
-    return _described(sites, _unique(found), vectors)
+        found, vectors = decorated(found, vectors, family, sites["sublattice"].values)
+    return _described(sites, found, vectors)
+
+
+def _as_found_in_image(sites: Sites) -> Sites:
+    """Take over the cells that were found with the sites, which may hold any number of columns."""
+    cell = np.stack([sites["cell_i"].values, sites["cell_j"].values], axis=1).astype(np.int64)
+    sublattice = sites["sublattice"].values.astype(np.int64)
+    frame, _ = numbers_of_frames(sites)
+    found = _by_size(_unique(Indexed(cell, sublattice, np.where(sublattice >= 0, frame, -1))))
+    start = np.array(sites.attrs.get("cell_vectors", np.eye(2)), dtype=float)
+    return _described(sites, found, np.repeat(start[None], found.grain.max() + 1, axis=0))
 
 
 def _numbered(
@@ -230,6 +249,13 @@ def _tell(sites: Sites, found: Indexed, vectors: NDArray[np.float64]) -> None:
     angle = np.degrees(np.arctan2(vectors[0, :, 0], vectors[0, :, 1]))
     between = abs((angle[0] - angle[1] + 180) % 360 - 180)
     grains = "one grain" if len(size) == 1 else f"{len(size)} grains, the largest of {size[0]}"
+    if known.mean() < _FEW:
+        msg = (
+            f"{known.mean():.0%} of the sites are indexed: the others keep to no lattice that a "
+            "walk from neighbor to neighbor finds. For a crystal with many columns in its cell "
+            "take localization.find_lattice_sites(image), whose cells are taken over"
+        )
+        warnings.warn(msg, AdatomWarning, stacklevel=4)
     add_note(
         sites,
         f"Lattice: {int(known.sum())} of {len(known)} sites indexed in {grains}, {n_sub} "

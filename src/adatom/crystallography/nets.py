@@ -20,6 +20,8 @@ _MOST: Final = 0.5
 _CLOSED: Final = 0.2
 # Vectors whose lengths differ by less than this are equally short.
 _ALIKE: Final = 1.05
+# A square that is sheared by less is not obtuse.
+_OBTUSE: Final = 100.0
 # Straight up and down may be noise on either side of it.
 _RIGHTWARDS: Final = 90.5
 
@@ -69,7 +71,7 @@ def join_stars(
         Site in every slot, -1: none.
     """
     n_stars, n_slots = stars.shape[:2]
-    target = _targets(star, point, n_stars)
+    target = slot_targets(star, point, n_stars)
     back = _slots_back(stars, target)
     s, k = np.nonzero(back >= 0)
     mutual = np.zeros(target.shape, dtype=bool)
@@ -96,7 +98,9 @@ def join_stars(
     return Net(family, sublattice, target, back, step, offset, np.array(vectors).reshape(-1, 2, 2))
 
 
-def _targets(star: NDArray[np.int64], point: NDArray[np.int64], n_stars: int) -> NDArray[np.int64]:
+def slot_targets(
+    star: NDArray[np.int64], point: NDArray[np.int64], n_stars: int, /
+) -> NDArray[np.int64]:
     """Give the star (star, slot) to which most slots of a kind lead, -1: to no one most."""
     n_slots = point.shape[1]
     count = np.zeros((n_stars, n_slots, n_stars), dtype=np.int64)
@@ -220,7 +224,7 @@ def _fitted(
     np.add.at(design, (rows, 2 + t), 1.0)
     np.add.at(design, (rows, 2 + s), -1.0)
     design = np.delete(design, 2, axis=1)
-    found: NDArray[np.float64] = np.linalg.lstsq(design, slot, rcond=None)[0]
+    found = np.asarray(np.linalg.lstsq(design, slot, rcond=None)[0], dtype=np.float64)
     return found[:2], np.concatenate([np.zeros((1, 2)), found[2:]])
 
 
@@ -245,14 +249,14 @@ def conventional_turn(basis: NDArray[np.float64], /) -> NDArray[np.int64]:
     second = length[across > 0].min()
     short = np.flatnonzero(length <= _ALIKE * second)
     angle = np.degrees(np.arctan2(places[:, 0], places[:, 1]))
-    best: tuple[tuple[int, int, float], NDArray[np.int64]] | None = None
+    best: tuple[tuple[int, bool, float], NDArray[np.int64]] | None = None
     for j in short[np.abs(angle[short]) <= _RIGHTWARDS]:
         for i in short:
             turn = (angle[i] - angle[j]) % 360
             if abs(np.linalg.det(grid[[i, j]])) != 1 or turn >= 180:
                 continue
             # Rounded, so that noise does not decide between equals.
-            key = (round(abs(angle[j]) / 5), round(abs(turn - 90) / 5), turn - angle[j] / 5)
+            key = (round(abs(angle[j]) / 5), turn > _OBTUSE, -angle[j])
             if best is None or key < best[0]:
                 best = key, grid[[i, j]]
     return np.eye(2, dtype=np.int64) if best is None else best[1]

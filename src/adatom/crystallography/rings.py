@@ -56,7 +56,8 @@ def find_rings(sites: Sites, /, *, max_members: int = 16) -> Sites:
     Sites
         The centers of the rings, with ``n_members``, ``area`` in the squared
         unit of the sites, with ``area_error`` where the sites have position
-        errors, and ``member_index`` (site, member): the numbers along ``site``
+        errors, ``corner`` (site, member, axis), the places of its atoms, and
+        ``member_index`` (site, member): the numbers along ``site``
         of the atoms, in their order around the ring, -1 beyond the last. Rings
         that the edge of the frame cuts are not closed, and are none.
 
@@ -154,6 +155,9 @@ def _described(
             _area_errors(around, size, errors[members], there),
             {"units": f"{unit}^2"},
         )
+    rings.coords["axis"] = ("axis", np.array(["y", "x"]))
+    corner = np.where(there[..., None], around, np.nan)
+    rings["corner"] = (("site", "member", "axis"), corner, {"units": unit})
     rings["member_index"] = (("site", "member"), members)
     _tell(rings, size, sum(part.n_larger for part in parts))
     return rings

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from adatom.crystallography.circuits import Cores, open_circuits
-from adatom.crystallography.unwrapping import Links
+from adatom.crystallography.unwrapping import Links, links_close
 from adatom.numerics.medians import SIGMA_OF_MAD, medians_of_rows
 
 if TYPE_CHECKING:
@@ -29,11 +29,15 @@ _REACH: Final = 1.5
 # In deg: ferroelastic walls turn by less, of a tetragonal crystal with c/a = 1.3 by 15; and
 # dislocations this near to one another have no meshes of their own.
 _SURE_TURN: Final = 15.0
+# Links whose ends tell how far turns spread, to a hundredth of their spread.
+_SAMPLE: Final = 10_000
 # Links on either side of a wall, whose gaps they close.
 _WIDTH: Final = 2
 # As for grains: a site with all of its neighbors, and some more.
 _LEAST_CORE: Final = 10
 _MOSTLY: Final = 0.5
+# Links: through a neck no wider a lattice that turns on either side is not known to go on.
+_NECK: Final = 12
 
 
 def coherent_links(
@@ -43,6 +47,7 @@ def coherent_links(
     star: NDArray[np.int64],
     point: NDArray[np.int64],
     place: NDArray[np.float64],
+    cell: NDArray[np.int64],
     /,
 ) -> Links:
     """Leave out the links across walls at which the lattice turns by dislocations.
@@ -56,57 +61,65 @@ def coherent_links(
     ----------
     .. [1] W. T. Read and W. Shockley, Phys. Rev. 78, 275 (1950), eq. 1.
     """
-    cores = open_circuits(place, links)
-    turn = _smooth_turns(_turns(stars, star, point, place, net), point)
-    cut = _turned_links(links, turn, place, cores, net, star)
-    if not cut.any():
+    turn = _turns(stars, star, point, place, net)
+    if links_close(links, cell) and not _spreads(turn, links):
+        # Every circuit closes, and nothing is turned: there is nothing to look for.
         return links
-    part = _parts(links, cut, len(star))
+    cores = open_circuits(place, links)
+    turn = _smooth_turns(turn, point)
+    jump = np.abs(turn[links.second] - turn[links.first])
+    jump = np.where(np.isfinite(jump), jump, 0.0)
+    noise = SIGMA_OF_MAD * float(np.median(jump))
+    turned = jump > max(_LEAST_TURN, _TIMES_NOISE * noise)
+    if not turned.any():
+        return links
+    part = _parts(links, turned, _broken_links(links, jump, place, cores, net, star), len(star))
     kept = part[links.first] == part[links.second]
     return Links(*(column[kept] for column in links))
 
 
-def _turned_links(
+def _broken_links(
     links: Links,
-    turn: NDArray[np.float64],
+    jump: NDArray[np.float64],
     place: NDArray[np.float64],
     cores: Cores,
     net: Net,
     star: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
-    """Tell the links along which the lattice turns, and a dislocation is near enough for that."""
-    jump = np.abs(turn[links.second] - turn[links.first])
-    jump = np.where(np.isfinite(jump), jump, 0.0)
-    noise = SIGMA_OF_MAD * float(np.median(jump))
-    turned = np.flatnonzero(jump > max(_LEAST_TURN, _TIMES_NOISE * noise))
-    cut = jump > _SURE_TURN
+    """Tell the links near enough to a dislocation for their turn, were it a wall of such."""
+    sure = jump > _SURE_TURN
     if not len(cores.place):
-        return cut
-    middle = 0.5 * (place[links.first[turned]] + place[links.second[turned]])
+        return sure
+    middle = 0.5 * (place[links.first] + place[links.second])
     away, _ = cKDTree(place[cores.around]).query(middle)
     vectors = net.vectors[net.family[star[cores.site]]]
     burgers = np.linalg.norm(np.einsum("ck,cka->ca", cores.burgers.astype(float), vectors), axis=1)
-    near = away < _REACH * float(np.median(burgers)) / np.radians(jump[turned])
-    cut[turned[near]] = True
-    return cut
+    allowed = _REACH * float(np.median(burgers))
+    broken: NDArray[np.bool_] = sure | (away * np.radians(jump) < allowed)
+    return broken
 
 
-def _parts(links: Links, cut: NDArray[np.bool_], n_sites: int) -> NDArray[np.int64]:
-    """Part the sites where most of the links between two parts are cut.
+def _parts(
+    links: Links, turned: NDArray[np.bool_], broken: NDArray[np.bool_], n_sites: int
+) -> NDArray[np.int64]:
+    """Part the sites at the walls that dislocations make.
 
     Noise leaves gaps in a wall. What is left where two links on either side
-    of the wall are taken away as well are the cores of the parts, and these
-    grow until they meet. Parts that meet along links most of which are not cut
-    are one: a single dislocation cuts the links about it and parts nothing.
+    of those that turn are taken away as well are the cores of the parts, and
+    these grow until they meet. Parts that meet along links most of which turn
+    less than dislocations let them are one: a ferroelastic wall parts nothing,
+    nor does a single dislocation, about which the lattice turns back.
     """
-    label = _grown(links, cut, _cores_of_parts(links, cut, n_sites))
+    label = _grown(links, turned, _cores_of_parts(links, turned, n_sites))
     one, other = label[links.first], label[links.second]
     between = (one != other) & (one >= 0) & (other >= 0)
     n_parts = int(label.max(initial=-1)) + 1
     low, high = np.minimum(one, other)[between], np.maximum(one, other)[between]
     pair, pair_of = np.unique(low * n_parts + high, return_inverse=True)
-    share = np.bincount(pair_of, weights=cut[between]) / np.maximum(np.bincount(pair_of), 1)
-    whole = pair[share < _MOSTLY]
+    count = np.bincount(pair_of)
+    cut = turned & broken
+    share = np.bincount(pair_of, weights=cut[between]) / np.maximum(count, 1)
+    whole = pair[(share < _MOSTLY) & (count > _NECK)]
     joined = csr_array(
         (np.ones(len(whole)), np.divmod(whole, max(n_parts, 1))), shape=(n_parts, n_parts)
     )
@@ -163,6 +176,14 @@ def _turns(
         across[site] += to[:, 0] * slot[:, 1] - to[:, 1] * slot[:, 0]
     angle = np.degrees(np.arctan2(across, along))
     return np.where((along == 0) & (across == 0), np.nan, angle)
+
+
+def _spreads(turn: NDArray[np.float64], links: Links) -> bool:
+    """Tell whether sites are turned by more than noise and the least turn of a grain."""
+    every = slice(None, None, -(-len(links.first) // _SAMPLE))
+    apart = np.abs(turn[links.first[every]] - turn[links.second[every]])
+    low, high = np.nanquantile(turn[links.first[every]], (0.01, 0.99))
+    return bool(high - low > _LEAST_TURN + _TIMES_NOISE * SIGMA_OF_MAD * np.nanmedian(apart))
 
 
 def _smooth_turns(turn: NDArray[np.float64], point: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -63,10 +63,10 @@ def links_of_net(
 def unwrap_links(links: Links, n_sites: int, /) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Give the connected component of every site, and its cell (site, 2) from a root.
 
-    Sites are joined along the links that fit best (a least spanning tree, as
-    in quality-guided phase unwrapping [1]_): a neighbor that fills a slot by
-    mistake misfits, and no step is taken along it where another way leads
-    there.
+    Where not every way leads to the same cell, sites are joined along the
+    links that fit best (a least spanning tree, as in quality-guided phase
+    unwrapping [1]_): a neighbor that fills a slot by mistake misfits, and no
+    step is taken along it where another way leads there.
 
     References
     ----------
@@ -74,15 +74,29 @@ def unwrap_links(links: Links, n_sites: int, /) -> tuple[NDArray[np.int64], NDAr
     """
     # A weight of zero would be no link.
     graph = csr_array((1 + links.misfit, (links.first, links.second)), shape=(n_sites, n_sites))
-    tree = minimum_spanning_tree(graph).tocoo()
-    _, component = connected_components(tree, directed=False)
+    component, cell = _along_tree(graph, links)
+    if not links_close(links, cell):
+        component, cell = _along_tree(minimum_spanning_tree(graph), links)
+    return component, cell
+
+
+def links_close(links: Links, cell: NDArray[np.int64], /) -> bool:
+    """Tell whether all links lead to the cells that were found: then every way does."""
+    return bool((cell[links.second] - cell[links.first] == links.step).all())
+
+
+def _along_tree(graph: csr_array, links: Links) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give component and cell of every site, along the shortest ways from the roots."""
+    n_sites = graph.shape[0]
+    _, component = connected_components(graph, directed=False)
     _, roots = np.unique(component, return_index=True)
     # One more node above all roots makes one tree of them.
-    above = np.full(len(roots), n_sites)
+    pairs = graph.tocoo()
+    ends = np.full(len(roots), n_sites)
     whole = csr_array(
         (
-            np.ones(len(tree.row) + len(roots)),
-            (np.concatenate([tree.row, above]), np.concatenate([tree.col, roots])),
+            np.ones(len(pairs.row) + len(roots), dtype=np.int8),
+            (np.concatenate([pairs.row, ends]), np.concatenate([pairs.col, roots])),
         ),
         shape=(n_sites + 1, n_sites + 1),
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from adatom.crystallography.nets import Net, join_stars
+from adatom.crystallography.nets import Net, join_stars, slot_targets
 from adatom.crystallography.unwrapping import Links, links_of_net
 from adatom.errors import KindError, NoLatticeError
 from adatom.schema import SITES, Sites, positions
@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 # Neighbors move by a few per cent of a vector; of other sites it differs by a vector at least.
 _STALE: Final = 1e-3
+# As many as make a grain.
+_LEAST_STAR: Final = 10
 
 
 class SlotWalk(NamedTuple):
     """Stars joined to nets, star (site) and neighbor (site, slot) of every site, and the links."""
 
+    stars: NDArray[np.float64]
     net: Net
     star: NDArray[np.int64]
     point: NDArray[np.int64]
@@ -39,6 +42,7 @@ def slot_walk(sites: Sites, /) -> SlotWalk:
     """
     star, point, vector = neighbors_of_sites(sites)
     stars = np.array(sites.attrs["stars"], dtype=float)
+    stars, star = _with_parted_stars(stars, star, point, vector)
     net = join_stars(stars, star, point)
     if not len(net.vectors):
         msg = (
@@ -46,7 +50,33 @@ def slot_walk(sites: Sites, /) -> SlotWalk:
             "sites with plotting, or restrict them to the crystalline part before neighbor_vectors"
         )
         raise NoLatticeError(msg)
-    return SlotWalk(net, star, point, links_of_net(net, stars, star, point, vector))
+    return SlotWalk(stars, net, star, point, links_of_net(net, stars, star, point, vector))
+
+
+def _with_parted_stars(
+    stars: NDArray[np.float64],
+    star: NDArray[np.int64],
+    point: NDArray[np.int64],
+    vector: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Part stars that two grains share, where their neighbors have stars of either grain.
+
+    Of two honeycombs turned by 20 deg, one sublattice of both may fit one
+    star while the other has a star in each: then the neighbors tell the grain.
+    """
+    usual = slot_targets(star, point, len(stars))
+    around = np.where(point >= 0, star[point], -1)
+    found, parted = list(stars), star.copy()
+    for s in range(len(usual)):
+        for t in np.flatnonzero((usual == s).any(axis=1)):
+            if t in usual[s]:
+                continue
+            filled = (around >= 0).sum(axis=1)
+            mine = (star == s) & (2 * (around == t).sum(axis=1) > filled)
+            if mine.sum() >= _LEAST_STAR:
+                parted[mine] = len(found)
+                found.append(np.nanmean(vector[mine], axis=0))
+    return np.array(found), parted
 
 
 def neighbors_of_sites(

@@ -13,6 +13,9 @@
 ``plot_regions``              a mask: what was left out
 ``plot_sites``                sites over their image
 ``plot_movie_sites``          sites of some frames, and their number over all
+``plot_grains``               sites by their grain, with its lattice vectors
+``plot_rings``                rings of bonds by the number of their members
+``plot_dislocations``         cores of dislocations, with their Burgers vectors
 ``plot_site_statistics``      distances, widths, amplitudes, position errors
 ``plot_neighbor_vectors``     vectors to the neighbors, class by class
 ``plot_classes``              where each class is
@@ -80,6 +83,7 @@ if TYPE_CHECKING:
     from adatom.plotting.fits import plot_fits
     from adatom.plotting.histograms import plot_feature_histogram
     from adatom.plotting.images import plot_image, plot_movie, plot_regions
+    from adatom.plotting.lattice import plot_dislocations, plot_grains, plot_rings
     from adatom.plotting.movie_sites import plot_movie_sites
     from adatom.plotting.phasors import plot_phasors
     from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
@@ -121,6 +125,7 @@ __all__ = [
     "plot_curve_set",
     "plot_decays",
     "plot_diffraction_map",
+    "plot_dislocations",
     "plot_displacements",
     "plot_domains",
     "plot_feature_histogram",
@@ -129,6 +134,7 @@ __all__ = [
     "plot_fits",
     "plot_force_curves",
     "plot_fractions",
+    "plot_grains",
     "plot_image",
     "plot_member_spectra",
     "plot_members",
@@ -137,6 +143,7 @@ __all__ = [
     "plot_neighbor_vectors",
     "plot_phasors",
     "plot_regions",
+    "plot_rings",
     "plot_site_profiles",
     "plot_site_quantity",
     "plot_site_statistics",
@@ -174,6 +181,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_curve_set": "components",
         "plot_decays": "decays",
         "plot_diffraction_map": "spectra",
+        "plot_dislocations": "lattice",
         "plot_displacements": "strain",
         "plot_domains": "domains",
         "plot_feature_histogram": "histograms",
@@ -182,6 +190,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_fits": "fits",
         "plot_force_curves": "spectra",
         "plot_fractions": "walls",
+        "plot_grains": "lattice",
         "plot_image": "images",
         "plot_member_spectra": "class_spectra",
         "plot_members": "classes",
@@ -190,6 +199,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_neighbor_vectors": "sites",
         "plot_phasors": "phasors",
         "plot_regions": "images",
+        "plot_rings": "lattice",
         "plot_site_profiles": "strain",
         "plot_site_quantity": "strain",
         "plot_site_statistics": "sites",

@@ -17,6 +17,14 @@ from adatom.plotting.domains import is_boundary, is_region_map, plot_boundaries,
 from adatom.plotting.feature_maps import SETS, has_places, plot_feature_maps
 from adatom.plotting.histograms import plot_feature_histogram
 from adatom.plotting.images import plot_image, plot_movie, plot_regions
+from adatom.plotting.lattice import (
+    has_dislocations,
+    has_grains,
+    has_rings,
+    plot_dislocations,
+    plot_grains,
+    plot_rings,
+)
 from adatom.plotting.movie_sites import has_frames, plot_movie_sites
 from adatom.plotting.sites import plot_sites
 from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
@@ -79,6 +87,12 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
     kind = kind_of_data(data)
     if isinstance(data, xr.Dataset):
         if kind is SITES:
+            if has_rings(data):
+                return plot_rings(data, over)
+            if has_dislocations(data):
+                return plot_dislocations(data, over)
+            if has_grains(data):
+                return plot_grains(data, over)
             if is_boundary(data):
                 return plot_boundaries(data, over)
             return plot_movie_sites(data) if has_frames(data) else plot_sites(data, over)

@@ -61,6 +61,7 @@ from adatom.report.domain_pictures import (
     wall_pictures,
 )
 from adatom.report.files import file_stem
+from adatom.report.lattice_pictures import is_none, lattice_pictures
 from adatom.report.picture import SMALLER, Picture
 from adatom.report.spectra_pictures import (
     before_correction,
@@ -209,6 +210,9 @@ def _regions(lineage: Lineage, result: Result) -> list[Picture]:
 
 def _sites(lineage: Lineage, result: Result) -> list[Picture]:
     name, sites = file_stem(result.name), result.value
+    lattice = lattice_pictures(lineage, result, _ground(lineage, result.step))
+    if lattice or is_none(sites):
+        return lattice
     lines = boundary_pictures(lineage, result, _ground(lineage, result.step))
     if lines:
         return lines
