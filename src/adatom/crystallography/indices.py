@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from adatom.crystallography.decoration import Indexed, decorated
-from adatom.crystallography.nets import Net, join_stars
-from adatom.crystallography.unwrapping import links_of_net, unwrap_links
-from adatom.errors import KindError, NoLatticeError
+from adatom.crystallography.nets import Net
+from adatom.crystallography.splitting import coherent_links
+from adatom.crystallography.unwrapping import unwrap_links
+from adatom.crystallography.walk import slot_walk
 from adatom.numerics.groups import counts_by_group, sums_by_group
-from adatom.schema import SITES, Sites, add_note, positions, space_unit
+from adatom.schema import Sites, add_note, positions, space_unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # A grain has at least one site with all neighbors of a hexagonal lattice and some beyond.
 _LEAST_GRAIN: Final = 10
-# Neighbors move by a few per cent of a vector; of other sites it differs by a vector at least.
-_STALE: Final = 1e-3
 
 
 def assign_lattice_indices(sites: Sites, /) -> Sites:
@@ -32,6 +31,12 @@ def assign_lattice_indices(sites: Sites, /) -> Sites:
     vacancy, an edge or a wall between grains, are walked around; where a site
     can be reached by several ways, the one whose neighbors fit their slots
     best counts [1]_.
+
+    Grains that are turned against one another by more than about 14 deg have
+    stars, and with them walks, of their own; those turned by less are parted
+    where the lattice turns and dislocations stand densely enough to let it
+    turn [2]_. Walls through which the lattice goes on, as between ferroelastic
+    domains, part no grains.
 
     Parameters
     ----------
@@ -67,6 +72,7 @@ def assign_lattice_indices(sites: Sites, /) -> Sites:
     References
     ----------
     .. [1] D. C. Ghiglia and M. D. Pritt, Two-Dimensional Phase Unwrapping (Wiley, 1998), ch. 4.
+    .. [2] W. T. Read and W. Shockley, Phys. Rev. 78, 275 (1950), eq. 1.
 
     Examples
     --------
@@ -81,17 +87,13 @@ def assign_lattice_indices(sites: Sites, /) -> Sites:
     >>> np.round(indexed.attrs["lattice_vectors"], 6).tolist()
     [[[1.0, 0.0], [0.0, 1.0]]]
     """
-    star, point, vector = neighbors_of_sites(sites)
-    stars = np.array(sites.attrs["stars"], dtype=float)
-    net = join_stars(stars, star, point)
-    if not len(net.vectors):
-        msg = (
-            "the neighbors of the sites have no lattice in common: is this a crystal? Look at the "
-            "sites with plotting, or restrict them to the crystalline part before neighbor_vectors"
-        )
-        raise NoLatticeError(msg)
-    links = links_of_net(net, stars, star, point, vector)
+    net, star, point, links = slot_walk(sites)
     component, cell = unwrap_links(links, len(star))
+    # Where all links close, every circuit does, and there are no dislocations to look for.
+    if (cell[links.second] - cell[links.first] != links.step).any():
+        stars = np.array(sites.attrs["stars"], dtype=float)
+        links = coherent_links(links, net, stars, star, point, positions(sites))
+        component, cell = unwrap_links(links, len(star))
     found = _numbered(component, cell, net, star)
     found = _with_left_over(found, net, star, point)
     found = _by_size(found)
@@ -99,45 +101,6 @@ def assign_lattice_indices(sites: Sites, /) -> Sites:
     if "sublattice" in sites:
         found, vectors = decorated(found, vectors, sites["sublattice"].values)
     return _described(sites, _unique(found), vectors)
-
-
-def neighbors_of_sites(
-    sites: Sites, /
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Give star (site), neighbor (site, slot) and vector (site, slot, 2), once they are checked.
-
-    Raises
-    ------
-    KindError
-        If they are missing, of other sites, or no longer true.
-    """
-    SITES.check(sites, name="sites")
-    needed = ("neighbor_vector", "neighbor_index", "star_index")
-    lacking = [name for name in needed if name not in sites]
-    if lacking or "stars" not in sites.attrs:
-        msg = (
-            f"sites have no {', '.join(lacking or ['stars'])}: "
-            "run descriptors.neighbor_vectors(sites) first"
-        )
-        raise KindError(msg)
-    point = sites["neighbor_index"].values
-    vector = sites["neighbor_vector"].values.astype(float)
-    place = positions(sites)
-    filled = point >= 0
-    outside = point >= len(place)
-    to = place[np.where(outside | ~filled, 0, point)] - place[:, None]
-    scale = float(np.nanmax(np.abs(vector), initial=0.0))
-    # Vectors may be float32, and then are as exact as the positions allow.
-    allowed = _STALE * scale + 4 * np.finfo(np.float32).eps * float(np.abs(place).max(initial=0.0))
-    wrong = filled & (outside | ~(np.abs(to - vector).max(axis=2) <= allowed))
-    if wrong.any():
-        msg = (
-            f"{int(wrong.sum())} of {int(filled.sum())} neighbors do not stand where "
-            "neighbor_vector points: these are neighbors among other sites, or the sites were "
-            "selected or moved since. Run descriptors.neighbor_vectors(sites) on these very sites"
-        )
-        raise KindError(msg)
-    return sites["star_index"].values.astype(np.int64), point, vector
 
 
 def _numbered(

@@ -1,6 +1,6 @@
 """Images and spectral maps with exactly known truth.
 
-================================  =========================================================
+================================  ================================================================
 ``simulate_graphene``             graphene with Si impurities, vacancies, contamination
 ``simulate_lattice``              any lattice with a stated signal-to-noise ratio
 ``simulate_flim_map``             decays at every pixel, photon by photon
@@ -34,7 +34,6 @@
 ``simulate_sample``               any crystal or structure, with defects, in one call
 ``build_grains``                  grains or twins of any lattice
 ``build_bilayer``                 two sheets, twisted or unlike
-``build_film``                    a ferroic film with domains on a substrate
 ``apply_disorder``                vacancies, substitutions, adatoms ... of any sites
 ``apply_strain``                  even and wavy strain, and dislocations
 ``apply_edges``                   edges and holes
@@ -45,9 +44,6 @@
 ``Edges``                         settings of edges and holes
 ``Sample``                        settings of ``simulate_sample``
 ``Grains``                        settings of grains and twins
-``simulate_film``                 a ferroic film, its cells, and a map as drawn by hand
-``FilmSimulation``                what ``simulate_film`` gives
-``Film``                          settings of a ferroic film
 ``simulate_multislice``           any structure, by waves instead of Gaussians (abTEM)
 ``simulate_reference_image``      six samples by multislice, computed once and kept
 ``MultisliceSimulation``          what the simulations by multislice give
@@ -56,15 +52,23 @@
 ``simulate_defect_movie``         a sheet that the beam damages, frame by frame
 ``DefectMovie``                   what ``simulate_defect_movie`` gives
 ``BeamDamage``                    settings of what the beam does
-================================  =========================================================
+``build_oxide``                   columns of a disordered Mo-V-Ta-Te oxide of two phases
+``simulate_oxide``                an image of that, and the phase of every pixel
+``OxideSimulation``               what ``simulate_oxide`` gives
+``Oxide``                         settings of the oxide
+``build_film``                    a ferroic film with domains on a substrate
+``simulate_film``                 a ferroic film, its cells, and a map as drawn by hand
+``FilmSimulation``                what ``simulate_film`` gives
+``Film``                          settings of a ferroic film
+================================  ================================================================
 
 Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``gathering``, ``columns``,
 ``disorder``, ``strain``, ``grains``, ``edges``, ``layers``, ``graphene``, ``boundaries``,
-``films``, ``domain_layouts``, ``contamination``) know nothing of images; the instrument
-(``scanning``, ``rendering``, ``detection``) knows nothing of structures; ``images``, ``samples``
-and ``film_images`` join the two. The stream to train on (``training_images``) draws all of it at
-random: ``random_samples``, ``random_junk``, ``random_instruments``. Multislice (``multislice``,
-``reference_images``) stands on abTEM. Spectral maps (``eels``) stand alone.
+``contamination``) know nothing of images; the instrument (``scanning``, ``rendering``,
+``detection``) knows nothing of structures; ``images`` and ``samples`` join the two. The stream to
+train on (``training_images``) draws all of it at random: ``random_samples``, ``random_junk``,
+``random_instruments``. Multislice (``multislice``, ``reference_images``) stands on abTEM.
+Spectral maps (``eels``) stand alone.
 """
 
 from __future__ import annotations
@@ -102,6 +106,8 @@ if TYPE_CHECKING:
     from adatom.simulation.microscope import Microscope
     from adatom.simulation.multislice import MultisliceSimulation, simulate_multislice
     from adatom.simulation.optics import Multislice, Optics
+    from adatom.simulation.oxide_images import OxideSimulation, simulate_oxide
+    from adatom.simulation.oxides import Oxide, build_oxide
     from adatom.simulation.particle_images import ParticleImages, simulate_particle_image
     from adatom.simulation.projection import sites_from_structure
     from adatom.simulation.reference_images import simulate_reference_image
@@ -137,6 +143,8 @@ __all__ = [
     "Multislice",
     "MultisliceSimulation",
     "Optics",
+    "Oxide",
+    "OxideSimulation",
     "ParticleImages",
     "PhotonTimer",
     "Sample",
@@ -153,6 +161,7 @@ __all__ = [
     "build_grains",
     "build_graphene",
     "build_lattice",
+    "build_oxide",
     "columns_from_sites",
     "simulate_defect_movie",
     "simulate_eels_map",
@@ -164,6 +173,7 @@ __all__ = [
     "simulate_lattice",
     "simulate_mass_map",
     "simulate_multislice",
+    "simulate_oxide",
     "simulate_particle_image",
     "simulate_reference_image",
     "simulate_sample",
@@ -197,6 +207,8 @@ __getattr__, __dir__ = lazy_names(
         "Multislice": "optics",
         "MultisliceSimulation": "multislice",
         "Optics": "optics",
+        "Oxide": "oxides",
+        "OxideSimulation": "oxide_images",
         "ParticleImages": "particle_images",
         "PhotonTimer": "decays",
         "Sample": "samples",
@@ -213,6 +225,7 @@ __getattr__, __dir__ = lazy_names(
         "build_grains": "grains",
         "build_graphene": "graphene",
         "build_lattice": "lattices",
+        "build_oxide": "oxides",
         "columns_from_sites": "layers",
         "simulate_defect_movie": "beam_damage",
         "simulate_eels_map": "eels",
@@ -224,6 +237,7 @@ __getattr__, __dir__ = lazy_names(
         "simulate_lattice": "images",
         "simulate_mass_map": "masses",
         "simulate_multislice": "multislice",
+        "simulate_oxide": "oxide_images",
         "simulate_particle_image": "particle_images",
         "simulate_reference_image": "reference_images",
         "simulate_sample": "samples",
