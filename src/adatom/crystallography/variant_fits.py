@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from adatom.crystallography.aligned import AlignedVectors
 
 WINDOWS: Final = (1, 3, 5)
-# Of two classes six standard deviations apart, one site in 700 is mistaken for the other.
-_WELL_APART: Final = 6.0
+# Of two classes seven standard deviations apart, one site in 4,000 is mistaken for the other.
+_WELL_APART: Final = 7.0
 # Covariances of a dozen features are then exact to some per cent.
 _DRAWN: Final = 20_000
 FIT_SITES: Final = 20_000

@@ -92,7 +92,7 @@ def find_variants(
     averaging : int, optional
         Cells, 1, 3, 5 or 7, along each side of the window whose like cells are
         averaged. By default the smallest of 1, 3 and 5 in which classes
-        stand six standard deviations apart; told in a note.
+        stand seven standard deviations apart; told in a note.
     level : float
         Classes that noise makes as often as this are no classes: 0.05 claims
         a broken symmetry in one of twenty perfect crystals at most.
