@@ -35,7 +35,13 @@ CASES = {
     "antiphase": "i",
     "antiphase j": "j",
 }
-NULL = (("square", 0.03), ("square", 0.05), ("square", 0.1), ("honeycomb", 0.03), ("honeycomb", 0.05))
+NULL = (
+    ("square", 0.03),
+    ("square", 0.05),
+    ("square", 0.1),
+    ("honeycomb", 0.03),
+    ("honeycomb", 0.05),
+)
 
 
 def score(case: str, truth: Planted) -> tuple[str, float, int]:
@@ -56,9 +62,7 @@ def run_cases(n_seeds: int) -> None:
     for case, expected in CASES.items():
         for noise in (0.02, 0.03, 0.05):
             start = time.perf_counter()
-            scores = [
-                score(case, planted(case, noise=noise, seed=seed)) for seed in range(n_seeds)
-            ]
+            scores = [score(case, planted(case, noise=noise, seed=seed)) for seed in range(n_seeds)]
             needed = 0.99 if noise < 0.05 else 0.95
             right = sum(told == expected and ari >= needed for told, ari, _ in scores)
             least = sorted(ari for _, ari, _ in scores)
@@ -80,7 +84,10 @@ def run_null(n_seeds: int) -> None:
             statement = find_variants(planted(case, noise=noise, seed=seed).sites).statement
             claims += stated(statement) != "1 non-ferroic"
             low += bool((statement["p_value"] <= 0.05).any())
-        print(f"null {case} {noise:.2f}: {claims} claims, {low} p-values <= 0.05 of {n_seeds}", flush=True)
+        print(
+            f"null {case} {noise:.2f}: {claims} claims, {low} p-values <= 0.05 of {n_seeds}",
+            flush=True,
+        )
 
 
 def run_large() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -56,12 +56,15 @@ class Window:
         Makes their scatter the identity.
     means : ndarray, shape (class, feature)
         Of the classes, the largest first.
+    sites : ndarray of int, shape (row,)
+        Numbers of the rows in the sample.
     """
 
     size: int
     rows: NDArray[np.float64]
     whitening: NDArray[np.float64]
     means: NDArray[np.float64]
+    sites: NDArray[np.int64]
 
     @property
     def separation(self) -> float:
@@ -239,7 +242,7 @@ def _window(
         means[held], sample.crystal[held], whitening, affine, max_classes=max_classes, seed=seed
     )
     found = find_components(rows @ whitening.T, max_classes=max_classes, seed=seed)
-    return Window(size, rows, whitening, found @ np.linalg.inv(whitening).T)
+    return Window(size, rows, whitening, found @ np.linalg.inv(whitening).T, np.flatnonzero(held))
 
 
 def _as_measured(
@@ -363,7 +366,7 @@ def _clearest(windows: list[Window]) -> Window:
 def without_class_structure(fitted: Fitted, /) -> Fitted:
     """Give the fit of a single class to the same rows."""
     window = fitted.window
-    single = Window(window.size, window.rows, window.whitening, window.rows.mean(axis=0)[None])
+    single = replace(window, means=window.rows.mean(axis=0)[None])
     orbits = find_orbits(
         single.means,
         fitted.actions,
