@@ -10,19 +10,33 @@ from scipy.stats import chi2
 
 from adatom.crystallography.cell_fields import estimate_noise, filled, sampled_field
 from adatom.crystallography.components import gain_of_classes, squared_distances
+from adatom.crystallography.orbits import find_orbits
 from adatom.crystallography.variant_fits import core_sites, simulated_means, without_shifts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from adatom.crystallography.aligned import AlignedVectors
+    from adatom.crystallography.orbits import Orbits
     from adatom.crystallography.variant_fits import Fitted
 
 # A p-value of 1 % and less can be told; more draws would cost seconds.
 _N_DRAWS: Final = 99
+# The standard deviation of so many is known to a tenth.
+_N_ERROR_DRAWS: Final = 40
 _SITES: Final = 3_000
 _LEAST_ROWS: Final = 40
 _OUTLYING: Final = 0.9999
+
+
+class Breaking(NamedTuple):
+    """By how much every class breaks the symmetry of the parent, and the error of that.
+
+    Root mean square over slots, in units of the spacing.
+    """
+
+    size: NDArray[np.float64]
+    error: NDArray[np.float64]
 
 
 class Chance(NamedTuple):
@@ -139,3 +153,52 @@ def _statistics(means: NDArray[np.float64], tested: _Tested) -> NDArray[np.float
             broken = tested.whitening @ tested.breaking @ rows.mean(axis=0)
             found[k] = float(broken @ broken)
     return found
+
+
+def symmetry_breaking(fitted: Fitted, /, *, seed: int) -> Breaking:
+    """Measure what of every class breaks the parent's symmetry, and its standard deviation.
+
+    The means of simulated noise over the same sites are added to those of
+    the classes, which are then closed under the group again: the error
+    contains that of the parent, and that neighboring sites share atoms.
+    """
+    orbits, window = fitted.orbits, fitted.window
+    label = window.label
+    counts = np.bincount(label, minlength=len(window.means)).astype(float)
+    parent = np.mean(fitted.actions, axis=0)
+    members = [label == k for k in range(len(window.means))]
+    rng = np.random.default_rng([seed, 11])
+    sizes = [_sizes(window.means, orbits, parent)]
+    for _ in range(_N_ERROR_DRAWS):
+        drawn = simulated_means(fitted.field, fitted.noise, window.size, rng)[window.sites]
+        moved = window.means.copy()
+        for k, mine in enumerate(members):
+            if mine.any():
+                moved[k] += np.nan_to_num(np.nanmean(drawn[mine], axis=0))
+        again = find_orbits(
+            moved, fitted.actions, window.whitening, fitted.affine, weights=np.maximum(counts, 1)
+        )
+        if np.array_equal(again.orbit, orbits.orbit):
+            sizes.append(_sizes(moved, again, parent))
+    spread = np.array(sizes[1:]).reshape(-1, len(orbits.means)) - sizes[0]
+    alone = np.bincount(orbits.orbit)[orbits.orbit] == 1
+    error = np.sqrt((spread**2).mean(axis=0)) if len(spread) else np.full(len(alone), np.nan)
+    # What a class that keeps the symmetry seems to break is a length of noise alone.
+    error[alone] = np.sqrt((np.array(sizes)[:, alone] ** 2).mean(axis=0))
+    n = parent.shape[0] // 2
+    return Breaking(sizes[0] / np.sqrt(n), error / np.sqrt(n))
+
+
+def _sizes(
+    found: NDArray[np.float64], orbits: Orbits, parent: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give the length of what breaks symmetry of every class; of those alone in an orbit as found.
+
+    They were made symmetric, and would all have zero.
+    """
+    means = orbits.means.copy()
+    alone = np.bincount(orbits.orbit)[orbits.orbit] == 1
+    for k, place in enumerate(orbits.member):
+        if alone[place]:
+            means[place] = found[k] - orbits.affine
+    return np.asarray(np.linalg.norm(means - means @ parent.T, axis=1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from adatom.crystallography.aligned import AlignedVectors
 
 WINDOWS: Final = (1, 3, 5)
-# Of two classes six standard deviations apart, one site in 700 is mistaken for the other.
-_WELL_APART: Final = 6.0
+# Of two classes seven standard deviations apart, one site in 4,000 is mistaken for the other.
+_WELL_APART: Final = 7.0
 # Covariances of a dozen features are then exact to some per cent.
 _DRAWN: Final = 20_000
 FIT_SITES: Final = 20_000
@@ -56,12 +56,15 @@ class Window:
         Makes their scatter the identity.
     means : ndarray, shape (class, feature)
         Of the classes, the largest first.
+    sites : ndarray of int, shape (row,)
+        Numbers of the rows in the sample.
     """
 
     size: int
     rows: NDArray[np.float64]
     whitening: NDArray[np.float64]
     means: NDArray[np.float64]
+    sites: NDArray[np.int64]
 
     @property
     def separation(self) -> float:
@@ -239,7 +242,7 @@ def _window(
         means[held], sample.crystal[held], whitening, affine, max_classes=max_classes, seed=seed
     )
     found = find_components(rows @ whitening.T, max_classes=max_classes, seed=seed)
-    return Window(size, rows, whitening, found @ np.linalg.inv(whitening).T)
+    return Window(size, rows, whitening, found @ np.linalg.inv(whitening).T, np.flatnonzero(held))
 
 
 def _as_measured(
@@ -363,7 +366,7 @@ def _clearest(windows: list[Window]) -> Window:
 def without_class_structure(fitted: Fitted, /) -> Fitted:
     """Give the fit of a single class to the same rows."""
     window = fitted.window
-    single = Window(window.size, window.rows, window.whitening, window.rows.mean(axis=0)[None])
+    single = replace(window, means=window.rows.mean(axis=0)[None])
     orbits = find_orbits(
         single.means,
         fitted.actions,

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from adatom.crystallography.components import squared_distances
 from adatom.crystallography.orbits import affine_basis
 from adatom.crystallography.variant_fits import shift_between
 from adatom.numerics.point_groups import action
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from adatom.crystallography.aligned import AlignedVectors
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 200_000
 _WIDE: Final = 5
+# The smallest share of a window: one cell of 5 x 5.
+_LEAST_FILLED: Final = 0.04
 
 
 class Labels(NamedTuple):
@@ -105,19 +110,26 @@ def _shares(
 ) -> NDArray[np.float64]:
     """Give the probability of classes, by the slots that a site has."""
     log = np.empty((len(means), len(known)))
-    finite = np.isfinite(means)
-    pattern = np.packbits(finite, axis=1)
-    kinds, which = np.unique(pattern, axis=0, return_inverse=True)
     covariance = np.linalg.inv(precision)
-    for number in range(len(kinds)):
-        rows = np.flatnonzero(which.ravel() == number)
-        held = finite[rows[0]]
+    for rows, held in _patterns(np.isfinite(means)):
         root = np.linalg.cholesky(np.linalg.inv(covariance[np.ix_(held, held)]))
         white = means[np.ix_(rows, held)] @ root
-        goal = known[:, held] @ root
-        squared = (white**2).sum(axis=1)[:, None] - 2 * white @ goal.T + (goal**2).sum(axis=1)
         # Noise of a mean over a part of the window is that much larger.
-        log[rows] = -0.5 * squared * np.clip(filled[rows], 0.04, 1.0)[:, None]
+        scale = np.clip(filled[rows], _LEAST_FILLED, 1.0)[:, None]
+        log[rows] = -0.5 * scale * squared_distances(white, known[:, held] @ root)
     log += np.log(weights[: len(known)])
     shares = np.exp(log - log.max(axis=1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _patterns(
+    finite: NDArray[np.bool_],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Group rows by which features they have; nearly all have all."""
+    whole = finite.all(axis=1)
+    if whole.any():
+        yield np.flatnonzero(whole), np.arange(finite.shape[1])
+    lacking = np.flatnonzero(~whole)
+    kinds, which = np.unique(finite[lacking], axis=0, return_inverse=True)
+    for number, kind in enumerate(kinds):
+        yield lacking[which.ravel() == number], np.flatnonzero(kind)
