@@ -17,6 +17,7 @@ from adatom.crystallography.cell_fields import (
     sampled_field,
 )
 from adatom.crystallography.components import (
+    LEAST_SEPARATION,
     find_components,
     separation,
     squared_distances,
@@ -40,6 +41,11 @@ FIT_SITES: Final = 20_000
 _LEAST_ROWS: Final = 40
 _LEAST_CORE: Final = 0.2
 _UNEVEN: Final = 0.99
+# Of an orbit of eight, two found may have six images, all found in a round or two.
+_MOST_ROUNDS: Final = 3
+# Sites that stand where symmetry puts a class: half as many as a class needs by itself.
+_LEAST_IN_IMAGE: Final = 6
+_LEAST_SHARE_OF_IMAGE: Final = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +124,55 @@ def fit_classes(
     window = _clearest(windows)
     counts = np.bincount(window.label, minlength=len(window.means)).astype(float)
     orbits = find_orbits(window.means, actions, window.whitening, affine, weights=counts)
+    for _ in range(_MOST_ROUNDS):
+        fuller = _with_rare_images(sample, window, orbits, affine, max_classes, seed)
+        if fuller is window:
+            break
+        window = fuller
+        counts = np.bincount(window.label, minlength=len(window.means)).astype(float)
+        orbits = find_orbits(window.means, actions, window.whitening, affine, weights=counts)
     label = _labels_of_sample(sample, window, orbits, affine, max_classes, seed)
     return Fitted(window, orbits, sample.field, sample.noise, actions, affine, label)
+
+
+def _with_rare_images(
+    sample: Sample,
+    window: Window,
+    orbits: Orbits,
+    affine: NDArray[np.float64],
+    max_classes: int,
+    seed: int,
+) -> Window:
+    """Add the images of classes that hold sites, but too few to be found by themselves.
+
+    Where a variant stands follows from the others by symmetry: that some sites stand just there
+    is no chance, also if they are a handful at the corner of the image.
+    """
+    means, share = sample.field.means(sample.flat, window.size)
+    held = filled(share, means)
+    if not held.any() or len(orbits.means) == orbits.n_populated:
+        return window
+    rows = without_shifts(
+        means[held], sample.crystal[held], window.whitening, affine,
+        max_classes=max_classes, seed=seed,
+    )  # fmt: skip
+    white = rows @ window.whitening.T
+    squared = squared_distances(white, (orbits.means + orbits.affine) @ window.whitening.T)
+    nearest = np.where(
+        squared.min(axis=1) < float(chi2.ppf(_UNEVEN, rows.shape[1])), squared.argmin(axis=1), -1
+    )
+    goal = window.means @ window.whitening.T
+    rare = []
+    for k in range(orbits.n_populated, len(orbits.means)):
+        here = nearest == k
+        if here.sum() < max(_LEAST_IN_IMAGE, _LEAST_SHARE_OF_IMAGE * len(rows)):
+            continue
+        # The tail of a class that reaches an image has its mean near to that class.
+        apart = squared_distances(white[here].mean(axis=0)[None], goal).min()
+        if apart >= LEAST_SEPARATION**2:
+            rare.append(rows[here].mean(axis=0))
+    rare = rare[: max_classes - len(window.means)]
+    return replace(window, means=np.vstack([window.means, *rare])) if rare else window
 
 
 def _labels_of_sample(
