@@ -46,6 +46,7 @@ _MOST_ROUNDS: Final = 3
 # Sites that stand where symmetry puts a class: half as many as a class needs by itself.
 _LEAST_IN_IMAGE: Final = 6
 _LEAST_SHARE_OF_IMAGE: Final = 0.005
+_LEAST_INNER: Final = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,14 +159,16 @@ def _with_rare_images(
     )  # fmt: skip
     white = rows @ window.whitening.T
     squared = squared_distances(white, (orbits.means + orbits.affine) @ window.whitening.T)
-    nearest = np.where(
-        squared.min(axis=1) < float(chi2.ppf(_UNEVEN, rows.shape[1])), squared.argmin(axis=1), -1
-    )
+    closest, least = squared.argmin(axis=1), squared.min(axis=1)
+    inner, outer = (float(chi2.ppf(share, rows.shape[1])) for share in (0.5, _UNEVEN))
     goal = window.means @ window.whitening.T
     rare = []
     for k in range(orbits.n_populated, len(orbits.means)):
-        here = nearest == k
-        if here.sum() < max(_LEAST_IN_IMAGE, _LEAST_SHARE_OF_IMAGE * len(rows)):
+        here = (closest == k) & (least < outer)
+        # Half of a class lies in the inner part, of a tail or of walls hardly any: it is a
+        # fiftieth of the volume in eight dimensions.
+        compact = (least[here] < inner).sum() >= _LEAST_INNER * here.sum()
+        if here.sum() < max(_LEAST_IN_IMAGE, _LEAST_SHARE_OF_IMAGE * len(rows)) or not compact:
             continue
         # The tail of a class that reaches an image has its mean near to that class.
         apart = squared_distances(white[here].mean(axis=0)[None], goal).min()
