@@ -37,7 +37,9 @@ def test_antiphase_boundaries_are_within_one_cell(case: str, axis: int, noise: f
     place = positions(truth.sites)[:, axis]
     index = truth.sites["lattice_index"].values[:, axis]
     side = (truth.domain + index) % 2
-    level = (place[side == side[place.argmin()]].max() + place[side != side[place.argmin()]].min()) / 2
+    level = (
+        place[side == side[place.argmin()]].max() + place[side != side[place.argmin()]].min()
+    ) / 2
     off = np.abs(positions(doubling.boundaries)[:, axis] - level)
     assert len(off) > 40
     # Corners at the edges of the frame, where a site has three cells around, may be cut.
@@ -98,7 +100,7 @@ def test_what_does_not_belong_together_is_refused() -> None:
     classes = xr.Dataset({"label": ("site", i)})
     with pytest.raises(KindError, match="need a label for each of 256 sites"):
         find_doubling(sites, classes.isel(site=slice(5)))
-    with pytest.raises(KindError, match="run crystallography.assign_lattice_indices"):
+    with pytest.raises(KindError, match=r"run crystallography\.assign_lattice_indices"):
         find_doubling(sites.drop_vars("grain"), classes)
     with pytest.raises(SettingError, match="level=2"):
         find_doubling(sites, classes, level=2.0)
