@@ -75,7 +75,8 @@ class Window:
     def label(self) -> NDArray[np.int64]:
         """Nearest class of each row."""
         white = self.rows @ self.whitening.T
-        return squared_distances(white, self.means @ self.whitening.T).argmin(axis=1)
+        squared = squared_distances(white, self.means @ self.whitening.T)
+        return np.asarray(squared.argmin(axis=1), dtype=np.int64)
 
 
 class Fitted(NamedTuple):
@@ -233,7 +234,7 @@ def _window(
     covariance = _covariance(sample.field, sample.noise, size, actions, seed)
     covariance = _as_measured(sample.field, means, covariance, size, actions)
     whitening = whitening_of(covariance)
-    held = usable & sample.core
+    held: NDArray[np.bool_] = usable & sample.core
     if held.sum() < max(_LEAST_ROWS, _LEAST_CORE * usable.sum()):
         held = usable
     if held.sum() < _LEAST_ROWS:
