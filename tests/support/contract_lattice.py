@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+from contract_example import Example
 
 from adatom.crystallography import assign_lattice_indices
 from adatom.descriptors import neighbor_vectors
 from adatom.schema import Sites, sites_from_positions
-from contract_example import Example
 
 
 @cache

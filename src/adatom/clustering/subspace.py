@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import scipy.linalg
 
 from adatom.numerics.folds import map_to
 from adatom.numerics.moments import moments_of, sample_of
 from adatom.numerics.noise_rank import n_components_above_noise
-from adatom.numerics.principal_axes import principal_axes, principal_variances, signed_axes
+from adatom.numerics.principal_axes import (
+    MOST_COLUMNS,
+    NULL,
+    axes_of_rows,
+    principal_axes,
+    principal_variances,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,11 +26,7 @@ if TYPE_CHECKING:
 # So few features are all kept: a covariance of twelve has 78 numbers.
 _FEW_FEATURES: Final = 12
 _MOST_COMPONENTS: Final = 20
-# The eigenvectors of 2048 columns take seconds, those of 8192 some ten minutes.
-_MOST_COLUMNS: Final = 2048
 _SAMPLE_VALUES: Final = 1 << 25
-# Axes of less variance than this share of the largest are rounding errors of float32 data.
-_NULL: Final = 1e-12
 
 
 class Subspace(NamedTuple):
@@ -40,7 +41,7 @@ class Subspace(NamedTuple):
 
 def moments_for_subspace(blocks: Blocks, /) -> Moments:
     """Pass once over features for all that `subspace_of` needs."""
-    return moments_of(blocks, scatter=blocks.n_columns <= _MOST_COLUMNS)
+    return moments_of(blocks, scatter=blocks.n_columns <= MOST_COLUMNS)
 
 
 def subspace_of(
@@ -88,13 +89,13 @@ def subspace_of(
         covariance = moments.scatter / max(n_rows - 1, 1)
         values = principal_variances(covariance)
     else:
-        n_sample = min(_MOST_COLUMNS, max(64, _SAMPLE_VALUES // blocks.n_columns))
+        n_sample = min(MOST_COLUMNS, max(64, _SAMPLE_VALUES // blocks.n_columns))
         rows = sample_of(blocks, moments.counts, n_rows=n_sample, seed=seed) - moments.mean
         n_rows = len(rows)
-        values, axes = _axes_of_rows(rows)
+        values, axes = axes_of_rows(rows)
     if n_components is None:
         n_components = _n_components(values, n_rows, n_classes, least)
-    n_real = max(1, int(np.count_nonzero(values > _NULL * values[0])))
+    n_real = max(1, int(np.count_nonzero(values > NULL * values[0])))
     n_components = min(n_components, n_real)
     if moments.scatter is not None:
         axes = principal_axes(covariance, n_components)
@@ -109,20 +110,6 @@ def _n_components(values: NDArray[np.float64], n_rows: int, n_classes: int, leas
     affordable = max(2, int(np.sqrt(n_rows / n_classes)))
     above = min(n_components_above_noise(values, n_rows), _MOST_COMPONENTS, affordable)
     return min(max(above, least), len(values))
-
-
-def _axes_of_rows(
-    rows: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Find principal axes from the products of rows, which are fewer than the columns."""
-    values, vectors = scipy.linalg.eigh(rows @ rows.T / max(len(rows) - 1, 1))
-    values = np.maximum(values[::-1], 0)
-    n_real = max(1, int(np.count_nonzero(values > _NULL * values[0])))
-    axes = vectors[:, ::-1].T[:n_real] @ rows
-    lengths = np.linalg.norm(axes, axis=1, keepdims=True)
-    padded = np.zeros(rows.shape[1])
-    padded[: min(len(values), len(padded))] = values[: len(padded)]
-    return padded, signed_axes(axes / np.where(lengths > 0, lengths, 1))
 
 
 def scores_in(subspace: Subspace, blocks: Blocks, counts: NDArray[np.int64], /) -> NDArray[Any]:

@@ -11,9 +11,9 @@ from adatom.crystallography.nets import conventional_turn
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Kinds repeat along a vector that joins like sites in nine of ten pairs: walls between domains and
-# single sites of a wrong kind part a few. Kinds put at random in equal parts join half.
-_REPEATS: Final = 0.9
+# Half way between kinds put at random in equal parts, which join like sites in half of the pairs,
+# and perfect order; walls between domains and single sites of a wrong kind part a few pairs.
+_REPEATS: Final = 0.75
 # Shares of pairs are known to 0.01 then.
 _SAMPLE: Final = 10_000
 # Multiples of the lattice vectors that are looked at, in the order of the cells they make.
@@ -96,7 +96,8 @@ def _alike(
 
     def key(cells: NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.int64]:
         moved = cells - low
-        return (of * size[0] + moved[:, 0]) * size[1] + moved[:, 1]
+        numbers: NDArray[np.int64] = (of * size[0] + moved[:, 0]) * size[1] + moved[:, 1]
+        return numbers
 
     keys = key(cell, sublattice)
     order = np.argsort(keys)

@@ -123,7 +123,7 @@ def _misorientation(one: GrainFit, other: GrainFit) -> tuple[float, float]:
     first, second = (orientation_of_cell(fit.vectors, n_fold) for fit in (one, other))
     apart = abs((first - second + period / 2) % period - period / 2)
     errors = [cell_shape(fit)["orientation_error"] for fit in (one, other)]
-    return float(apart), float(np.hypot(*errors))
+    return float(apart), float(np.linalg.norm(errors))
 
 
 def _contacts(

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _FILLED: Final = 0.5
 # Neighbors whose mean displacement a place shares.
 _N_AROUND: Final = 8
-_CORNERS: Final = np.ones((3, 3), dtype=int)
+# A diagonal of the cell that is not this much longer than its sides joins neighbors too.
+_ALIKE: Final = 1.2
 
 
 class _Missing(NamedTuple):
@@ -100,7 +101,7 @@ def _of_grain(
     found = []
     for k in np.unique(lattice.sublattice[here]):
         mine = here[lattice.sublattice[here] == k]
-        empty, n_connected = _enclosed(lattice.cell[mine])
+        empty, n_connected = _enclosed(lattice.cell[mine], _adjoining(fit.vectors))
         if not len(empty) or len(mine) < _N_AROUND:
             continue
         ideal = fit.origins[k] + lattice.cell[mine] @ fit.vectors
@@ -116,13 +117,25 @@ def _of_grain(
     return found
 
 
-def _enclosed(cell: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _adjoining(vectors: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Tell which of 3 x 3 cells are neighbors of the middle one: along i, j, a short diagonal."""
+    structure = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
+    longest = _ALIKE * np.linalg.norm(vectors, axis=1).max()
+    for sign in (-1, 1):
+        if np.linalg.norm(vectors[0] + sign * vectors[1]) <= longest:
+            structure[2, 1 + sign] = structure[0, 1 - sign] = 1
+    return structure
+
+
+def _enclosed(
+    cell: NDArray[np.int64], adjoining: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """List the empty cells that filled ones surround, and how many each adjoins in one piece."""
     low = cell.min(axis=0)
     filled = np.zeros(cell.max(axis=0) - low + 1, dtype=bool)
     filled[tuple((cell - low).T)] = True
-    # What touches the border of the grid, over a corner as well, is open.
-    piece, n_pieces = ndimage.label(np.pad(~filled, 1, constant_values=True), structure=_CORNERS)
+    # What touches the border of the grid is open.
+    piece, n_pieces = ndimage.label(np.pad(~filled, 1, constant_values=True), structure=adjoining)
     piece = piece[1:-1, 1:-1]
     size = np.bincount(piece.ravel(), minlength=n_pieces + 1)
     outside = 1

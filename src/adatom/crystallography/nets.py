@@ -220,7 +220,7 @@ def _fitted(
     np.add.at(design, (rows, 2 + t), 1.0)
     np.add.at(design, (rows, 2 + s), -1.0)
     design = np.delete(design, 2, axis=1)
-    found = np.linalg.lstsq(design, slot, rcond=None)[0]
+    found: NDArray[np.float64] = np.linalg.lstsq(design, slot, rcond=None)[0]
     return found[:2], np.concatenate([np.zeros((1, 2)), found[2:]])
 
 

@@ -32,7 +32,12 @@ from adatom.numerics.blocks import Blocks, blocks, blocks_from_array
 from adatom.numerics.executors import single_threaded_blas
 from adatom.numerics.folds import map_to
 from adatom.numerics.moments import Moments, moments_of, sample_of
-from adatom.numerics.principal_axes import principal_axes, principal_variances
+from adatom.numerics.principal_axes import (
+    MOST_COLUMNS,
+    axes_of_rows,
+    principal_axes,
+    principal_variances,
+)
 from adatom.schema import FEATURES, Features, Table, add_note, table_from_columns
 
 # The first rounds go over a sample of rows, which settles the components up to details.
@@ -139,13 +144,18 @@ def _fitted(cut: Blocks, number: int, loss: Loss, max_rounds: int, seed: int) ->
         _refuse_negative(moments_of(cut).lowest)
     weights = column_weights(cut, weighting)
     weighted = weighted_blocks(cut, weights, weighting)
-    moments = moments_of(weighted, scatter=True)
+    wide = weighted.n_columns > MOST_COLUMNS
+    moments = moments_of(weighted, scatter=not wide)
     n_rows = int(moments.counts.sum())
     if n_rows < number:
         msg = f"{n_rows} measured rows cannot hold {number} components"
         raise TooFewSitesError(msg)
     _refuse_negative(moments.lowest)
-    view = _principal_view(moments, max(_LEAST_AXES, 2 * number))
+    n_axes = max(_LEAST_AXES, 2 * number)
+    if wide:
+        view = _view_of_rows(weighted, moments, n_axes, seed)
+    else:
+        view = _principal_view(moments, n_axes)
     scores = _scores_in(view, weighted)
     components = _start(scores, view, number, seed)
     every = blocks_from_array(scores)
@@ -177,6 +187,18 @@ def _principal_view(moments: Moments, n_axes: int) -> View:
     n_axes = min(n_axes, len(covariance))
     left_out = float(principal_variances(covariance)[n_axes:].sum())
     return View(moments.mean, principal_axes(covariance, n_axes), left_out)
+
+
+def _view_of_rows(weighted: Blocks, moments: Moments, n_axes: int, seed: int) -> View:
+    """Find the first components from the products of rows, where columns are too many.
+
+    Exact where rows are no more than `MOST_COLUMNS`; else those of a sample.
+    """
+    rows = sample_of(weighted, moments.counts, n_rows=MOST_COLUMNS, seed=seed) - moments.mean
+    variances, axes = axes_of_rows(rows)
+    kept = float(variances[:n_axes].sum()) * max(len(rows) - 1, 1) / len(rows)
+    total = moments.sum_of_squares / moments.counts.sum()
+    return View(moments.mean, np.ascontiguousarray(axes[:n_axes]), max(0.0, total - kept))
 
 
 def _scores_in(view: View, cut: Blocks) -> NDArray[Any]:

@@ -8,7 +8,7 @@ import dask.array as da
 import numpy as np
 
 from adatom.errors import SettingError
-from adatom.schema import Image, pixel_size, space_unit
+from adatom.schema import TABLE, Image, Table, pixel_size, space_unit
 from adatom.units import Length, length_from_setting
 
 if TYPE_CHECKING:
@@ -31,9 +31,11 @@ class Grid(NamedTuple):
 
 
 def window_grids(
-    image: Image, size: Length, step: Length | None, /, *, spacing: float | None = None
+    image: Image, size: Length | None, step: Length | None, /, *, spacing: float | None = None
 ) -> tuple[Grid, Grid]:
     """Lay windows over an image, the first and the last flush with its edges.
+
+    Without a size, the whole image is one window.
 
     Raises
     ------
@@ -42,11 +44,38 @@ def window_grids(
         `step` leaves gaps between windows.
     """
     unit = space_unit(image)
+    if size is None:
+        if step is not None:
+            msg = f"{step=} needs size= as well: without it the image is one window"
+            raise SettingError(msg)
+        whole = (Grid(np.zeros(1, dtype=np.int64), image.sizes[dim]) for dim in ("y", "x"))
+        down, across = whole
+        return down, across
     down, across = (
         _grid(image.sizes[dim], pixel, (size, step), unit, dim, spacing)
         for dim, pixel in zip(("y", "x"), pixel_size(image))
     )
     return down, across
+
+
+def size_from_choice(choice: Table | None, size: Length | None, /) -> Length | None:
+    """Take the size of windows from a setting, or else from the table of a choice.
+
+    Raises
+    ------
+    SettingError
+        If the table holds no choice.
+    """
+    if choice is None or size is not None:
+        return size
+    TABLE.check(choice, name="choice")
+    if "window_size" not in choice.attrs:
+        msg = (
+            "the table has no attrs['window_size']: take the one of pipelines.choose_window_size, "
+            "or give size="
+        )
+        raise SettingError(msg)
+    return str(choice.attrs["window_size"])
 
 
 def _grid(

@@ -10,9 +10,14 @@ import xarray as xr
 from scipy.fft import fftfreq, rfft2, rfftfreq
 from scipy.signal.windows import hann
 
-from adatom.descriptors.window_grid import features_of_windows, window_centers, window_grids
+from adatom.descriptors.window_grid import (
+    features_of_windows,
+    size_from_choice,
+    window_centers,
+    window_grids,
+)
 from adatom.errors import SettingError
-from adatom.schema import IMAGE, Features, Image, extent, pixel_size, space_unit
+from adatom.schema import IMAGE, Features, Image, Table, extent, pixel_size, space_unit
 from adatom.units import Length, length_from_setting
 
 if TYPE_CHECKING:
@@ -30,9 +35,10 @@ class _HalfPlane(NamedTuple):
 
 def window_spectra(
     image: Image,
+    choice: Table | None = None,
     /,
     *,
-    size: Length,
+    size: Length | None = None,
     step: Length | None = None,
     shortest_period: Length | None = None,
     log1p: bool = False,
@@ -49,9 +55,13 @@ def window_spectra(
     image : Image
         Numpy gives numpy; dask gives dask, of which every block reads the part
         of the image under its windows only. NaN: not measured.
-    size : length
+    choice : Table, optional
+        Of `pipelines.choose_window_size`: the size to take where `size` gives
+        none, and then also its `shortest_period` where that gives none.
+    size : length, optional
         Height and width of the windows. Take four lattice constants or more:
         peaks of a window of n periods are about 2/n of their frequency wide.
+        With neither choice nor size the whole image is one window.
     step : length, optional
         Distance of windows. By default a quarter of `size`: apodized windows
         then overlap enough that every pixel counts nearly alike.
@@ -96,8 +106,10 @@ def window_spectra(
     """
     IMAGE.check(image, name="image")
     unit, pixels = space_unit(image), pixel_size(image)
-    grids = window_grids(image, size, step)
+    grids = window_grids(image, size_from_choice(choice, size), step)
     half_plane = _half_plane((grids[0].length, grids[1].length), pixels)
+    if shortest_period is None and choice is not None and size is None:
+        shortest_period = choice.attrs.get("shortest_period")
     if shortest_period is not None:
         half_plane = _longer_waves(half_plane, shortest_period, pixels, unit)
     work = partial(_spectra_of_windows, half_plane=half_plane, log1p=log1p)

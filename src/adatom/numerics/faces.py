@@ -74,7 +74,7 @@ def trace_faces(places: NDArray[np.float64], edges: NDArray[np.int64], /) -> Fac
     face = face.astype(np.int64)
     _, first = np.unique(face, return_index=True)
     swept = places[start, 1] * places[end, 0] - places[end, 1] * places[start, 0]
-    area = 0.5 * np.bincount(face, weights=swept, minlength=n_faces)
+    area: NDArray[np.float64] = 0.5 * np.bincount(face, weights=swept, minlength=n_faces)
     return Faces(face, following, first, np.bincount(face, minlength=n_faces), area)
 
 

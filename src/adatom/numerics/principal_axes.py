@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 # Up to this share of all axes they are found faster by themselves than with all others.
 _FEW: Final = 0.25
+# Axes of less variance than this share of the largest are rounding errors of float32 data.
+NULL: Final = 1e-12
+# The eigenvectors of 2048 columns take seconds, those of 8192 some ten minutes: of more
+# columns, axes come from the products of as many rows.
+MOST_COLUMNS: Final = 2048
 
 
 def principal_variances(covariance: NDArray[np.float64], /) -> NDArray[np.float64]:
@@ -48,6 +53,38 @@ def principal_axes(covariance: NDArray[np.float64], n_axes: int, /) -> NDArray[n
             subset_by_index=(n - n_axes, n - 1) if few else None,
         )[1]
     return signed_axes(vectors[:, ::-1].T[:n_axes])
+
+
+def axes_of_rows(rows: NDArray[np.float64], /) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Find variances and axes from the products of rows, which are fewer than the columns.
+
+    Parameters
+    ----------
+    rows : array, shape (row, column)
+        About their mean.
+
+    Returns
+    -------
+    variances : array, shape (column,)
+        The largest first, with the zeros of those that the rows do not span.
+    axes : array, shape (axis, column)
+        Those that rise above rounding errors.
+
+    Examples
+    --------
+    >>> variances, axes = axes_of_rows(np.array([[1.0, 0.0, 1.0], [-1.0, 0.0, -1.0]]))
+    >>> variances.round(6), (axes.round(3) + 0.0)
+    (array([4., 0., 0.]), array([[0.707, 0.   , 0.707]]))
+    """
+    with single_threaded_blas():
+        values, vectors = scipy.linalg.eigh(rows @ rows.T / max(len(rows) - 1, 1))
+    values = np.maximum(values[::-1], 0)
+    n_real = max(1, int(np.count_nonzero(values > NULL * values[0])))
+    axes = vectors[:, ::-1].T[:n_real] @ rows
+    lengths = np.linalg.norm(axes, axis=1, keepdims=True)
+    padded = np.zeros(rows.shape[1])
+    padded[: min(len(values), len(padded))] = values[: len(padded)]
+    return padded, signed_axes(axes / np.where(lengths > 0, lengths, 1))
 
 
 def signed_axes(axes: NDArray[Any], /) -> NDArray[np.float64]:

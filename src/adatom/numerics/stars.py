@@ -132,13 +132,13 @@ def capture_radii(star: NDArray[np.float64], /) -> NDArray[np.float64]:
 
 
 def relative_neighbors(vectors: NDArray[np.float64], /) -> NDArray[np.bool_]:
-    """Tell which of the vectors (vector, 2) from a site are its bonds.
+    """Tell which of the vectors (..., vector, 2) from a site are its bonds.
 
     A vector is no bond where another site sees its two ends under more than 75
     deg: a beta skeleton [1]_ between the Gabriel graph (90 deg) and the angle of
     a hexagonal lattice (60 deg). It needs no scale and gives 3 for honeycomb, 4
     for square, for rectangular up to an axial ratio of 3.7, and for oblique
-    above 75 deg, 6 for hexagonal and for oblique below.
+    above 75 deg, 6 for hexagonal and for oblique below. NaN is none.
 
     References
     ----------
@@ -150,13 +150,13 @@ def relative_neighbors(vectors: NDArray[np.float64], /) -> NDArray[np.bool_]:
     >>> relative_neighbors(np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]))
     array([ True,  True, False])
     """
-    length = np.linalg.norm(vectors, axis=1)
+    length = np.linalg.norm(vectors, axis=-1)
     # [e, f]: what site f sees, back to the origin and on to the end of vector e.
-    onward = vectors[:, None] - vectors[None]
-    inner = -(onward * vectors[None]).sum(axis=2)
+    onward = vectors[..., :, None, :] - vectors[..., None, :, :]
+    inner = -(onward * vectors[..., None, :, :]).sum(axis=-1)
     cosine = np.cos(np.radians(SHADOW_ANGLE))
-    between = inner < cosine * np.linalg.norm(onward, axis=2) * length[None]
-    bonds: NDArray[np.bool_] = ~between.any(axis=1)
+    between = inner < cosine * np.linalg.norm(onward, axis=-1) * length[..., None, :]
+    bonds: NDArray[np.bool_] = ~between.any(axis=-1) & np.isfinite(length)
     return bonds
 
 

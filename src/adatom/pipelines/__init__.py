@@ -1,6 +1,6 @@
 """Steps that join stages in a loop, such as training on images simulated meanwhile.
 
-=========================  ===========================================================
+=========================  =======================================================================
 ``train_finder``           simulated images -> a network that finds sites
 ``train_particle_finder``  simulated particles -> a network that tells where they point
 ``train_ensemble``         the same several times, to see where networks agree
@@ -10,7 +10,8 @@
 ``train_from_frame``       one labeled frame -> a network that finds its defects
 ``find_defects_in_movie``  such a network, every frame of a movie -> defects
 ``MovieDefects``           what ``find_defects_in_movie`` gives
-=========================  ===========================================================
+``choose_window_size``     an image -> the size of windows at which its map is stable
+=========================  =======================================================================
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from adatom.pipelines.one_frame import MovieDefects, find_defects_in_movie, train_from_frame
     from adatom.pipelines.particles import train_particle_finder
     from adatom.pipelines.training import train_finder
+    from adatom.pipelines.window_size import choose_window_size
 
 __all__ = [
     "Labels",
     "MovieDefects",
+    "choose_window_size",
     "compare_finder",
     "find_defects_in_movie",
     "train_ensemble",
@@ -44,6 +47,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "Labels": "fine_tuning",
         "MovieDefects": "one_frame",
+        "choose_window_size": "window_size",
         "compare_finder": "judging",
         "find_defects_in_movie": "one_frame",
         "train_ensemble": "ensembles",
