@@ -241,6 +241,7 @@ def _model(aligned: AlignedVectors, fitted: Fitted, phase: NDArray[np.int64]) ->
         phase=phase,
         weights=weights,
         whitening=fitted.window.whitening,
+        cell_whitening=fitted.cell_whitening,
         characters=np.array(fitted.field.characters),
         point_group=aligned.star.group,
         averaging=fitted.window.size,
