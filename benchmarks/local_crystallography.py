@@ -1,6 +1,6 @@
 """How surely planted phases, variants and doubled cells are found, and how fast.
 
-Run as ``python benchmarks/local_crystallography.py [n_seeds] [n_null_seeds]``.
+Run as ``python benchmarks/local_crystallography.py [n_seeds n_null_seeds large]``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import resource
 import sys
 import time
 from pathlib import Path
-
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
@@ -101,15 +100,18 @@ def run_large() -> None:
     inner = truth.inner
     ari = adjusted_rand_index(truth.domain[inner], found.variants["label"].values[inner])
     print(
-        f"{truth.sites.sizes['site']} sites: {seconds:.1f} s, ARI {ari:.4f}, peak {peak / 1e6:.2f} GB "
-        f"({before / 1e6:.2f} GB before); {found.statement.attrs['statement']}"
+        f"{truth.sites.sizes['site']} sites: {seconds:.1f} s, ARI {ari:.4f}, peak "
+        f"{peak / 1e6:.2f} GB ({before / 1e6:.2f} GB before), "
+        f"{found.statement.attrs['statement']}"
     )
 
 
 if __name__ == "__main__":
-    seeds, null_seeds = (int(text) for text in [*sys.argv[1:], "20", "100"][:2])
+    given = [int(text) for text in sys.argv[1:]]
+    seeds, null_seeds, large = [*given, 20, 100, 1][:3] if not given else [*given, 0, 0][:3]
     if seeds:
         run_cases(seeds)
     if null_seeds:
         run_null(null_seeds)
-    run_large()
+    if large:
+        run_large()

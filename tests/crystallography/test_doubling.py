@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from numpy.typing import NDArray
 from planted_domains import planted
 
 from adatom.crystallography import find_doubling, find_variants
@@ -58,7 +59,7 @@ def test_variants_side_by_side_are_no_doubled_cell() -> None:
     assert doubling.statement.attrs["statement"] == "no cell is doubled"
 
 
-def _grid(n: int = 16) -> tuple[Sites, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _grid(n: int = 16) -> tuple[Sites, NDArray[np.int64], NDArray[np.int64]]:
     i, j = np.indices((n, n)).reshape(2, -1)
     sites = sites_from_positions(i, j, unit="nm")
     sites["lattice_index"] = (("site", "direction"), np.stack([i, j], axis=1))

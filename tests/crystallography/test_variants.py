@@ -52,6 +52,21 @@ def test_what_is_planted_is_found(case: str, noise: float) -> None:
     assert found.operations["purity"].values.min() >= 0.95
 
 
+def test_walls_of_opposite_displacements_are_not_taken_for_the_parent() -> None:
+    truth = planted("polar and parent", noise=0.03, seed=5)
+    label = find_variants(truth.sites).variants["label"].values
+    # Everywhere, also at walls, of which windows of 3 x 3 cells are the width.
+    assert adjusted_rand_index(truth.domain, label) > 0.94
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5])
+def test_grains_turned_by_25_degrees_have_a_star_each(seed: int) -> None:
+    sites = planted("two grains", noise=0.03, seed=seed).sites
+    assert len(sites.attrs["stars"]) == 2
+    # No slot is of the next shell, 1.41 long.
+    assert np.linalg.norm(sites.attrs["stars"], axis=2).max() < 1.1
+
+
 def test_a_square_lattice_with_a_tenth_of_noise_is_one_phase() -> None:
     assert stated(find_variants(planted("square", noise=0.1).sites).statement) == ONE
 

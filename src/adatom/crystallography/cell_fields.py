@@ -99,7 +99,7 @@ class CellField:
     def unevenness(self, flat: NDArray[np.float64], /) -> NDArray[np.float64]:
         """Give how the two halves of the 5 x 5 cells around differ, along i and along j."""
         parts = []
-        signs = [self.grid._signs(character) for character in self.characters]
+        signs = [self.grid.signs(character) for character in self.characters]
         for first, second in (
             (Box(-2, -1, -2, 2), Box(1, 2, -2, 2)),
             (Box(-2, 2, -2, -1), Box(-2, 2, 1, 2)),
@@ -120,7 +120,8 @@ class CellField:
         vector -= scale[self.center][:, None] * noise.site
         vector = np.einsum("sab,skb->ska", self.matrix, vector)
         vector[self.neighbor < 0] = np.nan
-        return vector.reshape(len(vector), -1)
+        flat: NDArray[np.float64] = vector.reshape(len(vector), -1)
+        return flat
 
 
 class Sampled(NamedTuple):

@@ -291,4 +291,6 @@ def purity(
     pairs = np.bincount(plain * n_classes + moved, minlength=n_classes**2)
     counts = pairs.reshape(n_classes, n_classes).astype(float)
     total = counts.sum(axis=1, keepdims=True)
-    return np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
+    shares: NDArray[np.float64] = np.full_like(counts, np.nan)
+    np.divide(counts, total, out=shares, where=total > 0)
+    return shares

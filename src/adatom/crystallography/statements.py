@@ -46,13 +46,14 @@ def joined_by_steps(fitted: Fitted, root: NDArray[np.int64], /) -> NDArray[np.in
         pairs &= label[to] >= 0
         share = purity(label[pairs], label[to[pairs]], len(orbits.means))
         for k in range(orbits.n_populated):
-            other = int(np.nan_to_num(share[k]).argmax())
-            if other != k and share[k, other] >= _EXCHANGED:
-                root[root == root[other]] = root[k]
+            most = int(np.nan_to_num(share[k]).argmax())
+            if most != k and share[k, most] >= _EXCHANGED:
+                root[root == root[most]] = root[k]
     # What a translation does to classes, its image does to theirs.
     for image in orbits.image:
         for k in range(orbits.n_populated):
             for other in np.flatnonzero(root[: orbits.n_populated] == root[k]):
+                # k and other are exchanged, so are their images.
                 root[root == root[image[other]]] = root[image[k]]
     return np.asarray(np.unique(root, return_inverse=True)[1], dtype=np.int64)
 

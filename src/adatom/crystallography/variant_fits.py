@@ -82,7 +82,8 @@ class Window:
     def label(self) -> NDArray[np.int64]:
         """Nearest class of each row."""
         white = self.rows @ self.whitening.T
-        return squared_distances(white, self.means @ self.whitening.T).argmin(axis=1)
+        squared = squared_distances(white, self.means @ self.whitening.T)
+        return np.asarray(squared.argmin(axis=1), dtype=np.int64)
 
 
 class Fitted(NamedTuple):
@@ -95,6 +96,7 @@ class Fitted(NamedTuple):
     actions: tuple[NDArray[np.float64], ...]
     affine: NDArray[np.float64]
     label: NDArray[np.int64]
+    cell_whitening: NDArray[np.float64]
 
 
 class Sample(NamedTuple):
@@ -105,6 +107,7 @@ class Sample(NamedTuple):
     crystal: NDArray[np.int64]
     noise: Noise
     core: NDArray[np.bool_]
+    cell_whitening: NDArray[np.float64]
 
 
 def fit_classes(
@@ -133,7 +136,9 @@ def fit_classes(
         counts = np.bincount(window.label, minlength=len(window.means)).astype(float)
         orbits = find_orbits(window.means, actions, window.whitening, affine, weights=counts)
     label = _labels_of_sample(sample, window, orbits, affine, max_classes, seed)
-    return Fitted(window, orbits, sample.field, sample.noise, actions, affine, label)
+    return Fitted(
+        window, orbits, sample.field, sample.noise, actions, affine, label, sample.cell_whitening
+    )
 
 
 def _with_rare_images(
@@ -216,10 +221,10 @@ def _sample(
         )
         raise TooFewSitesError(msg)
     flat = field.unturned(aligned.deviation[sites])[0]
-    covariance = _covariance(field, noise, 1, actions, seed)
-    field = field.with_characters(find_characters(field, flat, whitening_of(covariance)))
+    whitening = whitening_of(_covariance(field, noise, 1, actions, seed))
+    field = field.with_characters(find_characters(field, flat, whitening))
     core = core_sites(field, flat, noise, seed)
-    return Sample(field, flat, aligned.crystal[sites], noise, core)
+    return Sample(field, flat, aligned.crystal[sites], noise, core, whitening)
 
 
 def simulated_means(
@@ -289,11 +294,11 @@ def _window(
     covariance = _covariance(sample.field, sample.noise, size, actions, seed)
     covariance = _as_measured(sample.field, means, covariance, size, actions)
     whitening = whitening_of(covariance)
-    held = usable & sample.core
+    held: NDArray[np.bool_] = usable & sample.core
     if held.sum() < max(_LEAST_ROWS, _LEAST_CORE * usable.sum()):
         held = usable
     if held.sum() < _LEAST_ROWS:
-        held = np.isfinite(means).all(axis=1)
+        held = np.asarray(np.isfinite(means).all(axis=1))
     rows = without_shifts(
         means[held], sample.crystal[held], whitening, affine, max_classes=max_classes, seed=seed
     )

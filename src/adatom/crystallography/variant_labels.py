@@ -9,6 +9,7 @@ import numpy as np
 from adatom.crystallography.components import squared_distances
 from adatom.crystallography.orbits import affine_basis
 from adatom.crystallography.variant_fits import shift_between
+from adatom.numerics.cell_windows import square_box
 from adatom.numerics.point_groups import action
 
 if TYPE_CHECKING:
@@ -42,15 +43,20 @@ class Labels(NamedTuple):
 def label_sites(
     aligned: AlignedVectors, field: CellField, model: VariantModel, /, *, seed: int
 ) -> Labels:
-    """Give every site the likeliest class of the mean over the cells around."""
+    """Give every site the likeliest class of the mean over the cells around.
+
+    A mean across a wall may look like a third class, as that of two opposite
+    displacements like none. Sites near walls therefore take the class of the
+    window, of those that hold them, whose cells are alike.
+    """
     field = field.with_characters([(int(a), int(b)) for a, b in model.characters])
     flat, rotation = field.unturned(aligned.deviation)
     means, share = field.means(flat, model.averaging)
     _complete(field, flat, means, model.averaging)
-    del flat
     known = model.means.reshape(len(model.means), -1)[: model.n_classes]
     affine = affine_basis(model.slots, [action(each) for each in model.star.operations])
-    means -= _shifts(aligned, means, model, known, affine, seed)
+    shifts = _shifts(aligned, means, model, known, affine, seed)
+    means -= shifts
     label = np.full(len(means), -1, dtype=np.int64)
     probability = np.zeros((len(means), len(known)), dtype=np.float32)
     labelled = (aligned.member >= 0) & np.isfinite(means).any(axis=1)
@@ -59,7 +65,45 @@ def label_sites(
         shares = _shares(means[rows], share[rows], known, precision, model.weights)
         probability[rows] = shares
         label[rows] = shares.argmax(axis=1)
+    if model.averaging > 1 and len(known) > 1 and len(field.characters) == 1:
+        flat -= shifts
+        chosen = _evenest(field, flat, known, model)
+        held = np.flatnonzero(labelled & (label[chosen] >= 0))
+        probability[held] = probability[chosen[held]]
+        label[held] = label[chosen[held]]
     return Labels(label, probability, means, rotation)
+
+
+def _evenest(
+    field: CellField,
+    flat: NDArray[np.float64],
+    known: NDArray[np.float64],
+    model: VariantModel,
+) -> NDArray[np.int64]:
+    """Give for every site at which site the window stands that is most alike [1]_.
+
+    Of nine windows that hold the site, it is the one whose single cells lie
+    least far from one and the same class.
+
+    References
+    ----------
+    .. [1] M. Kuwahara et al., in Digital Processing of Biomedical Images (Plenum, 1976), p. 187.
+    """
+    goal = known @ model.cell_whitening.T
+    far = np.full((len(flat), len(known)), np.nan)
+    for rows in _in_chunks(np.flatnonzero(np.isfinite(flat).all(axis=1))):
+        far[rows] = squared_distances(flat[rows] @ model.cell_whitening.T, goal)
+    spread = field.grid.means(far, square_box(model.averaging))[0]
+    least = np.where(np.isfinite(spread), spread, np.inf).min(axis=1)
+    chosen, best = np.arange(len(flat)), least.copy()
+    half = model.averaging // 2
+    for i in (-half, 0, half):
+        for j in (-half, 0, half):
+            to = field.grid.partners((i, j))
+            # A site that lacks its own mean takes any; others leave theirs for a better one.
+            better = (to >= 0) & (least[to] < best)
+            chosen[better], best[better] = to[better], least[to[better]]
+    return chosen
 
 
 def _complete(

@@ -99,7 +99,8 @@ def find_variants(
         stand seven standard deviations apart; told in a note.
     level : float
         Classes that noise makes as often as this are no classes: 0.05 claims
-        a broken symmetry in one of twenty perfect crystals at most.
+        a broken symmetry in one of twenty perfect crystals at most. P-values
+        are of classes that stand apart; where there are none, they are 1.
     seed : int
         Of simulated noise.
 
@@ -240,6 +241,7 @@ def _model(aligned: AlignedVectors, fitted: Fitted, phase: NDArray[np.int64]) ->
         phase=phase,
         weights=weights,
         whitening=fitted.window.whitening,
+        cell_whitening=fitted.cell_whitening,
         characters=np.array(fitted.field.characters),
         point_group=aligned.star.group,
         averaging=fitted.window.size,
