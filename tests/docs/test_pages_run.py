@@ -122,6 +122,12 @@ def _electrons(ran: Ran) -> None:
     assert "Fe L3: background from" in ran.printed
 
 
+def _ferroic(ran: Ran) -> None:
+    assert "ferroic" in ran.printed
+    # A hand is off by half a cell at every wall, one cell in ten of these.
+    assert ran["agreement"].scores["accuracy"].item() > 0.85
+
+
 def _fine_tuning(ran: Ran) -> None:
     truth, sites = ran["second"].truth, ran["sites"]
     right = truth["occupancy"].values == 1
@@ -180,6 +186,7 @@ SAYS: dict[str, Callable[[Ran], None]] = {
     "clustering.md": _clustering,
     "curve-fitting.md": _fits,
     "eels-and-eds.md": _electrons,
+    "ferroic-domains.md": _ferroic,
     "formats.md": _formats,
     "fine-tuning.md": _fine_tuning,
     "large-data.md": _large_data,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from adatom.descriptors import neighbor_vectors
-from adatom.schema import Sites, sites_from_positions
+from adatom.schema import Sites, Table, sites_from_positions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,17 +149,20 @@ def _voronoi(
 
 
 def _two(
-    kind: str, maps: list[NDArray[np.float64]], share: float = 0.4
+    kind: str,
+    maps: list[NDArray[np.float64]],
+    share: float = 0.4,
+    normal: tuple[float, float] = (1.0, 0.0),
 ) -> Callable[[int, np.random.Generator, float], list[Any]]:
     """Give a wall through the middle, coherent, with a map of space on either side."""
 
     def grains(size: int, rng: np.random.Generator, angle: float) -> list[Any]:
         index, basis, ideal = _lattice(kind, size)
-        normal = np.array([1.0, 0.0])
-        level = share * size + rng.uniform(-2, 2)
-        depth = ideal @ normal - level
+        across = np.array(normal) / np.linalg.norm(normal)
+        level = share * size * np.abs(across).sum() + rng.uniform(-2, 2)
+        depth = ideal @ across - level
         domain = (depth > 0).astype(int)
-        origin = np.array([level, 0.0])
+        origin = level * across
         place = np.where(
             domain[:, None] == 1, (ideal - origin) @ maps[1].T, (ideal - origin) @ maps[0].T
         )
@@ -230,12 +233,20 @@ _POLAR = 0.15 * np.array([[0.0, 1.0], [1.0, 0.0], [0.0, -1.0], [-1.0, 0.0]])
 _E = 0.03
 # Shear along the wall plane: coherent, and a rotation comes with it.
 _TWIN = [np.array([[1.0, 0.0], [2 * _E, 1.0]]), np.array([[1.0, 0.0], [-2 * _E, 1.0]])]
+# c/a of 1.06 with walls at 45 deg: stretches, turned until they meet there.
+_CA = np.diag([1.03, 0.97])
+_TURN = np.arctan2(1.03, 0.97) - np.pi / 4
+_TETRAGONAL = [
+    np.array([[np.cos(s), np.sin(s)], [-np.sin(s), np.cos(s)]]) @ c
+    for s, c in ((_TURN, _CA), (-_TURN, _CA[::-1, ::-1]))
+]
 _PAIR = [np.array([[1.0, _E], [_E, 1.0]]), np.array([[1.0, -_E], [-_E, 1.0]])]
 CASES: Final[dict[str, Case]] = {
     "square": Case(_null("square")),
     "honeycomb": Case(_null("honeycomb")),
     "ferroelastic": Case(_two("square", _PAIR, 0.35)),
     "rotated twins": Case(_two("square", _TWIN, 0.35)),
+    "tetragonal twins": Case(_two("square", _TETRAGONAL, 0.45, (1.0, 1.0))),
     "polar": Case(_displaced(_POLAR), between=True),
     "polar and parent": Case(
         _displaced(np.concatenate([_POLAR, np.zeros((1, 2))]), 10), between=True
@@ -249,3 +260,14 @@ CASES: Final[dict[str, Case]] = {
     "two grains": Case(_bicrystal("square", 25.0)),
     "two honeycomb grains": Case(_bicrystal("honeycomb", 20.0)),
 }
+
+
+def stated(statement: Table) -> str:
+    """Give the verdicts of a statement in short: "4 of 4 ferroic, 1 non-ferroic"."""
+    parts = []
+    for row in range(statement.sizes["row"]):
+        at = statement.isel(row=row)
+        verdict = str(at["verdict"].values)
+        counts = f"{int(at['n_populated'])} of {int(at['n_variants'])} "
+        parts.append(("1 " if verdict == "non-ferroic" else counts) + verdict)
+    return ", ".join(parts)

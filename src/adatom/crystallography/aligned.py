@@ -144,7 +144,7 @@ def _reference(star: NDArray[np.float64], point_group: str | None) -> SymmetricS
 
 
 def crystals_of(sites: Sites, /) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number grains of frames, and sublattices within; -1 where a site is not indexed."""
+    """Give numbers to grains of frames, and to sublattices within; -1: not indexed."""
     grain = sites["grain"].values.astype(np.int64)
     sublattice = sites["sublattice"].values.astype(np.int64)
     frame = sites.coords["frame"].values if "frame" in sites.coords else np.zeros(len(grain))
@@ -220,20 +220,18 @@ def _aligned(
             slot = _match(centered @ matrix.T, goal)
             if slot is not None:
                 return Alignment(matrix, slot)
-    tried = [_turn_onto(centered, goal, k, base) for k in range(len(star))]
+    tried = [_turn_onto(centered, goal, k) for k in range(len(star))]
     fitting = [each for each in tried if each is not None]
     if fitting:
         return min(fitting, key=lambda each: abs(_angle(each.matrix @ base.T)))
     for k in range(len(star)):
-        flipped = _turn_onto(centered @ mirror(0.0).T, goal, k, np.eye(2))
+        flipped = _turn_onto(centered @ mirror(0.0).T, goal, k)
         if flipped is not None:
             return Alignment(flipped.matrix @ mirror(0.0), flipped.slot)
     return None
 
 
-def _turn_onto(
-    shape: NDArray[np.float64], goal: NDArray[np.float64], k: int, base: NDArray[np.float64]
-) -> Alignment | None:
+def _turn_onto(shape: NDArray[np.float64], goal: NDArray[np.float64], k: int) -> Alignment | None:
     """Turn the first slot onto slot k of the goal, then all slots as well as may be."""
     turn = rotation(_angle_of(goal[k]) - _angle_of(shape[0]))
     for _ in range(2):

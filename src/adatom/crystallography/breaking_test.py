@@ -9,20 +9,41 @@ import numpy as np
 from scipy.stats import chi2
 
 from adatom.crystallography.cell_fields import estimate_noise, filled, sampled_field
-from adatom.crystallography.components import gain_of_classes, squared_distances
-from adatom.crystallography.variant_fits import core_sites, simulated_means, without_shifts
+from adatom.crystallography.components import gain_of_classes, squared_distances, whitening_of
+from adatom.crystallography.orbits import find_orbits
+from adatom.crystallography.variant_fits import (
+    averaged_over,
+    core_sites,
+    simulated_means,
+    without_shifts,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from adatom.crystallography.aligned import AlignedVectors
+    from adatom.crystallography.orbits import Orbits
     from adatom.crystallography.variant_fits import Fitted
 
 # A p-value of 1 % and less can be told; more draws would cost seconds.
 _N_DRAWS: Final = 99
+# The standard deviation of so many is known to a tenth.
+_N_ERROR_DRAWS: Final = 40
 _SITES: Final = 3_000
 _LEAST_ROWS: Final = 40
 _OUTLYING: Final = 0.9999
+_BREAKS: Final = 0
+_MAPS: Final = np.eye(4).reshape(4, 2, 2)
+
+
+class Breaking(NamedTuple):
+    """By how much every class breaks the symmetry of the parent, and the error of that.
+
+    Root mean square over slots, in units of the spacing.
+    """
+
+    size: NDArray[np.float64]
+    error: NDArray[np.float64]
 
 
 class Chance(NamedTuple):
@@ -37,14 +58,16 @@ class _Tested:
     """Rows under test, and what is asked of each set of them.
 
     `rows` are the sets (a mask each); `n_classes` how many classes are tried
-    in each, 0 where the question is whether its mean breaks symmetry.
+    in each: 1 where none stand apart, so that nothing is asked, and 0 where the
+    question is whether the mean of one class breaks symmetry. `trend`
+    (row, term) are polynomials of the place, which slow distortion follows.
     """
 
     crystal: NDArray[np.int64]
     usable: NDArray[np.bool_]
     rows: list[NDArray[np.bool_]]
     n_classes: list[int]
-    whitening: NDArray[np.float64]
+    trend: NDArray[np.float64]
     affine: NDArray[np.float64]
     breaking: NDArray[np.float64]
 
@@ -62,9 +85,14 @@ def probability_of_chance(
 
     Positions are simulated with the noise of the data and gathered through
     the same neighbors, so that shared atoms, vacancies and edges are those of
-    the data; the gain of several classes over one is compared, and of a phase
-    of one class by how much its mean breaks symmetry.
+    the data; the gain of the classes that stand apart over one is compared, and
+    of a phase of one class by how much its mean breaks symmetry. Where no
+    classes stand apart there is no gain, and all noise has as much. Affine maps that change
+    with the place as a polynomial of third order are taken off both: slow
+    distortion of the scan is no class, walls stay.
     """
+    if len(fitted.orbits.means) == 1:
+        return Chance(1.0, np.ones(1))
     field, sites = sampled_field(aligned, lattice_index, n_sites=_SITES, seed=seed)
     field = field.with_characters(fitted.field.characters)
     noise = estimate_noise(field, aligned.deviation[sites], itself=aligned.itself)
@@ -74,13 +102,21 @@ def probability_of_chance(
     usable = filled(share, means)
     core = core_sites(field, flat, noise, seed) & usable
     usable = core if core.sum() >= _LEAST_ROWS else usable
-    centered, tested = _tested(means, usable, aligned.crystal[sites], fitted, phase, seed)
-    found = _statistics(centered, tested)
+    centered, tested = _tested(
+        means, usable, aligned.crystal[sites], lattice_index[sites], fitted, phase, seed
+    )
+    found = _statistics(centered, tested, fitted.window.whitening)
     rng = np.random.default_rng([seed, 7])
+    # Scatter of the data that is larger than that of independent atoms, as where scan lines
+    # jump, is in their whitening; noise has its own.
+    first = [simulated_means(field, noise, size, rng)[tested.usable] for _ in range(5)]
+    rows = np.concatenate(first)
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    whitening = whitening_of(averaged_over(rows.T @ rows / len(rows), fitted.actions))
     reached = np.zeros(len(found))
     for _ in range(_N_DRAWS):
-        drawn = _centered(simulated_means(field, noise, size, rng), tested)
-        reached += _statistics(drawn, tested) >= found
+        drawn = simulated_means(field, noise, size, rng)
+        reached += _statistics(drawn, tested, whitening) >= found
     p_value = np.where(np.isnan(found), np.nan, (1 + reached) / (1 + _N_DRAWS))
     return Chance(float(p_value[0]), p_value[1:])
 
@@ -89,6 +125,7 @@ def _tested(
     means: NDArray[np.float64],
     usable: NDArray[np.bool_],
     crystal: NDArray[np.int64],
+    index: NDArray[np.int64],
     fitted: Fitted,
     phase: NDArray[np.int64],
     seed: int,
@@ -107,35 +144,105 @@ def _tested(
     usable = usable & (squared.min(axis=1) < float(chi2.ppf(_OUTLYING, means.shape[1])))
     of_row = phase[squared.argmin(axis=1)]
     of_class = phase[: len(known)]
-    sets, n_classes = [usable], [max(2, len(known))]
+    sets, n_classes = [usable], [len(known)]
     for number in range(int(phase.max()) + 1):
         sets.append(usable & (of_row == number))
         n_found, n_all = int((of_class == number).sum()), int((phase == number).sum())
-        n_classes.append(0 if n_found == 1 < n_all else max(2, n_found))
+        n_classes.append(n_found if n_found > 1 or n_all == 1 else _BREAKS)
     breaking = np.eye(means.shape[1]) - np.mean(fitted.actions, axis=0)
-    return centered, _Tested(crystal, usable, sets, n_classes, whitening, fitted.affine, breaking)
+    slots = fitted.field.slots
+    affine = np.linalg.qr(np.stack([(slots @ m.T).ravel() for m in _MAPS]).T)[0].T
+    return centered, _Tested(
+        crystal, usable, sets, n_classes, _polynomials(index), affine, breaking
+    )
 
 
-def _centered(means: NDArray[np.float64], tested: _Tested) -> NDArray[np.float64]:
-    """Take the mean affine part off every crystal of simulated means, as drift is off the data."""
-    out = means.copy()
-    for number in np.unique(tested.crystal):
-        mine = (tested.crystal == number) & tested.usable
-        if mine.any():
-            drift = tested.affine.T @ (tested.affine @ np.nanmean(means[mine], axis=0))
-            out[tested.crystal == number] -= drift
-    return out
+def _polynomials(index: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Give all products of powers of the indices up to the third order, (row, term)."""
+    span = np.maximum(np.ptp(index, axis=0), 1)
+    i, j = (2 * (index - index.min(axis=0)) / span - 1).T
+    return np.stack([i**a * j**b for a in range(4) for b in range(4 - a)], axis=1)
 
 
-def _statistics(means: NDArray[np.float64], tested: _Tested) -> NDArray[np.float64]:
+def _statistics(
+    means: NDArray[np.float64], tested: _Tested, whitening: NDArray[np.float64]
+) -> NDArray[np.float64]:
     found = np.full(len(tested.rows), np.nan)
     for k, (held, n) in enumerate(zip(tested.rows, tested.n_classes, strict=True)):
-        rows = means[held & np.isfinite(means).all(axis=1)]
+        if n == 1:
+            found[k] = 0.0
+            continue
+        rows = _without_trend(means, held & np.isfinite(means).all(axis=1), tested)
         if len(rows) < _LEAST_ROWS:
             continue
-        if n:
-            found[k] = gain_of_classes(rows @ tested.whitening.T, n_classes=n)
-        else:
-            broken = tested.whitening @ tested.breaking @ rows.mean(axis=0)
+        if n == _BREAKS:
+            broken = whitening @ tested.breaking @ rows.mean(axis=0)
             found[k] = float(broken @ broken)
+        else:
+            found[k] = gain_of_classes(rows @ whitening.T, n_classes=n)
     return found
+
+
+def _without_trend(
+    means: NDArray[np.float64], held: NDArray[np.bool_], tested: _Tested
+) -> NDArray[np.float64]:
+    """Give the rows held, less the affine maps of every crystal that change slowly."""
+    parts = []
+    for number in np.unique(tested.crystal[held]):
+        mine = np.flatnonzero(held & (tested.crystal == number))
+        maps = means[mine] @ tested.affine.T
+        # A few sites of another grain tell their mean only.
+        trend = tested.trend[mine]
+        trend = trend if len(mine) >= 4 * trend.shape[1] else trend[:, :1]
+        fitted = np.linalg.lstsq(trend, maps, rcond=None)[0]
+        parts.append(means[mine] - trend @ fitted @ tested.affine)
+    return np.concatenate(parts) if parts else means[:0]
+
+
+def symmetry_breaking(fitted: Fitted, /, *, seed: int) -> Breaking:
+    """Measure what of every class breaks the parent's symmetry, and its standard deviation.
+
+    The means of simulated noise over the same sites are added to those of
+    the classes, which are then closed under the group again: the error
+    contains that of the parent, and that neighboring sites share atoms.
+    """
+    orbits, window = fitted.orbits, fitted.window
+    label = window.label
+    counts = np.bincount(label, minlength=len(window.means)).astype(float)
+    parent = np.mean(fitted.actions, axis=0)
+    members = [label == k for k in range(len(window.means))]
+    rng = np.random.default_rng([seed, 11])
+    sizes = [_sizes(window.means, orbits, parent)]
+    for _ in range(_N_ERROR_DRAWS):
+        drawn = simulated_means(fitted.field, fitted.noise, window.size, rng)[window.sites]
+        moved = window.means.copy()
+        for k, mine in enumerate(members):
+            if mine.any():
+                moved[k] += np.nan_to_num(np.nanmean(drawn[mine], axis=0))
+        again = find_orbits(
+            moved, fitted.actions, window.whitening, fitted.affine, weights=np.maximum(counts, 1)
+        )
+        if np.array_equal(again.orbit, orbits.orbit):
+            sizes.append(_sizes(moved, again, parent))
+    spread = np.array(sizes[1:]).reshape(-1, len(orbits.means)) - sizes[0]
+    alone = np.bincount(orbits.orbit)[orbits.orbit] == 1
+    error = np.sqrt((spread**2).mean(axis=0)) if len(spread) else np.full(len(alone), np.nan)
+    # What a class that keeps the symmetry seems to break is a length of noise alone.
+    error[alone] = np.sqrt((np.array(sizes)[:, alone] ** 2).mean(axis=0))
+    n = parent.shape[0] // 2
+    return Breaking(sizes[0] / np.sqrt(n), error / np.sqrt(n))
+
+
+def _sizes(
+    found: NDArray[np.float64], orbits: Orbits, parent: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give the length of what breaks symmetry of every class; of those alone in an orbit as found.
+
+    They were made symmetric, and would all have zero.
+    """
+    means = orbits.means.copy()
+    alone = np.bincount(orbits.orbit)[orbits.orbit] == 1
+    for k, place in enumerate(orbits.member):
+        if alone[place]:
+            means[place] = found[k] - orbits.affine
+    return np.asarray(np.linalg.norm(means - means @ parent.T, axis=1))

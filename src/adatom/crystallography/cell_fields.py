@@ -45,7 +45,7 @@ class CellField:
     center, neighbor : ndarray of int
         Numbers of the atoms at each site and in its slots; -1: none.
     n_atoms : int
-        Atoms that are numbered.
+        Atoms that are numbered; 0: noise is not to be simulated.
     grid : CellGrid
         Where sites stand.
     slots : ndarray, shape (neighbor, 2)
@@ -99,7 +99,7 @@ class CellField:
     def unevenness(self, flat: NDArray[np.float64], /) -> NDArray[np.float64]:
         """Give how the two halves of the 5 x 5 cells around differ, along i and along j."""
         parts = []
-        signs = [self.grid._signs(character) for character in self.characters]
+        signs = [self.grid.signs(character) for character in self.characters]
         for first, second in (
             (Box(-2, -1, -2, 2), Box(1, 2, -2, 2)),
             (Box(-2, 2, -2, -1), Box(-2, 2, 1, 2)),
@@ -120,7 +120,8 @@ class CellField:
         vector -= scale[self.center][:, None] * noise.site
         vector = np.einsum("sab,skb->ska", self.matrix, vector)
         vector[self.neighbor < 0] = np.nan
-        return vector.reshape(len(vector), -1)
+        flat: NDArray[np.float64] = vector.reshape(len(vector), -1)
+        return flat
 
 
 class Sampled(NamedTuple):
@@ -131,8 +132,9 @@ class Sampled(NamedTuple):
 
 
 def whole_field(aligned: AlignedVectors, lattice_index: NDArray[np.int64], /) -> CellField:
-    """Make the field of all sites."""
-    return _field(aligned, lattice_index, aligned.group, np.arange(len(aligned.group)))
+    """Make the field of all sites, for which noise is not simulated."""
+    every = np.arange(len(aligned.group))
+    return _field(aligned, lattice_index, aligned.group, every, simulates=False)
 
 
 def sampled_field(
@@ -163,15 +165,18 @@ def _field(
     lattice_index: NDArray[np.int64],
     group: NDArray[np.int64],
     sites: NDArray[np.int64],
+    *,
+    simulates: bool = True,
 ) -> CellField:
     matrices = np.stack([*(each.matrix for each in aligned.alignments), np.zeros((2, 2))])
     neighbor = aligned.neighbor[sites]
-    if aligned.itself:
+    n_atoms, center, index = 0, sites, neighbor
+    if simulates and aligned.itself:
         atoms, number = np.unique(np.concatenate([sites, neighbor.ravel()]), return_inverse=True)
         n_atoms = len(atoms)
         center = number[: len(sites)]
         index = number[len(sites) :].reshape(neighbor.shape)
-    else:
+    elif simulates:
         atoms, number = np.unique(neighbor, return_inverse=True)
         n_atoms = len(atoms) + len(sites)
         center = len(atoms) + np.arange(len(sites))

@@ -315,7 +315,7 @@ def _table(
     of_set: NDArray[np.int64],
 ) -> Table:
     counts = np.bincount(label[label >= 0], minlength=len(sets)).astype(float)
-    rows = []
+    rows: list[dict[str, str | float | int]] = []
     for number in np.unique(sets):
         members = np.flatnonzero(sets == number)
         weight = counts[members] / max(counts[members].sum(), 1.0)
@@ -336,7 +336,7 @@ def _table(
         "classes", "doubled", "exchanged_i", "exchanged_j", "kept_2i", "kept_2j", "p_value",
         "n_boundaries",
     )  # fmt: skip
-    table = table_from_columns({name: [row[name] for row in rows] for name in names})
+    table = table_from_columns({name: np.array([row[name] for row in rows]) for name in names})
     told = [
         f"classes {row['classes']}: cell doubled, {row['doubled']} (p = {row['p_value']:.2g}), "
         f"{row['n_boundaries']} pairs of cells across antiphase boundaries"

@@ -97,7 +97,7 @@ def find_orbits(
     radius = _radius(means, whitening)
     best: tuple[tuple[float, ...], NDArray[np.float64]] | None = None
     for subset in _subsets(len(means)):
-        shift = _affine_part(means[list(subset)].mean(axis=0), affine, whitening)
+        shift = affine_part(means[list(subset)].mean(axis=0), affine)
         closure = _closure(means - shift, actions, whitening, radius)
         size = float(np.linalg.norm(whitening @ shift))
         rank = (float(closure[0]), round(closure[1], 6), size)
@@ -120,12 +120,10 @@ def _radius(means: NDArray[np.float64], whitening: NDArray[np.float64]) -> float
     return _NEAR if np.isinf(apart) else max(_NEAR, _NEAR_SHARE * apart)
 
 
-def _affine_part(
-    mean: NDArray[np.float64], affine: NDArray[np.float64], whitening: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def affine_part(mean: NDArray[np.float64], affine: NDArray[np.float64], /) -> NDArray[np.float64]:
+    """Give what of a mean is an affine map, by plain least squares, whatever the noise."""
     if not len(affine):
         return np.zeros_like(mean)
-    # Plain least squares: what is left must not depend on the noise.
     part: NDArray[np.float64] = affine.T @ (affine @ mean)
     return part
 
@@ -185,9 +183,7 @@ def _closed(
     image = np.concatenate(images, axis=1)
     orbit = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     rest = (weights[:, None] * (means - every[members])).sum(axis=0) / weights.sum()
-    return _in_order(
-        Orbits(every, _affine_part(rest, affine, whitening), image, orbit, members), weights
-    )
+    return _in_order(Orbits(every, affine_part(rest, affine), image, orbit, members), weights)
 
 
 def _orbit_of(
@@ -260,7 +256,7 @@ def _cosets(
 
 
 def _in_order(found: Orbits, weights: NDArray[np.float64]) -> Orbits:
-    """Number orbits, and classes within, by falling size; those without sites at the end."""
+    """Put orbits, and classes within, in the order of falling size, those without sites last."""
     size = np.zeros(len(found.means))
     size[found.member] = weights
     of_orbit = np.bincount(found.orbit, weights=size)
@@ -295,4 +291,6 @@ def purity(
     pairs = np.bincount(plain * n_classes + moved, minlength=n_classes**2)
     counts = pairs.reshape(n_classes, n_classes).astype(float)
     total = counts.sum(axis=1, keepdims=True)
-    return np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
+    shares: NDArray[np.float64] = np.full_like(counts, np.nan)
+    np.divide(counts, total, out=shares, where=total > 0)
+    return shares

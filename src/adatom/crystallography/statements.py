@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from adatom.crystallography.aligned import AlignedVectors
+    from adatom.crystallography.breaking_test import Breaking
     from adatom.crystallography.variant_fits import Fitted
     from adatom.crystallography.variant_labels import Labels
     from adatom.crystallography.variant_models import VariantModel
@@ -25,7 +26,7 @@ _EXCHANGED: Final = 0.75
 
 
 def classes_exchanged(fitted: Fitted, /) -> NDArray[np.int64]:
-    """Number sets of classes that a translation by one cell exchanges.
+    """Give a number to every set of classes that a translation by one cell exchanges.
 
     Such classes are the cells of a superlattice, not variants.
     """
@@ -45,19 +46,20 @@ def joined_by_steps(fitted: Fitted, root: NDArray[np.int64], /) -> NDArray[np.in
         pairs &= label[to] >= 0
         share = purity(label[pairs], label[to[pairs]], len(orbits.means))
         for k in range(orbits.n_populated):
-            other = int(np.nan_to_num(share[k]).argmax())
-            if other != k and share[k, other] >= _EXCHANGED:
-                root[root == root[other]] = root[k]
+            most = int(np.nan_to_num(share[k]).argmax())
+            if most != k and share[k, most] >= _EXCHANGED:
+                root[root == root[most]] = root[k]
     # What a translation does to classes, its image does to theirs.
     for image in orbits.image:
         for k in range(orbits.n_populated):
             for other in np.flatnonzero(root[: orbits.n_populated] == root[k]):
+                # k and other are exchanged, so are their images.
                 root[root == root[image[other]]] = root[image[k]]
     return np.asarray(np.unique(root, return_inverse=True)[1], dtype=np.int64)
 
 
 def merged_phases(orbits: Orbits, exchanged: NDArray[np.int64], /) -> NDArray[np.int64]:
-    """Number phases: orbits of which a translation exchanges classes are one."""
+    """Give the phase of every class: orbits of which a translation exchanges classes are one."""
     root = np.arange(int(orbits.orbit.max()) + 1)
     for number in np.unique(exchanged):
         together = np.unique(root[orbits.orbit[exchanged == number]])
@@ -92,9 +94,11 @@ def phase_table(
     aligned: AlignedVectors,
     model: VariantModel,
     labels: Labels,
+    unit: str,
     p_value: NDArray[np.float64],
     level: float,
     exchanged: NDArray[np.int64],
+    breaking: Breaking,
     /,
 ) -> Table:
     """Give a row a phase: variants, symmetry, sites, and by how much symmetry is broken."""
@@ -110,7 +114,6 @@ def phase_table(
         populated = classes[classes < model.n_classes]
         n_sites = int(counts[classes].sum())
         n_classes, n_populated = (len(np.unique(exchanged[k])) for k in (classes, populated))
-        size, error = _breaking(aligned, model, labels, int(classes[0]))
         row: dict[str, float | int | str] = {
             "phase": phase,
             "verdict": _verdict(n_classes, n_populated, len(populated), len(classes)),
@@ -122,12 +125,13 @@ def phase_table(
             "p_value": float(p_value[phase]),
             "n_sites": n_sites,
             "fraction": n_sites / total,
-            "symmetry_breaking": size * aligned.spacing,
-            "symmetry_breaking_error": error * aligned.spacing,
+            "symmetry_breaking": float(breaking.size[classes[0]]) * aligned.spacing,
+            "symmetry_breaking_error": float(breaking.error[classes[0]]) * aligned.spacing,
         }
         for name, value in row.items():
             columns.setdefault(name, []).append(value)
-    table = table_from_columns(columns)
+    units = dict.fromkeys(("symmetry_breaking", "symmetry_breaking_error"), unit)
+    table = table_from_columns(columns, units=units)
     table.attrs["level"] = level
     table.attrs["parent"] = hermann_mauguin(model.point_group)
     return table
@@ -139,31 +143,13 @@ def _verdict(n_classes: int, n_populated: int, n_found: int, n_all: int) -> str:
     return "non-ferroic" if n_classes == 1 else "ferroic"
 
 
-def _breaking(
-    aligned: AlignedVectors, model: VariantModel, labels: Labels, number: int
-) -> tuple[float, float]:
-    """Give the root mean square over slots of what breaks symmetry, and its error."""
-    n = len(model.slots)
-    mean = model.means[number].ravel()
-    actions = _actions(model)
-    broken = mean - np.mean([acting @ mean for acting in actions], axis=0)
-    size = float(np.linalg.norm(broken))
-    n_sites = int((labels.label == number).sum())
-    covariance = np.linalg.inv(model.whitening.T @ model.whitening)
-    cells = model.averaging**2
-    along = broken / size if size > 0 else np.full(len(mean), len(mean) ** -0.5)
-    variance = float(along @ covariance @ along) * cells / max(n_sites, 1)
-    return size / np.sqrt(n), float(np.sqrt(variance / n))
-
-
-def _actions(model: VariantModel) -> list[NDArray[np.float64]]:
-    from adatom.numerics.point_groups import action
-
-    return [action(each) for each in model.star.operations]
-
-
 def members_table(
-    aligned: AlignedVectors, model: VariantModel, labels: Labels, exchanged: NDArray[np.int64], /
+    aligned: AlignedVectors,
+    model: VariantModel,
+    labels: Labels,
+    unit: str,
+    exchanged: NDArray[np.int64],
+    /,
 ) -> Table:
     """Give a row a class: its phase, sites, mean displacement of the center, and rotation."""
     n = model.n_classes
@@ -186,7 +172,8 @@ def members_table(
             "rotation": turned,
             "rotation_spread": np.sqrt(np.maximum(spread**2 - turned**2, 0)),
         },
-        units={"rotation": "deg", "rotation_spread": "deg"},
+        units={"displacement_y": unit, "displacement_x": unit}
+        | dict.fromkeys(("rotation", "rotation_spread"), "deg"),
     )
 
 

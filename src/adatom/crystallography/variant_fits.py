@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from adatom.crystallography.cell_fields import (
     sampled_field,
 )
 from adatom.crystallography.components import (
+    LEAST_SEPARATION,
     find_components,
     separation,
     squared_distances,
@@ -32,14 +33,20 @@ if TYPE_CHECKING:
     from adatom.crystallography.aligned import AlignedVectors
 
 WINDOWS: Final = (1, 3, 5)
-# Of two classes six standard deviations apart, one site in 700 is mistaken for the other.
-_WELL_APART: Final = 6.0
+# Of two classes seven standard deviations apart, one site in 4,000 is mistaken for the other.
+_WELL_APART: Final = 7.0
 # Covariances of a dozen features are then exact to some per cent.
 _DRAWN: Final = 20_000
 FIT_SITES: Final = 20_000
 _LEAST_ROWS: Final = 40
 _LEAST_CORE: Final = 0.2
 _UNEVEN: Final = 0.99
+# Of an orbit of eight, two found may have six images, all found in a round or two.
+_MOST_ROUNDS: Final = 3
+# Sites that stand where symmetry puts a class: half as many as a class needs by itself.
+_LEAST_IN_IMAGE: Final = 6
+_LEAST_SHARE_OF_IMAGE: Final = 0.005
+_LEAST_INNER: Final = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +63,15 @@ class Window:
         Makes their scatter the identity.
     means : ndarray, shape (class, feature)
         Of the classes, the largest first.
+    sites : ndarray of int, shape (row,)
+        Numbers of the rows in the sample.
     """
 
     size: int
     rows: NDArray[np.float64]
     whitening: NDArray[np.float64]
     means: NDArray[np.float64]
+    sites: NDArray[np.int64]
 
     @property
     def separation(self) -> float:
@@ -72,7 +82,8 @@ class Window:
     def label(self) -> NDArray[np.int64]:
         """Nearest class of each row."""
         white = self.rows @ self.whitening.T
-        return squared_distances(white, self.means @ self.whitening.T).argmin(axis=1)
+        squared = squared_distances(white, self.means @ self.whitening.T)
+        return np.asarray(squared.argmin(axis=1), dtype=np.int64)
 
 
 class Fitted(NamedTuple):
@@ -85,6 +96,7 @@ class Fitted(NamedTuple):
     actions: tuple[NDArray[np.float64], ...]
     affine: NDArray[np.float64]
     label: NDArray[np.int64]
+    cell_whitening: NDArray[np.float64]
 
 
 class Sample(NamedTuple):
@@ -95,6 +107,7 @@ class Sample(NamedTuple):
     crystal: NDArray[np.int64]
     noise: Noise
     core: NDArray[np.bool_]
+    cell_whitening: NDArray[np.float64]
 
 
 def fit_classes(
@@ -115,8 +128,59 @@ def fit_classes(
     window = _clearest(windows)
     counts = np.bincount(window.label, minlength=len(window.means)).astype(float)
     orbits = find_orbits(window.means, actions, window.whitening, affine, weights=counts)
+    for _ in range(_MOST_ROUNDS):
+        fuller = _with_rare_images(sample, window, orbits, affine, max_classes, seed)
+        if fuller is window:
+            break
+        window = fuller
+        counts = np.bincount(window.label, minlength=len(window.means)).astype(float)
+        orbits = find_orbits(window.means, actions, window.whitening, affine, weights=counts)
     label = _labels_of_sample(sample, window, orbits, affine, max_classes, seed)
-    return Fitted(window, orbits, sample.field, sample.noise, actions, affine, label)
+    return Fitted(
+        window, orbits, sample.field, sample.noise, actions, affine, label, sample.cell_whitening
+    )
+
+
+def _with_rare_images(
+    sample: Sample,
+    window: Window,
+    orbits: Orbits,
+    affine: NDArray[np.float64],
+    max_classes: int,
+    seed: int,
+) -> Window:
+    """Add the images of classes that hold sites, but too few to be found by themselves.
+
+    Where a variant stands follows from the others by symmetry: that some sites stand just there
+    is no chance, also if they are a handful at the corner of the image.
+    """
+    means, share = sample.field.means(sample.flat, window.size)
+    held = filled(share, means)
+    if not held.any() or len(orbits.means) == orbits.n_populated:
+        return window
+    rows = without_shifts(
+        means[held], sample.crystal[held], window.whitening, affine,
+        max_classes=max_classes, seed=seed,
+    )  # fmt: skip
+    white = rows @ window.whitening.T
+    squared = squared_distances(white, (orbits.means + orbits.affine) @ window.whitening.T)
+    closest, least = squared.argmin(axis=1), squared.min(axis=1)
+    inner, outer = (float(chi2.ppf(share, rows.shape[1])) for share in (0.5, _UNEVEN))
+    goal = window.means @ window.whitening.T
+    rare = []
+    for k in range(orbits.n_populated, len(orbits.means)):
+        here = (closest == k) & (least < outer)
+        # Half of a class lies in the inner part, of a tail or of walls hardly any: it is a
+        # fiftieth of the volume in eight dimensions.
+        compact = (least[here] < inner).sum() >= _LEAST_INNER * here.sum()
+        if here.sum() < max(_LEAST_IN_IMAGE, _LEAST_SHARE_OF_IMAGE * len(rows)) or not compact:
+            continue
+        # The tail of a class that reaches an image has its mean near to that class.
+        apart = squared_distances(white[here].mean(axis=0)[None], goal).min()
+        if apart >= LEAST_SEPARATION**2:
+            rare.append(rows[here].mean(axis=0))
+    rare = rare[: max_classes - len(window.means)]
+    return replace(window, means=np.vstack([window.means, *rare])) if rare else window
 
 
 def _labels_of_sample(
@@ -157,10 +221,10 @@ def _sample(
         )
         raise TooFewSitesError(msg)
     flat = field.unturned(aligned.deviation[sites])[0]
-    covariance = _covariance(field, noise, 1, actions, seed)
-    field = field.with_characters(find_characters(field, flat, whitening_of(covariance)))
+    whitening = whitening_of(_covariance(field, noise, 1, actions, seed))
+    field = field.with_characters(find_characters(field, flat, whitening))
     core = core_sites(field, flat, noise, seed)
-    return Sample(field, flat, aligned.crystal[sites], noise, core)
+    return Sample(field, flat, aligned.crystal[sites], noise, core, whitening)
 
 
 def simulated_means(
@@ -230,16 +294,16 @@ def _window(
     covariance = _covariance(sample.field, sample.noise, size, actions, seed)
     covariance = _as_measured(sample.field, means, covariance, size, actions)
     whitening = whitening_of(covariance)
-    held = usable & sample.core
+    held: NDArray[np.bool_] = usable & sample.core
     if held.sum() < max(_LEAST_ROWS, _LEAST_CORE * usable.sum()):
         held = usable
     if held.sum() < _LEAST_ROWS:
-        held = np.isfinite(means).all(axis=1)
+        held = np.asarray(np.isfinite(means).all(axis=1))
     rows = without_shifts(
         means[held], sample.crystal[held], whitening, affine, max_classes=max_classes, seed=seed
     )
     found = find_components(rows @ whitening.T, max_classes=max_classes, seed=seed)
-    return Window(size, rows, whitening, found @ np.linalg.inv(whitening).T)
+    return Window(size, rows, whitening, found @ np.linalg.inv(whitening).T, np.flatnonzero(held))
 
 
 def _as_measured(
@@ -363,7 +427,7 @@ def _clearest(windows: list[Window]) -> Window:
 def without_class_structure(fitted: Fitted, /) -> Fitted:
     """Give the fit of a single class to the same rows."""
     window = fitted.window
-    single = Window(window.size, window.rows, window.whitening, window.rows.mean(axis=0)[None])
+    single = replace(window, means=window.rows.mean(axis=0)[None])
     orbits = find_orbits(
         single.means,
         fitted.actions,

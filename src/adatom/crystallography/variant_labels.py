@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from adatom.crystallography.components import squared_distances
 from adatom.crystallography.orbits import affine_basis
 from adatom.crystallography.variant_fits import shift_between
+from adatom.numerics.cell_windows import square_box
 from adatom.numerics.point_groups import action
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from adatom.crystallography.aligned import AlignedVectors
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 200_000
 _WIDE: Final = 5
+# The smallest share of a window: one cell of 5 x 5.
+_LEAST_FILLED: Final = 0.04
 
 
 class Labels(NamedTuple):
@@ -37,15 +43,20 @@ class Labels(NamedTuple):
 def label_sites(
     aligned: AlignedVectors, field: CellField, model: VariantModel, /, *, seed: int
 ) -> Labels:
-    """Give every site the likeliest class of the mean over the cells around."""
+    """Give every site the likeliest class of the mean over the cells around.
+
+    A mean across a wall may look like a third class, as that of two opposite
+    displacements like none. Sites near walls therefore take the class of the
+    window, of those that hold them, whose cells are alike.
+    """
     field = field.with_characters([(int(a), int(b)) for a, b in model.characters])
     flat, rotation = field.unturned(aligned.deviation)
     means, share = field.means(flat, model.averaging)
     _complete(field, flat, means, model.averaging)
-    del flat
     known = model.means.reshape(len(model.means), -1)[: model.n_classes]
     affine = affine_basis(model.slots, [action(each) for each in model.star.operations])
-    means -= _shifts(aligned, means, model, known, affine, seed)
+    shifts = _shifts(aligned, means, model, known, affine, seed)
+    means -= shifts
     label = np.full(len(means), -1, dtype=np.int64)
     probability = np.zeros((len(means), len(known)), dtype=np.float32)
     labelled = (aligned.member >= 0) & np.isfinite(means).any(axis=1)
@@ -54,7 +65,45 @@ def label_sites(
         shares = _shares(means[rows], share[rows], known, precision, model.weights)
         probability[rows] = shares
         label[rows] = shares.argmax(axis=1)
+    if model.averaging > 1 and len(known) > 1 and len(field.characters) == 1:
+        flat -= shifts
+        chosen = _evenest(field, flat, known, model)
+        held = np.flatnonzero(labelled & (label[chosen] >= 0))
+        probability[held] = probability[chosen[held]]
+        label[held] = label[chosen[held]]
     return Labels(label, probability, means, rotation)
+
+
+def _evenest(
+    field: CellField,
+    flat: NDArray[np.float64],
+    known: NDArray[np.float64],
+    model: VariantModel,
+) -> NDArray[np.int64]:
+    """Give for every site at which site the window stands that is most alike [1]_.
+
+    Of nine windows that hold the site, it is the one whose single cells lie
+    least far from one and the same class.
+
+    References
+    ----------
+    .. [1] M. Kuwahara et al., in Digital Processing of Biomedical Images (Plenum, 1976), p. 187.
+    """
+    goal = known @ model.cell_whitening.T
+    far = np.full((len(flat), len(known)), np.nan)
+    for rows in _in_chunks(np.flatnonzero(np.isfinite(flat).all(axis=1))):
+        far[rows] = squared_distances(flat[rows] @ model.cell_whitening.T, goal)
+    spread = field.grid.means(far, square_box(model.averaging))[0]
+    least = np.where(np.isfinite(spread), spread, np.inf).min(axis=1)
+    chosen, best = np.arange(len(flat)), least.copy()
+    half = model.averaging // 2
+    for i in (-half, 0, half):
+        for j in (-half, 0, half):
+            to = field.grid.partners((i, j))
+            # A site that lacks its own mean takes any; others leave theirs for a better one.
+            better = (to >= 0) & (least[to] < best)
+            chosen[better], best[better] = to[better], least[to[better]]
+    return chosen
 
 
 def _complete(
@@ -105,19 +154,26 @@ def _shares(
 ) -> NDArray[np.float64]:
     """Give the probability of classes, by the slots that a site has."""
     log = np.empty((len(means), len(known)))
-    finite = np.isfinite(means)
-    pattern = np.packbits(finite, axis=1)
-    kinds, which = np.unique(pattern, axis=0, return_inverse=True)
     covariance = np.linalg.inv(precision)
-    for number in range(len(kinds)):
-        rows = np.flatnonzero(which.ravel() == number)
-        held = finite[rows[0]]
+    for rows, held in _patterns(np.isfinite(means)):
         root = np.linalg.cholesky(np.linalg.inv(covariance[np.ix_(held, held)]))
         white = means[np.ix_(rows, held)] @ root
-        goal = known[:, held] @ root
-        squared = (white**2).sum(axis=1)[:, None] - 2 * white @ goal.T + (goal**2).sum(axis=1)
         # Noise of a mean over a part of the window is that much larger.
-        log[rows] = -0.5 * squared * np.clip(filled[rows], 0.04, 1.0)[:, None]
+        scale = np.clip(filled[rows], _LEAST_FILLED, 1.0)[:, None]
+        log[rows] = -0.5 * scale * squared_distances(white, known[:, held] @ root)
     log += np.log(weights[: len(known)])
     shares = np.exp(log - log.max(axis=1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _patterns(
+    finite: NDArray[np.bool_],
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Group rows by which features they have; nearly all have all."""
+    whole = finite.all(axis=1)
+    if whole.any():
+        yield np.flatnonzero(whole), np.arange(finite.shape[1])
+    lacking = np.flatnonzero(~whole)
+    kinds, which = np.unique(finite[lacking], axis=0, return_inverse=True)
+    for number, kind in enumerate(kinds):
+        yield lacking[which.ravel() == number], np.flatnonzero(kind)

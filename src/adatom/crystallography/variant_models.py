@@ -45,6 +45,8 @@ class VariantModel:
         Share of the sites; 0 for classes without sites.
     whitening : array, shape (feature, feature)
         Makes the scatter of means over cells the identity.
+    cell_whitening : array, shape (feature, feature)
+        Makes the scatter of single cells the identity.
     characters : array of int, shape (wave, direction)
         Wave vectors of a superlattice, in halves of the reciprocal cell, the
         first zero.
@@ -64,6 +66,7 @@ class VariantModel:
     phase: NDArray[np.int64]
     weights: NDArray[np.float64]
     whitening: NDArray[np.float64]
+    cell_whitening: NDArray[np.float64]
     characters: NDArray[np.int64]
     point_group: str
     averaging: int
@@ -79,6 +82,7 @@ class VariantModel:
         "phase": ("class",),
         "weights": ("class",),
         "whitening": ("feature", "feature_other"),
+        "cell_whitening": ("feature", "feature_other"),
         "characters": ("wave", "direction"),
     }
 

@@ -8,7 +8,11 @@ import numpy as np
 import xarray as xr
 
 from adatom.crystallography.aligned import AlignedVectors, aligned_vectors
-from adatom.crystallography.breaking_test import Chance, probability_of_chance
+from adatom.crystallography.breaking_test import (
+    Chance,
+    probability_of_chance,
+    symmetry_breaking,
+)
 from adatom.crystallography.cell_fields import whole_field
 from adatom.crystallography.statements import (
     classes_exchanged,
@@ -22,7 +26,7 @@ from adatom.crystallography.variant_fits import Fitted, fit_classes, without_cla
 from adatom.crystallography.variant_labels import Labels, label_sites
 from adatom.crystallography.variant_models import VariantModel
 from adatom.errors import SettingError
-from adatom.schema import SITES, Classes, Sites, Table, add_note
+from adatom.schema import SITES, Classes, Sites, Table, add_note, space_unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,10 +96,11 @@ def find_variants(
     averaging : int, optional
         Cells, 1, 3, 5 or 7, along each side of the window whose like cells are
         averaged. By default the smallest of 1, 3 and 5 in which classes
-        stand six standard deviations apart; told in a note.
+        stand seven standard deviations apart; told in a note.
     level : float
         Classes that noise makes as often as this are no classes: 0.05 claims
-        a broken symmetry in one of twenty perfect crystals at most.
+        a broken symmetry in one of twenty perfect crystals at most. P-values
+        are of classes that stand apart; where there are none, they are 1.
     seed : int
         Of simulated noise.
 
@@ -152,7 +157,7 @@ def find_variants(
         chance = probability_of_chance(aligned, index, fitted, phase, seed=seed)
     model = _model(aligned, fitted, phase)
     labels = label_sites(aligned, whole_field(aligned, index), model, seed=seed)
-    return _described(sites, aligned, fitted, model, labels, chance, level, exchanged)
+    return _described(sites, aligned, fitted, model, labels, chance, level, exchanged, seed)
 
 
 def assign_variants(sites: Sites, model: VariantModel, /, *, seed: int = 0) -> Classes:
@@ -236,6 +241,7 @@ def _model(aligned: AlignedVectors, fitted: Fitted, phase: NDArray[np.int64]) ->
         phase=phase,
         weights=weights,
         whitening=fitted.window.whitening,
+        cell_whitening=fitted.cell_whitening,
         characters=np.array(fitted.field.characters),
         point_group=aligned.star.group,
         averaging=fitted.window.size,
@@ -263,6 +269,7 @@ def _described(
     chance: Chance,
     level: float,
     exchanged: NDArray[np.int64],
+    seed: int,
 ) -> Variants:
     variants = _classes(sites, labels.label, labels.probability)
     of_class = model.phase[: model.n_classes]
@@ -272,16 +279,21 @@ def _described(
         shares[:, number] += labels.probability[:, k]
     phase = np.where(labels.label >= 0, of_class[np.maximum(labels.label, 0)], -1)
     phases = _classes(sites, phase, shares)
-    statement = phase_table(aligned, model, labels, chance.phase, level, exchanged)
+    breaking = symmetry_breaking(fitted, seed=seed)
+    statement = phase_table(
+        aligned, model, labels, space_unit(sites), chance.phase, level, exchanged, breaking
+    )
     statement.attrs["statement"] = statement_of(statement)
     statement.attrs["p_value_of_classes"] = chance.classes
-    members = members_table(aligned, model, labels, exchanged)
+    members = members_table(aligned, model, labels, space_unit(sites), exchanged)
     for made in (variants, phases, statement):
-        _tell(made, fitted, aligned, labels)
+        _tell(made, fitted, aligned, labels, space_unit(sites))
     return Variants(variants, phases, statement, members, operations_table(fitted, model), model)
 
 
-def _tell(data: xr.Dataset, fitted: Fitted, aligned: AlignedVectors, labels: Labels) -> None:
+def _tell(
+    data: xr.Dataset, fitted: Fitted, aligned: AlignedVectors, labels: Labels, unit: str
+) -> None:
     n, window = fitted.window.size, fitted.window
     how = "single cells" if n == 1 else f"means over {n} x {n} like cells"
     apart = (
@@ -289,11 +301,11 @@ def _tell(data: xr.Dataset, fitted: Fitted, aligned: AlignedVectors, labels: Lab
         if np.isinf(window.separation)
         else f", in which classes stand {window.separation:.1f} standard deviations apart"
     )
-    noise = np.concatenate([fitted.noise.site, fitted.noise.neighbor]).mean()
+    noise = float(np.concatenate([fitted.noise.site, fitted.noise.neighbor]).mean())
     add_note(
         data,
-        f"classes of {how}{apart}; parent {aligned.star.group}; position noise {noise:.3f} d "
-        "per axis",
+        f"classes of {how}{apart}; parent {aligned.star.group}; position noise "
+        f"{noise * aligned.spacing:.3g} {unit} per axis",
     )
     if missing := int((labels.label < 0).sum()):
         add_note(data, f"{missing} sites without lattice index, or unlike all stars: label -1")

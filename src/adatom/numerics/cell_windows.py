@@ -80,7 +80,7 @@ class CellGrid:
         means = np.full((n_sites, n_measures), np.nan)
         counts = np.zeros((n_sites, n_measures))
         here = np.flatnonzero(self.place >= 0)
-        signs = [self._signs(character)[here] for character in characters]
+        signs = [self.signs(character)[here] for character in characters]
         for measure in range(n_measures):
             column = values[here, measure].astype(np.float64)
             known = np.isfinite(column)
@@ -101,12 +101,11 @@ class CellGrid:
     ) -> NDArray[np.float64]:
         """Average values (site,) with the same weights along i and j, as many on both sides."""
         here = np.flatnonzero((self.place >= 0) & np.isfinite(values))
-        dense = np.bincount(self.place[here], values[here], self._size).reshape(self.shape)
-        count = (
-            np.bincount(self.place[here], minlength=self._size).reshape(self.shape).astype(float)
-        )
+        dense = self._laid_out(values[here].astype(np.float64), here)
+        count = self._laid_out(np.ones(len(here)), here)
         for axis in (0, 1):
-            dense, count = (_correlated(array, weights, axis) for array in (dense, count))
+            dense = _correlated(dense, weights, axis)
+            count = _correlated(count, weights, axis)
         out = np.full(len(values), np.nan)
         held = self.place >= 0
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -118,8 +117,8 @@ class CellGrid:
         lookup = np.full(self._size, -1, dtype=np.int64)
         held = np.flatnonzero(self.place >= 0)
         lookup[self.place[held]] = held
-        row, column = np.divmod(self.place[held], self.shape[1])
-        row, column = row + step[0], column + step[1]
+        row = self.place[held] // self.shape[1] + step[0]
+        column = self.place[held] % self.shape[1] + step[1]
         inside = (row >= 0) & (row < self.shape[0]) & (column >= 0) & (column < self.shape[1])
         found = np.full(len(self.place), -1, dtype=np.int64)
         found[held[inside]] = lookup[row[inside] * self.shape[1] + column[inside]]
@@ -129,14 +128,22 @@ class CellGrid:
     def _size(self) -> int:
         return self.shape[0] * self.shape[1]
 
-    def _signs(self, character: tuple[int, int]) -> NDArray[np.float64]:
+    def signs(self, character: tuple[int, int], /) -> NDArray[np.float64]:
+        """Give for every site 1 or -1: on which side of a wave of that vector it stands."""
         odd = (self.index[:, 0] * character[0] + self.index[:, 1] * character[1]) % 2
-        return 1.0 - 2.0 * odd
+        sign: NDArray[np.float64] = np.where(odd == 1, -1.0, 1.0)
+        return sign
+
+    def _laid_out(
+        self, column: NDArray[np.float64], here: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        summed = np.bincount(self.place[here], weights=column, minlength=self._size)
+        return np.asarray(summed, dtype=np.float64).reshape(self.shape)
 
     def _sums(
         self, column: NDArray[np.float64], here: NDArray[np.int64], box: Box
     ) -> NDArray[np.float64]:
-        dense = np.bincount(self.place[here], column, self._size).reshape(self.shape)
+        dense = self._laid_out(column, here)
         dense = _banded(dense, box.i_first, box.i_last, 0)
         dense = _banded(dense, box.j_first, box.j_last, 1)
         sums: NDArray[np.float64] = dense.ravel()[self.place[here]]

@@ -19,6 +19,8 @@ _HERMANN_MAUGUIN: Final = {
     "C1": "1", "C2": "2", "C3": "3", "C4": "4", "C6": "6",
     "C1v": "m", "C2v": "2mm", "C3v": "3m", "C4v": "4mm", "C6v": "6mm",
 }  # fmt: skip
+# What has the highest symmetry is found first.
+_BY_ORDER: Final = ("C6v", "C4v", "C3v", "C6", "C4", "C3", "C2v", "C2", "C1v", "C1")
 # The largest tetragonal distortions of ferroelectrics with a common parent are c/a of 1.06 to
 # 1.10 (PbTiO3 1.064); drift adds some per cent. The cell of a cubic crystal seen along [110] has
 # 1.41, and its parent is rectangular.
@@ -141,9 +143,7 @@ def symmetric_star(star: NDArray[np.float64], group: str | None = None, /) -> Sy
         None if the star does not have the symmetry that was asked for.
     """
     length = float(np.linalg.norm(star, axis=1).min())
-    wanted = (group,) if group else ("C6v", "C4v", "C3v", "C6", "C4", "C3")
-    wanted += () if group else ("C2v", "C2", "C1v", "C1")
-    for name in wanted:
+    for name in (group,) if group else _BY_ORDER:
         for shape in _shapes(star, name, length):
             found = _symmetrized(shape, name, _LARGEST_MISFIT * length)
             if found is not None:

@@ -9,8 +9,6 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
 N_CANDIDATES: Final = 16
@@ -196,7 +194,7 @@ def find_stars(vectors: NDArray[np.float64], /, *, n_neighbors: int | None = Non
     if not parted:
         return StarSearch(np.zeros((0, wanted, 2)), (), n_bonds, 0.0, 0.0, 0.0)
     stars, n_sites = _settled(vectors, np.stack([slots for slots, _ in parted]))
-    own = _own_stars(vectors, stars, [further for _, further in parted])
+    own = _own_stars(vectors, stars)
     if not own.all():
         parted = [each for each, kept in zip(parted, own, strict=True) if kept]
         stars, n_sites = _settled(vectors, stars[own])
@@ -295,12 +293,8 @@ def _least(star: Star, known: Star) -> float:
     return _TIMES_A_PART if (nearest < reach**2).all() else 1.0
 
 
-def _own_stars(
-    vectors: NDArray[np.float64],
-    stars: NDArray[np.float64],
-    further: Sequence[NDArray[np.float64]],
-) -> NDArray[np.bool_]:
-    """Tell which stars are not those of sites that fill all slots of another as well.
+def _own_stars(vectors: NDArray[np.float64], stars: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which stars are not those of sites that fit a star with shorter slots closely.
 
     A few sites at a boundary lack a bond there; filled up from the next
     shell, whose radius of capture is larger, their star would take sites of
@@ -312,18 +306,13 @@ def _own_stars(
     matched = [match_slots(vectors, star) for star in stars]
     best = np.argmin([cost for _, cost in matched], axis=0)
     whole = [np.isfinite(deviation).all(axis=(1, 2)) for deviation, _ in matched]
-    for s, star in enumerate(stars):
+    close = [_fits(vectors, star, _MISFIT / 2) for star in stars]
+    length = np.linalg.norm(stars, axis=2).sum(axis=1)
+    for s in np.argsort(-length, kind="stable"):
         mine = (best == s) & whole[s]
-        for other, slots in enumerate(stars):
-            longer = np.linalg.norm(star, axis=1).sum() > np.linalg.norm(slots, axis=1).sum()
-            if other == s or not longer or not own[other]:
-                continue
-            modes = np.concatenate([slots, further[other]])
-            reach = _MISFIT * float(np.linalg.norm(slots, axis=1).min())
-            nearest = squared_distance(star[:, None], modes[None]).min(axis=1)
-            shared = whole[other][mine]
-            if (nearest < reach**2).all() and 2 * shared.sum() > len(shared) > 0:
-                own[s] = False
+        for other in np.flatnonzero(own & (length < length[s])):
+            shared = (whole[other] & close[other])[mine]
+            own[s] &= not 2 * shared.sum() > len(shared) > 0
     return own
 
 
