@@ -14,6 +14,8 @@
 ``Superlattice``         what ``estimate_superlattice`` gives
 ``compare_maps``         maps beside an image of the same pixels
 ``window_patches``       the image in windows that slide over it
+``window_projections``   how rugged windows are along every direction (Radon)
+``window_moments``       magnitudes of the Zernike moments of windows
 ``window_quantiles``     which local shapes windows are made of, wherever they lie
 =======================  ===========================================================
 """
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from adatom.descriptors.map_comparison import compare_maps
     from adatom.descriptors.neighbors import neighbor_vectors
     from adatom.descriptors.patches import site_patches
+    from adatom.descriptors.projections import window_moments, window_projections
     from adatom.descriptors.quantiles import window_quantiles
     from adatom.descriptors.selection import sites_from_classes, sites_from_sublattice
     from adatom.descriptors.site_features import features_from_sites
@@ -48,7 +51,9 @@ __all__ = [
     "site_patches",
     "sites_from_classes",
     "sites_from_sublattice",
+    "window_moments",
     "window_patches",
+    "window_projections",
     "window_quantiles",
     "window_spectra",
 ]
@@ -66,7 +71,9 @@ __getattr__, __dir__ = lazy_names(
         "site_patches": "patches",
         "sites_from_classes": "selection",
         "sites_from_sublattice": "selection",
+        "window_moments": "projections",
         "window_patches": "sliding_patches",
+        "window_projections": "projections",
         "window_quantiles": "quantiles",
         "window_spectra": "windows",
     },

@@ -43,7 +43,8 @@ def features_from_files(features: list[Features], /) -> Features:
     (array([[1., 2.],
            [2., 3.]]), array([0, 1]))
     """
-    if not isinstance(features, list | tuple):
+    given: object = features
+    if not isinstance(given, list | tuple):
         msg = f"features is a {type(features).__name__}, need a list of Features, one of each file"
         raise KindError(msg)
     if not features:

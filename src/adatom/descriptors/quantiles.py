@@ -6,17 +6,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
 from adatom.descriptors.window_grid import (
+    array_of_windows,
     features_of_windows,
     size_from_choice,
-    window_centers,
     window_grids,
 )
 from adatom.errors import SettingError
-from adatom.schema import IMAGE, Features, Image, Table, extent, pixel_size, space_unit
+from adatom.schema import IMAGE, Features, Image, Table, pixel_size, space_unit
 from adatom.units import Length, length_from_setting
 
 if TYPE_CHECKING:
@@ -151,25 +150,14 @@ def window_quantiles(
         np.array(sigmas) * float(np.sqrt(np.prod(pixels))), names, probabilities, indexing="ij"
     )
     scale, derivative, quantile = (part.ravel() for part in coordinates)
-    return xr.DataArray(
-        features_of_windows(image, grids, work, len(scale)),
-        dims=("y", "x", "feature"),
-        coords={
-            **{
-                dim: (dim, window_centers(image, dim, grid), {"units": unit})
-                for dim, grid in zip(("y", "x"), grids)
-            },
-            "scale": ("feature", scale.astype(float), {"units": unit}),
-            "shape": ("feature", derivative),
-            "quantile": ("feature", quantile.astype(float)),
-        },
-        name="window_quantile",
-        attrs={
-            "units": "1" if standardize else image.attrs.get("units", "1"),
-            "window_shape": list(shape),
-            "extent": extent(image),
-            **{key: image.attrs[key] for key in ("spacing",) if key in image.attrs},
-        },
+    columns = {
+        "scale": ("feature", scale.astype(float), {"units": unit}),
+        "shape": ("feature", derivative),
+        "quantile": ("feature", quantile.astype(float)),
+    }
+    values = features_of_windows(image, grids, work, len(scale))
+    return array_of_windows(
+        image, grids, values, columns, name="window_quantile", units="1" if standardize else None
     )
 
 
@@ -237,10 +225,11 @@ def _quantiles_of_windows(
     for scale in scales:
         rows = [part.astype(dtype) @ windows for part in scale.along_y]
         columns = [part.T.astype(dtype) for part in scale.along_x]
-        shapes = {name: rows[i] @ columns[j] for name, (i, j) in _DERIVATIVES.items()}
-        if not oriented:
-            shapes = _without_direction(shapes)
-        found += [_quantiles(values, probabilities) for values in shapes.values()]
+        shapes: dict[str, Floats] = {
+            name: rows[i] @ columns[j] for name, (i, j) in _DERIVATIVES.items()
+        }
+        seen = shapes if oriented else _without_direction(shapes)
+        found += [_quantiles(values, probabilities) for values in seen.values()]
     return np.concatenate(found, axis=-1)
 
 

@@ -349,7 +349,7 @@ def _frequencies_around(lock_in: LockIn, frequency: Floats, waves: Floats) -> Fl
     free = around[distance >= 0.99 * away]
     if len(free) < _N_AROUND // 2:
         free = around[np.argsort(-distance, kind="stable")[: _N_AROUND // 2]]
-    return free
+    return np.asarray(free)
 
 
 def _background(lock_in: LockIn, around: Floats) -> Floats:

@@ -61,7 +61,7 @@ def plot_window_sizes(table: Table, /) -> Figure:
     axes.plot(sizes, agreement, color=_LINE, linewidth=1.1, marker="o", markersize=3)
     chosen = str(table.attrs.get("window_size", ""))
     if chosen:
-        value = float(chosen.split()[0])
+        value = float(chosen.split(maxsplit=1)[0])
         axes.axvline(value, color=_CHOSEN, linewidth=0.9, linestyle="--", zorder=0)
         at = int(np.argmin(np.abs(sizes - value)))
         axes.plot(sizes[at : at + 1], agreement[at : at + 1], "o", markersize=6.5, color=_CHOSEN)
