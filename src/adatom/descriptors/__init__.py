@@ -5,6 +5,7 @@
                          slots of a reference star
 ``features_from_sites``  what was measured of sites -> features
 ``features_from_files``  features of many files as rows of one
+``features_from_parts``  several features of the same rows side by side, in balance
 ``site_patches``         the image around each site, cut at its sub-pixel center
 ``window_spectra``       Fourier magnitudes of windows that slide over an image
 ``estimate_bond_order``  how well sites keep to a lattice
@@ -28,7 +29,7 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.descriptors.bond_order import estimate_bond_order
-    from adatom.descriptors.joining import features_from_files
+    from adatom.descriptors.joining import features_from_files, features_from_parts
     from adatom.descriptors.map_comparison import compare_maps
     from adatom.descriptors.neighbors import neighbor_vectors
     from adatom.descriptors.patches import site_patches
@@ -46,6 +47,7 @@ __all__ = [
     "estimate_bond_order",
     "estimate_superlattice",
     "features_from_files",
+    "features_from_parts",
     "features_from_sites",
     "neighbor_vectors",
     "site_patches",
@@ -66,6 +68,7 @@ __getattr__, __dir__ = lazy_names(
         "estimate_bond_order": "bond_order",
         "estimate_superlattice": "superlattice",
         "features_from_files": "joining",
+        "features_from_parts": "joining",
         "features_from_sites": "site_features",
         "neighbor_vectors": "neighbors",
         "site_patches": "patches",

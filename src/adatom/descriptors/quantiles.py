@@ -12,6 +12,7 @@ from adatom.descriptors.window_grid import (
     array_of_windows,
     features_of_windows,
     size_from_choice,
+    standardize_windows,
     window_grids,
 )
 from adatom.errors import SettingError
@@ -217,10 +218,7 @@ def _quantiles_of_windows(
 ) -> Floats:
     dtype = windows.dtype
     if standardize:
-        windows -= windows.mean(axis=(2, 3), keepdims=True)
-        spread = windows.std(axis=(2, 3), keepdims=True)
-        flat = spread <= 1e-6 * np.abs(windows).max(axis=(2, 3), keepdims=True)
-        windows /= np.where(flat, np.nan, spread)
+        standardize_windows(windows)
     found = []
     for scale in scales:
         rows = [part.astype(dtype) @ windows for part in scale.along_y]

@@ -171,6 +171,17 @@ def features_of_windows(
     return stacked
 
 
+def standardize_windows(windows: NDArray[np.floating], /) -> None:
+    """Bring every window, in place, to mean 0 and standard deviation 1; flat ones to NaN."""
+    offset = windows.mean(axis=(2, 3), keepdims=True)
+    windows -= offset
+    spread = windows.std(axis=(2, 3), keepdims=True)
+    # A flat window is left with the rounding errors of its mean.
+    flat = spread <= 1e-6 * np.abs(offset)
+    spread[flat | (spread == 0)] = np.nan
+    windows /= spread
+
+
 def array_of_windows(
     image: Image,
     grids: tuple[Grid, Grid],

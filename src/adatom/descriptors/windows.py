@@ -14,6 +14,7 @@ from adatom.descriptors.window_grid import (
     array_of_windows,
     features_of_windows,
     size_from_choice,
+    standardize_windows,
     window_grids,
 )
 from adatom.errors import SettingError
@@ -47,6 +48,7 @@ def window_spectra(
     shortest_period: Length | None = None,
     log1p: bool = False,
     oriented: bool = True,
+    standardize: bool = False,
 ) -> Features:
     """Transform windows that slide over an image, and keep their magnitudes.
 
@@ -84,6 +86,9 @@ def window_spectra(
         of their angular Fourier coefficients of order 0, 2, 4 and 6, which no
         rotation changes [1]_: how strong the ring is, and how much of it has
         two-, four- and sixfold symmetry.
+    standardize : bool
+        Whether windows are brought to standard deviation 1 first, so that contrast,
+        which differs from image to image, does not count.
 
     Returns
     -------
@@ -141,10 +146,21 @@ def window_spectra(
             "frequency": ("feature", rings.frequency, frequency),
             "symmetry": ("feature", rings.order),
         }
-    work = partial(_spectra_of_windows, half_plane=half_plane, log1p=log1p, harmonics=harmonics)
+    work = partial(
+        _spectra_of_windows,
+        half_plane=half_plane,
+        log1p=log1p,
+        harmonics=harmonics,
+        standardize=standardize,
+    )
     values = features_of_windows(image, grids, work, n_features)
     return array_of_windows(
-        image, grids, values, coordinates, name="window_spectrum", units="1" if log1p else None
+        image,
+        grids,
+        values,
+        coordinates,
+        name="window_spectrum",
+        units="1" if log1p or standardize else None,
     )
 
 
@@ -220,8 +236,11 @@ def _spectra_of_windows(
     *,
     log1p: bool,
     harmonics: csc_array | None,
+    standardize: bool,
 ) -> NDArray[np.floating]:
     rows, columns = windows.shape[2:]
+    if standardize:
+        standardize_windows(windows)
     taper = np.outer(hann(rows, sym=False), hann(columns, sym=False))
     taper /= taper.sum()
     # Without its tapered mean, a window leaks nothing into the lowest frequencies.
