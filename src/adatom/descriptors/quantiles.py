@@ -196,10 +196,11 @@ def _probabilities(shape: tuple[int, int]) -> NDArray[np.float64]:
 def _operators(n_pixels: int, sigma: float) -> list[NDArray[np.float64]]:
     """Give Gaussian derivatives of order 0, 1, 2 along an axis as matrices.
 
-    Borders are mirrored. Values are taken every `sigma` pixels: closer ones repeat
+    Borders are mirrored. Values are taken twice a `sigma`: closer ones repeat
     what these tell.
     """
-    every = slice(int(sigma) // 2, None, max(1, int(sigma)))
+    step = max(1, int(sigma) // 2)
+    every = slice((n_pixels - 1) % step // 2, None, step)
     unit = np.eye(n_pixels)
     # As matrices, filters of many small windows are products, exact to the border.
     return [
