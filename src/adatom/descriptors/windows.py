@@ -219,12 +219,16 @@ def _rings(half_plane: _HalfPlane, shape: tuple[int, int], pixels: tuple[float, 
     n_rings = int(below.max(initial=0)) + 2
     rows, rings = np.concatenate([number, number]), np.concatenate([below, below + 1])
     shares = np.concatenate([1 - share, share])
+    # A wave on a ring does not count on the next.
+    some = shares > 0
+    rows, rings, shares = rows[some], rings[some], shares[some]
+    around_twice = np.concatenate([angle, angle])[some]
     total = np.bincount(rings, shares, n_rings)
-    used = np.flatnonzero(total > 1e-6)
+    used = np.flatnonzero(total > 0)
     parts = []
     for order in _SYMMETRIES:
         # A half plane holds all: opposite waves are alike, and so are these of even order.
-        around = shares * np.exp(1j * order * np.concatenate([angle, angle])) / total[rings]
+        around = shares * np.exp(1j * order * around_twice) / total[rings]
         parts.append(coo_array((around, (rows, rings)), (len(place), n_rings)).tocsc()[:, used])
     frequency = np.tile(used * width, len(_SYMMETRIES))
     return _Rings(hstack(parts, "csc"), frequency, np.repeat(_SYMMETRIES, len(used)))
