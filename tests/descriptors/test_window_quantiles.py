@@ -21,7 +21,7 @@ from adatom.schema import Features, Image, image_from_array
 
 def crystal(phase: float = 0.0) -> NDArray[np.float64]:
     y, x = np.mgrid[:64, :64] * (2 * np.pi / 8) + phase
-    return np.asarray(np.cos(y) + np.cos(x))
+    return np.asarray(np.cos(y) + np.cos(x), dtype=np.float64)
 
 
 def with_hole(row: int, column: int) -> NDArray[np.float64]:
