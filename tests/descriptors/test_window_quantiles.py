@@ -26,7 +26,7 @@ def crystal(phase: float = 0.0) -> NDArray[np.float64]:
 
 def with_hole(row: int, column: int) -> NDArray[np.float64]:
     y, x = np.mgrid[:64, :64]
-    return crystal() - 3 * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 18)
+    return np.asarray(crystal() - 3 * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 18))
 
 
 def of_whole(values: NDArray[np.float64], *, oriented: bool = True) -> NDArray[np.float64]:
