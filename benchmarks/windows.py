@@ -16,18 +16,19 @@ import sys
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 FIGURES = ("spectra_and_nmf", "spectra_and_nmf_without_noise_waves", "quantiles_and_kmeans")
 
 
-def two_lattices(n_pixels: int = 1024) -> np.ndarray:
+def two_lattices(n_pixels: int = 1024) -> NDArray[np.float32]:
     """Give a square lattice beside a hexagonal one, with noise."""
     y, x = np.mgrid[:n_pixels, :n_pixels].astype(np.float32) * np.float32(2 * np.pi / 16)
     square = np.cos(y) + np.cos(x)
     hexagonal = sum(np.cos(y * np.sin(a) + x * np.cos(a)) for a in np.deg2rad([10.0, 70.0, 130.0]))
     image = np.where(x > x.mean() + 0.2 * y, square, hexagonal)
     noise = np.random.default_rng(0).normal(0, 1, image.shape)
-    return (image + noise).astype(np.float32)
+    return np.asarray(image + noise, dtype=np.float32)
 
 
 def measure(figure: str) -> dict[str, object]:

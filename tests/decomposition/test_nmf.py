@@ -131,3 +131,16 @@ def test_a_map_of_one_pixel_has_one_component(loss: Any) -> None:
 def test_negative_counts_are_refused_whatever_the_loss(pure: Array, loss: Any) -> None:
     with pytest.raises(SettingError, match="the least value is -1, non-negative components need"):
         decompose_nmf(features(pure - 1), n_components=2, loss=loss)
+
+
+def test_many_columns_give_what_few_columns_would(
+    pure: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(5)
+    mixed = rng.dirichlet(np.full(3, 0.3), 200) @ pure + rng.uniform(0, 0.02, (200, 60))
+    few = decompose_nmf(features(mixed), n_components=3)
+    # From the products of rows instead of those of columns.
+    monkeypatch.setattr("adatom.decomposition.nmf.MOST_COLUMNS", 50)
+    many = decompose_nmf(features(mixed), n_components=3)
+    np.testing.assert_allclose(many.components, few.components, atol=2e-4)
+    np.testing.assert_allclose(many.scores, few.scores, atol=0.02)

@@ -44,8 +44,13 @@ def _classes_of_windows() -> Example:
 
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "descriptors.window_quantiles": lambda: Example((_two_lattices(),), {"size": "0.64 nm"}),
+    "descriptors.window_projections": lambda: Example(
+        (_two_lattices(),), {"size": "0.48 nm", "n_angles": 12}
+    ),
+    "descriptors.window_moments": lambda: Example((_two_lattices(),), {"size": "0.48 nm"}),
     "descriptors.estimate_superlattice": lambda: Example((_superlattice(),), {}),
     "descriptors.features_from_files": lambda: Example(([_scores(), _scores() + 1.0],), {}),
+    "descriptors.features_from_parts": lambda: Example((_scores(), 3.0 * _scores() ** 2), {}),
     "clustering.classes_from_scores": lambda: Example((_scores(),), {}),
     "clustering.classes_from_windows": _classes_of_windows,
     "pipelines.choose_window_size": lambda: Example(

@@ -14,7 +14,6 @@
 ``image_from_classes``        an image of how doubtful every class is
 ``compare_n_classes``         the classes of every number of them, side by side
 ``choose_n_classes``          how many classes the features show, 1 included
-``choose_n_phases``           how many classes of surroundings go on beyond these
 ``fit_kmeans``                the k-means model alone
 ``fit_kmeans_sweep``          k-means models of every number of classes in shared passes
 ``fit_gaussian_mixture``      the mixture model alone
@@ -39,6 +38,7 @@
 ``predict_classes``           classes of patches by a network that was trained on others
 ``classes_from_scores``       shares of components, as of NMF, as soft classes
 ``classes_from_windows``      classes of windows on the pixels beneath them
+``choose_n_phases``           how many classes of surroundings go on beyond these
 ============================  ====================================================================
 """
 

@@ -18,6 +18,9 @@
 ``estimate_superlattice``     where waves of a superlattice lie over a lattice
 ``Superlattice``              what ``estimate_superlattice`` gives
 ``window_quantiles``          which local shapes windows are made of, wherever they lie
+``features_from_parts``       several features of the same rows side by side, in balance
+``window_projections``        how rugged windows are along every direction (Radon)
+``window_moments``            magnitudes of the Zernike moments of windows
 ============================  ====================================================================
 """
 
@@ -30,10 +33,11 @@ from adatom._lazy import lazy_names
 if TYPE_CHECKING:
     from adatom.descriptors.bond_order import estimate_bond_order
     from adatom.descriptors.environments import neighbor_distances, neighborhood_composition
-    from adatom.descriptors.joining import features_from_files
+    from adatom.descriptors.joining import features_from_files, features_from_parts
     from adatom.descriptors.map_comparison import compare_maps
     from adatom.descriptors.neighbors import neighbor_vectors
     from adatom.descriptors.patches import site_patches
+    from adatom.descriptors.projections import window_moments, window_projections
     from adatom.descriptors.quantiles import window_quantiles
     from adatom.descriptors.selection import sites_from_classes, sites_from_sublattice
     from adatom.descriptors.site_features import features_from_sites
@@ -47,6 +51,7 @@ __all__ = [
     "estimate_bond_order",
     "estimate_superlattice",
     "features_from_files",
+    "features_from_parts",
     "features_from_sites",
     "neighbor_distances",
     "neighbor_vectors",
@@ -54,7 +59,9 @@ __all__ = [
     "site_patches",
     "sites_from_classes",
     "sites_from_sublattice",
+    "window_moments",
     "window_patches",
+    "window_projections",
     "window_quantiles",
     "window_spectra",
 ]
@@ -67,6 +74,7 @@ __getattr__, __dir__ = lazy_names(
         "estimate_bond_order": "bond_order",
         "estimate_superlattice": "superlattice",
         "features_from_files": "joining",
+        "features_from_parts": "joining",
         "features_from_sites": "site_features",
         "neighbor_distances": "environments",
         "neighbor_vectors": "neighbors",
@@ -74,7 +82,9 @@ __getattr__, __dir__ = lazy_names(
         "site_patches": "patches",
         "sites_from_classes": "selection",
         "sites_from_sublattice": "selection",
+        "window_moments": "projections",
         "window_patches": "sliding_patches",
+        "window_projections": "projections",
         "window_quantiles": "quantiles",
         "window_spectra": "windows",
     },

@@ -1,4 +1,4 @@
-"""Features of many files as rows of one."""
+"""Features of many files as rows of one, and several of the same rows side by side."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import numpy as np
 import xarray as xr
 
 from adatom.errors import KindError, TooFewSitesError
+from adatom.numerics.blocks import blocks
+from adatom.numerics.moments import moments_of, sample_of
+from adatom.numerics.principal_axes import MOST_COLUMNS, axes_of_rows, principal_variances
 from adatom.schema import FEATURES, Features, add_note
 
 
@@ -43,7 +46,8 @@ def features_from_files(features: list[Features], /) -> Features:
     (array([[1., 2.],
            [2., 3.]]), array([0, 1]))
     """
-    if not isinstance(features, list | tuple):
+    given: object = features
+    if not isinstance(given, list | tuple):
         msg = f"features is a {type(features).__name__}, need a list of Features, one of each file"
         raise KindError(msg)
     if not features:
@@ -76,6 +80,101 @@ def features_from_files(features: list[Features], /) -> Features:
     )
     add_note(joined, f"{joined.sizes['site']} rows of {len(rows)} files.")
     return joined
+
+
+def features_from_parts(
+    one: Features, other: Features, third: Features | None = None, /
+) -> Features:
+    """Put features of the same rows side by side, each part with the same weight.
+
+    Descriptors have scales and numbers of columns of their own; the largest would
+    decide alone. So each is divided by its first singular value, about the mean of its
+    rows: the most that one direction of a part can tell apart is then
+    the same for all, whatever the number of its columns (multiple factor analysis [1]_).
+
+    Parameters
+    ----------
+    one, other, third : Features
+        On the same places. Loaded. Rows with NaN in a part keep it.
+
+    Returns
+    -------
+    Features
+        (..., feature), without unit. ``part`` (feature) counts the parts from 0,
+        ``column`` (feature) the columns in each. Notes tell what each was divided by.
+
+    Raises
+    ------
+    KindError
+        If the parts are not on the same places.
+    TooFewSitesError
+        If a part has fewer than two measured rows, or they are all alike.
+
+    References
+    ----------
+    .. [1] B. Escofier and J. Pages, Comput. Stat. Data Anal. 18, 121 (1994), sec. 2.
+
+    Examples
+    --------
+    >>> one = xr.DataArray([[0.0], [2.0]], dims=("site", "feature"))
+    >>> other = xr.DataArray([[100.0, 0.0], [300.0, 0.0]], dims=("site", "feature"))
+    >>> both = features_from_parts(one, other)
+    >>> both.values.round(3)
+    array([[0.   , 0.707, 0.   ],
+           [1.414, 2.121, 0.   ]])
+    """
+    parts = [part for part in (one, other, third) if part is not None]
+    for number, part in enumerate(parts):
+        FEATURES.check(part, name=f"part {number}")
+        if part.dims[:-1] != one.dims[:-1] or part.shape[:-1] != one.shape[:-1]:
+            msg = (
+                f"part {number} is on {dict(zip(part.dims[:-1], part.shape[:-1], strict=True))}, "
+                f"part 0 on {dict(zip(one.dims[:-1], one.shape[:-1], strict=True))}: measure both "
+                "at the same places, as with one size and one step of windows"
+            )
+            raise KindError(msg)
+    weights = [_largest_singular_value(part, number) for number, part in enumerate(parts)]
+    dtype = np.result_type(np.float32, *(part.dtype for part in parts))
+    scaled = [np.asarray(part.values) / weight for part, weight in zip(parts, weights, strict=True)]
+    sizes = [part.shape[-1] for part in parts]
+    joined = xr.DataArray(
+        np.concatenate(scaled, axis=-1).astype(dtype),
+        dims=(*one.dims[:-1], "feature"),
+        coords={
+            **{name: c for name, c in one.coords.items() if one.dims[-1] not in c.dims},
+            "part": ("feature", np.repeat(np.arange(len(parts)), sizes)),
+            "column": ("feature", np.concatenate([np.arange(size) for size in sizes])),
+        },
+        name="joined",
+        attrs={
+            "units": "1",
+            **{k: one.attrs[k] for k in ("spacing", "extent", "window_shape") if k in one.attrs},
+        },
+    )
+    told = ", ".join(f"{size} columns by {w:.4g}" for size, w in zip(sizes, weights, strict=True))
+    add_note(joined, f"Parts were divided by their first singular values: {told}.")
+    return joined
+
+
+def _largest_singular_value(part: Features, number: int) -> float:
+    cut = blocks(part)
+    wide = cut.n_columns > MOST_COLUMNS
+    moments = moments_of(cut, scatter=not wide)
+    n_rows = int(moments.counts.sum())
+    if n_rows >= 2 and wide:
+        # Exact up to so many rows; of more, a sample of them tells.
+        rows = sample_of(cut, moments.counts, n_rows=MOST_COLUMNS, seed=0) - moments.mean
+        largest = float(axes_of_rows(rows)[0][0]) * (len(rows) - 1) * n_rows / len(rows)
+    elif n_rows >= 2:
+        assert moments.scatter is not None  # noqa: S101 -- asked for
+        largest = float(principal_variances(moments.scatter)[0])
+    if n_rows < 2 or not largest > 0:
+        msg = (
+            f"part {number} has {n_rows} measured rows, of which no two differ: nothing in it "
+            "could tell places apart"
+        )
+        raise TooFewSitesError(msg)
+    return float(np.sqrt(largest))
 
 
 def _check_columns(first: Features, one: Features, number: int) -> None:

@@ -6,17 +6,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-import xarray as xr
 from scipy.ndimage import gaussian_filter1d
 
 from adatom.descriptors.window_grid import (
+    array_of_windows,
     features_of_windows,
     size_from_choice,
-    window_centers,
+    standardize_windows,
     window_grids,
 )
 from adatom.errors import SettingError
-from adatom.schema import IMAGE, Features, Image, Table, extent, pixel_size, space_unit
+from adatom.schema import IMAGE, Features, Image, Table, pixel_size, space_unit
 from adatom.units import Length, length_from_setting
 
 if TYPE_CHECKING:
@@ -151,25 +151,14 @@ def window_quantiles(
         np.array(sigmas) * float(np.sqrt(np.prod(pixels))), names, probabilities, indexing="ij"
     )
     scale, derivative, quantile = (part.ravel() for part in coordinates)
-    return xr.DataArray(
-        features_of_windows(image, grids, work, len(scale)),
-        dims=("y", "x", "feature"),
-        coords={
-            **{
-                dim: (dim, window_centers(image, dim, grid), {"units": unit})
-                for dim, grid in zip(("y", "x"), grids)
-            },
-            "scale": ("feature", scale.astype(float), {"units": unit}),
-            "shape": ("feature", derivative),
-            "quantile": ("feature", quantile.astype(float)),
-        },
-        name="window_quantile",
-        attrs={
-            "units": "1" if standardize else image.attrs.get("units", "1"),
-            "window_shape": list(shape),
-            "extent": extent(image),
-            **{key: image.attrs[key] for key in ("spacing",) if key in image.attrs},
-        },
+    columns = {
+        "scale": ("feature", scale.astype(float), {"units": unit}),
+        "shape": ("feature", derivative),
+        "quantile": ("feature", quantile.astype(float)),
+    }
+    values = features_of_windows(image, grids, work, len(scale))
+    return array_of_windows(
+        image, grids, values, columns, name="window_quantile", units="1" if standardize else None
     )
 
 
@@ -207,10 +196,11 @@ def _probabilities(shape: tuple[int, int]) -> NDArray[np.float64]:
 def _operators(n_pixels: int, sigma: float) -> list[NDArray[np.float64]]:
     """Give Gaussian derivatives of order 0, 1, 2 along an axis as matrices.
 
-    Borders are mirrored. Values are taken every `sigma` pixels: closer ones repeat
+    Borders are mirrored. Values are taken twice a `sigma`: closer ones repeat
     what these tell.
     """
-    every = slice(int(sigma) // 2, None, max(1, int(sigma)))
+    step = max(1, int(sigma) // 2)
+    every = slice((n_pixels - 1) % step // 2, None, step)
     unit = np.eye(n_pixels)
     # As matrices, filters of many small windows are products, exact to the border.
     return [
@@ -229,18 +219,16 @@ def _quantiles_of_windows(
 ) -> Floats:
     dtype = windows.dtype
     if standardize:
-        windows -= windows.mean(axis=(2, 3), keepdims=True)
-        spread = windows.std(axis=(2, 3), keepdims=True)
-        flat = spread <= 1e-6 * np.abs(windows).max(axis=(2, 3), keepdims=True)
-        windows /= np.where(flat, np.nan, spread)
+        standardize_windows(windows)
     found = []
     for scale in scales:
         rows = [part.astype(dtype) @ windows for part in scale.along_y]
         columns = [part.T.astype(dtype) for part in scale.along_x]
-        shapes = {name: rows[i] @ columns[j] for name, (i, j) in _DERIVATIVES.items()}
-        if not oriented:
-            shapes = _without_direction(shapes)
-        found += [_quantiles(values, probabilities) for values in shapes.values()]
+        shapes: dict[str, Floats] = {
+            name: rows[i] @ columns[j] for name, (i, j) in _DERIVATIVES.items()
+        }
+        seen = shapes if oriented else _without_direction(shapes)
+        found += [_quantiles(values, probabilities) for values in seen.values()]
     return np.concatenate(found, axis=-1)
 
 

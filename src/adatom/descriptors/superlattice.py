@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import product
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from adatom.errors import SettingError
 from adatom.numerics.lock_in import PER_WIDTH, LockIn
 from adatom.numerics.peaks import thin_out
 from adatom.numerics.periodic_part import BraggLattice, find_bragg_lattice, repeating_mean
+from adatom.numerics.reflections import find_spots
 from adatom.schema import (
     IMAGE,
     Classes,
@@ -42,13 +43,12 @@ _ORDERS: Final = (2, 3)
 # Waves of one kind that are longer than the shortest by no more than this belong to its star: the
 # corners of a hexagonal zone stay together in a scan distorted by a tenth.
 _STAR: Final = 1.2
-# With a window of this many periods, a wave leaks exp(-2 (pi 0.75)^2) = 1e-5 of its amplitude
-# to a frequency one superlattice wave away, which is where the lattice's own waves are.
-_WINDOW_PERIODS: Final = 0.75
-# Frequencies at which the background is measured lie four bandwidths off, where 3e-4 of the
-# amplitude of a wave is left.
-_OFF: Final = 4.0
-# Eight on a ring of that radius are three bandwidths apart: noise at one tells nothing of the next.
+# A window of standard deviation w has a bandwidth of 1 / (2 pi w): with one period of a wave
+# the waves of the lattice, one wave away and more, are 2 pi bandwidths off.
+_WINDOW_PERIODS: Final = 1.0
+# The background is measured half way there, at three bandwidths, where exp(-9) = 1e-4 of the power
+# of a wave is left; of eight frequencies on that ring each tells hardly anything of the next.
+_OFF: Final = 3.0
 _N_AROUND: Final = 8
 # Kinds of waves on less than half as many places as the most common one accompany it.
 _AS_COMMON: Final = 0.5
@@ -97,11 +97,12 @@ def estimate_superlattice(
 
     Around a defect, standing waves of electrons write a superlattice over the
     lattice of a surface [1]_; no atom has moved, and there are no sites to
-    find it by. But its waves are known from those of the lattice: their
-    frequencies are halves and thirds of lattice vectors. At each the image is
-    demodulated, as by a lock-in amplifier, with a Gaussian window that slides over
-    it [2]_. The kind of wave that stands highest above the background is the
-    superlattice; beside it stand those with at least half of that.
+    find it by. But its waves are known from those of the lattice, which its two
+    strongest reflections span: their frequencies are halves and thirds of lattice
+    vectors. At each the image is demodulated, as by a lock-in amplifier, with a
+    Gaussian window that slides over it [2]_. The kind of wave that rises above the
+    background on most of the image is the superlattice, together with those on
+    at least half as much.
 
     The background is that of the spectrum nearby, at the same place: the image is
     demodulated at frequencies around each wave in the same way. So the core
@@ -112,8 +113,8 @@ def estimate_superlattice(
     image : Image
         Lines leveled (`correction.correct_lines`). Loaded. NaN: not measured.
     width : length, optional
-        Standard deviation of the window. By default three quarters of the
-        longest period of the superlattice: narrower ones let the lattice in.
+        Standard deviation of the window. By default the longest period of the
+        superlattice: narrower ones let the lattice in.
     false_regions : float
         Expected number of places that noise alone would mark as superlattice,
         in the whole image; the same number of defects.
@@ -132,19 +133,19 @@ def estimate_superlattice(
     Notes
     -----
     A place is of the superlattice where the powers of its waves together, over
-    that of their background, are more than noise reaches at one of all independent
-    places; the quotient then has an F distribution. What departs
+    that of their background, are more than noise reaches anywhere: the quotient has
+    an F distribution at every place, and so many peaks of such a field
+    are expected by chance as its Euler characteristic tells [3]_. What departs
     from the lattice is what is left beside the mean of the cells around, between
     a fifth of the lattice's period and the period. Its logarithm, less the median of
     the surroundings, is taken as a Gaussian field as wide as the lower half of its
-    values tells, since defects make no place calmer; so many peaks of such a field
-    are expected by chance as its Euler characteristic tells [3]_.
+    values tells, since defects make no place calmer, with peaks by chance as above.
 
     References
     ----------
     .. [1] H. A. Mizes and J. S. Foster, Science 244, 559 (1989).
     .. [2] M. J. Hytch, E. Snoeck and R. Kilaas, Ultramicroscopy 74, 131 (1998).
-    .. [3] R. J. Adler and A. M. Hasofer, Ann. Probab. 4, 1 (1976).
+    .. [3] K. J. Worsley, Adv. Appl. Probab. 26, 13 (1994).
 
     Examples
     --------
@@ -155,10 +156,9 @@ def estimate_superlattice(
     >>> noise = np.random.default_rng(0).normal(0, 0.3, x.shape)
     >>> found = estimate_superlattice(image_from_array(lattice + half + noise))
     >>> label = found.classes["label"].values
-    >>> round(float((label[:, : label.shape[1] // 3] == 1).mean()), 2)
-    0.0
-    >>> round(float((label[:, -label.shape[1] // 3 :] == 1).mean()), 2)
-    1.0
+    >>> left, right = label[:, : label.shape[1] // 4], label[:, -label.shape[1] // 4 :]
+    >>> bool((left == 1).mean() < 0.05), bool((right == 1).mean() > 0.95)
+    (True, True)
     """
     IMAGE.check(image)
     if not false_regions > 0:
@@ -172,6 +172,7 @@ def estimate_superlattice(
             "lines first (correction.correct_lines), or cut out a part with fewer distortions"
         )
         raise SettingError(msg)
+    lattice = _of_strongest(values, lattice)
     kinds = [_star(lattice, np.zeros(2)), *_kinds(lattice)]
     longest = max(kind.longest for kind in kinds)
     lock_in = LockIn(values, counts, width=_width(width, longest, image))
@@ -182,7 +183,7 @@ def estimate_superlattice(
         lock_in = LockIn(values, counts, width=_width(None, longest, image))
         found = [_Strength.of(lock_in, kind, kinds, false_regions) for kind in kinds]
     grid = _Grid(image, lock_in)
-    share = _share_of_noise(lock_in, false_regions)
+    share = _share_of_noise(lock_in, len(kinds) - 1, false_regions)
     significance, least = _together([found[number] for number in chosen], share)
     significance = np.where(lock_in.seen, significance, np.nan)
     departure = _departure(values, counts, lattice, lock_in)
@@ -217,14 +218,17 @@ class _Strength(NamedTuple):
         all_kinds: list[_Kind],
         false_regions: float,
     ) -> _Strength:
-        waves = np.concatenate([k.frequency for k in all_kinds])
+        # Those of the lattice and its own are there; the other kinds are nothing but tried.
+        waves = np.concatenate([all_kinds[0].frequency, kind.frequency])
         waves = np.concatenate([waves, -waves])
         power = np.array([lock_in.amplitude(f) ** 2 for f in kind.frequency])
         around = [_frequencies_around(lock_in, f, waves) for f in kind.frequency]
         background = np.array([_background(lock_in, part) for part in around])
         n_around = min(len(part) for part in around)
         strength = cls(power, background, n_around, 0.0, 0.0)
-        ratio, least = _together([strength], _share_of_noise(lock_in, false_regions))
+        ratio, least = _together(
+            [strength], _share_of_noise(lock_in, len(all_kinds) - 1, false_regions)
+        )
         seen = ratio[lock_in.seen]
         return strength._replace(mean=float(seen.mean()), share=float((seen > least).mean()))
 
@@ -241,10 +245,17 @@ def _chosen(
     return found, np.array([1 + strongest])
 
 
-def _share_of_noise(lock_in: LockIn, false_regions: float) -> float:
-    """Give how much of the independent places noise may mark."""
-    n_places = int(lock_in.seen.sum()) / PER_WIDTH**2 / (4 * np.pi)
-    return min(false_regions / max(n_places, 1.0), 0.5)
+def _share_of_noise(lock_in: LockIn, n_kinds: int, false_regions: float) -> float:
+    """Give the share of places at which noise may exceed the threshold.
+
+    Peaks of the power of a wave of noise that exceed u times its mean are expected to be
+    exp(-u) (2 u - 1) a place, of windows that do not overlap [3]_; and the best of all kinds of
+    waves is taken.
+    """
+    n_places = max(int(lock_in.seen.sum()) / PER_WIDTH**2 / (4 * np.pi), 1.0)
+    height = np.arange(1.0, 60.0, 0.01)
+    expected = n_kinds * n_places * np.exp(-height) * (2 * height - 1)
+    return float(np.exp(-height[int(np.argmax(expected <= false_regions))]))
 
 
 def _together(kinds: list[_Strength], share: float) -> tuple[Floats, float]:
@@ -291,6 +302,40 @@ def _about_zero(image: Image) -> tuple[Floats, NDArray[np.bool_]]:
     counts = np.isfinite(values)
     mean = float(values[counts].mean()) if counts.any() else 0.0
     return np.where(counts, values - mean, 0.0), counts
+
+
+def _of_strongest(values: Floats, lattice: BraggLattice) -> BraggLattice:
+    """Span the lattice by its two strongest reflections: what is between is the superlattice's.
+
+    A superlattice that fills much of an image is found as the lattice itself.
+    """
+    spots = find_spots(values)
+    indices = np.linalg.solve(lattice.matrix, spots.frequency.T).T
+    whole = np.rint(indices)
+    # Off by less than a tenth of a reciprocal vector, as spots of a distorted scan are.
+    own = whole[(np.abs(indices - whole) < 0.1).all(axis=1)]
+    for first, second in combinations(own, 2):
+        # The strongest come first.
+        basis = np.column_stack([first, second])
+        area = abs(np.linalg.det(basis))
+        if area > 0.5:
+            if area < 1.5:
+                return lattice
+            matrix = _shortest(lattice.matrix @ basis)
+            place = np.linalg.solve(matrix, lattice.frequency.T).T
+            held = (np.abs(place - np.rint(place)) < 1e-6).all(axis=1)
+            return BraggLattice(matrix, lattice.frequency[held])
+    return lattice
+
+
+def _shortest(matrix: Floats) -> Floats:
+    """Reduce two vectors, as columns, to the two shortest of their lattice (Gauss)."""
+    one, other = sorted(matrix.T, key=lambda vector: float(vector @ vector))
+    while True:
+        other = other - np.rint(other @ one / (one @ one)) * one
+        if other @ other >= one @ one * (1 - 1e-12):
+            return np.column_stack([one, other])
+        one, other = other, one
 
 
 def _kinds(lattice: BraggLattice) -> list[_Kind]:
@@ -349,7 +394,7 @@ def _frequencies_around(lock_in: LockIn, frequency: Floats, waves: Floats) -> Fl
     free = around[distance >= 0.99 * away]
     if len(free) < _N_AROUND // 2:
         free = around[np.argsort(-distance, kind="stable")[: _N_AROUND // 2]]
-    return free
+    return np.asarray(free)
 
 
 def _background(lock_in: LockIn, around: Floats) -> Floats:

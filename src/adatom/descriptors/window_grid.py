@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import dask.array as da
 import numpy as np
+import xarray as xr
 
 from adatom.errors import SettingError
-from adatom.schema import TABLE, Image, Table, pixel_size, space_unit
+from adatom.schema import TABLE, Features, Image, Table, extent, pixel_size, space_unit
 from adatom.units import Length, length_from_setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -168,6 +169,64 @@ def features_of_windows(
     joined = [da.concatenate(row, axis=1) for row in rows]  # type: ignore[no-untyped-call]
     stacked: da.Array = da.concatenate(joined, axis=0)  # type: ignore[no-untyped-call]
     return stacked
+
+
+def standardize_windows(windows: NDArray[np.floating], /) -> None:
+    """Bring every window, in place, to mean 0 and standard deviation 1; flat ones to NaN."""
+    offset = windows.mean(axis=(2, 3), keepdims=True)
+    windows -= offset
+    spread = windows.std(axis=(2, 3), keepdims=True)
+    # A flat window is left with the rounding errors of its mean.
+    flat = spread <= 1e-6 * np.abs(offset)
+    spread[flat | (spread == 0)] = np.nan
+    windows /= spread
+
+
+def array_of_windows(
+    image: Image,
+    grids: tuple[Grid, Grid],
+    values: NDArray[np.floating] | da.Array,
+    columns: Mapping[str, Any],
+    /,
+    *,
+    name: str,
+    units: str | None = None,
+) -> Features:
+    """Give what `features_of_windows` made its places, and its columns their meaning.
+
+    Parameters
+    ----------
+    image : Image
+        Of the windows; gives the unit where `units` is none.
+    grids : tuple of Grid
+        Of `window_grids`.
+    values : array, shape (y, x, feature)
+    columns : mapping
+        Coordinates along feature.
+    name : str
+        What the values are.
+    units : str, optional
+        Of the values.
+    """
+    place = {"units": space_unit(image)}
+    return xr.DataArray(
+        values,
+        dims=("y", "x", "feature"),
+        coords={
+            **{
+                dim: (dim, window_centers(image, dim, grid), place)
+                for dim, grid in zip(("y", "x"), grids, strict=True)
+            },
+            **columns,
+        },
+        name=name,
+        attrs={
+            "units": image.attrs.get("units", "1") if units is None else units,
+            "window_shape": [grids[0].length, grids[1].length],
+            "extent": extent(image),
+            **{key: image.attrs[key] for key in ("spacing",) if key in image.attrs},
+        },
+    )
 
 
 def _block_shape(along_y: Grid, along_x: Grid) -> tuple[int, int]:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import xarray as xr
 from scipy.fft import fftfreq, rfft2, rfftfreq
 from scipy.signal.windows import hann
+from scipy.sparse import coo_array, csc_array, hstack
 
 from adatom.descriptors.window_grid import (
+    array_of_windows,
     features_of_windows,
     size_from_choice,
-    window_centers,
+    standardize_windows,
     window_grids,
 )
 from adatom.errors import SettingError
-from adatom.schema import IMAGE, Features, Image, Table, extent, pixel_size, space_unit
+from adatom.schema import IMAGE, Features, Image, Table, pixel_size, space_unit
 from adatom.units import Length, length_from_setting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+# Of lattices: a magnitude is the same at the opposite place, so odd orders vanish.
+_SYMMETRIES: Final = (0, 2, 4, 6)
 
 
 class _HalfPlane(NamedTuple):
@@ -42,6 +47,8 @@ def window_spectra(
     step: Length | None = None,
     shortest_period: Length | None = None,
     log1p: bool = False,
+    oriented: bool = True,
+    standardize: bool = False,
 ) -> Features:
     """Transform windows that slide over an image, and keep their magnitudes.
 
@@ -73,6 +80,15 @@ def window_spectra(
         Give log(1 + magnitude), which lifts weak reflections against strong
         ones. It depends on the scale of the image: bring the image to a noise
         of about one before.
+    oriented : bool
+        Whether a lattice that is turned is another one, as the grains of one phase
+        are. If not, the magnitudes on every ring are replaced by the magnitudes
+        of their angular Fourier coefficients of order 0, 2, 4 and 6, which no
+        rotation changes [1]_: how strong the ring is, and how much of it has
+        two-, four- and sixfold symmetry.
+    standardize : bool
+        Whether windows are brought to standard deviation 1 first, so that contrast,
+        which differs from image to image, does not count.
 
     Returns
     -------
@@ -84,13 +100,18 @@ def window_spectra(
         ``frequency_y``, ``frequency_x`` (feature) are in cycles per unit of
         space: the half plane that is independent, without zero. The magnitude
         of a wave of amplitude one is one, where it lies on a frequency. Windows
-        with a NaN are NaN.
+        with a NaN are NaN. If not `oriented`: ``frequency`` (feature) of the ring, and
+        ``symmetry`` (feature), the order.
 
     Raises
     ------
     SettingError
         If a window has less than four pixels or is larger than the image, if
         `step` leaves gaps between windows, or `shortest_period` no wave.
+
+    References
+    ----------
+    .. [1] J. Ponce and C. Singer, IEEE Trans. Image Process. 20, 3206 (2011).
 
     Examples
     --------
@@ -112,27 +133,34 @@ def window_spectra(
         shortest_period = choice.attrs.get("shortest_period")
     if shortest_period is not None:
         half_plane = _longer_waves(half_plane, shortest_period, pixels, unit)
-    work = partial(_spectra_of_windows, half_plane=half_plane, log1p=log1p)
-    values = features_of_windows(image, grids, work, len(half_plane.row))
     frequency = {"units": f"1/{unit}"}
-    return xr.DataArray(
+    coordinates: dict[str, Any] = {
+        "frequency_y": ("feature", half_plane.frequency_y, frequency),
+        "frequency_x": ("feature", half_plane.frequency_x, frequency),
+    }
+    harmonics, n_features = None, len(half_plane.row)
+    if not oriented:
+        rings = _rings(half_plane, (grids[0].length, grids[1].length), pixels)
+        harmonics, n_features = rings.weights, rings.weights.shape[1]
+        coordinates = {
+            "frequency": ("feature", rings.frequency, frequency),
+            "symmetry": ("feature", rings.order),
+        }
+    work = partial(
+        _spectra_of_windows,
+        half_plane=half_plane,
+        log1p=log1p,
+        harmonics=harmonics,
+        standardize=standardize,
+    )
+    values = features_of_windows(image, grids, work, n_features)
+    return array_of_windows(
+        image,
+        grids,
         values,
-        dims=("y", "x", "feature"),
-        coords={
-            **{
-                dim: (dim, window_centers(image, dim, grid), {"units": unit})
-                for dim, grid in zip(("y", "x"), grids)
-            },
-            "frequency_y": ("feature", half_plane.frequency_y, frequency),
-            "frequency_x": ("feature", half_plane.frequency_x, frequency),
-        },
+        coordinates,
         name="window_spectrum",
-        attrs={
-            "units": "1" if log1p else image.attrs.get("units", "1"),
-            "window_shape": [grids[0].length, grids[1].length],
-            "extent": extent(image),
-            **{key: image.attrs[key] for key in ("spacing",) if key in image.attrs},
-        },
+        units="1" if log1p or standardize else None,
     )
 
 
@@ -168,10 +196,55 @@ def _longer_waves(
     return _HalfPlane(row[kept], column[kept], frequency_y[kept], frequency_x[kept])
 
 
+class _Rings(NamedTuple):
+    """Angular Fourier coefficients of rings, as weights of the magnitudes."""
+
+    weights: csc_array
+    """(wave, feature), complex: the mean over a ring, times a wave around it."""
+    frequency: NDArray[np.float64]
+    order: NDArray[np.int64]
+
+
+def _rings(half_plane: _HalfPlane, shape: tuple[int, int], pixels: tuple[float, float]) -> _Rings:
+    """Lay rings one resolution of the window apart; a wave counts in the two next to it."""
+    _, _, frequency_y, frequency_x = half_plane
+    width = 1 / min(n * pixel for n, pixel in zip(shape, pixels, strict=True))
+    place = np.hypot(frequency_y, frequency_x) / width
+    # Beyond the sides of the plane, in its corners, rings are no rings.
+    inside = place <= 0.5 / max(pixels) / width
+    number = np.arange(len(place))[inside]
+    below = np.floor(place[inside]).astype(int)
+    share = place[inside] - below
+    angle = np.arctan2(frequency_y, frequency_x)[inside]
+    n_rings = int(below.max(initial=0)) + 2
+    rows, rings = np.concatenate([number, number]), np.concatenate([below, below + 1])
+    shares = np.concatenate([1 - share, share])
+    # A wave on a ring does not count on the next.
+    some = shares > 0
+    rows, rings, shares = rows[some], rings[some], shares[some]
+    around_twice = np.concatenate([angle, angle])[some]
+    total = np.bincount(rings, shares, n_rings)
+    used = np.flatnonzero(total > 0)
+    parts = []
+    for order in _SYMMETRIES:
+        # A half plane holds all: opposite waves are alike, and so are these of even order.
+        around = shares * np.exp(1j * order * around_twice) / total[rings]
+        parts.append(coo_array((around, (rows, rings)), (len(place), n_rings)).tocsc()[:, used])
+    frequency = np.tile(used * width, len(_SYMMETRIES))
+    return _Rings(hstack(parts, "csc"), frequency, np.repeat(_SYMMETRIES, len(used)))
+
+
 def _spectra_of_windows(
-    windows: NDArray[np.floating], half_plane: _HalfPlane, *, log1p: bool
+    windows: NDArray[np.floating],
+    half_plane: _HalfPlane,
+    *,
+    log1p: bool,
+    harmonics: csc_array | None,
+    standardize: bool,
 ) -> NDArray[np.floating]:
     rows, columns = windows.shape[2:]
+    if standardize:
+        standardize_windows(windows)
     taper = np.outer(hann(rows, sym=False), hann(columns, sym=False))
     taper /= taper.sum()
     # Without its tapered mean, a window leaks nothing into the lowest frequencies.
@@ -181,4 +254,8 @@ def _spectra_of_windows(
     magnitude: NDArray[np.floating] = np.abs(half[..., half_plane.row, half_plane.column])
     if log1p:
         np.log1p(magnitude, out=magnitude)
+    if harmonics is not None:
+        rows = magnitude.reshape(-1, magnitude.shape[-1])
+        around = np.abs(rows @ harmonics).astype(magnitude.dtype)
+        return np.asarray(around.reshape(*magnitude.shape[:2], -1))
     return magnitude

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import scipy.fft
-import scipy.ndimage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

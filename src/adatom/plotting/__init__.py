@@ -13,9 +13,6 @@
 ``plot_regions``              a mask: what was left out
 ``plot_sites``                sites over their image
 ``plot_movie_sites``          sites of some frames, and their number over all
-``plot_grains``               sites by their grain, with its lattice vectors
-``plot_rings``                rings of bonds by the number of their members
-``plot_dislocations``         cores of dislocations, with their Burgers vectors
 ``plot_site_statistics``      distances, widths, amplitudes, position errors
 ``plot_neighbor_vectors``     vectors to the neighbors, class by class
 ``plot_classes``              where each class is
@@ -52,6 +49,9 @@
 ``plot_vector_field``         a vector of every site as an arrow
 ``plot_class_displacements``  how the neighbors of each class are displaced
 ``plot_class_cells``          the mean image around the sites of each class
+``plot_grains``               sites by their grain, with its lattice vectors
+``plot_rings``                rings of bonds by the number of their members
+``plot_dislocations``         cores of dislocations, with their Burgers vectors
 ============================  ====================================================================
 
 Figures stand on their own: scale bars have round lengths in the unit of the
