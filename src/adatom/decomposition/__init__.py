@@ -1,17 +1,17 @@
 """Features -> components: how much of few spectra is in each of many.
 
-================================  ================================================================
-``decompose_pca``                 principal components with scores, exactly, streamed
-``fit_pca``                       the components alone
-``choose_n_components``           how many components rise above the noise
-``apply_pca``                     scores of other features on fitted components
-``decompose_robust_pca``          principal components of most rows, and the outliers
-``decompose_ica``                 components whose scores are independent
-``decompose_nmf``                 non-negative components and scores
-``find_endmembers``               the purest spectra of a map (VCA, N-FINDR)
-``estimate_abundances``           how much of known spectra every row holds
-``estimate_abundance_intervals``  from least to most, within the bounds
-================================  ================================================================
+====================== ==================================================
+`decompose_pca`        principal components with scores, exactly, streamed
+`fit_pca`              the components alone
+`choose_n_components`  how many components rise above the noise
+`apply_pca`            scores of other features on fitted components
+`decompose_robust_pca` principal components of most rows, and the outliers
+`decompose_ica`        components whose scores are independent
+`decompose_nmf`        non-negative components and scores
+`find_endmembers`      the purest spectra of a map (VCA, N-FINDR)
+`estimate_abundances`  how much of known spectra every row holds
+`estimate_abundance_intervals`  from least to most, within the bounds
+====================== ==================================================
 """
 
 from __future__ import annotations
