@@ -88,7 +88,7 @@ def probability_of_chance(
     the data; the gain of the classes that stand apart over one is compared, and
     of a phase of one class by how much its mean breaks symmetry. Where no
     classes stand apart there is no gain, and all noise has as much. Affine maps that change
-    with the place as a polynomial of third order are taken off both: slow
+    with the place as a polynomial of second order are taken off both: slow
     distortion of the scan is no class, walls stay.
     """
     if len(fitted.orbits.means) == 1:
@@ -158,10 +158,10 @@ def _tested(
 
 
 def _polynomials(index: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give all products of powers of the indices up to the third order, (row, term)."""
+    """Give all products of powers of the indices up to the second order, (row, term)."""
     span = np.maximum(np.ptp(index, axis=0), 1)
     i, j = (2 * (index - index.min(axis=0)) / span - 1).T
-    return np.stack([i**a * j**b for a in range(4) for b in range(4 - a)], axis=1)
+    return np.stack([i**a * j**b for a in range(3) for b in range(3 - a)], axis=1)
 
 
 def _statistics(
