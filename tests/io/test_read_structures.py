@@ -10,6 +10,7 @@ from written_sites import SITES, XYZ
 
 from adatom.errors import ReadError
 from adatom.io import read_contents, read_structure
+from adatom.io.store import read_result, write_result
 from adatom.io.structures import _MAX_BYTES
 
 
@@ -52,6 +53,16 @@ def test_sites_of_several_elements_are_told(tmp_path: Path) -> None:
     mixed = mixed.replace("0.5 0.5 0.5", "0.5 0.5 0.5 1")
     (tmp_path / "mixed.cif").write_text(mixed)
     assert "several elements share" in read_structure(tmp_path / "mixed.cif").info["notes"]
+
+
+def test_the_space_group_is_text_that_ase_and_a_store_take(tmp_path: Path) -> None:
+    from ase.spacegroup import Spacegroup
+
+    salt = read_structure(SITES["cif"](tmp_path))
+    assert salt.info["spacegroup"] == "F m -3 m"
+    assert Spacegroup(salt.info["spacegroup"]).no == 225  # type: ignore[no-untyped-call]
+    write_result(salt, tmp_path / "salt")
+    assert read_result(tmp_path / "salt").info["spacegroup"] == "F m -3 m"
 
 
 def test_other_formats_of_ase_are_refused(tmp_path: Path) -> None:

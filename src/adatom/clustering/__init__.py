@@ -1,44 +1,44 @@
 """Features -> classes.
 
-==========================  ==================================================
-`cluster_kmeans`            classes by k-means, exact at any size
-`cluster_gaussian_mixture`  soft classes by a mixture of Gaussians with outliers
-`cluster_poisson_mixture`   soft classes of counts by the shape of their spectra
-`find_uniform_pixels`       pixels inside of domains, without those of borders
-`cluster_hierarchical`      classes cut from Ward's tree, of rows or of connected regions
-`cluster_density`           classes as dense regions, and noise, by HDBSCAN
-`cluster_consensus`         classes that resamplings agree on, with their stability
-`refine_classes`            classes weighed with those of their neighbors (Potts)
-`link_classes`              classes numbered as those of another run on the same places
-`link_classes_by_means`     classes numbered as those whose means they resemble
-`image_from_classes`        an image of how doubtful every class is
-`compare_n_classes`         the classes of every number of them, side by side
-`choose_n_classes`          how many classes the features show, 1 included
-`fit_kmeans`                the k-means model alone
-`fit_kmeans_sweep`          k-means models of every number of classes in shared passes
-`fit_gaussian_mixture`      the mixture model alone
-`fit_poisson_mixture`       the model of counts alone
-`assign_classes`            classes of any features by a fitted model
-`find_outliers`             the few that differ from the many
-`estimate_shares`           the share of every class, with an interval
-`classes_from_scores`       shares of components, as of NMF, as soft classes
-`classes_from_windows`      classes of windows on the pixels beneath them
-`class_means`               mean features of every class
-`class_sums`                summed features of every class, as of counts
-`find_markers`              the features that tell a class from all others
-`compare_classes`           classes against a label image drawn by an expert
-`KMeansModel`               what k-means learnt
-`KMeansSweep`               models of every number of classes
-`MixtureModel`              what a mixture learnt
-`PoissonMixtureModel`       what a mixture of counts learnt
-`Clustering`                classes with their model
-`HierarchicalClustering`    classes with their means and the tree
-`DensityClustering`         classes with their means
-`LinkedClasses`             classes with what they were matched with
-`ClassSweep`                what a comparison of numbers of classes gives
-`ClassComparison`           scores, confusion and agreement map of a comparison
-`predict_classes`           classes of patches by a network that was trained on others
-==========================  ==================================================
+============================  ====================================================================
+``cluster_kmeans``            classes by k-means, exact at any size
+``cluster_gaussian_mixture``  soft classes by a mixture of Gaussians with outliers
+``cluster_poisson_mixture``   soft classes of counts by the shape of their spectra
+``find_uniform_pixels``       pixels inside of domains, without those of borders
+``cluster_hierarchical``      classes cut from Ward's tree, of rows or of connected regions
+``cluster_density``           classes as dense regions, and noise, by HDBSCAN
+``cluster_consensus``         classes that resamplings agree on, with their stability
+``refine_classes``            classes weighed with those of their neighbors (Potts)
+``link_classes``              classes numbered as those of another run on the same places
+``link_classes_by_means``     classes numbered as those whose means they resemble
+``image_from_classes``        an image of how doubtful every class is
+``compare_n_classes``         the classes of every number of them, side by side
+``choose_n_classes``          how many classes the features show, 1 included
+``fit_kmeans``                the k-means model alone
+``fit_kmeans_sweep``          k-means models of every number of classes in shared passes
+``fit_gaussian_mixture``      the mixture model alone
+``fit_poisson_mixture``       the model of counts alone
+``assign_classes``            classes of any features by a fitted model
+``find_outliers``             the few that differ from the many
+``estimate_shares``           the share of every class, with an interval
+``class_means``               mean features of every class
+``class_sums``                summed features of every class, as of counts
+``find_markers``              the features that tell a class from all others
+``compare_classes``           classes against a label image drawn by an expert
+``KMeansModel``               what k-means learnt
+``KMeansSweep``               models of every number of classes
+``MixtureModel``              what a mixture learnt
+``PoissonMixtureModel``       what a mixture of counts learnt
+``Clustering``                classes with their model
+``HierarchicalClustering``    classes with their means and the tree
+``DensityClustering``         classes with their means
+``LinkedClasses``             classes with what they were matched with
+``ClassSweep``                what a comparison of numbers of classes gives
+``ClassComparison``           scores, confusion and agreement map of a comparison
+``predict_classes``           classes of patches by a network that was trained on others
+``classes_from_scores``       shares of components, as of NMF, as soft classes
+``classes_from_windows``      classes of windows on the pixels beneath them
+============================  ====================================================================
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from adatom.errors import KindError, SettingError
+from adatom.numerics.intervals import wilson_interval
 from adatom.schema import CLASSES, FEATURES, Classes, Features, Table, add_note, table_from_columns
 
 if TYPE_CHECKING:
@@ -122,10 +123,7 @@ def _interval(
     z = float(ndtri(0.5 + confidence / 2))
     certain = shares * (1 - shares) / np.where(errors > 0, errors, 1) ** 2
     number = np.where(errors > 0, np.minimum(certain, n), max(n, 1))
-    middle = (shares + z**2 / (2 * number)) / (1 + z**2 / number)
-    root = np.sqrt(shares * (1 - shares) / number + z**2 / (4 * number**2))
-    half = z * root / (1 + z**2 / number)
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+    return wilson_interval(shares, number, deviations=z)
 
 
 def _single_column(features: Features, classes: Classes) -> NDArray[np.float64]:

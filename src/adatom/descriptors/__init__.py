@@ -1,24 +1,27 @@
 """Maps and sites -> features.
 
-=======================  ===========================================================
-``neighbor_vectors``     sites -> sites with the vectors to their neighbors, in the
-                         slots of a reference star
-``features_from_sites``  what was measured of sites -> features
-``features_from_files``  features of many files as rows of one
-``features_from_parts``  several features of the same rows side by side, in balance
-``site_patches``         the image around each site, cut at its sub-pixel center
-``window_spectra``       Fourier magnitudes of windows that slide over an image
-``estimate_bond_order``  how well sites keep to a lattice
-``sites_from_sublattice``  the sites of one sublattice
-``sites_from_classes``   the sites of one class
-``estimate_superlattice``  where waves of a superlattice lie over a lattice
-``Superlattice``         what ``estimate_superlattice`` gives
-``compare_maps``         maps beside an image of the same pixels
-``window_patches``       the image in windows that slide over it
-``window_projections``   how rugged windows are along every direction (Radon)
-``window_moments``       magnitudes of the Zernike moments of windows
-``window_quantiles``     which local shapes windows are made of, wherever they lie
-=======================  ===========================================================
+============================  ====================================================================
+``neighbor_vectors``          sites -> sites with the vectors to their neighbors, in the slots of
+                              a reference star
+``features_from_sites``       what was measured of sites -> features
+``features_from_parts``       several features of the same rows side by side, in balance
+``site_patches``              the image around each site, cut at its sub-pixel center
+``window_spectra``            Fourier magnitudes of windows that slide over an image
+``estimate_bond_order``       how well sites keep to a lattice
+``sites_from_sublattice``     the sites of one sublattice
+``sites_from_classes``        the sites of one class
+``window_projections``        how rugged windows are along every direction (Radon)
+``window_moments``            magnitudes of the Zernike moments of windows
+``compare_maps``              maps beside an image of the same pixels
+``window_patches``            the image in windows that slide over it
+``neighbor_distances``        sites -> sites with the distances to their neighbors, where no star
+                              is common to them
+``neighborhood_composition``  which classes stand around each site -> features
+``features_from_files``       features of many files as rows of one
+``estimate_superlattice``     where waves of a superlattice lie over a lattice
+``Superlattice``              what ``estimate_superlattice`` gives
+``window_quantiles``          which local shapes windows are made of, wherever they lie
+============================  ====================================================================
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.descriptors.bond_order import estimate_bond_order
+    from adatom.descriptors.environments import neighbor_distances, neighborhood_composition
     from adatom.descriptors.joining import features_from_files, features_from_parts
     from adatom.descriptors.map_comparison import compare_maps
     from adatom.descriptors.neighbors import neighbor_vectors
@@ -49,7 +53,9 @@ __all__ = [
     "features_from_files",
     "features_from_parts",
     "features_from_sites",
+    "neighbor_distances",
     "neighbor_vectors",
+    "neighborhood_composition",
     "site_patches",
     "sites_from_classes",
     "sites_from_sublattice",
@@ -70,7 +76,9 @@ __getattr__, __dir__ = lazy_names(
         "features_from_files": "joining",
         "features_from_parts": "joining",
         "features_from_sites": "site_features",
+        "neighbor_distances": "environments",
         "neighbor_vectors": "neighbors",
+        "neighborhood_composition": "environments",
         "site_patches": "patches",
         "sites_from_classes": "selection",
         "sites_from_sublattice": "selection",

@@ -345,12 +345,14 @@ def _described(
     out.coords["axis"] = ("axis", np.array(["y", "x"]))
     out["neighbor_vector"] = (
         ("site", "neighbor", "axis"),
-        slots.vector[back].astype(dtype),
+        slots.vector.astype(dtype, copy=False)[back],
         {"units": unit},
     )
     # Points of the sites themselves were put in the order of space.
-    index = np.where(slots.point < 0, -1, order[slots.point]) if itself else slots.point
-    out["neighbor_index"] = (("site", "neighbor"), index[back])
+    index = slots.point[back]
+    if itself:
+        index = np.where(index < 0, -1, order[index])
+    out["neighbor_index"] = (("site", "neighbor"), index)
     out["slot_state"] = (
         ("site", "neighbor"),
         state[back],

@@ -79,6 +79,10 @@ def _images(path: Path, name: str) -> list[Atoms]:
     for atoms in found:
         # What another program computed is no property of the measured structure.
         atoms.calc = None
+        if (group := atoms.info.get("spacegroup")) is not None and not isinstance(group, str):
+            # As text it can be stored with the result of a recipe; ASE takes it as well.
+            atoms.info["spacegroup"] = str(group.symbol)
+            atoms.info["spacegroup_setting"] = int(group.setting)
         if _is_mixed(atoms.info.get("occupancy")):
             atoms.info["notes"] = _MIXED
     return [atoms for atoms in found if len(atoms)]

@@ -1,25 +1,26 @@
 """Image -> sites.
 
-==========================  =================================================
-``find_atoms``              positions of atoms, with nothing told but the image
-``find_atoms_in_movie``     the same in every frame of a movie
-``find_particles``          rods, triangles ... and where they point, by a network
-``find_lattice_regions``    where there is a lattice to analyze
-``find_lattice_sites``      every place of a crystal, atom or no atom, and its intensity
-``refine_sites``            all positions refined by one fit, with covariance
-``find_unit_cell``          the cell under whose shifts a picture repeats
-``find_motifs``             where the content of the cell comes again
-``estimate_columns``        sites folded into one unit cell: its columns
-``estimate_motif``          what the cell holds, as a mean image
-``find_agreement``          sites of several finders as one set, and who agrees
-``find_atoms_by_ensemble``  atoms by several networks, with their agreement
-``compare_sites``           precision, recall, errors against known positions
-``SiteComparison``          what ``compare_sites`` gives
-``compare_scale``           whether the stated scale fits a known lattice
-``ScaleComparison``         what ``compare_scale`` gives
-``sites_from_labels``       a drawing, one blob a site -> sites with the names of their classes
-``assign_labels``           what a person marked, given to the sites at the same places
-==========================  =================================================
+=============================  ===================================================================
+``find_atoms``                 positions of atoms, with nothing told but the image
+``find_atoms_in_movie``        the same in every frame of a movie
+``find_particles``             rods, triangles ... and where they point, by a network
+``find_lattice_regions``       where there is a lattice to analyze
+``find_lattice_sites``         every place of a crystal, atom or no atom, and its intensity
+``refine_sites``               all positions refined by one fit, with covariance
+``find_unit_cell``             the cell under whose shifts a picture repeats
+``find_motifs``                where the content of the cell comes again
+``estimate_columns``           sites folded into one unit cell: its columns
+``estimate_motif``             what the cell holds, as a mean image
+``find_agreement``             sites of several finders as one set, and who agrees
+``find_atoms_by_ensemble``     atoms by several networks, with their agreement
+``compare_sites``              precision, recall, errors against known positions
+``SiteComparison``             what ``compare_sites`` gives
+``compare_scale``              whether the stated scale fits a known lattice
+``ScaleComparison``            what ``compare_scale`` gives
+``sites_from_labels``          a drawing, one blob a site -> sites with the names of their classes
+``assign_labels``              what a person marked, given to the sites at the same places
+``estimate_column_intensity``  integrated intensity of every column, by cell or by fit
+=============================  ===================================================================
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from adatom.localization.comparing import SiteComparison, compare_sites
     from adatom.localization.ensembles import find_agreement, find_atoms_by_ensemble
     from adatom.localization.finding import find_atoms
+    from adatom.localization.intensity import estimate_column_intensity
     from adatom.localization.labels import assign_labels, sites_from_labels
     from adatom.localization.lattice_sites import find_lattice_sites
     from adatom.localization.motifs import estimate_motif, find_motifs
@@ -49,6 +51,7 @@ __all__ = [
     "assign_labels",
     "compare_scale",
     "compare_sites",
+    "estimate_column_intensity",
     "estimate_columns",
     "estimate_motif",
     "find_agreement",
@@ -72,6 +75,7 @@ __getattr__, __dir__ = lazy_names(
         "assign_labels": "labels",
         "compare_scale": "scale",
         "compare_sites": "comparing",
+        "estimate_column_intensity": "intensity",
         "estimate_columns": "columns",
         "estimate_motif": "motifs",
         "find_agreement": "ensembles",

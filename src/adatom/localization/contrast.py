@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
-import scipy.ndimage
 
 from adatom.errors import SettingError
 from adatom.localization.choosing import measured_part, usable_pixels
 from adatom.localization.detection import estimate_scale, without_outliers
+from adatom.numerics.filters import gaussian_filter
 from adatom.numerics.spectrum import mean_power
 
 if TYPE_CHECKING:
@@ -126,8 +126,8 @@ def _seen_contrast(pixels: NDArray[np.float32], usable: NDArray[np.bool_]) -> Co
 
 def _skewness(calm: NDArray[np.float32], period: float, usable: NDArray[np.bool_]) -> float:
     """Give the skewness of what is as fine as a lattice; noise has none, and only dilutes it."""
-    band = scipy.ndimage.gaussian_filter(calm, _FINE * period)
-    band -= scipy.ndimage.gaussian_filter(calm, _COARSE * period)
+    band = gaussian_filter(calm, _FINE * period)
+    band -= gaussian_filter(calm, _COARSE * period)
     if not usable.any():
         return 0.0
     band = band[usable]

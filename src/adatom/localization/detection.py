@@ -11,6 +11,7 @@ from scipy.special import expit, ndtr
 
 from adatom.errors import KindError, NoLatticeError
 from adatom.numerics.blobs import joint_response, separate_responses
+from adatom.numerics.filters import gaussian_filter
 from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.numerics.order import recurrence
 from adatom.numerics.peaks import (
@@ -253,8 +254,8 @@ def _filled(image: Grid, ignored: NDArray[np.bool_]) -> Grid:
     # Wide holes need wide surroundings: each scale fills what the finer left empty.
     empty = ignored.copy()
     for sigma in (4.0, 16.0, 64.0):
-        weight = scipy.ndimage.gaussian_filter(total, sigma)
-        blurred = scipy.ndimage.gaussian_filter(filled, sigma)
+        weight = gaussian_filter(total, sigma)
+        blurred = gaussian_filter(filled, sigma)
         ready = empty & (weight > 0.02)
         result[ready] = blurred[ready] / weight[ready]
         empty &= ~ready
@@ -272,14 +273,14 @@ def without_outliers(image: Grid, /, *, tail: float = 0.05, factor: float = 4.0)
     sigma = max(1.0, min(image.shape) / 150)
     # What is that smooth is as well known on every second sigma.
     step = max(1, int(sigma / 2))
-    smooth = scipy.ndimage.gaussian_filter(image, sigma)[::step, ::step]
+    smooth = gaussian_filter(image, sigma)[::step, ::step]
     low, middle, high = np.quantile(smooth, [tail, 0.5, 1 - tail])
     odd = (smooth > middle + factor * (high - middle)) | (smooth < middle - factor * (middle - low))
     if not 0 < odd.mean() < tail:
         return image
     odd = scipy.ndimage.binary_dilation(odd, iterations=int(np.ceil(3 * sigma / step)))
-    weight = scipy.ndimage.gaussian_filter((~odd).astype(np.float32), 8 * sigma / step)
-    filled = scipy.ndimage.gaussian_filter(np.where(odd, 0, smooth), 8 * sigma / step)
+    weight = gaussian_filter((~odd).astype(np.float32), 8 * sigma / step)
+    filled = gaussian_filter(np.where(odd, 0, smooth), 8 * sigma / step)
     filled /= np.maximum(weight, 1e-3)
     whole = np.ix_(*(np.arange(size) // step for size in image.shape))
     return np.where(odd[whole], filled[whole], image)

@@ -22,7 +22,7 @@ from adatom.localization.leaving_out import shares_in_words
 from adatom.localization.network import Prediction, predict_sites_of_pixels
 from adatom.localization.network_scale import NetworkScale
 from adatom.localization.refinement import refine_sites
-from adatom.localization.regions import find_lattice, lattice_gaps
+from adatom.localization.regions import find_lattice
 from adatom.localization.running import Runner
 from adatom.localization.seeing import FAIR_CONFIDENCE
 from adatom.localization.sublattices import alternating_sublattices
@@ -274,9 +274,9 @@ def _found_classically(
     pixels: NDArray[np.float32], image: Image, regions: Mask | None, search: Search
 ) -> Found:
     if regions is None:
-        found = find_lattice(pixels, spacing=search.spacing)
-        disordered, empty = lattice_gaps(found, pixels)
-        usable = ~(disordered | empty)
+        lattice = find_lattice(pixels, spacing=search.spacing)
+        found = lattice.found
+        usable = ~(lattice.disordered | lattice.empty)
     else:
         found = find_peaks(pixels, spacing=search.spacing)
         usable = np.asarray(regions.values)

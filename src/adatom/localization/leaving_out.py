@@ -9,6 +9,7 @@ import scipy.ndimage
 from scipy.spatial import cKDTree
 
 from adatom.localization.detection import estimate_scale, without_outliers
+from adatom.numerics.filters import gaussian_filter, minimum_filter
 from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.numerics.network_input import resampled_picture
 from adatom.numerics.order import recurrence
@@ -171,8 +172,8 @@ def _look_of_picture(picture: Grid, spacing: float, pixels_a_node: int) -> _Look
 
 def gaps_between_atoms(pixels: Grid, spacing: float, /) -> Grid:
     """Give the darkest place within reach of the next hole of any common lattice."""
-    smooth = scipy.ndimage.gaussian_filter(pixels, 0.3 * spacing)
-    return np.asarray(scipy.ndimage.minimum_filter(smooth, max(1, round(1.8 * spacing))))
+    smooth = gaussian_filter(pixels, 0.3 * spacing)
+    return np.asarray(minimum_filter(smooth, max(1, round(1.8 * spacing))))
 
 
 class _SaidBySites(NamedTuple):

@@ -57,8 +57,9 @@ def refine_sites(
     Sites
         The same sites in the same order with refined ``y`` and ``x`` and
         with ``amplitude``, ``background``, ``width``, ``covariance`` of the
-        position, ``fit_quality`` and ``fit_ok``. Where ``fit_ok`` is False
-        the position is that given and the fitted numbers are NaN.
+        position, ``volume_error`` (relative, of amplitude times width squared),
+        ``fit_quality`` and ``fit_ok``. Where ``fit_ok`` is False the position is
+        that given and the fitted numbers are NaN.
 
     Raises
     ------
@@ -197,6 +198,7 @@ def _refined(
         "amplitude": (fit.amplitude, {}),
         "background": (fit.background, {}),
         "width": (fit.width * unit, {"units": in_space}),
+        "volume_error": (fit.volume_error, {"units": "1"}),
         "fit_quality": (fit.quality, {"units": "1"}),
     }
     for name, (values, attrs) in columns.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import scipy.ndimage
 import xarray as xr
@@ -35,6 +37,7 @@ from adatom.localization.leaving_out import (
 )
 from adatom.localization.network import predict_sites_of_pixels
 from adatom.numerics.exported_network import ExportedNetwork
+from adatom.numerics.filters import gaussian_filter
 from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.schema import IMAGE, MASK, Image, Mask, add_note, pixel_size
 
@@ -125,7 +128,8 @@ def find_lattice_regions(
     if settled.contrast == "dark":
         pixels = -pixels
     if runner is None:
-        disordered, empty = lattice_gaps(find_lattice(pixels), pixels)
+        lattice = find_lattice(pixels)
+        disordered, empty = lattice.disordered, lattice.empty
         reason = np.where(disordered, DISORDERED, np.where(empty, EMPTY, ANALYZED)).astype(np.int8)
     else:
         step = pixel_size(image)
@@ -144,17 +148,34 @@ def find_lattice_regions(
     return mask
 
 
-def find_lattice(pixels: NDArray[np.float32], /, *, spacing: float | None = None) -> Detection:
+class Lattice(NamedTuple):
+    """Peaks of a lattice, and where there is none.
+
+    Attributes
+    ----------
+    found : Detection
+    disordered, empty : array of bool, shape (y, x)
+        Where peaks have no order, and where there are none.
+    """
+
+    found: Detection
+    disordered: NDArray[np.bool_]
+    empty: NDArray[np.bool_]
+
+
+def find_lattice(pixels: NDArray[np.float32], /, *, spacing: float | None = None) -> Lattice:
     """Find the peaks twice where parts show no lattice: with those, and without their say.
 
     Contamination carries more power than atoms, and may set the scale.
     """
     found = find_peaks(pixels, spacing=spacing)
-    disordered, _ = lattice_gaps(found, pixels)
+    disordered, empty = lattice_gaps(found, pixels)
     if not MOST_WITHOUT_SAY[0] < disordered.mean() < MOST_WITHOUT_SAY[1]:
-        return found
+        return Lattice(found, disordered, empty)
     again = find_peaks(pixels, spacing=spacing, ignored=disordered)
-    return max(found, again, key=lambda detection: detection.quality)
+    if again.quality > found.quality:
+        return Lattice(again, *lattice_gaps(again, pixels))
+    return Lattice(found, disordered, empty)
 
 
 def lattice_gaps(
@@ -168,7 +189,7 @@ def lattice_gaps(
     distance, nearest = cKDTree(found.position).query(nodes.astype(float))
     spacing = found.spacing / pitch
     order = local_order(found)[nearest]
-    level = scipy.ndimage.gaussian_filter(pixels, 0.7 * found.spacing)[np.ix_(*coarse)]
+    level = gaussian_filter(pixels, 0.7 * found.spacing)[np.ix_(*coarse)]
     wild = wide(order < _DISORDER, SMALLEST_RADIUS * spacing)
     between = gaps_between_atoms(pixels, found.spacing)[np.ix_(*coarse)]
     wild = _grown(wild | _film(order, between, spacing), order, level, spacing)

@@ -110,6 +110,17 @@ def current_executor() -> Executor:
     return _chosen.get() or _DEFAULT
 
 
+def each_in_threads(work: Callable[[P], None], pieces: Iterable[P], /) -> None:
+    """Do work that writes into memory of this process, by the threads that were chosen.
+
+    Where other processes were chosen, which cannot write here, one piece follows the other.
+    """
+    chosen = current_executor()
+    executor: Executor = chosen if isinstance(chosen, ThreadExecutor) else SerialExecutor()
+    for _ in executor.map(work, pieces):
+        pass
+
+
 @contextmanager
 def use_executor(executor: Executor, /) -> Iterator[None]:
     """Let everything inside the ``with`` block run its folds on `executor`.

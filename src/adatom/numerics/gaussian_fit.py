@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -26,7 +26,7 @@ from adatom.numerics.gaussian_steps import (
     SITE,
     WIDTH_RANGE,
     Solution,
-    position_covariances,
+    site_errors,
     solve_jointly,
 )
 from adatom.numerics.gaussians import (
@@ -74,6 +74,8 @@ class GaussianFit:
         In the unit of the image.
     width : array, shape (site,)
         Standard deviation of the Gaussian.
+    volume_error : array, shape (site,)
+        Of the logarithm of amplitude times width squared.
     quality : array, shape (site,)
         Reduced chi squared against the noise of the whole image.
     ok : array of bool, shape (site,)
@@ -84,6 +86,7 @@ class GaussianFit:
     amplitude: Floats
     background: Floats
     width: Floats
+    volume_error: Floats
     quality: Floats
     ok: Bools
 
@@ -143,8 +146,8 @@ def fit_gaussians(
         weight = covered_pixels(scene, layout) / _variance(scene, layout, solution)
         solution = solve_jointly(scene, layout, weight, tolerance=_FINE)
         found = _conclude(scene, layout, solution, pad)
-    for name in ("position", "covariance", "amplitude", "background", "width", "quality", "ok"):
-        getattr(fit, name)[order] = getattr(found, name)
+    for field in fields(GaussianFit):
+        getattr(fit, field.name)[order] = getattr(found, field.name)
     return fit
 
 
@@ -158,6 +161,7 @@ def _failed(n_sites: int) -> GaussianFit:
         amplitude=nothing(),
         background=nothing(),
         width=nothing(),
+        volume_error=nothing(),
         quality=nothing(),
         ok=np.zeros(n_sites, dtype=bool),
     )
@@ -332,7 +336,8 @@ def _significance(scene: Scene, solution: Solution) -> Floats:
 
 def _conclude(scene: Scene, layout: Layout, solution: Solution, pad: int) -> GaussianFit:
     parameters, quality = scene.parameters, solution.noise
-    covariance = position_covariances(scene, layout, solution) * quality[:, None, None]
+    errors = site_errors(scene, layout, solution)
+    covariance = errors.covariance * quality[:, None, None]
     shift = np.linalg.norm(parameters[:, [Y, X]] - scene.start, axis=1)
     error = np.sqrt(np.trace(covariance, axis1=1, axis2=2))
     excess = np.abs(parameters[:, LOG_WIDTH] - scene.log_width)
@@ -353,6 +358,7 @@ def _conclude(scene: Scene, layout: Layout, solution: Solution, pad: int) -> Gau
         amplitude=scene.scale * parameters[:, AMPLITUDE],
         background=scene.level + scene.scale * background_at_sites(scene),
         width=np.exp(parameters[:, LOG_WIDTH]),
+        volume_error=errors.volume * np.sqrt(quality),
         quality=quality,
         ok=ok,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy import sparse, special
 from scipy.spatial import cKDTree
 
 from adatom.numerics.coloring import color_graph
+from adatom.numerics.executors import each_in_threads
 from adatom.numerics.gaussians import (
     AMPLITUDE,
     LOG_WIDTH,
@@ -26,6 +28,8 @@ Ints: TypeAlias = NDArray[np.intp]
 
 # Windows of a chunk stay in the processor's cache.
 _CHUNK_PIXELS: Final = 60_000
+# Rows of an image that one thread takes at a time.
+_STRIP: Final = 128
 # Where no pixel counts the background goes on as it was; elsewhere nothing is seen of this.
 _STIFFNESS: Final = 1e-4
 
@@ -92,16 +96,16 @@ class Layout(NamedTuple):
     shape : tuple of int
     edges : array of int, shape (edge, 2)
         Sites whose windows overlap.
-    batches : list of array of int
-        Sites whose windows do not overlap, so that all of a batch may be
-        written at once.
+    batches : list of list of array of int
+        Sites whose windows do not overlap, so that all of them may be
+        written at once; of each such set parts that stay in the cache.
     """
 
     row: Ints
     column: Ints
     shape: tuple[int, int]
     edges: Ints
-    batches: list[Ints]
+    batches: list[list[Ints]]
 
 
 def layout_windows(scene: Scene, side: float, /) -> Layout:
@@ -121,7 +125,7 @@ def layout_windows(scene: Scene, side: float, /) -> Layout:
     batches = []
     for number in range(int(color.max()) + 1):
         members = np.flatnonzero(color == number)
-        batches += np.array_split(members, -(-members.size // _per_chunk((h, w))))
+        batches.append(np.array_split(members, -(-members.size // _per_chunk((h, w)))))
     return Layout(row, column, (h, w), edges, batches)
 
 
@@ -154,7 +158,7 @@ def windows_of(image: Floats, layout: Layout, /) -> Floats:
 def covered_pixels(scene: Scene, layout: Layout, /) -> Floats:
     """Give 1 to the usable pixels near sites: of others the model says nothing."""
     covered = np.zeros_like(scene.usable)
-    for batch in layout.batches:
+    for batch in chain.from_iterable(layout.batches):
         windows_of(covered, layout)[layout.row[batch], layout.column[batch]] = 1.0
     covered *= scene.usable
     return covered
@@ -162,14 +166,25 @@ def covered_pixels(scene: Scene, layout: Layout, /) -> Floats:
 
 def residual_of(scene: Scene, layout: Layout, /) -> Floats:
     """Subtract the background and all Gaussians from the image."""
-    residual = scene.image - background_of(scene)
+    residual = np.empty_like(scene.image)
     windows = windows_of(residual, layout)
-    for batch in layout.batches:
-        parameters = scene.parameters[batch]
-        profiles = gaussian_profiles(parameters, *window_pixels(scene, layout, batch))
-        windows[layout.row[batch], layout.column[batch]] -= gaussian_windows(
+    across = scene.knots @ scene.hats.along_x.T
+
+    def begin(rows: slice) -> None:
+        np.matmul(scene.hats.along_y[rows], across, out=residual[rows])
+        np.subtract(scene.image[rows], residual[rows], out=residual[rows])
+
+    def subtract(part: Ints) -> None:
+        parameters = scene.parameters[part]
+        profiles = gaussian_profiles(parameters, *window_pixels(scene, layout, part))
+        windows[layout.row[part], layout.column[part]] -= gaussian_windows(
             parameters[:, AMPLITUDE], profiles
         )
+
+    n_rows = len(residual)
+    each_in_threads(begin, [slice(first, first + _STRIP) for first in range(0, n_rows, _STRIP)])
+    for batch in layout.batches:
+        each_in_threads(subtract, batch)
     return residual
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from adatom.numerics.executors import each_in_threads
 from adatom.numerics.gaussian_scene import (
     Layout,
     Scene,
@@ -73,6 +74,8 @@ _STRAGGLERS: Final = 0.03
 LEAST_AMPLITUDE: Final = 0.01
 # Three times as wide or narrow as the others is not the same kind of thing.
 WIDTH_RANGE: Final = 1.1
+# Of blocks scaled to a diagonal of one: far above rounding, far below what noise tells.
+_REGULAR: Final = 1e-10
 
 
 @dataclass
@@ -208,14 +211,49 @@ def solve_jointly(
     )
 
 
-def position_covariances(scene: Scene, layout: Layout, solution: Solution, /) -> Floats:
-    """Give the covariance of positions, (site, axis, axis), in units of the noise.
+class SiteErrors(NamedTuple):
+    """What noise does to sites, in units of the noise.
+
+    Attributes
+    ----------
+    covariance : array, shape (site, axis, axis)
+        Of positions.
+    volume : array, shape (site,)
+        Standard deviation of the logarithm of amplitude times width squared.
+    """
+
+    covariance: Floats
+    volume: Floats
+
+
+def site_errors(scene: Scene, layout: Layout, solution: Solution, /) -> SiteErrors:
+    """Give the covariance of positions and the relative errors of volumes.
 
     From every site's curvature each neighbor is eliminated by itself. What
     neighbors share with one another and with the background is eliminated
     for a sample of sites by solving the joint equations, and widens all
-    covariances alike: by 1 to 5 % where sites are dense.
+    errors of a kind alike: those of positions by 1 to 5 % where sites are
+    dense, those of volumes, which the background resembles, by a quarter.
     """
+    covariance = _covariances(scene, solution)
+    along = np.zeros((len(covariance), 4, 2))
+    along[:, Y, 0] = along[:, X, 1] = 1.0
+    place = covariance[:, Y : X + 1, Y : X + 1]
+    volume = np.zeros((len(covariance), 4, 1))
+    volume[:, AMPLITUDE, 0] = 1 / np.maximum(scene.parameters[:, AMPLITUDE], LEAST_AMPLITUDE)
+    volume[:, LOG_WIDTH, 0] = 2.0
+    variance = (np.swapaxes(volume, 1, 2) @ covariance @ volume)[:, 0, 0]
+    widening = _joint_widening(
+        scene,
+        layout,
+        solution,
+        [(along, np.diagonal(place, axis1=1, axis2=2)), (volume, variance[:, None])],
+    )
+    return SiteErrors(place * widening[0], np.sqrt(np.maximum(variance * widening[1], 0.0)))
+
+
+def _covariances(scene: Scene, solution: Solution) -> Floats:
+    """Give the covariance of the parameters of sites, (site, 4, 4), each neighbor eliminated."""
     curvature = solution.curvature[:, SITE, SITE].copy()
     curvature[:, LOG_WIDTH, LOG_WIDTH] += solution.noise / scene.spread**2
     inverse = covariance_from_curvature(curvature)
@@ -224,16 +262,18 @@ def position_covariances(scene: Scene, layout: Layout, solution: Solution, /) ->
     i, j = solution.pairs[:, 0], solution.pairs[:, 1]
     np.subtract.at(curvature, i, overlaps @ inverse[j] @ turned)
     np.subtract.at(curvature, j, turned @ inverse[i] @ overlaps)
-    covariance = covariance_from_curvature(curvature)[:, Y : X + 1, Y : X + 1]
-    alone = inverse[:, Y : X + 1, Y : X + 1]
+    covariance = covariance_from_curvature(curvature)
+    place = np.s_[:, Y : X + 1, Y : X + 1]
     with np.errstate(invalid="ignore"):
-        growth = np.trace(covariance, axis1=1, axis2=2) / np.trace(alone, axis1=1, axis2=2)
+        growth = np.trace(covariance[place], axis1=1, axis2=2) / np.trace(
+            inverse[place], axis1=1, axis2=2
+        )
     crowded = np.flatnonzero(~(growth < _CROWDED))
     clustered = _in_clusters(scene, solution, overlaps, crowded)
     # Cut sites at the border overlap less than whole ones, for which overlaps are computed.
-    known = np.isfinite(clustered).all(axis=(1, 2), keepdims=True)
-    covariance[crowded] = np.where(known, clustered, _CROWDED * alone[crowded])
-    return covariance * _joint_widening(scene, layout, solution, covariance)
+    known = np.isfinite(clustered[place]).all(axis=(1, 2), keepdims=True)
+    covariance[crowded] = np.where(known, clustered, _CROWDED * inverse[crowded])
+    return covariance
 
 
 def _in_clusters(scene: Scene, solution: Solution, overlaps: Floats, sites: Ints) -> Floats:
@@ -248,7 +288,7 @@ def _in_clusters(scene: Scene, solution: Solution, overlaps: Floats, sites: Ints
     _, members = cKDTree(place).query(place[sites], k=range(1, n_members + 1))
     order = np.argsort(pairs[:, 0] * n_sites + pairs[:, 1])
     keys = (pairs[:, 0] * n_sites + pairs[:, 1])[order]
-    covariance = np.empty((sites.size, 2, 2))
+    covariance = np.empty((sites.size, 4, 4))
     for at in range(0, sites.size, 512):
         cluster = members[at : at + 512]
         block = np.zeros((len(cluster), n_members, 4, n_members, 4))
@@ -267,7 +307,7 @@ def _in_clusters(scene: Scene, solution: Solution, overlaps: Floats, sites: Ints
                 block[:, b, :, a] = np.swapaxes(both, 1, 2)
         whole = block.reshape(len(cluster), 4 * n_members, 4 * n_members)
         inverse = covariance_from_curvature(whole)
-        covariance[at : at + 512] = inverse[:, Y : X + 1, Y : X + 1]
+        covariance[at : at + 512] = inverse[:, :4, :4]
     return covariance
 
 
@@ -284,8 +324,17 @@ def _find_pairs(keys: Ints, forward: Ints, backward: Ints) -> tuple[Ints, NDArra
     return found, turned
 
 
-def _joint_widening(scene: Scene, layout: Layout, solution: Solution, covariance: Floats) -> float:
-    """Compare variances with those of the joint equations, on sites far from one another."""
+def _joint_widening(
+    scene: Scene,
+    layout: Layout,
+    solution: Solution,
+    quantities: list[tuple[Floats, Floats]],
+) -> list[float]:
+    """Compare variances with those of the joint equations, on sites far from one another.
+
+    Each of the quantities is given by its slopes (site, 4, number) and its
+    variances (site, number).
+    """
     background, stiffness = knot_curvature(scene, solution.weight)
     pull = float(np.median(solution.noise)) / scene.spread**2
     background = sparse.csr_array(background + stiffness)
@@ -301,20 +350,25 @@ def _joint_widening(scene: Scene, layout: Layout, solution: Solution, covariance
         pull,
         held=False,
     )
-    lone = _Equations(normal, np.zeros(len(covariance)), pull)
+    n_sites = len(solution.curvature)
+    lone = _Equations(normal, np.zeros(n_sites), pull)
     sample = _far_apart(scene, layout)
-    ratios = []
-    for axis, column in enumerate((Y, X)):
-        right = np.zeros((len(covariance), 4))
-        right[sample, column] = 1.0
-        right = np.concatenate([right.ravel(), np.zeros(scene.knots.size)])
-        answer = _conjugate_gradients(lone.apply, lone.precondition, right, precision=0.003)
-        exact = answer[4 * sample + column] * normal.scale[sample, column] ** 2
-        ratios.append(exact / covariance[sample, axis, axis])
-    known = np.concatenate(ratios)
-    known = known[np.isfinite(known)]
-    # Elimination of more parameters never makes an error smaller.
-    return max(1.0, float(np.median(known))) if known.size else 1.0
+    widening = []
+    for slopes, variances in quantities:
+        ratios = []
+        for slope, variance in zip(np.moveaxis(slopes, 2, 0), variances.T):
+            own = normal.scale[sample] * slope[sample]
+            right = np.zeros((n_sites, 4))
+            right[sample] = own
+            right = np.concatenate([right.ravel(), np.zeros(scene.knots.size)])
+            answer = _conjugate_gradients(lone.apply, lone.precondition, right, precision=0.003)
+            answers = answer[: 4 * n_sites].reshape(n_sites, 4)[sample]
+            ratios.append((own * answers).sum(axis=1) / variance[sample])
+        known = np.concatenate(ratios)
+        known = known[np.isfinite(known)]
+        # Elimination of more parameters never makes an error smaller.
+        widening.append(max(1.0, float(np.median(known))) if known.size else 1.0)
+    return widening
 
 
 def _far_apart(scene: Scene, layout: Layout) -> Ints:
@@ -331,24 +385,31 @@ def _evaluate(scene: Scene, layout: Layout, weight: Floats) -> State:
     residual = residual_of(scene, layout)
     weighted = weight * residual
     n_sites = len(scene.parameters)
-    gradient = np.empty((n_sites, N_PARAMETERS))
-    windows = windows_of(weighted, layout)
-    for chunk in chunks_of(layout, n_sites):
+    gradient, site_cost = np.empty((n_sites, N_PARAMETERS)), np.empty(n_sites)
+    windows, plain = windows_of(weighted, layout), windows_of(residual, layout)
+
+    def differentiate(chunk: slice) -> None:
         where = layout.row[chunk], layout.column[chunk]
         profiles = gaussian_profiles(scene.parameters[chunk], *window_pixels(scene, layout, chunk))
-        gradient[chunk] = gaussian_gradient(scene.parameters[chunk], profiles, windows[where])
-    weighted *= residual
-    return State(residual, float(np.sum(weighted)), _sums(layout, weighted), gradient)
+        here = windows[where]
+        gradient[chunk] = gaussian_gradient(scene.parameters[chunk], profiles, here)
+        site_cost[chunk] = np.einsum("syx,syx->s", here, plain[where])
+
+    each_in_threads(differentiate, chunks_of(layout, n_sites))
+    return State(residual, float(np.vdot(weighted, residual)), site_cost, gradient)
 
 
 def _curvatures(scene: Scene, layout: Layout, weight: Floats) -> Floats:
     curvature = np.empty((len(scene.parameters), N_PARAMETERS, N_PARAMETERS))
     windows = windows_of(weight, layout)
-    for chunk in chunks_of(layout, len(curvature)):
+
+    def curve(chunk: slice) -> None:
         parameters = scene.parameters[chunk]
         profiles = gaussian_profiles(parameters, *window_pixels(scene, layout, chunk))
         here = windows[layout.row[chunk], layout.column[chunk]]
         curvature[chunk] = gaussian_curvature(parameters, profiles, here)
+
+    each_in_threads(curve, chunks_of(layout, len(curvature)))
     return curvature
 
 
@@ -535,7 +596,9 @@ class _Equations:
         self._damping = np.repeat(damping, 4)
         self._pull = pull / len(damping)
         number = np.arange(len(damping) + 1)
-        inverse = np.linalg.inv(normal.blocks + damping[:, None, None] * np.eye(4))
+        # A hair keeps the blocks of sites regular of which hardly a pixel is seen; as a
+        # preconditioner it leaves the solution as it is.
+        inverse = np.linalg.inv(normal.blocks + (damping[:, None, None] + _REGULAR) * np.eye(4))
         self._alone = sparse.bsr_array((inverse, number[:-1], number), shape=(self._cut, self._cut))
 
     def apply(self, vector: Floats) -> Floats:

@@ -12,6 +12,8 @@ Floats: TypeAlias = NDArray[np.float64]
 AMPLITUDE, Y, X, LOG_WIDTH, BACKGROUND = range(5)
 """Columns of the parameters of a Gaussian on a constant background."""
 N_PARAMETERS: Final = 5
+# Of a curvature above its diagonal.
+_ROW, _COLUMN = np.triu_indices(N_PARAMETERS, 1)
 
 
 class Profiles(NamedTuple):
@@ -127,8 +129,7 @@ def _curvature(moments: Floats, amplitude: Floats, by_place: Floats) -> Floats:
     upper[:, LOG_WIDTH, LOG_WIDTH] = amplitude**2 * (m[:, 4, 0] + 2 * m[:, 2, 2] + m[:, 0, 4])
     upper[:, LOG_WIDTH, BACKGROUND] = amplitude * (n[:, 2, 0] + n[:, 0, 2])
     upper[:, BACKGROUND, BACKGROUND] = moments[:, 8, 8]
-    row, column = np.triu_indices(N_PARAMETERS, 1)
-    upper[:, column, row] = upper[:, row, column]
+    upper[:, _COLUMN, _ROW] = upper[:, _ROW, _COLUMN]
     return upper
 
 

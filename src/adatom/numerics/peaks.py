@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.ndimage
 from scipy.spatial import cKDTree
+
+from adatom.numerics.filters import gaussian_filter, maximum_filter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,14 +25,15 @@ def blob_response(image: Floats, sigma: float, /) -> Floats:
     ----------
     .. [1] T. Lindeberg, Int. J. Comput. Vis. 30, 79 (1998), eq. 25.
     """
-    response: Floats = scipy.ndimage.gaussian_laplace(image, sigma, mode="nearest", truncate=4.0)
+    response: Floats = gaussian_filter(image, sigma, order=(2, 0), mode="nearest")
+    response += gaussian_filter(image, sigma, order=(0, 2), mode="nearest")
     response *= -(sigma**2)
     return response
 
 
 def local_maxima(image: Floats, /, *, above: float) -> NDArray[np.intp]:
     """Give row and column of pixels above a level that no neighbor exceeds."""
-    highest = scipy.ndimage.maximum_filter(image, 3, mode="nearest")
+    highest = maximum_filter(image, 3, mode="nearest")
     return np.argwhere((image == highest) & (image > above)).astype(np.intp)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 N_CANDIDATES: Final = 16
@@ -17,7 +19,8 @@ rectangular lattice is complete up to an axial ratio of about four."""
 
 # Half way between the angle of a hexagonal lattice (60 deg), all of whose bonds count, and that of
 # square and rectangular ones (90 deg), whose diagonals do not.
-_SHADOW_ANGLE: Final = 75.0
+SHADOW_ANGLE: Final = 75.0
+"""In deg: points that a third sees under more are not bonded."""
 # A neighbor farther from its slot than this share of the slot's length is not it (methods 1.2).
 _CAPTURE: Final = 0.6
 # Turned by 14 deg, or one bond in four wrong: such a site needs a star of its own. Noise of 10 %
@@ -39,6 +42,7 @@ _MOST_SHARED: Final = 3
 _TIMES_A_PART: Final = 25.0
 # Candidates of a site inside leave no wider angle free, in deg; at an edge it is about 180.
 _WIDEST_GAP: Final = 120.0
+_CENTERINGS: Final = 5
 # In units of the nearest distance: position noise of 10 % scatters vectors by 0.14 along each axis.
 _BIN: Final = 0.1
 _SMOOTHING: Final = 0.12
@@ -60,11 +64,15 @@ class Star(NamedTuple):
         Further common vectors, by length.
     n_sites : int
         Sites that called for it.
+    modes : ndarray, shape (bond, 2)
+        The bonds before they were moved to the middle of these sites; what
+        random points have in common fits them as loosely as it fits chance.
     """
 
     bonds: NDArray[np.float64]
     further: NDArray[np.float64]
     n_sites: int
+    modes: NDArray[np.float64]
 
     @property
     def n_modes(self) -> int:
@@ -126,13 +134,13 @@ def capture_radii(star: NDArray[np.float64], /) -> NDArray[np.float64]:
 
 
 def relative_neighbors(vectors: NDArray[np.float64], /) -> NDArray[np.bool_]:
-    """Tell which of the vectors (vector, 2) from a site are its bonds.
+    """Tell which of the vectors (..., vector, 2) from a site are its bonds.
 
     A vector is no bond where another site sees its two ends under more than 75
     deg: a beta skeleton [1]_ between the Gabriel graph (90 deg) and the angle of
     a hexagonal lattice (60 deg). It needs no scale and gives 3 for honeycomb, 4
     for square, for rectangular up to an axial ratio of 3.7, and for oblique
-    above 75 deg, 6 for hexagonal and for oblique below.
+    above 75 deg, 6 for hexagonal and for oblique below. NaN is none.
 
     References
     ----------
@@ -144,13 +152,13 @@ def relative_neighbors(vectors: NDArray[np.float64], /) -> NDArray[np.bool_]:
     >>> relative_neighbors(np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]))
     array([ True,  True, False])
     """
-    length = np.linalg.norm(vectors, axis=1)
+    length = np.linalg.norm(vectors, axis=-1)
     # [e, f]: what site f sees, back to the origin and on to the end of vector e.
-    onward = vectors[:, None] - vectors[None]
-    inner = -(onward * vectors[None]).sum(axis=2)
-    cosine = np.cos(np.radians(_SHADOW_ANGLE))
-    between = inner < cosine * np.linalg.norm(onward, axis=2) * length[None]
-    bonds: NDArray[np.bool_] = ~between.any(axis=1)
+    onward = vectors[..., :, None, :] - vectors[..., None, :, :]
+    inner = -(onward * vectors[..., None, :, :]).sum(axis=-1)
+    cosine = np.cos(np.radians(SHADOW_ANGLE))
+    between = inner < cosine * np.linalg.norm(onward, axis=-1) * length[..., None, :]
+    bonds: NDArray[np.bool_] = ~between.any(axis=-1) & np.isfinite(length)
     return bonds
 
 
@@ -188,6 +196,10 @@ def find_stars(vectors: NDArray[np.float64], /, *, n_neighbors: int | None = Non
     if not parted:
         return StarSearch(np.zeros((0, wanted, 2)), (), n_bonds, 0.0, 0.0, 0.0)
     stars, n_sites = _settled(vectors, np.stack([slots for slots, _ in parted]))
+    own = _own_stars(vectors, stars, [further for _, further in parted])
+    if not own.all():
+        parted = [each for each, kept in zip(parted, own, strict=True) if kept]
+        stars, n_sites = _settled(vectors, stars[own])
     stars, order = _in_order(stars, n_sites)
     further = tuple(parted[s][1] for s in order)
     return StarSearch(
@@ -195,7 +207,7 @@ def find_stars(vectors: NDArray[np.float64], /, *, n_neighbors: int | None = Non
         further,
         n_bonds,
         share,
-        _contrast(vectors, found[0].bonds),
+        _contrast(vectors, found[0].modes),
         _sharpness(vectors, found),
     )
 
@@ -264,8 +276,10 @@ def _pursue_once(
         least = needed * max((_least(star, other) for other in [*known, *found]), default=1)
         if star.n_sites >= least:
             found.append(star)
+            # Of another grain some have that vector as well: they are asked again.
             left &= ~fits
-        left &= ~having
+        else:
+            left &= ~having
     return found
 
 
@@ -281,16 +295,64 @@ def _least(star: Star, known: Star) -> float:
     return _TIMES_A_PART if (nearest < reach**2).all() else 1.0
 
 
+def _own_stars(
+    vectors: NDArray[np.float64],
+    stars: NDArray[np.float64],
+    further: Sequence[NDArray[np.float64]],
+) -> NDArray[np.bool_]:
+    """Tell which stars are not those of sites that fill all slots of another as well.
+
+    A few sites at a boundary lack a bond there; filled up from the next
+    shell, whose radius of capture is larger, their star would take sites of
+    the other.
+    """
+    own = np.ones(len(stars), dtype=bool)
+    if len(stars) == 1:
+        return own
+    matched = [match_slots(vectors, star) for star in stars]
+    best = np.argmin([cost for _, cost in matched], axis=0)
+    whole = [np.isfinite(deviation).all(axis=(1, 2)) for deviation, _ in matched]
+    for s, star in enumerate(stars):
+        mine = (best == s) & whole[s]
+        for other, slots in enumerate(stars):
+            longer = np.linalg.norm(star, axis=1).sum() > np.linalg.norm(slots, axis=1).sum()
+            if other == s or not longer or not own[other]:
+                continue
+            modes = np.concatenate([slots, further[other]])
+            reach = _MISFIT * float(np.linalg.norm(slots, axis=1).min())
+            nearest = squared_distance(star[:, None], modes[None]).min(axis=1)
+            shared = whole[other][mine]
+            if (nearest < reach**2).all() and 2 * shared.sum() > len(shared) > 0:
+                own[s] = False
+    return own
+
+
 def _star_of_modes(
     modes: NDArray[np.float64], vectors: NDArray[np.float64], left: NDArray[np.bool_]
 ) -> tuple[Star, NDArray[np.bool_]]:
     bonded = relative_neighbors(modes)
     bonds = modes[bonded]
     if len(bonds) < _LEAST_BONDS:
-        return Star(bonds, modes[~bonded], 0), np.zeros(len(vectors), dtype=bool)
+        return Star(bonds, modes[~bonded], 0, bonds), np.zeros(len(vectors), dtype=bool)
+    centered = _centered(bonds, vectors[left])
     fits = left.copy()
-    fits[left] = _fits(vectors[left], bonds)
-    return Star(bonds, modes[~bonded], int(fits.sum())), fits
+    fits[left] = _fits(vectors[left], centered)
+    return Star(centered, modes[~bonded], int(fits.sum()), bonds), fits
+
+
+def _centered(bonds: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Move bonds to the middle of the sites that fit them.
+
+    Modes of two grains lie between those of each where these are turned by 25
+    deg and less; their star would fit a part of either.
+    """
+    for _ in range(_CENTERINGS):
+        mine = _fits(vectors, bonds)
+        deviation = match_slots(vectors[mine], bonds)[0]
+        if not np.isfinite(deviation).any(axis=0).all():
+            break
+        bonds = bonds + np.nanmedian(deviation, axis=0)
+    return bonds
 
 
 def _fits(
@@ -316,7 +378,7 @@ def _fits(
 def _sharpness(vectors: NDArray[np.float64], found: list[Star]) -> float:
     sample = vectors[:: -(-len(vectors) // _CONTRAST_SAMPLE)]
     loose, close = (
-        np.any([_fits(sample, star.bonds, misfit) for star in found], axis=0)
+        np.any([_fits(sample, star.modes, misfit) for star in found], axis=0)
         for misfit in (_MISFIT, _MISFIT / 2)
     )
     return float(close.sum() / max(loose.sum(), 1))

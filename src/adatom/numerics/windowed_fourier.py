@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.fft
-import scipy.ndimage
+
+from adatom.numerics.filters import gaussian_filter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,7 +53,7 @@ def repeating_part(
     """
     size = _window_size(image.shape, period)
     half = size // 2
-    background = scipy.ndimage.gaussian_filter(image, period, mode="nearest")
+    background = gaussian_filter(image, period, mode="nearest")
     counts = [-(-(length + half) // half) for length in image.shape]
     # Windows begin half a window before the image and end after it, so that
     # every pixel lies in two of them along each axis.

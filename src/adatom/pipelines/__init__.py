@@ -1,6 +1,6 @@
 """Steps that join stages in a loop, such as training on images simulated meanwhile.
 
-=========================  ===========================================================
+=========================  =======================================================================
 ``train_finder``           simulated images -> a network that finds sites
 ``train_particle_finder``  simulated particles -> a network that tells where they point
 ``train_ensemble``         the same several times, to see where networks agree
@@ -9,9 +9,9 @@
 ``compare_finder``         a labeled image -> what a network finds in it, and what it misses
 ``train_from_frame``       one labeled frame -> a network that finds its defects
 ``find_defects_in_movie``  such a network, every frame of a movie -> defects
-``choose_window_size``     an image -> the size of windows at which its map is stable
 ``MovieDefects``           what ``find_defects_in_movie`` gives
-=========================  ===========================================================
+``choose_window_size``     an image -> the size of windows at which its map is stable
+=========================  =======================================================================
 """
 
 from __future__ import annotations

@@ -1,43 +1,55 @@
 """Any kind of data -> figure, without pyplot's global state.
 
-==========================  ==================================================
-``plot``                    any kind of data, by its kind
-``plot_image``              an image with scale bar and color bar
-``plot_movie``              frames of a movie
-``plot_spectral_map``       the mean over the channels
-``plot_decays``             decays with fits and residuals, logarithmically
-``plot_phasors``            the phasor plot of decays
-``plot_spectra``            spectra that make no map, or a streak image
-``plot_force_curves``       force against height
-``plot_diffraction_map``    mean pattern and mean intensity of a scan
-``plot_regions``            a mask: what was left out
-``plot_sites``              sites over their image
-``plot_movie_sites``        sites of some frames, and their number over all
-``plot_site_statistics``    distances, widths, amplitudes, position errors
-``plot_neighbor_vectors``   vectors to the neighbors, class by class
-``plot_classes``            where each class is
-``plot_class_means``        the mean of each class
-``plot_class_spectra``      the mean spectrum of each class, with its spread
-``plot_member_spectra``     typical and doubtful spectra of each class
-``plot_members``            typical and doubtful members of each class
-``plot_cell_columns``       the columns of a unit cell
-``plot_unit_cells``         the unit cell of every frame of a movie
-``plot_class_choice``       indices against the number of classes
-``plot_class_sweep``        maps and spectra of the classes of every number of them
-``plot_comparison``         hits, misses and false sites against the truth
-``plot_features``           the mean row of features
-``plot_feature_maps``       a map of each feature: scores, abundances, parameters
-``plot_components``         the curve of each component
-``plot_curve_set``          a few curves over one another, such as endmembers
-``plot_variances``          the variance of each component, and the noise
-``plot_training``           losses and scores of a network that learned
-``plot_window_sizes``       how far maps of one size of windows agree with the next
-``plot_tree``               the merges of a hierarchical clustering, and its cut
-``plot_correction``         spectra before and after a correction
-``plot_fits``                curves, the models fitted to them, and what is left
-``plot_feature_histogram``  how features of one number spread, class by class
-``plot_table``              how each column of a table spreads
-==========================  ==================================================
+============================  ====================================================================
+``plot``                      any kind of data, by its kind
+``plot_image``                an image with scale bar and color bar
+``plot_movie``                frames of a movie
+``plot_spectral_map``         the mean over the channels
+``plot_decays``               decays with fits and residuals, logarithmically
+``plot_phasors``              the phasor plot of decays
+``plot_spectra``              spectra that make no map, or a streak image
+``plot_force_curves``         force against height
+``plot_diffraction_map``      mean pattern and mean intensity of a scan
+``plot_regions``              a mask: what was left out
+``plot_sites``                sites over their image
+``plot_movie_sites``          sites of some frames, and their number over all
+``plot_site_statistics``      distances, widths, amplitudes, position errors
+``plot_neighbor_vectors``     vectors to the neighbors, class by class
+``plot_classes``              where each class is
+``plot_class_means``          the mean of each class
+``plot_class_spectra``        the mean spectrum of each class, with its spread
+``plot_member_spectra``       typical and doubtful spectra of each class
+``plot_members``              typical and doubtful members of each class
+``plot_cell_columns``         the columns of a unit cell
+``plot_unit_cells``           the unit cell of every frame of a movie
+``plot_class_choice``         indices against the number of classes
+``plot_class_sweep``          maps and spectra of the classes of every number of them
+``plot_comparison``           hits, misses and false sites against the truth
+``plot_features``             the mean row of features
+``plot_feature_maps``         a map of each feature: scores, abundances, parameters
+``plot_components``           the curve of each component
+``plot_curve_set``            a few curves over one another, such as endmembers
+``plot_variances``            the variance of each component, and the noise
+``plot_training``             losses and scores of a network that learned
+``plot_tree``                 the merges of a hierarchical clustering, and its cut
+``plot_correction``           spectra before and after a correction
+``plot_fits``                 curves, the models fitted to them, and what is left
+``plot_feature_histogram``    how features of one number spread, class by class
+``plot_table``                how each column of a table spreads
+``plot_site_quantity``        sites colored by a quantity: strain, rotation, cells
+``plot_site_profiles``        quantities of sites with error bars along an axis
+``plot_displacements``        displacements of sites as arrows
+``plot_column_comparison``    the columns found over those of a structure, in one cell
+``plot_window_sizes``         how far maps of one size of windows agree with the next
+``plot_domains``              domains in tints, with their boundaries
+``plot_boundaries``           boundaries between classes
+``plot_boundary_profile``     a quantity across boundaries
+``plot_boundary_directions``  the rose of boundary directions
+``plot_fractions``            phase fractions with intervals
+``plot_vector_field``         a vector of every site as an arrow
+``plot_class_displacements``  how the neighbors of each class are displaced
+``plot_class_cells``          the mean image around the sites of each class
+============================  ====================================================================
 
 Figures stand on their own: scale bars have round lengths in the unit of the
 data, colors are told apart by people with any color vision (Okabe and Ito for
@@ -56,12 +68,14 @@ if TYPE_CHECKING:
     from adatom.plotting.choice import plot_class_choice
     from adatom.plotting.class_spectra import plot_class_spectra, plot_member_spectra
     from adatom.plotting.classes import plot_class_means, plot_classes, plot_members
+    from adatom.plotting.column_comparison import plot_column_comparison
     from adatom.plotting.columns import plot_cell_columns
     from adatom.plotting.comparison import plot_comparison
     from adatom.plotting.components import plot_components, plot_curve_set, plot_variances
     from adatom.plotting.corrections import plot_correction
     from adatom.plotting.decays import plot_decays
     from adatom.plotting.dispatch import plot
+    from adatom.plotting.domains import plot_boundaries, plot_domains
     from adatom.plotting.feature_maps import plot_feature_maps
     from adatom.plotting.fits import plot_fits
     from adatom.plotting.histograms import plot_feature_histogram
@@ -70,31 +84,51 @@ if TYPE_CHECKING:
     from adatom.plotting.phasors import plot_phasors
     from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
     from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
+    from adatom.plotting.strain import plot_displacements, plot_site_profiles, plot_site_quantity
     from adatom.plotting.sweeps import plot_class_sweep
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
     from adatom.plotting.training import plot_training
     from adatom.plotting.trees import plot_tree
+    from adatom.plotting.vectors import (
+        plot_class_cells,
+        plot_class_displacements,
+        plot_vector_field,
+    )
+    from adatom.plotting.walls import (
+        plot_boundary_directions,
+        plot_boundary_profile,
+        plot_fractions,
+    )
     from adatom.plotting.window_sizes import plot_window_sizes
 
 __all__ = [
     "plot",
+    "plot_boundaries",
+    "plot_boundary_directions",
+    "plot_boundary_profile",
     "plot_cell_columns",
+    "plot_class_cells",
     "plot_class_choice",
+    "plot_class_displacements",
     "plot_class_means",
     "plot_class_spectra",
     "plot_class_sweep",
     "plot_classes",
+    "plot_column_comparison",
     "plot_comparison",
     "plot_components",
     "plot_correction",
     "plot_curve_set",
     "plot_decays",
     "plot_diffraction_map",
+    "plot_displacements",
+    "plot_domains",
     "plot_feature_histogram",
     "plot_feature_maps",
     "plot_features",
     "plot_fits",
     "plot_force_curves",
+    "plot_fractions",
     "plot_image",
     "plot_member_spectra",
     "plot_members",
@@ -103,6 +137,8 @@ __all__ = [
     "plot_neighbor_vectors",
     "plot_phasors",
     "plot_regions",
+    "plot_site_profiles",
+    "plot_site_quantity",
     "plot_site_statistics",
     "plot_sites",
     "plot_spectra",
@@ -112,6 +148,7 @@ __all__ = [
     "plot_tree",
     "plot_unit_cells",
     "plot_variances",
+    "plot_vector_field",
     "plot_window_sizes",
 ]
 
@@ -119,23 +156,32 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "plot": "dispatch",
+        "plot_boundaries": "domains",
+        "plot_boundary_directions": "walls",
+        "plot_boundary_profile": "walls",
         "plot_cell_columns": "columns",
+        "plot_class_cells": "vectors",
         "plot_class_choice": "choice",
+        "plot_class_displacements": "vectors",
         "plot_class_means": "classes",
         "plot_class_spectra": "class_spectra",
         "plot_class_sweep": "sweeps",
         "plot_classes": "classes",
+        "plot_column_comparison": "column_comparison",
         "plot_comparison": "comparison",
         "plot_components": "components",
         "plot_correction": "corrections",
         "plot_curve_set": "components",
         "plot_decays": "decays",
         "plot_diffraction_map": "spectra",
+        "plot_displacements": "strain",
+        "plot_domains": "domains",
         "plot_feature_histogram": "histograms",
         "plot_feature_maps": "feature_maps",
         "plot_features": "tables",
         "plot_fits": "fits",
         "plot_force_curves": "spectra",
+        "plot_fractions": "walls",
         "plot_image": "images",
         "plot_member_spectra": "class_spectra",
         "plot_members": "classes",
@@ -144,6 +190,8 @@ __getattr__, __dir__ = lazy_names(
         "plot_neighbor_vectors": "sites",
         "plot_phasors": "phasors",
         "plot_regions": "images",
+        "plot_site_profiles": "strain",
+        "plot_site_quantity": "strain",
         "plot_site_statistics": "sites",
         "plot_sites": "sites",
         "plot_spectra": "spectra",
@@ -153,6 +201,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_tree": "trees",
         "plot_unit_cells": "cells",
         "plot_variances": "components",
+        "plot_vector_field": "vectors",
         "plot_window_sizes": "window_sizes",
     },
 )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
     from matplotlib.axes import Axes
-    from matplotlib.image import AxesImage
+    from matplotlib.cm import ScalarMappable
 
     from adatom.plotting._canvas import StillFigure
 
@@ -144,7 +144,7 @@ def image_panel(
         aspect="auto",
     )
     frame_axes(panel.axes, image)
-    _draw_colorbar(panel, picture, label=value_label(image), values=shown.values)
+    draw_colorbar(panel, picture, label=value_label(image), values=shown.values)
     return panel
 
 
@@ -245,13 +245,15 @@ def _draw_scale_bar(
         )
 
 
-def _draw_colorbar(
+def draw_colorbar(
     panel: MapPanel,
-    picture: AxesImage,
+    picture: ScalarMappable,
+    /,
     *,
     label: str,
     values: np.ndarray[tuple[int, ...], np.dtype[np.floating]],
 ) -> None:
+    """Draw the color bar of a picture at the right of its panel, pointed where values go on."""
     low, high = picture.get_clim()
     box, (width, _) = panel.axes.get_position(), panel.figure.get_size_inches()
     bar_axes = panel.figure.add_axes((box.x1 + 0.1 / width, box.y0, 0.12 / width, box.height))

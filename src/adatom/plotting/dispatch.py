@@ -10,8 +10,10 @@ from adatom.errors import KindError
 from adatom.plotting.cells import has_cells, plot_unit_cells
 from adatom.plotting.choice import plot_class_choice
 from adatom.plotting.classes import plot_class_means, plot_classes
+from adatom.plotting.column_comparison import has_column_comparison, plot_column_comparison
 from adatom.plotting.columns import has_columns, plot_cell_columns
 from adatom.plotting.components import plot_components, plot_curve_set, plot_variances
+from adatom.plotting.domains import is_boundary, plot_boundaries, plot_domains
 from adatom.plotting.feature_maps import SETS, has_places, plot_feature_maps
 from adatom.plotting.histograms import plot_feature_histogram
 from adatom.plotting.images import plot_image, plot_movie, plot_regions
@@ -21,6 +23,14 @@ from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plo
 from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
 from adatom.plotting.training import has_training, plot_training
 from adatom.plotting.trees import is_tree, plot_tree
+from adatom.plotting.walls import (
+    is_directions,
+    is_fractions,
+    is_profile,
+    plot_boundary_directions,
+    plot_boundary_profile,
+    plot_fractions,
+)
 from adatom.schema import (
     CLASSES,
     DIFFRACTION_MAP,
@@ -69,18 +79,30 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
     kind = kind_of_data(data)
     if isinstance(data, xr.Dataset):
         if kind is SITES:
+            if is_boundary(data):
+                return plot_boundaries(data, over)
             return plot_movie_sites(data) if has_frames(data) else plot_sites(data, over)
         if kind is CLASSES:
+            if data.attrs.get("of") == "region":
+                return plot_domains(data, over)
             return plot_classes(data, over)
         if kind is FORCE_CURVES:
             return plot_force_curves(data)
         if kind is TABLE:
+            if has_column_comparison(data):
+                return plot_column_comparison(data, over)
             if has_columns(data):
                 return plot_cell_columns(data)
             if has_cells(data) and data.sizes["row"] > 1:
                 return plot_unit_cells(data)
             if is_tree(data):
                 return plot_tree(data)
+            if is_profile(data):
+                return plot_boundary_profile(data)
+            if is_directions(data):
+                return plot_boundary_directions(data)
+            if is_fractions(data):
+                return plot_fractions(data)
             if has_training(data):
                 return plot_training(data)
             if {"component", "variance"} <= set(data):

@@ -17,9 +17,11 @@ from adatom.plotting import (
     plot_class_spectra,
     plot_class_sweep,
     plot_classes,
+    plot_column_comparison,
     plot_comparison,
     plot_components,
     plot_curve_set,
+    plot_displacements,
     plot_feature_histogram,
     plot_features,
     plot_image,
@@ -28,6 +30,8 @@ from adatom.plotting import (
     plot_movie_sites,
     plot_neighbor_vectors,
     plot_regions,
+    plot_site_profiles,
+    plot_site_quantity,
     plot_site_statistics,
     plot_sites,
     plot_training,
@@ -38,12 +42,24 @@ from adatom.plotting import (
 )
 from adatom.plotting._curves import is_curve
 from adatom.plotting.cells import has_cells
+from adatom.plotting.column_comparison import has_column_comparison
 from adatom.plotting.columns import has_columns
 from adatom.plotting.feature_maps import SETS, has_places
 from adatom.plotting.movie_sites import has_frames
+from adatom.plotting.strain import quantities_of
 from adatom.plotting.training import has_training
 from adatom.plotting.trees import is_tree
 from adatom.plotting.window_sizes import has_window_sizes
+from adatom.report.domain_pictures import (
+    boundary_pictures,
+    is_region,
+    is_variant,
+    neighbor_pictures,
+    region_pictures,
+    variant_pictures,
+    vector_pictures,
+    wall_pictures,
+)
 from adatom.report.files import file_stem
 from adatom.report.picture import SMALLER, Picture
 from adatom.report.spectra_pictures import (
@@ -111,7 +127,9 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
 def main_result(lineage: Lineage, /) -> Result | None:
     """Pick the result whose picture opens the report: classes, else sites, else an image."""
     for kind in (CLASSES, SITES, MASK, IMAGE, MOVIE, SPECTRAL_MAP):
-        of_kind = [one for one in lineage.of_kind(kind) if not is_judgement(one)]
+        of_kind = [
+            one for one in lineage.of_kind(kind) if not (is_judgement(one) or is_region(one))
+        ]
         if of_kind:
             return of_kind[-1]
     return None
@@ -191,7 +209,13 @@ def _regions(lineage: Lineage, result: Result) -> list[Picture]:
 
 def _sites(lineage: Lineage, result: Result) -> list[Picture]:
     name, sites = file_stem(result.name), result.value
+    lines = boundary_pictures(lineage, result, _ground(lineage, result.step))
+    if lines:
+        return lines
     before = lineage.origin(result.step, SITES)
+    new = [n for n in quantities_of(sites) if before is None or n not in before.value]
+    if new:
+        return _quantities(lineage, result, new)
     if "neighbor_vector" in sites and before is not None:
         caption = (
             f"{result.name}: vectors from each site to its neighbors; arrows are the means of the "
@@ -212,7 +236,7 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
     draw = partial(plot_sites, sites, ground)
     if result.step.step.startswith("simulation."):
         return [Picture(name, caption, draw, SMALLER)]
-    pictures = [Picture(name, caption, draw)]
+    pictures = [Picture(name, caption, draw), *vector_pictures(result, ground)]
     if sites.sizes["site"] > 2 and {"width", "amplitude", "covariance"} & set(sites):
         caption = f"{result.name}: how neighbor distances and fitted numbers spread."
         if sites.attrs.get("spacing"):
@@ -225,6 +249,28 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
         draw = partial(plot_site_statistics, sites)
         pictures.append(Picture(f"{name}-statistics", caption, draw))
     return pictures
+
+
+def _quantities(lineage: Lineage, result: Result, names: list[str]) -> list[Picture]:
+    """Draw the quantities that a step added: a map of each, and all of them along an axis."""
+    name, sites = file_stem(result.name), result.value
+    ground = _ground(lineage, result.step)
+    pictures = []
+    if "displacement_magnitude" in names:
+        caption = f"{result.name}: displacement of every site, colored by its direction."
+        draw = partial(plot_displacements, sites, ground)
+        pictures.append(Picture(f"{name}-displacements", caption, draw))
+    for quantity in names:
+        caption = (
+            f"{result.name}: {quantity.replace('_', ' ')} at every site; open where not known."
+        )
+        draw = partial(plot_site_quantity, sites, ground, quantity=quantity)
+        pictures.append(Picture(f"{name}-{file_stem(quantity)}", caption, draw))
+    span = [float(np.ptp(sites.coords[axis].values)) if len(sites.site) else 0 for axis in "yx"]
+    along = "x" if span[1] >= span[0] else "y"
+    caption = f"{result.name}: sites along {along}, with their error bars."
+    draw = partial(plot_site_profiles, sites, quantities=names, along=along)
+    return [*pictures, Picture(f"{name}-profiles", caption, draw)]
 
 
 def _of_frame(sites: xr.Dataset) -> str:
@@ -320,10 +366,14 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
     if sites is not None and classes["label"].shape != (sites.value.sizes["site"],):
         sites = None
     ground = _ground(lineage, result.step)
+    if is_region(result):
+        return region_pictures(lineage, result, ground)
     draw = partial(plot_classes, classes, ground, sites.value if sites else None)
     over = " over the image" if ground is not None else ""
     over += "; small classes are ringed" if "site" in classes["label"].dims else ""
     pictures = [Picture(name, f"{result.name}: where each class is{over}.", draw)]
+    if is_variant(result):
+        pictures = variant_pictures(lineage, result, ground)
     if "expert" in classes:
         return pictures
     features = _features_of(lineage, result)
@@ -346,6 +396,7 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
         )
         draw = partial(plot_neighbor_vectors, sites.value, classes)  # type: ignore[union-attr]
         pictures.append(Picture(f"{name}-neighbors", caption, draw))
+        pictures += neighbor_pictures(sites.value, classes, result.name, ground)  # type: ignore[union-attr]
     if features is not None:
         caption = f"{result.name}: {_member_words(classes)}"
         shown = spectra_behind(lineage, result)
@@ -398,6 +449,20 @@ def _whole_vectors(sites: xr.Dataset) -> xr.DataArray:
 
 def _table(lineage: Lineage, result: Result) -> list[Picture]:
     table = result.value
+    walls = wall_pictures(lineage, result)
+    if walls:
+        return walls
+    if has_column_comparison(table):
+        made = (
+            one for one in lineage.of_kind(IMAGE) if one.step.step == "localization.estimate_motif"
+        )
+        mean = next(made, None)
+        caption = (
+            f"{result.name}: rings are the columns of the structure, dashed where none was found; "
+            "dots are those found, colored by class; letters are the sets of equivalent columns."
+        )
+        draw = partial(plot_column_comparison, table, mean.value if mean else None)
+        return [Picture(file_stem(result.name), caption, draw)]
     if has_columns(table):
         caption = (
             f"{result.name}: the columns of one cell, by their rows in the table; the area of a "

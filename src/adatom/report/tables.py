@@ -10,6 +10,7 @@ import xarray as xr
 
 from adatom.plotting._colors import class_style
 from adatom.plotting.feature_maps import SETS, feature_name
+from adatom.report.domain_pictures import is_region
 from adatom.report.words import class_counts, number_text
 from adatom.schema import (
     CLASSES,
@@ -70,6 +71,9 @@ def tables_of(result: Result, /) -> list[ShownTable]:
     if result.kind is SITES:
         frame = frame_from_table(table_from_sites(result.value))
         return [_shown(f"{result.name}: every site", frame, _SITE_ROWS, folded=True)]
+    if is_region(result):
+        # The table that comes with them says more.
+        return []
     if result.kind is CLASSES and "n_classes" not in result.value["label"].dims:
         return [_class_table(result), *_member_table(result)]
     if result.kind is FEATURES and result.value.ndim == 2 and result.value.dims[-1] in SETS:

@@ -1,6 +1,6 @@
 """Images and spectral maps with exactly known truth.
 
-================================  =========================================================
+================================  ================================================================
 ``simulate_graphene``             graphene with Si impurities, vacancies, contamination
 ``simulate_lattice``              any lattice with a stated signal-to-noise ratio
 ``simulate_flim_map``             decays at every pixel, photon by photon
@@ -52,7 +52,15 @@
 ``simulate_defect_movie``         a sheet that the beam damages, frame by frame
 ``DefectMovie``                   what ``simulate_defect_movie`` gives
 ``BeamDamage``                    settings of what the beam does
-================================  =========================================================
+``build_oxide``                   columns of a disordered Mo-V-Ta-Te oxide of two phases
+``simulate_oxide``                an image of that, and the phase of every pixel
+``OxideSimulation``               what ``simulate_oxide`` gives
+``Oxide``                         settings of the oxide
+``build_film``                    a ferroic film with domains on a substrate
+``simulate_film``                 a ferroic film, its cells, and a map as drawn by hand
+``FilmSimulation``                what ``simulate_film`` gives
+``Film``                          settings of a ferroic film
+================================  ================================================================
 
 Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``gathering``, ``columns``,
 ``disorder``, ``strain``, ``grains``, ``edges``, ``layers``, ``graphene``, ``boundaries``,
@@ -76,6 +84,8 @@ if TYPE_CHECKING:
     from adatom.simulation.disorder import Disorder, Disordered, apply_disorder
     from adatom.simulation.edges import Edges, apply_edges
     from adatom.simulation.eels import EELSSimulation, simulate_eels_map
+    from adatom.simulation.film_images import FilmSimulation, simulate_film
+    from adatom.simulation.films import Film, build_film
     from adatom.simulation.force_curves import (
         Cantilever,
         ForceSimulation,
@@ -96,6 +106,8 @@ if TYPE_CHECKING:
     from adatom.simulation.microscope import Microscope
     from adatom.simulation.multislice import MultisliceSimulation, simulate_multislice
     from adatom.simulation.optics import Multislice, Optics
+    from adatom.simulation.oxide_images import OxideSimulation, simulate_oxide
+    from adatom.simulation.oxides import Oxide, build_oxide
     from adatom.simulation.particle_images import ParticleImages, simulate_particle_image
     from adatom.simulation.projection import sites_from_structure
     from adatom.simulation.reference_images import simulate_reference_image
@@ -118,6 +130,8 @@ __all__ = [
     "Disordered",
     "EELSSimulation",
     "Edges",
+    "Film",
+    "FilmSimulation",
     "Flake",
     "FlimSimulation",
     "ForceSimulation",
@@ -129,6 +143,8 @@ __all__ = [
     "Multislice",
     "MultisliceSimulation",
     "Optics",
+    "Oxide",
+    "OxideSimulation",
     "ParticleImages",
     "PhotonTimer",
     "Sample",
@@ -140,13 +156,16 @@ __all__ = [
     "apply_edges",
     "apply_strain",
     "build_bilayer",
+    "build_film",
     "build_grain_boundary",
     "build_grains",
     "build_graphene",
     "build_lattice",
+    "build_oxide",
     "columns_from_sites",
     "simulate_defect_movie",
     "simulate_eels_map",
+    "simulate_film",
     "simulate_flim_map",
     "simulate_force_curves",
     "simulate_graphene",
@@ -154,6 +173,7 @@ __all__ = [
     "simulate_lattice",
     "simulate_mass_map",
     "simulate_multislice",
+    "simulate_oxide",
     "simulate_particle_image",
     "simulate_reference_image",
     "simulate_sample",
@@ -174,6 +194,8 @@ __getattr__, __dir__ = lazy_names(
         "Disordered": "disorder",
         "EELSSimulation": "eels",
         "Edges": "edges",
+        "Film": "films",
+        "FilmSimulation": "film_images",
         "Flake": "graphene",
         "FlimSimulation": "decays",
         "ForceSimulation": "force_curves",
@@ -185,6 +207,8 @@ __getattr__, __dir__ = lazy_names(
         "Multislice": "optics",
         "MultisliceSimulation": "multislice",
         "Optics": "optics",
+        "Oxide": "oxides",
+        "OxideSimulation": "oxide_images",
         "ParticleImages": "particle_images",
         "PhotonTimer": "decays",
         "Sample": "samples",
@@ -196,13 +220,16 @@ __getattr__, __dir__ = lazy_names(
         "apply_edges": "edges",
         "apply_strain": "strain",
         "build_bilayer": "layers",
+        "build_film": "films",
         "build_grain_boundary": "boundaries",
         "build_grains": "grains",
         "build_graphene": "graphene",
         "build_lattice": "lattices",
+        "build_oxide": "oxides",
         "columns_from_sites": "layers",
         "simulate_defect_movie": "beam_damage",
         "simulate_eels_map": "eels",
+        "simulate_film": "film_images",
         "simulate_flim_map": "decays",
         "simulate_force_curves": "force_curves",
         "simulate_graphene": "images",
@@ -210,6 +237,7 @@ __getattr__, __dir__ = lazy_names(
         "simulate_lattice": "images",
         "simulate_mass_map": "masses",
         "simulate_multislice": "multislice",
+        "simulate_oxide": "oxide_images",
         "simulate_particle_image": "particle_images",
         "simulate_reference_image": "reference_images",
         "simulate_sample": "samples",

@@ -1,0 +1,375 @@
+"""Classes of neighbor vectors and the window over which they stand apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+from scipy.stats import chi2
+
+from adatom.crystallography.cell_fields import (
+    CellField,
+    Noise,
+    estimate_noise,
+    filled,
+    find_characters,
+    sampled_field,
+)
+from adatom.crystallography.components import (
+    find_components,
+    separation,
+    squared_distances,
+    whitening_of,
+)
+from adatom.crystallography.orbits import Orbits, affine_basis, find_orbits
+from adatom.errors import TooFewSitesError
+from adatom.numerics.point_groups import action
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from adatom.crystallography.aligned import AlignedVectors
+
+WINDOWS: Final = (1, 3, 5)
+# Of two classes six standard deviations apart, one site in 700 is mistaken for the other.
+_WELL_APART: Final = 6.0
+# Covariances of a dozen features are then exact to some per cent.
+_DRAWN: Final = 20_000
+FIT_SITES: Final = 20_000
+_LEAST_ROWS: Final = 40
+_LEAST_CORE: Final = 0.2
+_UNEVEN: Final = 0.99
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Classes found in means over a window of cells.
+
+    Attributes
+    ----------
+    size : int
+        Cells along each side.
+    rows : ndarray, shape (row, feature)
+        Means fitted, after the affine part of their crystal.
+    whitening : ndarray, shape (feature, feature)
+        Makes their scatter the identity.
+    means : ndarray, shape (class, feature)
+        Of the classes, the largest first.
+    """
+
+    size: int
+    rows: NDArray[np.float64]
+    whitening: NDArray[np.float64]
+    means: NDArray[np.float64]
+
+    @property
+    def separation(self) -> float:
+        """Least distance of two classes, in standard deviations."""
+        return separation(self.means @ self.whitening.T)
+
+    @property
+    def label(self) -> NDArray[np.int64]:
+        """Nearest class of each row."""
+        white = self.rows @ self.whitening.T
+        return squared_distances(white, self.means @ self.whitening.T).argmin(axis=1)
+
+
+class Fitted(NamedTuple):
+    """Classes closed under the group, with the window and the field that showed them."""
+
+    window: Window
+    orbits: Orbits
+    field: CellField
+    noise: Noise
+    actions: tuple[NDArray[np.float64], ...]
+    affine: NDArray[np.float64]
+    label: NDArray[np.int64]
+
+
+class Sample(NamedTuple):
+    """Sites of the fit: their field, deviations and crystals."""
+
+    field: CellField
+    flat: NDArray[np.float64]
+    crystal: NDArray[np.int64]
+    noise: Noise
+    core: NDArray[np.bool_]
+
+
+def fit_classes(
+    aligned: AlignedVectors,
+    lattice_index: NDArray[np.int64],
+    /,
+    *,
+    max_classes: int,
+    averaging: int | None,
+    seed: int,
+) -> Fitted:
+    """Find classes in a sample of blocks of cells, and the smallest window that parts them."""
+    actions = tuple(action(each) for each in aligned.star.operations)
+    affine = affine_basis(aligned.star.slots, actions)
+    sample = _sample(aligned, lattice_index, actions, seed)
+    sizes = (averaging,) if averaging else WINDOWS
+    windows = [_window(sample, n, actions, affine, max_classes, seed) for n in sizes]
+    window = _clearest(windows)
+    counts = np.bincount(window.label, minlength=len(window.means)).astype(float)
+    orbits = find_orbits(window.means, actions, window.whitening, affine, weights=counts)
+    label = _labels_of_sample(sample, window, orbits, affine, max_classes, seed)
+    return Fitted(window, orbits, sample.field, sample.noise, actions, affine, label)
+
+
+def _labels_of_sample(
+    sample: Sample,
+    window: Window,
+    orbits: Orbits,
+    affine: NDArray[np.float64],
+    max_classes: int,
+    seed: int,
+) -> NDArray[np.int64]:
+    """Label the sites of the sample, -1 where no mean is known."""
+    means = sample.field.means(sample.flat, window.size)[0]
+    label = np.full(len(means), -1, dtype=np.int64)
+    held = np.isfinite(means).all(axis=1)
+    rows = without_shifts(
+        means[held], sample.crystal[held], window.whitening, affine,
+        max_classes=max_classes, seed=seed,
+    )  # fmt: skip
+    white = (rows - orbits.affine) @ window.whitening.T
+    goal = orbits.means[: orbits.n_populated] @ window.whitening.T
+    label[held] = squared_distances(white, goal).argmin(axis=1)
+    return label
+
+
+def _sample(
+    aligned: AlignedVectors,
+    lattice_index: NDArray[np.int64],
+    actions: tuple[NDArray[np.float64], ...],
+    seed: int,
+) -> Sample:
+    field, sites = sampled_field(aligned, lattice_index, n_sites=FIT_SITES, seed=seed)
+    noise = estimate_noise(field, aligned.deviation[sites], itself=aligned.itself)
+    whole = np.isfinite(aligned.deviation[sites]).all(axis=(1, 2))
+    if not np.isfinite(noise.site).all() or whole.sum() < _LEAST_ROWS:
+        msg = (
+            f"{int(whole.sum())} indexed sites have all their neighbors, and few of them another "
+            f"four cells away: variants need {_LEAST_ROWS} or more"
+        )
+        raise TooFewSitesError(msg)
+    flat = field.unturned(aligned.deviation[sites])[0]
+    covariance = _covariance(field, noise, 1, actions, seed)
+    field = field.with_characters(find_characters(field, flat, whitening_of(covariance)))
+    core = core_sites(field, flat, noise, seed)
+    return Sample(field, flat, aligned.crystal[sites], noise, core)
+
+
+def simulated_means(
+    field: CellField, noise: Noise, size: int, rng: np.random.Generator, /
+) -> NDArray[np.float64]:
+    """Give the means over cells that noise alone would make."""
+    flat = field.simulated(noise, rng)
+    return field.means(field.unturned(flat.reshape(len(flat), -1, 2))[0], size)[0]
+
+
+def _covariance(
+    field: CellField,
+    noise: Noise,
+    size: int,
+    actions: tuple[NDArray[np.float64], ...],
+    seed: int,
+) -> NDArray[np.float64]:
+    """Simulate the covariance of means over cells, averaged over the group.
+
+    Labels of replicas are then those of the images of classes, exactly.
+    """
+    rng = np.random.default_rng([seed, size])
+    drawn: list[NDArray[np.float64]] = []
+    while sum(map(len, drawn)) < _DRAWN and len(drawn) < 50:
+        rows = simulated_means(field, noise, size, rng)
+        drawn.append(rows[np.isfinite(rows).all(axis=1)])
+    rows = np.concatenate(drawn)
+    return averaged_over(rows.T @ rows / len(rows), actions)
+
+
+def averaged_over(
+    covariance: NDArray[np.float64], actions: tuple[NDArray[np.float64], ...], /
+) -> NDArray[np.float64]:
+    """Average a covariance over a group."""
+    mean: NDArray[np.float64] = np.mean([a @ covariance @ a.T for a in actions], axis=0)
+    return mean
+
+
+def core_sites(
+    field: CellField, flat: NDArray[np.float64], noise: Noise, seed: int, /
+) -> NDArray[np.bool_]:
+    """Tell which sites lie within one domain: the halves of the cells around are alike."""
+    uneven = field.unevenness(flat)
+    simulated = field.simulated(noise, np.random.default_rng([seed, 99]))
+    drawn = field.unevenness(field.unturned(simulated.reshape(len(simulated), -1, 2))[0])
+    drawn = drawn[np.isfinite(drawn).all(axis=1)]
+    if len(drawn) < 2 * drawn.shape[1]:
+        return np.ones(len(flat), dtype=bool)
+    white = uneven @ whitening_of(drawn.T @ drawn / len(drawn)).T
+    squared = (white**2).sum(axis=1)
+    # Real noise is larger than that of independent atoms where scan lines jump.
+    scale = max(1.0, float(np.nanmedian(squared)) / float(chi2.ppf(0.5, white.shape[1])))
+    core: NDArray[np.bool_] = squared < scale * float(chi2.ppf(_UNEVEN, white.shape[1]))
+    return core
+
+
+def _window(
+    sample: Sample,
+    size: int,
+    actions: tuple[NDArray[np.float64], ...],
+    affine: NDArray[np.float64],
+    max_classes: int,
+    seed: int,
+) -> Window:
+    means, share = sample.field.means(sample.flat, size)
+    usable = filled(share, means)
+    covariance = _covariance(sample.field, sample.noise, size, actions, seed)
+    covariance = _as_measured(sample.field, means, covariance, size, actions)
+    whitening = whitening_of(covariance)
+    held = usable & sample.core
+    if held.sum() < max(_LEAST_ROWS, _LEAST_CORE * usable.sum()):
+        held = usable
+    if held.sum() < _LEAST_ROWS:
+        held = np.isfinite(means).all(axis=1)
+    rows = without_shifts(
+        means[held], sample.crystal[held], whitening, affine, max_classes=max_classes, seed=seed
+    )
+    found = find_components(rows @ whitening.T, max_classes=max_classes, seed=seed)
+    return Window(size, rows, whitening, found @ np.linalg.inv(whitening).T)
+
+
+def _as_measured(
+    field: CellField,
+    means: NDArray[np.float64],
+    covariance: NDArray[np.float64],
+    size: int,
+    actions: tuple[NDArray[np.float64], ...],
+) -> NDArray[np.float64]:
+    """Widen a simulated covariance where means that share no atom differ by more.
+
+    Scan lines that jump move whole rows of atoms. The half of the differences
+    that is least leaves walls out.
+    """
+    lag = size + 3 + (size + 3) % 2
+    differences = []
+    for step in ((lag, 0), (0, lag)):
+        to = field.grid.partners(step)
+        rows = np.flatnonzero(to >= 0)
+        differences.append(means[rows] - means[to[rows]])
+    pooled = np.concatenate(differences) / np.sqrt(2)
+    pooled = pooled[np.isfinite(pooled).all(axis=1)]
+    n = pooled.shape[1]
+    if len(pooled) < 20 * n:
+        return covariance
+    whitening = whitening_of(covariance)
+    white = pooled @ whitening.T
+    squared = (white**2).sum(axis=1)
+    least = white[squared <= np.median(squared)]
+    # Of the half of a normal distribution within a sphere.
+    factor = 0.5 / float(chi2.cdf(chi2.ppf(0.5, n), n + 2))
+    values, directions = np.linalg.eigh(factor * least.T @ least / len(least))
+    wider = (directions * np.maximum(values, 1.0)) @ directions.T
+    back = np.linalg.inv(whitening)
+    return averaged_over(back @ wider @ back.T, actions)
+
+
+def without_shifts(
+    means: NDArray[np.float64],
+    crystal: NDArray[np.int64],
+    whitening: NDArray[np.float64],
+    affine: NDArray[np.float64],
+    /,
+    *,
+    max_classes: int,
+    seed: int,
+) -> NDArray[np.float64]:
+    """Bring the affine parts of all crystals to that of the largest."""
+    counts = np.bincount(crystal)
+    if (counts > 0).sum() < 2 or not len(affine):
+        return means
+    main = int(counts.argmax())
+    back = np.linalg.inv(whitening).T
+    white = means @ whitening.T
+    classes = find_components(white[crystal == main], max_classes=max_classes, seed=seed) @ back
+    out = means.copy()
+    for number in np.flatnonzero(counts):
+        mine = crystal == number
+        if number != main and mine.sum() >= _LEAST_ROWS:
+            out[mine] -= shift_between(
+                means[mine], classes, whitening, affine, max_classes=max_classes, seed=seed
+            )
+    return out
+
+
+def shift_between(
+    means: NDArray[np.float64],
+    classes: NDArray[np.float64],
+    whitening: NDArray[np.float64],
+    affine: NDArray[np.float64],
+    /,
+    *,
+    max_classes: int,
+    seed: int,
+    expected: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """Find the affine part by which the classes of a crystal lie off known ones.
+
+    Each class of the crystal is tried as each of the known; what brings most
+    rows near to a class is taken, the least of those that are as good.
+    """
+    zero = np.zeros(means.shape[1])
+    expected = zero if expected is None else expected
+    own = find_components(means @ whitening.T, max_classes=max_classes, seed=seed)
+    own = own @ np.linalg.inv(whitening).T
+    # Rows of the crystal are many; a few thousand tell which shift is right.
+    few = means[:: -(-len(means) // 4000)]
+    tried = [expected]
+    tried += [affine.T @ (affine @ (mine - known)) for mine in own for known in classes]
+    best, least = expected, np.inf
+    for shift in tried:
+        for _ in range(3):
+            white = (few - shift) @ whitening.T
+            squared = squared_distances(white, classes @ whitening.T)
+            near = squared.min(axis=1) < float(chi2.ppf(_UNEVEN, means.shape[1]))
+            if not near.any():
+                break
+            off = few[near] - classes[squared.argmin(axis=1)[near]]
+            shift = affine.T @ (affine @ off.mean(axis=0))  # noqa: PLW2901 -- moved to the best place
+        white = (few - shift) @ whitening.T
+        cost = np.minimum(
+            squared_distances(white, classes @ whitening.T).min(axis=1),
+            float(chi2.ppf(0.9999, means.shape[1])),
+        ).mean()
+        cost += 1e-3 * float(np.linalg.norm(whitening @ (shift - expected)))
+        if cost < least:
+            best, least = shift, cost
+    return best
+
+
+def _clearest(windows: list[Window]) -> Window:
+    """Choose the smallest window with most classes, well apart; or the one where they are most."""
+    most = max(len(window.means) for window in windows)
+    fullest = [window for window in windows if len(window.means) == most]
+    apart = [window for window in fullest if window.separation >= _WELL_APART]
+    if most == 1:
+        return windows[-1]
+    return apart[0] if apart else max(fullest, key=lambda window: window.separation)
+
+
+def without_class_structure(fitted: Fitted, /) -> Fitted:
+    """Give the fit of a single class to the same rows."""
+    window = fitted.window
+    single = Window(window.size, window.rows, window.whitening, window.rows.mean(axis=0)[None])
+    orbits = find_orbits(
+        single.means,
+        fitted.actions,
+        window.whitening,
+        fitted.affine,
+        weights=np.array([float(len(window.rows))]),
+    )
+    label = np.where(fitted.label >= 0, 0, -1)
+    return fitted._replace(window=single, orbits=orbits, label=label)
