@@ -4,14 +4,11 @@
 ``neighbor_vectors``          sites -> sites with the vectors to their neighbors, in the slots of
                               a reference star
 ``features_from_sites``       what was measured of sites -> features
-``features_from_parts``       several features of the same rows side by side, in balance
 ``site_patches``              the image around each site, cut at its sub-pixel center
 ``window_spectra``            Fourier magnitudes of windows that slide over an image
 ``estimate_bond_order``       how well sites keep to a lattice
 ``sites_from_sublattice``     the sites of one sublattice
 ``sites_from_classes``        the sites of one class
-``window_projections``        how rugged windows are along every direction (Radon)
-``window_moments``            magnitudes of the Zernike moments of windows
 ``compare_maps``              maps beside an image of the same pixels
 ``window_patches``            the image in windows that slide over it
 ``neighbor_distances``        sites -> sites with the distances to their neighbors, where no star
