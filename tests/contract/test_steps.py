@@ -47,9 +47,8 @@ VERBS = frozenset(
 )
 # Descriptors are named by the noun that they give; conversions as noun_from_noun.
 NOUNS = re.compile(
-    r"\w+_from_\w+|site_patches|window_patches|window_spectra|neighbor_vectors|neighbor_distances"
-    r"|neighborhood_composition|class_means|class_sums"
-    r"\w+_from_\w+|site_patches|window_(?:patches|spectra|quantiles|projections|moments)|neighbor_vectors|class_means|class_sums"
+    r"\w+_from_\w+|site_patches|window_(?:patches|spectra|quantiles|projections|moments)"
+    r"|neighbor_vectors|neighbor_distances|neighborhood_composition|class_means|class_sums"
 )
 
 

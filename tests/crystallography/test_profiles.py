@@ -111,6 +111,21 @@ def test_places_beyond_the_end_of_a_boundary_do_not_count() -> None:
     assert abs(part / whole - 0.5) < 0.05
 
 
+def test_of_several_pairs_the_longest_boundary_is_taken_and_told() -> None:
+    sites, vertices, distance = _wall()
+    sites["shift"] = ("site", distance, {"units": "nm"})
+    y = vertices["y"].values
+    # The upper third of the wall is said to lie between other classes.
+    other = y < np.quantile(y, 1 / 3)
+    mixed = vertices.copy()
+    mixed["boundary"] = ("site", other.astype(int))
+    mixed["class_second"] = ("site", np.where(other, 2, 1))
+    found = estimate_profile(sites, mixed, quantity="shift").profile
+    asked = estimate_profile(sites, mixed, quantity="shift", between=(0, 1)).profile
+    assert found["n"].values.tolist() == asked["n"].values.tolist()
+    assert "between=(0, 1), the longest" in " ".join(found.attrs["notes"])
+
+
 def test_no_boundary_gives_no_rows() -> None:
     sites, vertices, distance = _wall()
     sites["shift"] = ("site", distance, {"units": "nm"})

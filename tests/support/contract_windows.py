@@ -53,6 +53,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "descriptors.features_from_parts": lambda: Example((_scores(), 3.0 * _scores() ** 2), {}),
     "clustering.classes_from_scores": lambda: Example((_scores(),), {}),
     "clustering.classes_from_windows": _classes_of_windows,
+    "clustering.labels_from_classes": lambda: Example((_classes_of_windows().data[0],), {}),
     "pipelines.choose_window_size": lambda: Example(
         (_two_lattices(),), {"smallest": "0.32 nm", "largest": "0.7 nm"}
     ),

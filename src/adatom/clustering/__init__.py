@@ -38,6 +38,7 @@
 ``predict_classes``           classes of patches by a network that was trained on others
 ``classes_from_scores``       shares of components, as of NMF, as soft classes
 ``classes_from_windows``      classes of windows on the pixels beneath them
+``labels_from_classes``       classes of pixels as an image of their numbers
 ``choose_n_phases``           how many classes of surroundings go on beyond these
 ============================  ====================================================================
 """
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from adatom.clustering.hierarchical import HierarchicalClustering, cluster_hierarchical
     from adatom.clustering.kmeans import cluster_kmeans, fit_kmeans
     from adatom.clustering.kmeans_sweep import KMeansSweep, fit_kmeans_sweep
+    from adatom.clustering.label_images import labels_from_classes
     from adatom.clustering.linking import LinkedClasses, link_classes, link_classes_by_means
     from adatom.clustering.markers import find_markers
     from adatom.clustering.models import Clustering, KMeansModel, MixtureModel, PoissonMixtureModel
@@ -107,6 +109,7 @@ __all__ = [
     "fit_kmeans_sweep",
     "fit_poisson_mixture",
     "image_from_classes",
+    "labels_from_classes",
     "link_classes",
     "link_classes_by_means",
     "predict_classes",
@@ -150,6 +153,7 @@ __getattr__, __dir__ = lazy_names(
         "fit_kmeans_sweep": "kmeans_sweep",
         "fit_poisson_mixture": "poisson_mixture",
         "image_from_classes": "doubt",
+        "labels_from_classes": "label_images",
         "link_classes": "linking",
         "link_classes_by_means": "linking",
         "predict_classes": "predicting",

@@ -89,8 +89,9 @@ def estimate_profile(
         Of a vector (site, axis) that across the boundary (positive
         towards the second class), or along it, turned from it by 90 deg from +x towards +y.
     between : tuple of two ints, optional
-        Only boundaries between these classes, lower first; all by default, which
-        makes sense only if there is but one pair of classes.
+        Only boundaries between these classes. By default those of the pair with the
+        longest ones, told in a note where there are others: walls between
+        different phases have no profile in common.
     reach : length
         On either side; d is the spacing of the boundaries' own sites.
     bin_width : length
@@ -161,7 +162,11 @@ def estimate_profile(
     near = nearest_line(places, points, line, reach=far, piece=bin_size)
     values = _component(values, component, points, line, near, name)
     samples = _Samples.of(near, values, far=far, size=bin_size)
-    return _result(samples, name, unit, space_unit(data), is_step=shape == "step")
+    found = _result(samples, name, unit, space_unit(data), is_step=shape == "step")
+    if between is None and lines.sizes["site"] < boundaries.sizes["site"]:
+        pair = (int(lines["class_first"].values[0]), int(lines["class_second"].values[0]))
+        add_note(found.profile, f"between={pair}, the longest: other pairs have boundaries too")
+    return found
 
 
 def _values(
@@ -201,16 +206,28 @@ def _chosen(boundaries: xr.Dataset, between: tuple[int, int] | None) -> xr.Datas
     if "boundary" not in boundaries:
         msg = "boundaries have no variable 'boundary': give the vertices of find_boundaries"
         raise KindError(msg)
+    pairs = np.stack([boundaries["class_first"].values, boundaries["class_second"].values], axis=1)
     if between is None:
-        return boundaries
-    first, second = min(between), max(between)
-    keep = (boundaries["class_first"].values == first) & (
-        boundaries["class_second"].values == second
-    )
-    if not keep.any():
+        first, second = _longest_pair(boundaries, pairs)
+    else:
+        first, second = min(between), max(between)
+    keep = (pairs == (first, second)).all(axis=1)
+    if between is not None and not keep.any():
         msg = f"{between=}: no boundary runs between these classes"
         raise SettingError(msg)
     return boundaries.isel(site=np.flatnonzero(keep))
+
+
+def _longest_pair(boundaries: xr.Dataset, pairs: NDArray[np.int64]) -> tuple[int, int]:
+    """Give the two classes whose boundaries together are the longest."""
+    if not len(pairs):
+        return 0, 1
+    place, line = positions(boundaries), boundaries["boundary"].values
+    step = np.linalg.norm(np.diff(place, axis=0), axis=1) * (np.diff(line) == 0)
+    kinds, which = np.unique(pairs, axis=0, return_inverse=True)
+    length = np.bincount(which.ravel()[1:], step, len(kinds))
+    first, second = kinds[int(length.argmax())]
+    return int(first), int(second)
 
 
 def _length(
