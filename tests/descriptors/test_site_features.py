@@ -8,7 +8,7 @@ from noisy_lattices import noisy_lattice
 
 from adatom.descriptors import features_from_sites, neighbor_vectors
 from adatom.errors import KindError, SettingError
-from adatom.schema import FEATURES, Sites, notes
+from adatom.schema import FEATURES, Sites, notes, sites_from_positions
 
 
 @pytest.fixture
@@ -120,3 +120,36 @@ def test_what_is_missing_is_named(honeycomb: Sites) -> None:
         features_from_sites(honeycomb, of=["width", "width"])
     with pytest.raises(SettingError, match="each once"):
         features_from_sites(honeycomb, of=[])
+
+
+def test_whitened_noise_is_alike_in_all_directions_of_feature_space() -> None:
+    truth = noisy_lattice("square", size=60, noise=0.03, vacancies=0.02, seed=4)
+    sites = neighbor_vectors(truth.sites)
+    inner = (sites["slot_state"].values == 0).all(axis=1)
+    as_is, white = (
+        np.cov(features_from_sites(sites, whiten=whiten).values[inner].T) / 0.03**2
+        for whiten in (False, True)
+    )
+    slots = np.kron(np.ones((4, 4)), np.eye(2)) + np.eye(8)
+    # Of 3,000 sites that share their neighbors, covariances are known to about 0.05.
+    np.testing.assert_allclose(as_is, slots, atol=0.25)
+    np.testing.assert_allclose(white, np.eye(8), atol=0.15)
+
+
+def test_vacant_slots_stay_open_when_whitened_and_others_share_less() -> None:
+    y, x = np.mgrid[:5, :5]
+    keep = (y != 2) | (x != 3)
+    sites = neighbor_vectors(sites_from_positions(y[keep] * 1.0, x[keep] * 1.0, unit="px"))
+    moved = sites.copy(deep=True)
+    middle = int(np.flatnonzero((y[keep] == 2) & (x[keep] == 2))[0])
+    moved["neighbor_vector"].values[middle] -= [0.3, 0.0]
+    white = features_from_sites(moved, whiten=True).values[middle].reshape(-1, 2)
+    assert np.isnan(white).any(axis=1).sum() == 1
+    np.testing.assert_allclose(white[np.isfinite(white).all(axis=1)], [[-0.15, 0.0]] * 3, atol=1e-9)
+
+
+def test_only_neighbor_vectors_are_whitened() -> None:
+    sites = sites_from_positions([0.0, 1.0], [0.0, 1.0], unit="px")
+    sites["score"] = ("site", [0.5, 0.7])
+    with pytest.raises(SettingError, match="is of neighbor vectors"):
+        features_from_sites(sites, of="score", whiten=True)

@@ -26,7 +26,9 @@ class _Block(NamedTuple):
     axis: list[str]
 
 
-def features_from_sites(sites: Sites, /, *, of: str | list[str] = "neighbor_vector") -> Features:
+def features_from_sites(
+    sites: Sites, /, *, of: str | list[str] = "neighbor_vector", whiten: bool = False
+) -> Features:
     """Make features of what was measured of sites.
 
     Of neighbor vectors the features are their deviations from the slots of the
@@ -45,6 +47,14 @@ def features_from_sites(sites: Sites, /, *, of: str | list[str] = "neighbor_vect
         (1.4826 times the median absolute deviation, the standard deviation of
         normal data), which outliers hardly move; neighbor vectors by one
         spread for all their columns, and without their median.
+    whiten : bool
+        Whether noise of neighbor vectors is to be the same in all directions of
+        feature space. All vectors of a site contain the error of its own
+        position, so that independent errors s of positions give the covariance
+        s^2 (1 + delta_kl) between slots k and l [1]_. Whitened by its root, the
+        m filled slots lose the share 1 - 1 / sqrt(m + 1) of their common mean.
+        False by default, since features then are no longer vectors that one
+        can draw.
 
     Returns
     -------
@@ -60,7 +70,12 @@ def features_from_sites(sites: Sites, /, *, of: str | list[str] = "neighbor_vect
     KindError
         If the sites lack a variable, or it holds no numbers.
     SettingError
-        If `of` is empty or names a variable twice.
+        If `of` is empty or names a variable twice, or there are no neighbor
+        vectors to be whitened.
+
+    References
+    ----------
+    .. [1] A. Kessy, A. Lewin and K. Strimmer, Am. Stat. 72, 309 (2018), table 1 (ZCA).
 
     Examples
     --------
@@ -78,7 +93,13 @@ def features_from_sites(sites: Sites, /, *, of: str | list[str] = "neighbor_vect
     if not names or len(set(names)) < len(names):
         msg = f"{of=} must name one variable or several, each once"
         raise SettingError(msg)
+    if whiten and _NEIGHBORS not in names:
+        msg = f"{whiten=} is of neighbor vectors, {of=} holds none: leave it out"
+        raise SettingError(msg)
     blocks = {name: _block(sites, name) for name in names}
+    if whiten:
+        block = blocks[_NEIGHBORS]
+        blocks[_NEIGHBORS] = block._replace(values=_whitened(block.values))
     several = len(names) > 1
     parts, constant = [], []
     for name, block in blocks.items():
@@ -131,6 +152,18 @@ def _block(sites: Sites, name: str) -> _Block:
         np.repeat(np.arange(n // 2), 2),
         ["y", "x"] * (n // 2),
     )
+
+
+def _whitened(deviations: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Undo what the slots of a site have in common by the error of its own position."""
+    slots = deviations.reshape(len(deviations), -1, 2)
+    filled = np.isfinite(slots)
+    n_filled = filled.sum(axis=1, keepdims=True)
+    mean = np.where(filled, slots, 0).sum(axis=1, keepdims=True) / np.maximum(n_filled, 1)
+    # The covariance 1 + 11' has the eigenvalue m + 1 along 1, and 1 across it.
+    shared = (1 - 1 / np.sqrt(n_filled + 1)) * mean
+    white: NDArray[np.floating] = (slots - shared).reshape(deviations.shape)
+    return white.astype(deviations.dtype)
 
 
 def _standardized(
