@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from adatom.crystallography.checked import finite_positions
 from adatom.crystallography.nets import Net, join_stars, slot_targets
 from adatom.crystallography.unwrapping import Links, links_of_net
 from adatom.errors import KindError, NoLatticeError
-from adatom.schema import SITES, Sites, positions
+from adatom.schema import SITES, Sites
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,7 +101,7 @@ def neighbors_of_sites(
         raise KindError(msg)
     point = sites["neighbor_index"].values
     vector = sites["neighbor_vector"].values.astype(float)
-    place = positions(sites)
+    place = finite_positions(sites)
     filled = point >= 0
     outside = point >= len(place)
     to = place[np.where(outside | ~filled, 0, point)] - place[:, None]

@@ -81,7 +81,7 @@ def estimate_column_intensity(
     KindError
         If the sites are of several frames, or were not fitted.
     SettingError
-        If `max_radius` is not positive.
+        If `max_radius` is not positive, or `method` is not known.
     UnitError
         If image and sites are in different units.
 
@@ -101,6 +101,9 @@ def estimate_column_intensity(
     """
     IMAGE.check(image, name="image")
     SITES.check(sites, name="sites")
+    if method not in {"voronoi", "fit"}:
+        msg = f"{method=} is not known: use 'voronoi' or 'fit'"
+        raise SettingError(msg)
     unit = space_unit(image)
     if space_unit(sites) != unit:
         msg = f"the image is in {unit}, sites in {space_unit(sites)}: bring them to one unit"
