@@ -220,7 +220,8 @@ def _shares_of_pixels(
 
 def _pixel_variance(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the variance of the noise of every pixel, by its brightness."""
-    filled = np.where(np.isfinite(values), values, np.nanmedian(values))
+    known = np.isfinite(values)
+    filled = np.where(known, values, np.median(values[known]) if known.any() else 0.0)
     rough = np.abs(scipy.ndimage.convolve(filled, _DIFFERENCE, mode="mirror"))
     level = scipy.ndimage.uniform_filter(filled, 3, mode="mirror")
     every = slice(None, None, -(-level.size // _SAMPLE))

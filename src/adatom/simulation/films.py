@@ -231,7 +231,7 @@ def draw_film(film: Film, field: tuple[float, float], seed: int) -> FilmLayout:
     """Draw domains, steps and origin of a film."""
     height, width = field
     cell = length_from_setting(film.lattice_parameter, unit="nm", name="lattice_parameter")
-    if min(field) < 2 * cell:
+    if not all(side >= 2 * cell for side in field) or math.isinf(max(field)):
         msg = f"{field=} has no room for two cells of {film.lattice_parameter}"
         raise SettingError(msg)
     domains, steps, rest = np.random.SeedSequence(seed).spawn(3)
