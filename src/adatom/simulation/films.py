@@ -161,7 +161,7 @@ def build_film(
     Raises
     ------
     SettingError
-        If the field has no room for a cell.
+        If the field has no room for a cell, or `margin` is negative.
 
     Examples
     --------
@@ -169,6 +169,9 @@ def build_film(
     >>> sorted(set(sites["class"].values.tolist()))
     ['Bi', 'FeO', 'O', 'Sr', 'TiO']
     """
+    if not 0 <= margin < math.inf:
+        msg = f"{margin=} must be 0 nm or more"
+        raise SettingError(msg)
     return film_of_layout(draw_film(film, field, seed), margin).sites
 
 
