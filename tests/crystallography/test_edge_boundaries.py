@@ -114,3 +114,9 @@ def test_a_lattice_that_is_none_is_refused(lattice: Any) -> None:
     near = neighbor_vectors(_halves()[1])
     with pytest.raises(SettingError, match="must be two vectors"):
         crystallography.estimate_strain(near, lattice=lattice)
+
+
+@pytest.mark.parametrize("smoothing", ["100 d", "10000 d"])
+def test_smoothing_that_leaves_no_boundary_is_refused(smoothing: str) -> None:
+    with pytest.raises(SettingError, match="more than half of the 23 nm"):
+        crystallography.find_boundaries(*_halves(), smoothing=smoothing)

@@ -173,5 +173,5 @@ def test_a_field_without_room_says_so() -> None:
 
 @pytest.mark.parametrize("settings", [{"margin": -1.0}, {"field": (np.nan, 4.0)}])
 def test_a_film_without_extent_is_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(SettingError, match="margin=|field="):
+    with pytest.raises(SettingError, match=r"margin=|field="):
         build_film(**({"field": (4.0, 4.0)} | settings))
