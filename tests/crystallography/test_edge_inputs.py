@@ -13,7 +13,7 @@ from adatom import crystallography, descriptors
 from adatom.errors import AdatomError, KindError, TooFewSitesError
 from adatom.schema import Sites, sites_from_positions
 
-OF_A_LATTICE = {
+OF_A_LATTICE: dict[str, Callable[[Sites], Any]] = {
     "fit_lattice": crystallography.fit_lattice,
     "find_grains": crystallography.find_grains,
     "find_missing_sites": crystallography.find_missing_sites,
@@ -21,7 +21,7 @@ OF_A_LATTICE = {
         sites, length="1 nm"
     ),
 }
-OF_NEIGHBORS = {
+OF_NEIGHBORS: dict[str, Callable[[Sites], Any]] = {
     "assign_lattice_indices": crystallography.assign_lattice_indices,
     "assign_sublattices": crystallography.assign_sublattices,
     "estimate_bonds": crystallography.estimate_bonds,
@@ -145,7 +145,7 @@ def test_a_cage_without_a_place_is_named() -> None:
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5])
 def test_few_sites_get_an_answer_or_an_error_of_adatom(n: int) -> None:
-    steps: dict[str, Step] = {**OF_A_LATTICE, **OF_NEIGHBORS}
+    steps = {**OF_A_LATTICE, **OF_NEIGHBORS}
     steps["find_rings"] = crystallography.find_rings
     steps["estimate_site_order"] = crystallography.estimate_site_order
     some = _indexed().isel(site=[0, 1, 9, 10, 11][:n])
@@ -158,3 +158,8 @@ def test_few_sites_get_an_answer_or_an_error_of_adatom(n: int) -> None:
 def test_features_of_no_sites_are_empty_and_keep_their_columns() -> None:
     near = descriptors.neighbor_vectors(_lattice())
     assert descriptors.features_from_sites(near.isel(site=[])).shape == (0, 8)
+
+
+def test_bonds_that_close_no_ring_give_none() -> None:
+    corner = sites_from_positions([0.0, 0.0, 0.6], [0.0, 1.0, 1.8], unit="nm")
+    assert crystallography.find_rings(corner).sizes["site"] == 0

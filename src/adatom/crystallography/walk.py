@@ -76,8 +76,16 @@ def _with_parted_stars(
             mine = (star == s) & (2 * (around == t).sum(axis=1) > filled)
             if mine.sum() >= _LEAST_STAR:
                 parted[mine] = len(found)
-                found.append(np.nanmean(vector[mine], axis=0))
+                found.append(_mean_star(vector[mine], stars[s]))
     return np.array(found), parted
+
+
+def _mean_star(vector: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average the slots (slot, 2) over sites; a slot that none of them fills stays as usual."""
+    known = np.isfinite(vector)
+    count = known.sum(axis=0)
+    total = np.where(known, vector, 0.0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), usual)
 
 
 def neighbors_of_sites(
