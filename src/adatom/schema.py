@@ -22,6 +22,8 @@ PLACE_DIMS: Final = ("y", "x", "frame", "site", "neighbor", "axis")
 
 # Space axes come from instruments as float32 steps or rounded text.
 _STEP_TOLERANCE: Final = 1e-3
+# Labels of fewer places may run up to this, as where classes keep their numbers in a small part.
+_MOST_CLASSES: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,13 @@ def _classes_rule(data: object) -> list[str]:
         return ["no variable 'label'"]
     if data["label"].dtype.kind != "i":
         return [f"'label' is {data['label'].dtype}, need signed integers (-1: not classified)"]
+    label = data["label"].variable
+    # Steps hold a column for every class up to the largest: of a million they would not end.
+    if isinstance(label.data, np.ndarray) and (largest := int(label.data.max(initial=-1))) > max(
+        label.size, _MOST_CLASSES
+    ):
+        where = f"'label' runs up to {largest} in {label.size} places"
+        return [f"{where}: number classes 0, 1, 2, ... (np.unique with return_inverse does)"]
     if "probability" in data and data["probability"].dims != (*data["label"].dims, "class"):
         return [
             f"'probability' has dims {data['probability'].dims}, need those of 'label' + 'class'"

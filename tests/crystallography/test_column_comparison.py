@@ -193,3 +193,14 @@ def test_what_is_no_cell_or_no_structure_is_refused() -> None:
         compare_columns(columns, bronze_sites().isel(site=slice(2)))
     with pytest.raises(UnitError):
         compare_columns(columns, bronze_sites(), tolerance="1 px")
+
+
+def test_columns_without_a_place_and_cells_without_an_area_are_refused() -> None:
+    columns = found_columns(BRONZE)
+    lost = columns.copy(deep=True)
+    lost["along_a"][0] = np.nan
+    with pytest.raises(KindError, match="columns have no place in the cell"):
+        compare_columns(lost, bronze_sites())
+    flat = bronze_sites().assign_attrs(cell_vectors=[[0.0, 1.2], [0.0, 1.2]])
+    with pytest.raises(KindError, match="span no cell"):
+        compare_columns(columns, flat)

@@ -122,3 +122,12 @@ def test_walls_between_domains_do_not_widen_the_errors() -> None:
     sites, cage = _caged(moved, noise=(0.01, 0.02))
     found = estimate_polarization(sites, cage)
     assert coverage(found, "displacement_x", truth) == pytest.approx(0.95, abs=0.02)
+
+
+def test_a_cage_in_another_unit_and_a_charge_that_is_none_are_refused() -> None:
+    sites, cage = _caged((0.06, -0.08), n=12)
+    other = cage.assign_coords({name: cage[name].assign_attrs(units="px") for name in ("y", "x")})
+    with pytest.raises(UnitError, match="cage in px"):
+        estimate_polarization(sites, other)
+    with pytest.raises(SettingError, match="born_charge=nan"):
+        estimate_polarization(sites, cage, born_charge=np.nan, cell_volume=0.06)

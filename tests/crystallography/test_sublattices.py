@@ -127,7 +127,7 @@ def test_a_site_without_neighbors_is_not_told() -> None:
 
 
 def test_missing_neighbors_name_the_step_that_finds_them() -> None:
-    with pytest.raises(KindError, match=r"call descriptors.neighbor_vectors\(sites\) before"):
+    with pytest.raises(KindError, match=r"run descriptors.neighbor_vectors\(sites\) first"):
         assign_sublattices(_metals())
 
 

@@ -47,3 +47,14 @@ def test_members_follow_one_another_along_bonds() -> None:
     around = place[members_of_faces(faces, bonds, inner)]
     assert around.shape == (9, 4, 2)
     assert np.linalg.norm(around - np.roll(around, 1, axis=1), axis=2) == pytest.approx(1.0)
+
+
+def test_no_bonds_make_no_faces() -> None:
+    faces = trace_faces(np.zeros((3, 2)), np.zeros((0, 2), dtype=np.int64))
+    assert len(faces.size) == len(faces.face) == 0
+
+
+def test_areas_do_not_depend_on_the_origin() -> None:
+    corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
+    edges = np.array([[0, 1], [1, 2], [2, 3], [3, 0]])
+    assert trace_faces(corners + 1e9, edges).area.tolist() == [1.0, -1.0]

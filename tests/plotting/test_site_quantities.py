@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib.collections import PathCollection
 from matplotlib.quiver import Quiver
 
+from adatom import plotting
 from adatom.errors import KindError, SettingError
 from adatom.plotting import plot_displacements, plot_site_profiles, plot_site_quantity
 from adatom.plotting.strain import quantities_of
@@ -69,3 +71,23 @@ def test_quantities_are_those_along_sites() -> None:
         plot_site_quantity(sites, quantity="strain_yy")
     with pytest.raises(KindError, match="estimate_polarization first"):
         plot_displacements(sites)
+
+
+def test_profiles_of_a_quantity_that_is_not_there_name_those_that_are() -> None:
+    sites = sites_from_positions([0.0, 1.0], [0.0, 1.0], unit="nm")
+    sites["rotation"] = ("site", [-1.0, 1.0], {"units": "deg"})
+    with pytest.raises(KindError, match="sites carry no strain_xx along 'site', only rotation"):
+        plotting.plot_site_profiles(sites, quantities=["strain_xx", "rotation"])
+
+
+def test_classes_without_neighbors_are_drawn_without_arrows() -> None:
+    sites = sites_from_positions([0.0, 1.0], [0.0, 0.0], unit="nm", spacing=1.0)
+    sites["neighbor_vector"] = (("site", "neighbor", "axis"), np.full((2, 1, 2), np.nan))
+    classes = xr.Dataset({"label": ("site", np.array([0, 1]))})
+    assert len(plotting.plot_class_displacements(sites, classes).axes) == 2
+
+
+@pytest.mark.parametrize("plot", ["boundary_profile", "boundary_directions", "fractions"])
+def test_what_is_no_table_is_refused(plot: str) -> None:
+    with pytest.raises(KindError, match="found NoneType"):
+        getattr(plotting, f"plot_{plot}")(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -168,3 +169,9 @@ def test_a_film_that_cannot_be_names_the_setting(setting: dict[str, object], mes
 def test_a_field_without_room_says_so() -> None:
     with pytest.raises(SettingError, match="no room for two cells"):
         build_film(field=(0.5, 5.0))
+
+
+@pytest.mark.parametrize("settings", [{"margin": -1.0}, {"field": (np.nan, 4.0)}])
+def test_a_film_without_extent_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match=r"margin=|field="):
+        build_film(**({"field": (4.0, 4.0)} | settings))

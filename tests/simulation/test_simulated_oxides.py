@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.spatial import KDTree
@@ -85,3 +87,9 @@ def test_settings_that_make_no_oxide_are_refused(settings: dict[str, object], te
 def test_a_field_without_size_is_refused() -> None:
     with pytest.raises(SettingError, match="hold no atoms"):
         build_oxide(field=(0.0, 1.0))
+
+
+@pytest.mark.parametrize("settings", [{"margin": -1.0}, {"field": (4.0, np.nan)}])
+def test_an_oxide_without_extent_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match="hold no atoms"):
+        build_oxide(**({"field": (4.0, 4.0)} | settings))

@@ -56,6 +56,8 @@ def classes_from_scores(scores: Features, /) -> Classes:
 
     Raises
     ------
+    KindError
+        If there is no component.
     SettingError
         If a score is negative, or all are zero.
 
@@ -68,6 +70,9 @@ def classes_from_scores(scores: Features, /) -> Classes:
            [0. , 1. ]])
     """
     FEATURES.check(scores)
+    if not scores.shape[-1]:
+        msg = f"scores have no component along {scores.dims[-1]!r}: need one or more"
+        raise KindError(msg)
     values = np.asarray(scores.values, dtype=np.float64)
     rows = values.reshape(-1, values.shape[-1])
     known = np.isfinite(rows).all(axis=1)

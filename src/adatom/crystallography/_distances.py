@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Nearest pieces of lines that are looked at: a place may be nearer to a segment whose middle is
 # farther, by less than half a piece.
 _CANDIDATES: Final = 4
+# Places at a time: the pixels of a large image would take gigabytes at once.
+_BLOCK: Final = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,25 @@ def nearest_line(
     middles = points[owner] * (1 - where) + points[owner + 1] * where
     tree = cKDTree(middles)
     k = min(_CANDIDATES, len(middles))
-    _, near = tree.query(places, k=list(range(1, k + 1)), distance_upper_bound=reach + piece)
-    known = near[:, 0] < len(middles)
-    near = np.where(near < len(middles), near, np.where(known, near[:, 0], 0)[:, None])
-    return _feet(places, points, line, length, owner[near], known, reach)
+    nothing = np.full(n, np.nan), np.full(n, -1)
+    found = NearestLine(nothing[0], nothing[0].copy(), nothing[1], nothing[1].copy())
+    measured = np.flatnonzero(np.isfinite(places).all(axis=1))
+    for start in range(0, len(measured), _BLOCK):
+        here = measured[start : start + _BLOCK]
+        _, near = tree.query(
+            places[here], k=list(range(1, k + 1)), distance_upper_bound=reach + piece
+        )
+        close = near[:, 0] < len(middles)
+        here, near = here[close], near[close]
+        near = np.where(near < len(middles), near, near[:, :1])
+        part = _feet(places[here], points, line, length, owner[near], reach)
+        for whole, values in zip(_arrays(found), _arrays(part), strict=True):
+            whole[here] = values
+    return found
+
+
+def _arrays(nearest: NearestLine) -> tuple[NDArray[Any], ...]:
+    return nearest.distance, nearest.along, nearest.line, nearest.vertex
 
 
 def _feet(
@@ -88,7 +105,6 @@ def _feet(
     line: NDArray[np.int64],
     length: NDArray[np.float64],
     candidates: NDArray[np.int64],
-    known: NDArray[np.bool_],
     reach: float,
 ) -> NearestLine:
     start = points[candidates]
@@ -105,7 +121,7 @@ def _feet(
     own = np.column_stack([own[:, 1], -own[:, 0]])
     normal = np.where(((share > 0) & (share < 1))[:, None], own, corner)
     distance = np.hypot(*gap.T) * np.where((gap * normal).sum(-1) >= 0, 1.0, -1.0)
-    known = known & ~_beyond_end(points, line, vertex, share) & (np.abs(distance) <= reach)
+    known = ~_beyond_end(points, line, vertex, share) & (np.abs(distance) <= reach)
     begin = np.cumsum(length) - length
     first = begin[np.searchsorted(line, line[vertex])]
     along = begin[vertex] - first + share * length[vertex]

@@ -118,7 +118,7 @@ def find_boundaries(
     TooFewSitesError
         If fewer than three sites have a class, or all lie on a line.
     SettingError
-        If `smoothing` is not positive.
+        If `smoothing` is not positive, or more than half of what the places cover.
 
     Examples
     --------
@@ -158,6 +158,14 @@ def _smoothing(classes: Classes, placed: PlacedClasses, smoothing: Length) -> fl
     )
     if not sigma > 0:
         msg = f"{smoothing=} must be positive: about one spacing of the sites"
+        raise SettingError(msg)
+    widest = float(np.ptp(placed.mesh.points, axis=0).max())
+    # No boundary is left of what is smoothed by more, and diffusion so far takes forever.
+    if sigma > max(widest / 2, placed.mesh.spacing):
+        msg = (
+            f"{smoothing=} is {sigma:.3g} {placed.unit}, more than half of the {widest:.3g} "
+            f"{placed.unit} that the places cover: about one spacing of the sites is usual"
+        )
         raise SettingError(msg)
     return sigma
 

@@ -200,6 +200,9 @@ def _found_cell(columns: Table) -> Cell:
         )
         raise KindError(msg)
     fraction = np.stack([columns["along_a"].values, columns["along_b"].values], axis=1)
+    if n_bad := int((~np.isfinite(fraction)).any(axis=1).sum()):
+        msg = f"{n_bad} of {len(fraction)} columns have no place in the cell: leave them out"
+        raise KindError(msg)
     # A column seen in a tenth of the cells is a tenth of one.
     weight = columns["found"].values if "found" in columns else np.ones(len(fraction))
     return Cell(vectors.astype(float), fraction.astype(float), np.nan_to_num(weight, nan=1.0))
@@ -214,6 +217,9 @@ def _expected_cell(expected: Sites, unseen: tuple[str, ...]) -> _Expected:
         )
         raise KindError(msg)
     vectors = np.array(expected.attrs["cell_vectors"], dtype=float)
+    if vectors.shape != (2, 2) or not abs(np.linalg.det(vectors)) > 0:
+        msg = f"expected sites have cell_vectors {vectors.tolist()}, which span no cell"
+        raise KindError(msg)
     fraction = positions(expected) @ np.linalg.inv(vectors)
     every = _folded(fraction, vectors)
     told = int(expected.attrs.get("columns_per_cell", len(every)))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from adatom.crystallography.lattice_fits import sites_of_grains
 from adatom.crystallography.least_squares import fit_grain, indexed_lattice
-from adatom.errors import SettingError
+from adatom.errors import SettingError, TooFewSitesError
 from adatom.schema import Sites, add_note, space_unit
 from adatom.units import ANGLE, Angle, Length, length_from_setting
 
@@ -58,6 +58,8 @@ def correct_lattice_distortion(
     ------
     KindError
         If the sites are not indexed.
+    TooFewSitesError
+        If those of the grain fix no lattice.
     SettingError
         If there is no such grain, or the cell has no area.
 
@@ -79,7 +81,13 @@ def correct_lattice_distortion(
         msg = f"{grain=}: the sites have the grains 0 to {len(lattice.vectors) - 1}"
         raise SettingError(msg)
     unit, spacing = space_unit(sites), sites.attrs.get("spacing")
-    measured = fit_grain(lattice, sites_of_grains(lattice)[grain]).vectors
+    measured = fit_grain(lattice, grain, sites_of_grains(lattice)[grain])
+    if np.isnan(measured.ideal).any() or not len(measured.ideal):
+        msg = (
+            f"{grain=} holds {len(measured.ideal)} sites, which are on one line and fix no "
+            "lattice: take another grain, or index the sites anew"
+        )
+        raise TooFewSitesError(msg)
     lengths = [
         length_from_setting(text, unit=unit, spacing=spacing, name=name)
         for text, name in (
@@ -91,7 +99,7 @@ def correct_lattice_distortion(
     if not min(lengths) > 0 or not 0 < degrees < 180:
         msg = f"{length=}, {second_length=}, {angle=}: this cell has no area"
         raise SettingError(msg)
-    matrix = _matrix_to(measured, lengths, degrees)
+    matrix = _matrix_to(measured.vectors, lengths, degrees)
     return _mapped(sites, matrix, unit)
 
 

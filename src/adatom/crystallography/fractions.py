@@ -82,7 +82,7 @@ def estimate_fractions(
     TooFewSitesError
         If fewer than three sites have a class, or all lie on a line.
     SettingError
-        If `confidence` is not between 0 and 1.
+        If `confidence` is not between 0 and 1, or `by` is not known.
 
     References
     ----------
@@ -102,6 +102,9 @@ def estimate_fractions(
     CLASSES.check(classes)
     if not 0 < confidence < 1:
         msg = f"{confidence=} must lie between 0 and 1"
+        raise SettingError(msg)
+    if by not in {"area", "sites"}:
+        msg = f"{by=} is not known: use 'area' or 'sites'"
         raise SettingError(msg)
     placed = placed_classes(classes, sites)
     weights = cell_areas(placed) if by == "area" else np.ones(len(placed.labels))

@@ -16,6 +16,8 @@ from adatom.crystallography.shapes import (
     orientation_of_cell,
     symmetry_of_cell,
 )
+from adatom.crystallography.walk import neighbors_of_sites
+from adatom.errors import KindError
 from adatom.schema import Sites, Table, space_unit, table_from_columns
 
 if TYPE_CHECKING:
@@ -61,6 +63,8 @@ def find_grains(sites: Sites, /) -> Grains:
     ------
     KindError
         If the sites are not indexed.
+    TooFewSitesError
+        If none of them has a place on a lattice.
 
     Examples
     --------
@@ -76,7 +80,7 @@ def find_grains(sites: Sites, /) -> Grains:
     """
     lattice = indexed_lattice(sites)
     members = sites_of_grains(lattice)
-    fits = [fit_grain(lattice, here) for here in members]
+    fits = [fit_grain(lattice, grain, here) for grain, here in enumerate(members)]
     unit = space_unit(sites)
     return Grains(_grain_table(lattice, members, fits, unit), _boundary_table(sites, lattice, fits))
 
@@ -88,7 +92,7 @@ def _grain_table(
         "grain": list(range(len(fits))),
         "n_sites": [len(here) for here in members],
         "area": [
-            len(here) / len(np.unique(lattice.sublattice[here])) * abs(np.linalg.det(fit.vectors))
+            _n_cells(lattice, here) * abs(np.linalg.det(fit.vectors))
             for here, fit in zip(members, fits, strict=True)
         ],
     }
@@ -96,6 +100,10 @@ def _grain_table(
         for name, value in cell_shape(fit).items():
             columns.setdefault(name, []).append(value)
     return table_from_columns(columns, units=cell_units(unit) | {"area": f"{unit}^2"})
+
+
+def _n_cells(lattice: Lattice, here: NDArray[np.int64]) -> float:
+    return len(here) / max(len(np.unique(lattice.sublattice[here])), 1)
 
 
 def _boundary_table(sites: Sites, lattice: Lattice, fits: list[GrainFit]) -> Table:
@@ -131,9 +139,9 @@ def _contacts(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Count the pairs of near sites of every two grains."""
     outer = np.flatnonzero(lattice.grain >= 0)
-    if "neighbor_index" in sites:
+    point = _neighbors(sites)
+    if point is not None:
         # Inside of a grain every slot leads to a site of it.
-        point = sites["neighbor_index"].values
         same = (point >= 0) & (lattice.grain[point] == lattice.grain[:, None])
         outer = outer[~same[outer].all(axis=1)]
     frame, _ = numbers_of_frames(sites)
@@ -146,3 +154,12 @@ def _contacts(
     ends = ends[ends[:, 0] != ends[:, 1]]
     kept, count = np.unique(ends, axis=0, return_counts=True)
     return kept[:, 0], kept[:, 1], count
+
+
+def _neighbors(sites: Sites) -> NDArray[np.int64] | None:
+    """Give the numbers of neighbors, where they are true and among the sites themselves."""
+    try:
+        return neighbors_of_sites(sites)[1]
+    except KindError:
+        # Of sites that were selected since, or that look for neighbors among others.
+        return None

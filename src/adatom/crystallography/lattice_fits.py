@@ -48,7 +48,8 @@ def fit_lattice(sites: Sites, /, *, degree: int = 1) -> LatticeFit:
     -------
     LatticeFit
         ``sites`` with ``displacement`` (site, axis) and
-        ``displacement_error``, NaN of sites that are not indexed; ``lattices``
+        ``displacement_error``, NaN of sites that are not indexed, and of grains
+        whose sites are all on one line; ``lattices``
         with a row a grain; ``sublattices`` with a row a sublattice of a grain.
         Errors of the lattice are one standard deviation, for scatter of the
         sites about their places that is independent from site to site; where
@@ -61,6 +62,8 @@ def fit_lattice(sites: Sites, /, *, degree: int = 1) -> LatticeFit:
     ------
     KindError
         If the sites are not indexed.
+    TooFewSitesError
+        If none of them has a place on a lattice.
     SettingError
         If `degree` is not 1 to 5.
 
@@ -85,8 +88,8 @@ def fit_lattice(sites: Sites, /, *, degree: int = 1) -> LatticeFit:
     error = np.full(lattice.place.shape, np.nan)
     own = position_errors(sites)
     fits = []
-    for here in sites_of_grains(lattice):
-        fit = fit_grain(lattice, here, degree=degree)
+    for grain, here in enumerate(sites_of_grains(lattice)):
+        fit = fit_grain(lattice, grain, here, degree=degree)
         displacement[here] = lattice.place[here] - fit.ideal
         of_site = fit.scatter if own is None else own[here]
         error[here] = np.sqrt(of_site**2 + fit.leverage[:, None] * fit.scatter**2)

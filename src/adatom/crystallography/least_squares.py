@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from adatom.crystallography.checked import finite_positions
-from adatom.errors import KindError
+from adatom.errors import KindError, TooFewSitesError
 from adatom.schema import SITES, Sites
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def indexed_lattice(sites: Sites, /) -> Lattice:
     ------
     KindError
         If the sites are not indexed.
+    TooFewSitesError
+        If none of them has a place on a lattice.
     """
     SITES.check(sites, name="sites")
     lacking = [n for n in ("lattice_index", "sublattice", "grain") if n not in sites]
@@ -85,21 +87,41 @@ def indexed_lattice(sites: Sites, /) -> Lattice:
             "run crystallography.assign_lattice_indices(sites) first"
         )
         raise KindError(msg)
+    grain = sites["grain"].values.astype(np.int64)
+    vectors = np.array(sites.attrs["lattice_vectors"], dtype=float).reshape(-1, 2, 2)
+    if grain.max(initial=-1) >= len(vectors):
+        msg = (
+            f"sites are of grain {grain.max()}, attrs['lattice_vectors'] holds those of "
+            f"{len(vectors)} grains: run crystallography.assign_lattice_indices(sites) again"
+        )
+        raise KindError(msg)
+    if not (grain >= 0).any():
+        msg = (
+            f"none of the {len(grain)} sites has a place on a lattice, all have grain -1: look at "
+            "them with plotting, or restrict them to the crystalline part and run "
+            "descriptors.neighbor_vectors and crystallography.assign_lattice_indices again"
+        )
+        raise TooFewSitesError(msg)
     return Lattice(
         finite_positions(sites),
         sites["lattice_index"].values.astype(np.int64),
         sites["sublattice"].values.astype(np.int64),
-        sites["grain"].values.astype(np.int64),
-        np.array(sites.attrs["lattice_vectors"], dtype=float),
+        grain,
+        vectors,
     )
 
 
-def fit_grain(lattice: Lattice, here: NDArray[np.int64], /, *, degree: int = 1) -> GrainFit:
+def fit_grain(
+    lattice: Lattice, grain: int, here: NDArray[np.int64], /, *, degree: int = 1
+) -> GrainFit:
     """Fit the sites of one grain: an origin a sublattice, two vectors, and slow distortion.
 
     Distortion is a polynomial of the cells, from the second degree on, made
     free of what origin and vectors can describe, so that these are means over
-    the grain and do not depend on the degree.
+    the grain and do not depend on the degree. Sites on one line, as where few
+    of a grain were selected, fix no lattice: it keeps the vectors that it has,
+    and all else is NaN. So are the errors where no site is left over to tell
+    the scatter.
     """
     place, cell = lattice.place[here], lattice.cell[here].astype(float)
     n_sub = int(lattice.sublattice.max(initial=0)) + 1
@@ -107,15 +129,18 @@ def fit_grain(lattice: Lattice, here: NDArray[np.int64], /, *, degree: int = 1) 
     own[np.arange(len(here)), lattice.sublattice[here]] = 1.0
     held = own.any(axis=0)
     linear = np.column_stack([cell, own[:, held]])
-    center = cell.mean(axis=0)
+    center = cell.sum(axis=0) / max(len(here), 1)
     # About the middle of the grain the normal equations stay well conditioned.
     linear[:, :2] -= center
+    if np.linalg.matrix_rank(linear.T @ linear, hermitian=True) < linear.shape[1]:
+        return _unknown(lattice.vectors[grain], n_sub, len(here))
     design = np.column_stack([linear, _slow_terms(linear, degree)])
     inverse = np.linalg.pinv(design.T @ design, hermitian=True)
     found = inverse @ (design.T @ place)
     ideal = design @ found
-    freedom = max(len(here) - int(np.linalg.matrix_rank(design)), 1)
-    scatter = np.sqrt(((place - ideal) ** 2).sum(axis=0) / freedom)
+    freedom = len(here) - int(np.linalg.matrix_rank(design))
+    rest = np.sqrt(((place - ideal) ** 2).sum(axis=0))
+    scatter = rest / np.sqrt(freedom) if freedom else np.full(2, np.nan)
     leverage = np.einsum("sk,kl,sl->s", design, inverse, design, optimize=True)
     # Back to the cell (0, 0): origin - center . vectors.
     back = np.zeros((int(held.sum()), design.shape[1]))
@@ -136,6 +161,20 @@ def fit_grain(lattice: Lattice, here: NDArray[np.int64], /, *, degree: int = 1) 
         scatter,
         ideal,
         leverage,
+    )
+
+
+def _unknown(vectors: NDArray[np.float64], n_sub: int, n_sites: int) -> GrainFit:
+    """Give the fit of a grain whose sites fix no lattice."""
+    return GrainFit(
+        vectors,
+        np.full((n_sub, 2), np.nan),
+        np.full((2, 2), np.nan),
+        np.full((n_sub, 2), np.nan),
+        0.0,
+        np.full(2, np.nan),
+        np.full((n_sites, 2), np.nan),
+        np.full(n_sites, np.nan),
     )
 
 

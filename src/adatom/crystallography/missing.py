@@ -59,6 +59,8 @@ def find_missing_sites(sites: Sites, /) -> Sites:
     ------
     KindError
         If the sites are not indexed.
+    TooFewSitesError
+        If none of them has a place on a lattice.
 
     Examples
     --------
@@ -79,7 +81,7 @@ def find_missing_sites(sites: Sites, /) -> Sites:
     grains: list[int] = []
     for grain, here in enumerate(sites_of_grains(lattice)):
         beside = np.flatnonzero(frame == frame[here[0]]) if len(here) else here
-        for found in _of_grain(lattice, here, cKDTree(lattice.place[beside]), gap):
+        for found in _of_grain(lattice, grain, here, cKDTree(lattice.place[beside]), gap):
             parts.append(found)
             grains.append(grain)
     return _described(sites, parts, np.array(grains, dtype=np.int64), frame, lattice)
@@ -93,11 +95,11 @@ def _shortest(sites: Sites, lattice: Lattice) -> NDArray[np.float64]:
 
 
 def _of_grain(
-    lattice: Lattice, here: NDArray[np.int64], tree: cKDTree, gap: float
+    lattice: Lattice, grain: int, here: NDArray[np.int64], tree: cKDTree, gap: float
 ) -> list[_Missing]:
     if len(here) < _N_AROUND:
         return []
-    fit = fit_grain(lattice, here)
+    fit = fit_grain(lattice, grain, here)
     found = []
     for k in np.unique(lattice.sublattice[here]):
         mine = here[lattice.sublattice[here] == k]

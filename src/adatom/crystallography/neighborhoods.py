@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import scipy.sparse
 
+from adatom.crystallography.checked import finite_positions
 from adatom.errors import KindError, SettingError
-from adatom.schema import Sites, positions
+from adatom.schema import Sites
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +64,7 @@ def neighborhood(sites: Sites, others: Sites | None = None, /) -> Neighborhood:
     ------
     KindError
         If there are none, or if they are of other sites than `others`
-        (`sites` themselves if left out).
+        (`sites` themselves if left out), or if a position is not finite.
     """
     lacking = [n for n in ("neighbor_vector", "neighbor_index", "star_index") if n not in sites]
     if lacking or "stars" not in sites.attrs:
@@ -79,7 +80,7 @@ def neighborhood(sites: Sites, others: Sites | None = None, /) -> Neighborhood:
     stars = np.asarray(sites.attrs["stars"], dtype=np.float64)
     found = Neighborhood(np.nan_to_num(vector), index, star, stars)
     points = sites if others is None else others
-    _check_places(found, positions(sites), positions(points))
+    _check_places(found, finite_positions(sites), finite_positions(points))
     good = fitted(points)
     number = np.where(good[np.maximum(index, 0)], index, -1)
     vector = np.where(number[..., None] < 0, 0.0, found.vector)

@@ -110,6 +110,11 @@ def estimate_polarization(
     """
     SITES.check(sites, name="sites")
     SITES.check(cage, name="cage")
+    if space_unit(cage) != space_unit(sites):
+        msg = (
+            f"sites are in {space_unit(sites)}, cage in {space_unit(cage)}: bring them to one unit"
+        )
+        raise UnitError(msg)
     _check_charge(sites, born_charge, cell_volume)
     around = neighborhood(sites, cage)
     share, known = _shares_of_corners(around)
@@ -145,7 +150,10 @@ def _check_charge(sites: Sites, charge: float | None, volume: float | None) -> N
         raise SettingError(msg)
     if charge is None:
         return
-    if volume is not None and not volume > 0:
+    if not np.isfinite(charge):
+        msg = f"born_charge={charge} must be a number of elementary charges"
+        raise SettingError(msg)
+    if volume is not None and not 0 < volume < np.inf:
         msg = f"cell_volume={volume} must be greater than zero, in nm^3"
         raise SettingError(msg)
     if space_unit(sites) != "nm":

@@ -69,6 +69,13 @@ def told_covariance(sites: Sites, told: Length, /) -> NDArray[np.float64]:
     if error < 0:
         msg = f"position_error={told!r} must not be negative"
         raise SettingError(msg)
+    spacing = sites.attrs.get("spacing")
+    if spacing and error > spacing:
+        msg = (
+            f"position_error={told!r} is {error / spacing:.3g} distances between neighbors: it is "
+            "the standard deviation of a position, mostly 0.01 to 0.1 d"
+        )
+        raise SettingError(msg)
     return np.broadcast_to(error**2 * np.eye(2), (sites.sizes["site"], 2, 2))
 
 

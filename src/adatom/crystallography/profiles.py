@@ -118,9 +118,11 @@ def estimate_profile(
     Raises
     ------
     KindError
-        If `data` are neither sites nor an image, or lack the quantity.
+        If `data` are neither sites nor an image, are of several frames, or lack
+        the quantity.
     SettingError
-        If `component` is missing for a vector, or bins are wider than the reach.
+        If `component` is missing for a vector, bins are wider than the reach, or
+        `shape` is not known.
     TooFewSitesError
         If the boundary is too short for six pieces, or nothing lies near it.
 
@@ -142,6 +144,9 @@ def estimate_profile(
     >>> round(wall["width"].item(), 1)
     4.4
     """
+    if shape not in {"step", "peak"}:
+        msg = f"{shape=} is not known: use 'step' or 'peak'"
+        raise SettingError(msg)
     places, values, name, unit = _values(data, quantity)
     SITES.check(boundaries, name="boundaries")
     lines = _chosen(boundaries, between)
@@ -155,6 +160,12 @@ def estimate_profile(
     if not 0 < bin_size < far:
         msg = f"{bin_width=} must be positive and less than {reach=}"
         raise SettingError(msg)
+    if far / bin_size > len(places):
+        msg = (
+            f"{bin_width=} and {reach=} make {2 * far / bin_size:.3g} bins of {len(places)} "
+            "places: make bin_width wider or reach less"
+        )
+        raise TooFewSitesError(msg)
     if not lines.sizes["site"]:
         return _nothing(name, (unit, space_unit(data)), is_step=shape == "step")
     points, line = positions(lines), lines["boundary"].values.astype(np.int64)
@@ -196,6 +207,12 @@ def _values(
         msg = (
             f"{quantity!r} has dims {found.dims} of {found.dtype}: numbers of (site) or "
             "(site, axis) are needed"
+        )
+        raise KindError(msg)
+    if "frame" in data.coords and len(frames := np.unique(data.coords["frame"].values)) > 1:
+        msg = (
+            f"sites are of {len(frames)} frames, boundaries of one: take its sites by "
+            "sites.isel(site=sites.frame == number)"
         )
         raise KindError(msg)
     unit = str(found.attrs.get("units", "1"))

@@ -42,7 +42,7 @@ def reference_stars(
         if classes is not None or regions is not None:
             msg = "both a lattice and sites are told as the reference: leave out one of them"
             raise SettingError(msg)
-        return _slots_of_lattice(around.stars, np.asarray(lattice, dtype=float), space_unit(sites))
+        return _slots_of_lattice(around.stars, _two_vectors(lattice), space_unit(sites))
     chosen = np.ones(sites.sizes["site"], dtype=bool)
     parts = []
     if classes is not None:
@@ -119,12 +119,20 @@ def _means(
     return stars, np.flatnonzero(few)
 
 
+def _two_vectors(lattice: list[list[float]]) -> NDArray[np.float64]:
+    try:
+        vectors = np.asarray(lattice, dtype=float)
+    except (TypeError, ValueError):
+        vectors = np.zeros(0)
+    if vectors.shape != (2, 2) or not abs(np.linalg.det(vectors)) > 0:
+        msg = f"{lattice=} must be two vectors [y, x] that span a cell"
+        raise SettingError(msg)
+    return vectors
+
+
 def _slots_of_lattice(
     stars: NDArray[np.float64], lattice: NDArray[np.float64], unit: str
 ) -> tuple[NDArray[np.float64], str]:
-    if lattice.shape != (2, 2) or not abs(np.linalg.det(lattice)) > 0:
-        msg = f"lattice={lattice.tolist()} must be two vectors [y, x] that span a cell"
-        raise SettingError(msg)
     number = stars @ np.linalg.inv(lattice)
     whole = np.rint(number)
     off = np.abs(number - whole).max(axis=(1, 2))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _CANDIDATES: Final = 12
 # Pairs of candidates of so many sites fit into memory at once.
 _BLOCK: Final = 20_000
+# Variance of a phase that is spread over a whole turn, (2 pi)^2: it says nothing any more.
+_MOST_SPREAD: Final = 39.5
 
 
 class _Bonds(NamedTuple):
@@ -156,7 +158,9 @@ def _order(
     spread = None
     if own is not None and theirs is not None:
         spread = n**2 * _covariance_of_angles(bonds, own, theirs)
-        wave = wave * np.exp(np.diagonal(spread, axis1=1, axis2=2) / 2)
+        # Angles that may be any, as of a site whose fit failed, are cleared of nothing.
+        wide = np.diagonal(spread, axis1=1, axis2=2)
+        wave = wave * np.exp(np.where(wide < _MOST_SPREAD, wide, np.nan) / 2)
     psi = (share * wave).sum(axis=1)
     size = np.abs(psi)
     result = np.full((4, len(psi)), np.nan)
@@ -169,7 +173,7 @@ def _order(
             result[3] = np.degrees(turned / size) / n
         # An angle that may be any of those within 360 / n.
         result[3] = np.minimum(result[3], 360 / n / np.sqrt(12))
-        result[2:, count == 0] = np.nan
+        result[:, count == 0] = np.nan
     return result
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 from scipy.special import expit
 
+from adatom.crystallography.walk import neighbors_of_sites
 from adatom.errors import AdatomWarning, KindError, SettingError
 from adatom.numerics.alternation import ALTERNATING, Alternation, alternate, logarithms
 from adatom.numerics.groups import sums_by_group
@@ -62,7 +63,8 @@ def assign_sublattices(sites: Sites, /, *, of: str = "amplitude", basis: Basis =
     Raises
     ------
     KindError
-        If the sites lack neighbors, indices that were asked for, or the brightness.
+        If the sites lack neighbors, indices that were asked for, or the brightness,
+        or if they were selected or moved after their neighbors were found.
     SettingError
         If `basis` is not known.
 
@@ -112,17 +114,11 @@ def assign_sublattices(sites: Sites, /, *, of: str = "amplitude", basis: Basis =
 
 def _neighbors(sites: Sites) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """Give the nearest neighbors (site, slot), and which there are."""
-    if "neighbor_index" not in sites or "stars" not in sites.attrs:
-        msg = "sites have no 'neighbor_index': call descriptors.neighbor_vectors(sites) before"
-        raise KindError(msg)
-    index = sites["neighbor_index"].transpose("site", "neighbor").values
-    if index.size and index.max() >= sites.sizes["site"]:
-        msg = "neighbor_index names sites of another set: take neighbors among the sites themselves"
-        raise KindError(msg)
+    star, index, _ = neighbors_of_sites(sites)
     length = np.linalg.norm(np.asarray(sites.attrs["stars"], dtype=float), axis=2)
     # Of a rectangular lattice only the nearer pairs of neighbors alternate.
     nearest = length < _NEAREST * length.min(axis=1, keepdims=True)
-    known = (index >= 0) & nearest[np.maximum(sites["star_index"].values, 0)]
+    known = (index >= 0) & nearest[np.maximum(star, 0)]
     return np.where(known, index, 0).astype(np.intp), known
 
 

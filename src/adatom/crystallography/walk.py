@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from adatom.crystallography.checked import finite_positions
 from adatom.crystallography.nets import Net, join_stars, slot_targets
 from adatom.crystallography.unwrapping import Links, links_of_net
 from adatom.errors import KindError, NoLatticeError
-from adatom.schema import SITES, Sites, positions
+from adatom.schema import SITES, Sites
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,8 +76,16 @@ def _with_parted_stars(
             mine = (star == s) & (2 * (around == t).sum(axis=1) > filled)
             if mine.sum() >= _LEAST_STAR:
                 parted[mine] = len(found)
-                found.append(np.nanmean(vector[mine], axis=0))
+                found.append(_mean_star(vector[mine], stars[s]))
     return np.array(found), parted
+
+
+def _mean_star(vector: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average the slots (slot, 2) over sites; a slot that none of them fills stays as usual."""
+    known = np.isfinite(vector)
+    count = known.sum(axis=0)
+    total = np.where(known, vector, 0.0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), usual)
 
 
 def neighbors_of_sites(
@@ -100,7 +109,7 @@ def neighbors_of_sites(
         raise KindError(msg)
     point = sites["neighbor_index"].values
     vector = sites["neighbor_vector"].values.astype(float)
-    place = positions(sites)
+    place = finite_positions(sites)
     filled = point >= 0
     outside = point >= len(place)
     to = place[np.where(outside | ~filled, 0, point)] - place[:, None]

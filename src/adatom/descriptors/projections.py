@@ -220,6 +220,9 @@ def window_moments(
     if not 2 <= highest_order <= _HIGHEST:
         msg = f"{highest_order=} must be 2 to {_HIGHEST}"
         raise SettingError(msg)
+    if of not in {"spectrum", "image"}:
+        msg = f"{of=} is not known: use 'spectrum' or 'image'"
+        raise SettingError(msg)
     grids = window_grids(image, size_from_choice(choice, size), step)
     pixels = pixel_size(image)
     if of == "spectrum":
@@ -229,6 +232,9 @@ def window_moments(
             rim = length_from_setting(
                 shortest_period, unit=space_unit(image), pixel_size=pixel, name="shortest_period"
             )
+            if not rim > 0:
+                msg = f"{shortest_period=} must be greater than zero"
+                raise SettingError(msg)
         frequency = [fftfreq(grid.length, pixel) for grid, pixel in zip(grids, pixels, strict=True)]
         y, x = (part.ravel() * rim for part in np.meshgrid(*frequency, indexing="ij"))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -137,7 +138,8 @@ def _block(sites: Sites, name: str) -> _Block:
     if variable.dtype.kind not in "uif":
         msg = f"variable {name!r} is {variable.dtype}, features need real numbers"
         raise KindError(msg)
-    values = variable.values.reshape(sites.sizes["site"], -1)
+    # Without sites, the number of columns cannot be left to be found.
+    values = variable.values.reshape(sites.sizes["site"], math.prod(variable.shape[1:]))
     values = values.astype(np.result_type(values.dtype, np.float32), copy=False)
     n = values.shape[1]
     if name != _NEIGHBORS:

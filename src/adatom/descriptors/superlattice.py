@@ -407,7 +407,9 @@ def _departure(
     values: Floats, counts: NDArray[np.bool_], lattice: BraggLattice, lock_in: LockIn
 ) -> Floats:
     """Give the local power of what does not repeat, over its median."""
-    single = values.astype(np.float32)
+    # Single precision holds no squares of numbers such as 1e-25; only ratios are given.
+    scale = float(values[counts].std()) if counts.any() else 0.0
+    single = (values / (scale or 1.0)).astype(np.float32)
     repeated = repeating_mean(single, counts, lattice, reach=2 * lock_in.width).periodic
     rest = np.where(counts, single - repeated, 0)
     fine, coarse = (

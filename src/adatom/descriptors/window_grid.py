@@ -243,5 +243,8 @@ def _block(
     dtype: np.dtype[np.floating],
 ) -> NDArray[np.floating]:
     along_y, along_x = places
+    if part.dtype.kind == "f" and np.isinf(part).any():
+        # An infinite value was not measured either: its windows get NaN as those of NaN.
+        part = np.where(np.isinf(part), np.nan, part)
     views = np.lib.stride_tricks.sliding_window_view(part, (along_y.length, along_x.length))
     return work(views[along_y.starts[:, None], along_x.starts[None, :]].astype(dtype))

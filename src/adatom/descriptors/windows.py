@@ -184,6 +184,9 @@ def _longer_waves(
     period = length_from_setting(
         shortest, unit=unit, pixel_size=float(np.sqrt(np.prod(pixels))), name="shortest_period"
     )
+    if not period > 0:
+        msg = f"shortest_period={shortest!r} must be greater than zero"
+        raise SettingError(msg)
     frequency = np.hypot(half_plane.frequency_y, half_plane.frequency_x)
     kept = frequency * period <= 1 + 1e-9
     if not kept.any():

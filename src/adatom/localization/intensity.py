@@ -81,7 +81,7 @@ def estimate_column_intensity(
     KindError
         If the sites are of several frames, or were not fitted.
     SettingError
-        If `max_radius` is not positive.
+        If `max_radius` is not positive, or `method` is not known.
     UnitError
         If image and sites are in different units.
 
@@ -101,6 +101,9 @@ def estimate_column_intensity(
     """
     IMAGE.check(image, name="image")
     SITES.check(sites, name="sites")
+    if method not in {"voronoi", "fit"}:
+        msg = f"{method=} is not known: use 'voronoi' or 'fit'"
+        raise SettingError(msg)
     unit = space_unit(image)
     if space_unit(sites) != unit:
         msg = f"the image is in {unit}, sites in {space_unit(sites)}: bring them to one unit"
@@ -217,7 +220,8 @@ def _shares_of_pixels(
 
 def _pixel_variance(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the variance of the noise of every pixel, by its brightness."""
-    filled = np.where(np.isfinite(values), values, np.nanmedian(values))
+    known = np.isfinite(values)
+    filled = np.where(known, values, np.median(values[known]) if known.any() else 0.0)
     rough = np.abs(scipy.ndimage.convolve(filled, _DIFFERENCE, mode="mirror"))
     level = scipy.ndimage.uniform_filter(filled, 3, mode="mirror")
     every = slice(None, None, -(-level.size // _SAMPLE))

@@ -55,8 +55,13 @@ def trace_faces(places: NDArray[np.float64], edges: NDArray[np.int64], /) -> Fac
     (array([4, 4]), array([ 1., -1.]))
     """
     n = len(edges)
+    if not n:
+        none = np.zeros(0, dtype=np.int64)
+        return Faces(none, none, none, none, np.zeros(0))
     start = np.concatenate([edges[:, 0], edges[:, 1]])
     end = np.concatenate([edges[:, 1], edges[:, 0]])
+    # Areas are small differences of large products where the places are far from the origin.
+    places = places - places.mean(axis=0, keepdims=True)
     to = places[end] - places[start]
     order = np.lexsort((np.arctan2(to[:, 0], to[:, 1]), start))
     # Around a point, the half-edge before each in angle; before the first comes the last.

@@ -207,6 +207,8 @@ def plot_site_profiles(sites: Sites, /, *, quantities: Sequence[str], along: str
 
     Raises
     ------
+    KindError
+        If the sites carry no such quantity.
     SettingError
         If the axis is neither x nor y.
 
@@ -222,6 +224,10 @@ def plot_site_profiles(sites: Sites, /, *, quantities: Sequence[str], along: str
     if along not in {"y", "x"}:
         msg = f"{along=} must be 'x' or 'y'"
         raise SettingError(msg)
+    along_sites = [str(name) for name in sites if sites[name].dims == ("site",)]
+    if lacking := [name for name in quantities if name not in along_sites]:
+        msg = f"sites carry no {', '.join(lacking)} along 'site', only {', '.join(along_sites)}"
+        raise KindError(msg)
     height, rows = 1.25, len(quantities)
     figure = new_figure(6.6, rows * (height + 0.12) + 0.5)
     for row, name in enumerate(quantities):

@@ -243,7 +243,8 @@ def plot_class_displacements(
         count = int((first & (labels == k)).sum())
         axes.set_title(f"{style.name}: {count}", loc="left", pad=3, **text_style(bold=True))
     width, height = figure.get_size_inches()
-    longest = max((float(np.nanmax(np.hypot(*mean.T))) for mean in means), default=0.0)
+    lengths = np.concatenate([np.zeros(1), *(np.hypot(*mean.T) for mean in means)])
+    longest = float(lengths[np.isfinite(lengths)].max())
     told = f"arrows {factor:g} x; longest {length_text(longest, space_unit(sites))}"
     figure.text(0.1 / width, 0.08 / height, told, **text_style(size=7, color=FAINT))
     return figure

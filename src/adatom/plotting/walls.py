@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import xarray as xr
 
 from adatom.errors import KindError
 from adatom.plotting._canvas import (
@@ -30,19 +31,22 @@ _FIT: Final = "#D55E00"
 
 def is_profile(table: Table, /) -> bool:
     """Tell whether a table is a profile across boundaries."""
-    return {"distance", "value", "value_low", "value_high"} <= set(table)
+    return _has(table, {"distance", "value", "value_low", "value_high"})
 
 
 def is_directions(table: Table, /) -> bool:
     """Tell whether a table holds lengths of boundary by direction."""
-    return set(table) >= {"class_first", "class_second", "direction", "length"} and (
-        "boundary" not in table
-    )
+    columns = {"class_first", "class_second", "direction", "length"}
+    return _has(table, columns) and "boundary" not in table
 
 
 def is_fractions(table: Table, /) -> bool:
     """Tell whether a table holds fractions with intervals."""
-    return {"class", "fraction", "fraction_low", "fraction_high"} <= set(table)
+    return _has(table, {"class", "fraction", "fraction_low", "fraction_high"})
+
+
+def _has(table: object, columns: set[str]) -> bool:
+    return isinstance(table, xr.Dataset) and columns <= set(table)
 
 
 def _need(table: Table, known: bool, what: str) -> None:

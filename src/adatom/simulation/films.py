@@ -161,7 +161,7 @@ def build_film(
     Raises
     ------
     SettingError
-        If the field has no room for a cell.
+        If the field has no room for a cell, or `margin` is negative.
 
     Examples
     --------
@@ -169,6 +169,9 @@ def build_film(
     >>> sorted(set(sites["class"].values.tolist()))
     ['Bi', 'FeO', 'O', 'Sr', 'TiO']
     """
+    if not 0 <= margin < math.inf:
+        msg = f"{margin=} must be 0 nm or more"
+        raise SettingError(msg)
     return film_of_layout(draw_film(film, field, seed), margin).sites
 
 
@@ -231,7 +234,7 @@ def draw_film(film: Film, field: tuple[float, float], seed: int) -> FilmLayout:
     """Draw domains, steps and origin of a film."""
     height, width = field
     cell = length_from_setting(film.lattice_parameter, unit="nm", name="lattice_parameter")
-    if min(field) < 2 * cell:
+    if not all(side >= 2 * cell for side in field) or math.isinf(max(field)):
         msg = f"{field=} has no room for two cells of {film.lattice_parameter}"
         raise SettingError(msg)
     domains, steps, rest = np.random.SeedSequence(seed).spawn(3)

@@ -156,7 +156,7 @@ def build_oxide(
     >>> sorted(set(sites["class"].values.tolist()))
     ['M1 center', 'M1 channel', 'M1 link', 'M1 ring']
     """
-    if min(field) <= 0 or margin < 0:
+    if not all(0 < side < math.inf for side in field) or not 0 <= margin < math.inf:
         msg = f"{field=} and {margin=} hold no atoms: a field has positive height and width in nm"
         raise SettingError(msg)
     place_rng, fill_rng, move_rng = np.random.default_rng(seed).spawn(3)
