@@ -57,8 +57,9 @@ def _phase(row: xr.Dataset, members: xr.Dataset | None, level: float) -> str:
     group = f"point group {row['point_group'].values} in projection"
     if verdict == "non-ferroic":
         return (
-            f"{phase}: no ferroic variants can be told apart, {group}; all cells are alike "
-            "within the noise. A single domain, or a displacement lost in the noise, looks so too."
+            f"{phase}: no ferroic variants can be told apart: no group of cells differs from the "
+            "rest beyond the noise. So would a displacement look that all cells share (a single "
+            "domain), that is too small, or that changes slowly from place to place."
         )
     if p > level:
         return (
@@ -95,11 +96,11 @@ def _length(value: float, unit: str) -> str:
 
 def _grains(_: Lineage, result: Result) -> list[str]:
     boundaries = result.step.results.get("boundaries")
-    told = [f"{count_text(result.value.sizes['row'], 'grain')}."]
+    told = count_text(result.value.sizes["row"], "grain")
     if boundaries is None or not boundaries.sizes["row"]:
-        return told
+        return [f"{told}."]
     shown = [
-        f"grains {first} and {second} by {with_error(float(angle), float(error))} deg"
+        f"{first} and {second} by {with_error(float(angle), float(error))} deg"
         for first, second, angle, error in zip(
             *(
                 boundaries[name].values[:_MAX_NAMED]
@@ -110,8 +111,8 @@ def _grains(_: Lineage, result: Result) -> list[str]:
     ]
     more = boundaries.sizes["row"] - len(shown)
     rest = f", and {more} more pairs" if more else ""
-    turned = f"Turned against one another: {list_text(shown)}{rest}"
-    return [*told, f"{turned} (errors of the fit alone: distortion of the scan adds to them)."]
+    turned = f"{told}, turned against one another: {list_text(shown)}{rest}"
+    return [f"{turned} (error of the fit alone: distortion of the scan adds to it)."]
 
 
 def _rings(_: Lineage, result: Result) -> list[str]:
@@ -130,8 +131,8 @@ def _rings(_: Lineage, result: Result) -> list[str]:
 
 def _dislocations(_: Lineage, result: Result) -> list[str]:
     n = result.value.sizes["site"]
-    found = count_text(n, "dislocation") if n else "No dislocation"
-    return [f"{found} within grains."]
+    found = count_text(n, "dislocation") if n else "No dislocations"
+    return [f"{found} within grains (boundaries of more than some 14 deg are told by rings)."]
 
 
 def _strain(_: Lineage, result: Result) -> list[str]:
@@ -177,7 +178,8 @@ def _regions(lineage: Lineage, result: Result) -> list[str]:
             ]
         )
     if table.sizes["row"] < 2:
-        return [f"{found}."]
+        # That there are no variants was said before.
+        return [] if phase is not None else [f"{found}."]
     largest = with_error(float(table["area"][0]), float(table["area_error"][0]))
     cut = int(table["is_cut"].values.sum())
     border = f"; {cut} of all cut by the border of the image" if cut else ""
@@ -187,7 +189,7 @@ def _regions(lineage: Lineage, result: Result) -> list[str]:
 def _boundaries(lineage: Lineage, result: Result) -> list[str]:
     table: xr.Dataset = result.value
     if not table.sizes["row"]:
-        return ["No boundaries between classes."]
+        return []
     length, error = table["length"].values, table["length_error"].values
     unit = str(table["length"].attrs["units"])
     phase = _phase_of_class(lineage, result)
@@ -239,7 +241,9 @@ def _compared(_: Lineage, result: Result) -> list[str]:
     of = f"{matched} of the {count_text(matched + absent, 'column')} of the structure"
     if absent + extra > matched:
         told = f"The structure does not fit: only {of} match, {extra} that were found are not in it"
-        return [f"{told}. Is the zone axis right, and is it this crystal?"]
+        return [
+            f"{told}. Is it this crystal, along this zone axis (zone_axis of sites_from_structure)?"
+        ]
     unit = str(table["rms"].attrs.get("units", "px"))
     place = f"{_length(float(table['rms'].item()), unit)} (rms) from their places"
     others = f"; {extra} that were found are not in it" if extra else ""
