@@ -97,6 +97,7 @@ def test_pictures_and_tables_lie_beside_the_page(written: Path) -> None:
     assert pictures == {
         "image", "regions", "atoms", "atoms-statistics", "neighbors-neighbors", "patches", "choice",
         "found-classes", "found-classes-means", "found-classes-members", "found-classes-neighbors",
+            "found-classes-cells", "found-classes-displacements",
         "score-comparison",
     }  # fmt: skip
     tables = {path.stem for path in (written.parent / "tables").glob("*.csv")}

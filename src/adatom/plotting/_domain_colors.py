@@ -75,7 +75,9 @@ def domain_name(label: int, classes: xr.Dataset, /) -> str:
     if names is not None and label < len(names):
         return str(names[label])
     if phase is not None and label < len(phase):
-        return f"phase {phase[label]}, variant {label}{_direction(label, classes)}"
+        alone = list(phase).count(phase[label]) == 1
+        variant = "" if alone else f", variant {label}{_direction(label, classes)}"
+        return f"phase {phase[label]}{variant}"
     return f"class {label}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,8 +53,9 @@ class Step:
 
     @property
     def summary(self) -> str:
-        """First line of the docstring."""
-        return (inspect.getdoc(self.function) or self.name).partition("\n")[0]
+        """First line of the docstring, without marks of references and code."""
+        line = (inspect.getdoc(self.function) or self.name).partition("\n")[0]
+        return re.sub(r" \[\w+\]_|`", "", line)
 
 
 def suggestion(name: str, known: typing.Iterable[str]) -> str:

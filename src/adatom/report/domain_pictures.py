@@ -60,6 +60,9 @@ def variant_pictures(
     """Show domains, those of one phase in shades of its color."""
     members = result.step.results["members"]
     y, x = (np.asarray(members[f"displacement_{axis}"].values) for axis in ("y", "x"))
+    # The mean that is left of cells that are all alike has no direction.
+    ferroic = ~np.isin(members["phase"].values, _plain_phases(result))
+    y, x = y * ferroic, x * ferroic
     classes = result.value.assign_attrs(
         phase=[int(k) for k in members["phase"].values],
         displacement=[[float(a), float(b)] for a, b in zip(y, x, strict=True)],
@@ -71,6 +74,15 @@ def variant_pictures(
     )
     draw = partial(plot_domains, classes, image, sites)
     return [Picture(f"{file_stem(result.name)}-domains", caption, draw)]
+
+
+def _plain_phases(result: Result) -> list[int]:
+    """List phases without variants."""
+    statement = result.step.results.get("statement")
+    if statement is None:
+        return []
+    plain = statement["verdict"].values.astype(str) == "non-ferroic"
+    return [int(k) for k in statement["phase"].values[plain]]
 
 
 def neighbor_pictures(
@@ -115,6 +127,9 @@ def wall_pictures(_: Lineage, result: Result, /) -> list[Picture]:
         )
         draw = partial(plot_boundary_profile, table, result.step.results.get("wall"))
         return [Picture(name, caption, draw, SMALLER)]
+    if is_directions(table) and not table["length"].values.any():
+        # No boundaries, no directions.
+        return []
     if is_directions(table):
         caption = f"{result.name}: length of boundary by direction, from +x towards +y (y down)."
         return [Picture(name, caption, partial(plot_boundary_directions, table), SMALLER)]

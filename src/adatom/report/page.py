@@ -17,6 +17,7 @@ import adatom
 from adatom.errors import AdatomError
 from adatom.plotting._canvas import DPI, png_from_figure
 from adatom.report import words
+from adatom.report.crystal_words import crystal_sentences
 from adatom.report.encoding import fewer_colors, thumbnail
 from adatom.report.files import file_stem, write_whole
 from adatom.report.lineage import Lineage
@@ -137,7 +138,7 @@ def write_report(record: RunRecord, folder: Path, /) -> Path:
     lead = _lead(lineage, sections)
     page = page_template("report.html.j2").render(
         record=record,
-        summary=words.summary_sentences(lineage),
+        summary=_summary(lineage),
         figures=words.key_figures(lineage),
         lead=lead,
         sections=sections,
@@ -152,6 +153,11 @@ def write_report(record: RunRecord, folder: Path, /) -> Path:
     write_whole(folder / "report.html", page.encode())
     _write_summary(folder, lineage, sections, written)
     return folder / "report.html"
+
+
+def _summary(lineage: Lineage) -> list[str]:
+    """Open with the answer to what was asked; how many atoms it rests on comes after."""
+    return crystal_sentences(lineage) + words.summary_sentences(lineage)
 
 
 def _section(lineage: Lineage, step: StepRecord) -> Section:
@@ -245,7 +251,7 @@ def _write_summary(
     ]
     summary: dict[str, Any] = {
         "title": lineage.record.title,
-        "summary": words.summary_sentences(lineage),
+        "summary": _summary(lineage),
         "figures": {one.name: one.value for one in words.key_figures(lineage)},
         "warnings": sum(len(step.warnings) for step in lineage.record.steps),
         "thumbnail": _THUMBNAIL if _THUMBNAIL in written else "",

@@ -131,8 +131,10 @@ def main_result(lineage: Lineage, /) -> Result | None:
         of_kind = [
             one for one in lineage.of_kind(kind) if not (is_judgement(one) or is_region(one))
         ]
+        # Domains say more than the phases that they are of.
+        variants = [one for one in of_kind if is_variant(one)]
         if of_kind:
-            return of_kind[-1]
+            return (variants or of_kind)[-1]
     return None
 
 
@@ -223,8 +225,8 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
         return _quantities(lineage, result, new)
     if "neighbor_vector" in sites and before is not None:
         caption = (
-            f"{result.name}: vectors from each site to its neighbors; arrows are the means of the "
-            "slots, dashed for the second star."
+            f"{result.name}: vectors from each site to its neighbors; arrows are their means"
+            f"{_star_words(sites)}."
         )
         classes = _classes_of_sites(lineage, before, result)
         if classes is not None:
@@ -276,6 +278,14 @@ def _quantities(lineage: Lineage, result: Result, names: list[str]) -> list[Pict
     caption = f"{result.name}: sites along {along}, with their error bars."
     draw = partial(plot_site_profiles, sites, quantities=names, along=along)
     return [*pictures, Picture(f"{name}-profiles", caption, draw)]
+
+
+def _star_words(sites: xr.Dataset) -> str:
+    """Explain dashed arrows, where sites have several sets of directions to their neighbors."""
+    n_stars = len(sites.attrs.get("stars", ()))
+    if n_stars < 2:
+        return ""
+    return f", dashed for all but the first of {n_stars} sets of directions (stars)"
 
 
 def _of_frame(sites: xr.Dataset) -> str:
@@ -396,8 +406,8 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
         pictures.append(Picture(f"{name}-means", caption, draw))
     if with_neighbors:
         caption = (
-            f"{result.name}: vectors to the neighbors, class by class; arrows are the means of the "
-            "slots, dashed for the second star."
+            f"{result.name}: vectors to the neighbors, class by class; arrows are their means"
+            f"{_star_words(sites.value)}."  # type: ignore[union-attr]
         )
         draw = partial(plot_neighbor_vectors, sites.value, classes)  # type: ignore[union-attr]
         pictures.append(Picture(f"{name}-neighbors", caption, draw))

@@ -70,7 +70,9 @@ def tables_of(result: Result, /) -> list[ShownTable]:
         return [_shown(result.name, frame, MAX_ROWS)]
     if result.kind is SITES:
         frame = frame_from_table(table_from_sites(result.value))
-        return [_shown(f"{result.name}: every site", frame, _SITE_ROWS, folded=True)]
+        return [
+            _shown(f"{result.name}: every {_one_of(result.value)}", frame, _SITE_ROWS, folded=True)
+        ]
     if is_region(result):
         # The table that comes with them says more.
         return []
@@ -79,6 +81,12 @@ def tables_of(result: Result, /) -> list[ShownTable]:
     if result.kind is FEATURES and result.value.ndim == 2 and result.value.dims[-1] in SETS:
         return [_feature_table(result)]
     return []
+
+
+def _one_of(sites: xr.Dataset) -> str:
+    """Call sites what they are."""
+    names = {"corner": "ring", "burgers_vector": "dislocation", "class_first": "vertex"}
+    return next((name for variable, name in names.items() if variable in sites), "site")
 
 
 def _feature_table(result: Result) -> ShownTable:

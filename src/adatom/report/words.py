@@ -200,30 +200,9 @@ def summary_sentences(lineage: Lineage, /) -> list[str]:
     ]
     sentences += _named_sentences(variances, _variance_sentence)
     sentences += _named_sentences(choices(lineage), _choice_sentence)
-    sentences += _named_sentences(clusterings(lineage), _class_sentence)
-    sentences += _domain_sentences(lineage)
+    untold = [one for one in clusterings(lineage) if not has_statement(one)]
+    sentences += _named_sentences(untold, _class_sentence)
     return sentences + _score_sentences(lineage)
-
-
-def _domain_sentences(lineage: Lineage) -> list[str]:
-    """Tell how many regions there are, how long their boundaries are, what the fractions."""
-    sentences = []
-    for table in (one.value for one in lineage.of_kind(TABLE)):
-        if {"region", "perimeter", "is_cut"} <= set(table):
-            sentences.append(f"{count_text(table.sizes['row'], 'connected region')}.")
-        elif {"boundary", "length", "is_closed"} <= set(table) and table.sizes["row"]:
-            total, unit = float(table["length"].sum()), str(table["length"].attrs["units"])
-            found = count_text(table.sizes["row"], "line")
-            sentences.append(f"Boundaries of {total:.3g} {unit} in all, in {found}.")
-        elif {"class", "fraction", "fraction_low", "fraction_high"} <= set(table):
-            parts = [
-                f"{100 * mean:.0f} % ({100 * low:.0f} to {100 * high:.0f} %)"
-                for mean, low, high in zip(
-                    *(table[f"fraction{end}"].values for end in ("", "_low", "_high")), strict=True
-                )
-            ]
-            sentences.append(f"Fractions of the material: {list_text(parts[:_MAX_COUNTS])}.")
-    return sentences
 
 
 def _named_sentences(results: list[Result], sentence: Callable[[Any], str]) -> list[str]:
@@ -243,6 +222,11 @@ def clusterings(lineage: Lineage, /) -> list[Result]:
         and "n_classes" not in one.value["label"].dims
         and not is_region_map(one.value)
     ]
+
+
+def has_statement(result: Result, /) -> bool:
+    """Tell whether classes come with a table that says which are variants of what phase."""
+    return "verdict" in result.step.results.get("statement", ())
 
 
 def choices(lineage: Lineage, /) -> list[Result]:
@@ -274,7 +258,7 @@ def _cell_sentence(cells: xr.Dataset) -> str:
     for name, text, of in (("a", "a =", unit), ("b", "b =", unit), ("angle", "angle", "deg")):
         values = cells[name].values[found]
         error = float(values.std(ddof=1)) if len(values) > 1 else cells[f"{name}_error"].values[0]
-        parts.append(f"{text} {_with_error(float(np.median(values)), float(error))} {of}")
+        parts.append(f"{text} {with_error(float(np.median(values)), float(error))} {of}")
     if cells.sizes["row"] == 1:
         return f"Unit cell: {', '.join(parts)}."
     return (
@@ -290,12 +274,12 @@ def _columns_sentence(columns: xr.Dataset) -> str:
     return f"{count_text(often, 'column')} in every cell{more}."
 
 
-def _with_error(value: float, error: float) -> str:
+def with_error(value: float, error: float) -> str:
     """Write a number as far as its error allows: "17.8 ± 0.1".
 
     Examples
     --------
-    >>> _with_error(17.8063, 0.1166), _with_error(141.697, 0.038)
+    >>> with_error(17.8063, 0.1166), with_error(141.697, 0.038)
     ('17.81 ± 0.12', '141.697 ± 0.038')
     """
     if not (math.isfinite(error) and error > 0):
@@ -390,6 +374,8 @@ def _class_sentence(classes: xr.Dataset) -> str:
     outliers = members.pop(int(classes.attrs.get("outlier_class", -2)), 0)
     if not members:
         return "Nothing was classified."
+    if classes["label"].dims[-2:] == ("y", "x"):
+        return _share_sentence(members, classes["label"].size)
     shown = list(members.values())[:_MAX_COUNTS]
     more = f" and {len(members) - len(shown)} smaller ones" if len(members) > len(shown) else ""
     parts = [f"{count_text(len(members), 'class')}: {list_text(shown)}{more} members"]
@@ -398,6 +384,14 @@ def _class_sentence(classes: xr.Dataset) -> str:
     if unclassified:
         parts.append(f"{unclassified} not classified")
     return f"{'; '.join(parts)}."
+
+
+def _share_sentence(members: dict[int, int], total: int) -> str:
+    """Tell which share of a map each class has: nobody counts pixels."""
+    shares = [f"{100 * count / total:.3g} %" for count in members.values()]
+    shown = list_text(shares[:_MAX_COUNTS])
+    more = " and others" if len(shares) > _MAX_COUNTS else ""
+    return f"{count_text(len(members), 'class')}: {shown}{more} of the map."
 
 
 def _choice_sentence(table: xr.Dataset) -> str:
@@ -422,7 +416,8 @@ def key_figures(lineage: Lineage, /) -> list[Figure]:
     for result in clusterings(lineage)[-1:]:
         members, unclassified = class_counts(result.value)
         outliers = members.pop(int(result.value.attrs.get("outlier_class", -2)), 0)
-        figures.append(Figure(str(len(members)), "classes" if len(members) != 1 else "class"))
+        noun = "phase" if has_statement(result) else "class"
+        figures.append(Figure(*count_text(len(members), noun).split(" ", 1)))
         if outliers:
             figures.append(Figure(str(outliers), "outliers" if outliers != 1 else "outlier"))
         if unclassified:
@@ -446,7 +441,8 @@ def _scores(lineage: Lineage) -> list[Figure]:
     return [
         Figure(number_text(float(table.value[column].item()), digits=3), text)
         for table in lineage.of_kind(TABLE)
-        if table.value.sizes["row"] == 1
+        # How well classes are sets of equivalent columns is no score of the run.
+        if table.value.sizes["row"] == 1 and "n_orbits" not in table.value
         for column, text in _SCORES.items()
         if column in table.value
     ]
