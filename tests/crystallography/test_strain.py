@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from strained_lattices import MAP, coverage, noisy, places
 
-from adatom.crystallography import estimate_strain
+from adatom.crystallography import affine_maps, estimate_strain
 from adatom.descriptors import neighbor_vectors
 from adatom.errors import KindError, SettingError
 from adatom.schema import Sites, sites_from_positions
@@ -217,3 +217,12 @@ def test_two_slots_are_too_few() -> None:
     sites = sites_from_positions(*rows.T, unit="nm")
     with pytest.raises(SettingError, match="2 slots for neighbors, a map of the plane needs 3"):
         estimate_strain(neighbor_vectors(sites, n_neighbors=2))
+
+
+def test_blocks_of_sites_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    sites = neighbor_vectors(noisy(places("hexagonal", n=20, vacancies=0.05), (0.02, 0.02)))
+    whole = estimate_strain(sites, n_shells=2)
+    monkeypatch.setattr(affine_maps, "_BLOCK", 37)
+    parts = estimate_strain(sites, n_shells=2)
+    for name in ("strain_yy", "rotation", "rotation_error"):
+        np.testing.assert_array_equal(parts[name].values, whole[name].values)

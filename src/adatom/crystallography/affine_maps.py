@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from adatom.crystallography.neighborhoods import maps_of_neighbors, sites_around
+from adatom.crystallography.neighborhoods import maps_of_neighbors, sites_around, steps_between
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from adatom.crystallography.neighborhoods import AffineFits, Neighborhood
+
+# Means over two shells of so many sites know of some 40 places each: 100 MB at a time.
+_BLOCK: Final = 100_000
 
 
 class AffineMaps(NamedTuple):
@@ -35,18 +38,24 @@ def affine_maps(
 ) -> AffineMaps:
     """Fit the maps of all sites; means of them know of the positions that they share."""
     parts = maps_of_neighbors(around, fits)
-    if n_shells:
-        mean = sites_around(around, fits.known, n_shells)
-        parts = (mean @ parts[0], mean @ parts[1])
+    steps = steps_between(around) if n_shells else None
     # Weights sum to zero: large common coordinates would only cost digits.
     centered = places - places.mean(axis=0)
-    matrix = np.stack([part @ centered for part in parts], axis=2)
+    matrix = np.empty((len(places), 2, 2))
     covariance = np.empty((len(places), 2, 2, 2, 2))
-    for b in (0, 1):
-        for d in range(b, 2):
-            shared = parts[b].multiply(parts[d]).tocsr()
-            found = (shared @ noise.reshape(-1, 4)).reshape(-1, 2, 2)
-            covariance[:, :, b, :, d] = covariance[:, :, d, :, b] = found
+    for start in range(0, len(places), _BLOCK):
+        here = slice(start, start + _BLOCK)
+        if steps is None:
+            mine = [part[here] for part in parts]
+        else:
+            mean = sites_around(steps, fits.known, n_shells, here)
+            mine = [mean @ part for part in parts]
+        for b in (0, 1):
+            matrix[here, :, b] = mine[b] @ centered
+            for d in range(b, 2):
+                shared = mine[b].multiply(mine[d]).tocsr()
+                found = (shared @ noise.reshape(-1, 4)).reshape(-1, 2, 2)
+                covariance[here, :, b, :, d] = covariance[here, :, d, :, b] = found
     matrix[~fits.known] = np.nan
     covariance[~fits.known] = np.nan
     return AffineMaps(matrix, covariance.reshape(-1, 4, 4))

@@ -53,7 +53,9 @@ def fit_lattice(sites: Sites, /, *, degree: int = 1) -> LatticeFit:
         with a row a grain; ``sublattices`` with a row a sublattice of a grain.
         Errors of the lattice are one standard deviation, for scatter of the
         sites about their places that is independent from site to site; where
-        it is not, as in strained crystals, they are too small. The error of
+        it is not, as in strained crystals, they are too small. In grains of few
+        sites they are widened by Student's t, so that 1.96 of them hold the
+        truth of 95 %. The error of
         a displacement is that of the position where sites have
         one, otherwise the scatter of all sites of the grain, and that of the
         ideal place.
@@ -91,8 +93,8 @@ def fit_lattice(sites: Sites, /, *, degree: int = 1) -> LatticeFit:
     for grain, here in enumerate(sites_of_grains(lattice)):
         fit = fit_grain(lattice, grain, here, degree=degree)
         displacement[here] = lattice.place[here] - fit.ideal
-        of_site = fit.scatter if own is None else own[here]
-        error[here] = np.sqrt(of_site**2 + fit.leverage[:, None] * fit.scatter**2)
+        of_site = np.broadcast_to(fit.scatter, (len(here), 2)) if own is None else own[here]
+        error[here] = _displacement_errors(of_site, fit)
         fits.append(fit)
     unit = space_unit(sites)
     out = sites.copy()
@@ -109,6 +111,20 @@ def fit_lattice(sites: Sites, /, *, degree: int = 1) -> LatticeFit:
     return LatticeFit(
         out, _lattice_table(lattice, fits, unit), _sublattice_table(lattice, fits, unit)
     )
+
+
+def _displacement_errors(of_site: NDArray[np.float64], fit: GrainFit) -> NDArray[np.float64]:
+    """Give the errors of sites from their ideal places, which a site of a small grain pulls along.
+
+    The ideal place sum H_kl x_l holds a share H_kk, the leverage h, of the site itself:
+    s^2 (1 - 2 h) is left of its own variance, and h S^2 is that of the place.
+    """
+    share = fit.leverage[:, None]
+    place = np.maximum(fit.scatter, of_site) ** 2
+    error: NDArray[np.float64] = np.sqrt(
+        np.maximum(of_site**2 * (1 - 2 * share) + share * place, 0.0)
+    )
+    return error
 
 
 def sites_of_grains(lattice: Lattice, /) -> list[NDArray[np.int64]]:
@@ -149,6 +165,7 @@ def _sublattice_table(lattice: Lattice, fits: list[GrainFit], unit: str) -> Tabl
             whole = np.floor(part + 1e-6)
             away, part = away - whole @ fit.vectors, part - whole
             error = fit.scatter * np.sqrt((1 / count[k] + 1 / count[held[0]]) * (k != held[0]))
+            error = error * fit.wide
             rows.append((grain, k, count[k], *away, *error, *part))
     columns = dict(zip(names, np.array(rows, dtype=float).reshape(-1, len(names)).T, strict=True))
     whole_numbers = {n: columns[n].astype(np.int64) for n in ("grain", "sublattice", "n_sites")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import scipy.special
 
 from adatom.crystallography.checked import finite_positions
 from adatom.errors import KindError, TooFewSitesError
@@ -46,9 +47,10 @@ class GrainFit(NamedTuple):
     origins : ndarray, shape (sublattice, 2)
         Place of the cell (0, 0), NaN of sublattices that the grain does not hold.
     vector_errors : ndarray, shape (2, 2)
-        Standard deviations of `vectors`.
+        Of `vectors`, such that 1.96 of them make an interval of 95 %: standard deviations,
+        widened by Student's t where the scatter is known from few sites only.
     origin_errors : ndarray, shape (sublattice, 2)
-        Standard deviations of `origins`.
+        Of `origins`, in the same way.
     coupling : float
         Correlation of the errors of i and j, the same along both axes.
     scatter : ndarray, shape (2,)
@@ -56,7 +58,10 @@ class GrainFit(NamedTuple):
     ideal : ndarray, shape (site of the grain, 2)
         Ideal places, slow distortion included.
     leverage : ndarray, shape (site of the grain,)
-        Variance of the ideal place in units of `scatter` squared.
+        Variance of the ideal place in units of `scatter` squared; the share that the site itself
+        has in it.
+    wide : float
+        By what Student's t widens an interval of 95 %.
     """
 
     vectors: NDArray[np.float64]
@@ -67,6 +72,7 @@ class GrainFit(NamedTuple):
     scatter: NDArray[np.float64]
     ideal: NDArray[np.float64]
     leverage: NDArray[np.float64]
+    wide: float
 
 
 def indexed_lattice(sites: Sites, /) -> Lattice:
@@ -149,18 +155,20 @@ def fit_grain(
     origins, origin_errors = np.full((2, n_sub, 2), np.nan)
     origins[held] = back @ found
     spread = np.sqrt(np.einsum("kp,pq,kq->k", back, inverse, back))
-    origin_errors[held] = spread[:, None] * scatter
+    wide = float(scipy.special.stdtrit(freedom, 0.975) / scipy.special.ndtri(0.975))
+    origin_errors[held] = spread[:, None] * scatter * wide
     deviation = np.sqrt(np.diagonal(inverse)[:2])
     product = float(deviation.prod())
     return GrainFit(
         found[:2],
         origins,
-        deviation[:, None] * scatter,
+        deviation[:, None] * scatter * wide,
         origin_errors,
         float(inverse[0, 1]) / product if product > 0 else 0.0,
         scatter,
         ideal,
         leverage,
+        wide,
     )
 
 

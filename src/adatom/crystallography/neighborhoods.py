@@ -217,22 +217,26 @@ def maps_of_neighbors(
     return y, x
 
 
-def sites_around(
-    around: Neighborhood, known: NDArray[np.bool_], n_shells: int, /
-) -> scipy.sparse.csr_array:
-    """Give the weights of a mean over the known sites within `n_shells` steps, (site, site)."""
+def steps_between(around: Neighborhood, /) -> scipy.sparse.csr_array:
+    """Give one where a step from a site to a neighbor, or back, or none leads, (site, site)."""
     n = len(around.star)
     site, slot = np.nonzero(around.filled)
     steps = scipy.sparse.csr_array(
         (np.ones(len(site)), (site.astype(np.int32), around.number[site, slot].astype(np.int32))),
         shape=(n, n),
     )
-    steps = ((steps + steps.T + scipy.sparse.eye_array(n)) > 0).astype(np.float64)
-    reached = scipy.sparse.eye_array(n, format="csr")
-    for _ in range(n_shells):
+    return scipy.sparse.csr_array(((steps + steps.T + scipy.sparse.eye_array(n)) > 0).astype(float))
+
+
+def sites_around(
+    steps: scipy.sparse.csr_array, known: NDArray[np.bool_], n_shells: int, here: slice, /
+) -> scipy.sparse.csr_array:
+    """Give the weights of a mean over the known sites within `n_shells` steps, (here, site)."""
+    reached = steps[here]
+    for _ in range(n_shells - 1):
         reached = ((reached @ steps) > 0).astype(np.float64)
     keep = known.astype(np.float64)
     reached = scipy.sparse.csr_array(reached @ scipy.sparse.diags_array(keep))
     total = np.asarray(reached.sum(axis=1)).ravel()
-    scale = np.divide(keep, total, out=np.zeros(n), where=total > 0)
+    scale = np.divide(keep[here], total, out=np.zeros(len(total)), where=total > 0)
     return scipy.sparse.csr_array(scipy.sparse.diags_array(scale) @ reached)

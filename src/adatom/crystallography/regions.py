@@ -76,6 +76,9 @@ def find_regions(classes: Classes, sites: Sites | None = None, /, *, min_sites: 
         is: its area is uncertain by 0.29 spacings times its length, which
         ``area_error`` does not hold; nor does it hold classes that are wrong
         along one side of a wall.
+        Of simulated blobs the 95 % interval holds 95 % of areas on square and
+        hexagonal lattices and 88 to 94 % on honeycombs, and 87 to 99 % of
+        perimeters: fewest where the radius is below six spacings.
 
     Raises
     ------

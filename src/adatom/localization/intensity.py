@@ -74,7 +74,7 @@ def estimate_column_intensity(
         gives it, and, by cells, ``cell_area``. NaN where the frame cuts a
         cell, where a pixel of it is NaN, or where the fit failed. Fitted
         columns nearer to one another than 6 widths resemble the background
-        between them; their errors are about a tenth too small.
+        between them: of 10,000 the 95 % interval holds 93 to 94 %.
 
     Raises
     ------
