@@ -284,7 +284,7 @@ def test_frames_may_drift_differently() -> None:
     found = find_variants(sites)
     assert stated(found.statement) == "4 of 4 ferroic"
     label = found.variants["label"].values
-    number = {k: np.bincount(label[:size**2][quarter == k]).argmax() for k in range(4)}
+    number = {k: np.bincount(label[: size**2][quarter == k]).argmax() for k in range(4)}
     # Away from walls and edges; the numbers are those of the first frame in all.
     inner = (np.abs(i - 11.5) > 2) & (np.abs(j - 11.5) > 2)
     right = label == np.array([number[k] for k in np.tile(quarter, 3)])

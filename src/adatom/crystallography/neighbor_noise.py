@@ -109,20 +109,15 @@ def _pairs(
     Walls run along some direction, in which sites lie in the same domain. The
     pair itself has no say in its direction: that would choose little noise.
     """
-    known = np.isfinite(vector).all(axis=(1, 2))
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(vector).all(axis=(1, 2)))
     partner, unlike = [], []
     for step in _STEPS:
-        to = field.grid.partners(step)
-        first = np.flatnonzero((to >= 0) & known)
-        first = first[known[to[first]]]
-        pairs = np.stack([first, to[first]], axis=1)
-        pairs = pairs[~_share_atoms(field, pairs, itself=itself)]
-        if len(pairs) < _LEAST_PAIRS * known.sum():
+        others = _partners(field, known, step, itself=itself)
+        own = others >= 0
+        if own.sum() < _LEAST_PAIRS * known.sum():
             continue
         square = np.full(len(vector), np.nan)
-        square[pairs[:, 0]] = ((vector[pairs[:, 0]] - vector[pairs[:, 1]]) ** 2).sum(axis=(1, 2))
-        others = np.full(len(vector), -1)
-        others[pairs[:, 0]] = pairs[:, 1]
+        square[own] = ((vector[own] - vector[others[own]]) ** 2).sum(axis=(1, 2))
         partner.append(others)
         unlike.append(_mean_of_others(field, square))
     if not partner:
@@ -131,6 +126,19 @@ def _pairs(
     second = np.choose(chosen, partner)
     first = np.flatnonzero((second >= 0) & np.isfinite(np.min(unlike, axis=0)))
     return np.stack([first, second[first]], axis=1)
+
+
+def _partners(
+    field: CellField, known: NDArray[np.bool_], step: tuple[int, int], *, itself: bool
+) -> NDArray[np.int64]:
+    """Give every known site another, a step away; -1: none, or an atom is shared."""
+    to = field.grid.partners(step)
+    first = np.flatnonzero((to >= 0) & known)
+    first = first[known[to[first]]]
+    first = first[~_share_atoms(field, first, to[first], itself=itself)]
+    others = np.full(len(known), -1, dtype=np.int64)
+    others[first] = to[first]
+    return others
 
 
 def _mean_of_others(field: CellField, square: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -143,13 +151,15 @@ def _mean_of_others(field: CellField, square: NDArray[np.float64]) -> NDArray[np
     return np.where(own & (n > 0), total / np.maximum(n, 1), np.inf)
 
 
-def _share_atoms(field: CellField, pairs: NDArray[np.int64], *, itself: bool) -> NDArray[np.bool_]:
+def _share_atoms(
+    field: CellField, first: NDArray[np.int64], second: NDArray[np.int64], *, itself: bool
+) -> NDArray[np.bool_]:
     atoms = field.neighbor
     if itself:
         atoms = np.concatenate([atoms, field.center[:, None]], axis=1)
-    shared = np.zeros(len(pairs), dtype=bool)
+    shared = np.zeros(len(first), dtype=bool)
     for slot in atoms.T:
-        shared |= (atoms[pairs[:, 1]] == slot[pairs[:, 0], None]).any(axis=1)
+        shared |= (atoms[second] == slot[first, None]).any(axis=1)
     return shared
 
 
