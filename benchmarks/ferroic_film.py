@@ -46,6 +46,7 @@ def main() -> None:
             measure_accuracy(name, film, DOSES[0])
         for dose in DOSES[1:]:
             measure_accuracy("stripes of 4 nm", FILMS["stripes of 4 nm"], dose)
+        measure_accuracy("stripes of 3 nm", Film(domain_size="3 nm"), DOSES[1])
 
 
 def measure_speed() -> None:

@@ -255,3 +255,43 @@ def test_frames_are_labeled_together() -> None:
         [planted("ferroelastic", size=30, noise=0.02, seed=seed).domain for seed in (0, 1)]
     )
     assert adjusted_rand_index(domain, found.variants["label"].values) > 0.9
+
+
+def test_frames_may_drift_differently() -> None:
+    """Three frames of a polar crystal, each sheared in its own way, have the same four variants."""
+    size = 24
+    i, j = np.indices((size, size)).reshape(2, -1)
+    quarter = 2 * (i // 12) + j // 12
+    push = 0.15 * np.array([[0.0, 1.0], [1.0, 0.0], [0.0, -1.0], [-1.0, 0.0]])[quarter]
+    rng = np.random.default_rng(0)
+    centers, cages = [], []
+    for shear in ([[0.03, 0.0], [0.0, -0.03]], [[0.0, 0.03], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]):
+        drift = np.eye(2) + np.array(shear)
+        for made, place in (
+            (cages, np.stack([i, j], axis=1).astype(float)),
+            (centers, np.stack([i, j], axis=1) + 0.5 + push),
+        ):
+            made.append(place @ drift.T + rng.normal(0, 0.02, place.shape))
+    frame = np.repeat([2, 3, 7], size**2)
+    center, cage = (
+        sites_from_positions(*np.concatenate(parts).T, unit="nm", frame=frame)
+        for parts in (centers, cages)
+    )
+    sites = neighbor_vectors(center, cage, n_neighbors=4)
+    sites["lattice_index"] = (("site", "direction"), np.tile(np.stack([i, j], axis=1), (3, 1)))
+    sites["sublattice"] = ("site", np.zeros(len(frame), int))
+    sites["grain"] = ("site", np.repeat([0, 1, 2], size**2))
+    found = find_variants(sites)
+    assert stated(found.statement) == "4 of 4 ferroic"
+    label = found.variants["label"].values
+    number = {k: np.bincount(label[: size**2][quarter == k]).argmax() for k in range(4)}
+    # Away from walls and edges; the numbers are those of the first frame in all.
+    inner = (np.abs(i - 11.5) > 2) & (np.abs(j - 11.5) > 2)
+    right = label == np.array([number[k] for k in np.tile(quarter, 3)])
+    assert right[np.tile(inner, 3)].mean() > 0.99
+
+
+def test_sites_seen_against_others_need_no_spacing() -> None:
+    sites = planted("polar", size=30, noise=0.02).sites
+    del sites.attrs["spacing"]
+    assert stated(find_variants(sites).statement) == "4 of 4 ferroic"

@@ -34,11 +34,14 @@ class Planted(NamedTuple):
         True variant, phase or cell of a doubled cell.
     inner : ndarray of bool, shape (site,)
         Farther than two cells from a wall.
+    wall : ndarray, shape (site,)
+        Distance to the nearest wall, in cells; infinite without.
     """
 
     sites: Sites
     domain: NDArray[np.int64]
     inner: NDArray[np.bool_]
+    wall: NDArray[np.float64]
 
 
 def planted(
@@ -87,7 +90,7 @@ def _with_neighbors(
     sites["lattice_index"] = (("site", "direction"), truth["index"].astype(np.int64))
     sites["sublattice"] = ("site", order.astype(np.int64))
     sites["grain"] = ("site", truth["grain"].astype(np.int64))
-    return Planted(sites, truth["domain"], truth["wall"] > 2)
+    return Planted(sites, truth["domain"], truth["wall"] > 2, truth["wall"])
 
 
 class Case(NamedTuple):

@@ -169,7 +169,9 @@ def _itself(sites: Sites) -> bool:
         return False
     place = positions(sites)
     vector = sites["neighbor_vector"].transpose("site", "neighbor", "axis").values[first, 0]
-    return bool(np.allclose(place[to] - place[first], vector, atol=1e-3 * sites.attrs["spacing"]))
+    # Sites seen against others may have no spacing of their own.
+    length = float(np.linalg.norm(sites.attrs["stars"], axis=2).min())
+    return bool(np.allclose(place[to] - place[first], vector, atol=1e-3 * length))
 
 
 def _alignments(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from scipy.stats import chi2
 
-from adatom.crystallography.cell_fields import estimate_noise, filled, sampled_field
+from adatom.crystallography.cell_fields import filled, sampled_field
 from adatom.crystallography.components import gain_of_classes, squared_distances, whitening_of
 from adatom.crystallography.orbits import find_orbits
 from adatom.crystallography.variant_fits import (
@@ -95,7 +95,7 @@ def probability_of_chance(
         return Chance(1.0, np.ones(1))
     field, sites = sampled_field(aligned, lattice_index, n_sites=_SITES, seed=seed)
     field = field.with_characters(fitted.field.characters)
-    noise = estimate_noise(field, aligned.deviation[sites], itself=aligned.itself)
+    noise = fitted.noise
     size = fitted.window.size
     flat = field.unturned(aligned.deviation[sites])[0]
     means, share = field.means(flat, size)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from adatom.numerics.cell_windows import Box, CellGrid, grid_of_cells, square_box
-from adatom.numerics.medians import SIGMA_OF_MAD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -189,42 +188,6 @@ def _field(
         grid_of_cells(lattice_index[sites], group),
         aligned.star.slots,
     )
-
-
-def estimate_noise(field: CellField, deviation: NDArray[np.float64], /, *, itself: bool) -> Noise:
-    """Estimate position noise from sites four cells apart, which share no atom.
-
-    Medians see the differences within domains, not the few across walls.
-    """
-    vector = deviation.reshape(len(deviation), -1, 2)
-    n = vector.shape[1]
-    differences = []
-    for step in ((LAG, 0), (0, LAG)):
-        to = field.grid.partners(step)
-        rows = np.flatnonzero(to >= 0)
-        difference = vector[rows] - vector[to[rows]]
-        # Back into the directions of the scan, along which noise differs.
-        differences.append(np.einsum("sba,skb->ska", field.matrix[rows], difference))
-    pooled = np.concatenate(differences) / np.sqrt(2)
-    pooled = pooled[np.isfinite(pooled).all(axis=(1, 2)) & (field_norm(pooled) > 0)]
-    if len(pooled) < 2 * n:
-        return Noise(np.full(2, np.nan), np.full(2, np.nan))
-    common = pooled.sum(axis=1) / np.sqrt(n)
-    contrast = pooled - pooled.mean(axis=1, keepdims=True)
-    # Contrasts are orthogonal to what slots have in common: n - 1 of n parts of the variance.
-    of_neighbor = SIGMA_OF_MAD * np.median(np.abs(contrast), axis=(0, 1)) * np.sqrt(n / (n - 1))
-    of_common = SIGMA_OF_MAD * np.median(np.abs(common), axis=0)
-    if itself:
-        sigma = np.sqrt(((n - 1) * of_neighbor**2 + of_common**2 / (n + 1)) / n)
-        return Noise(sigma, sigma)
-    of_site = np.sqrt(np.maximum(of_common**2 - of_neighbor**2, 0.0) / n)
-    return Noise(of_site, of_neighbor)
-
-
-def field_norm(vector: NDArray[np.float64], /) -> NDArray[np.float64]:
-    """Give the norm of every row, whatever its shape."""
-    norm: NDArray[np.float64] = np.linalg.norm(vector.reshape(len(vector), -1), axis=1)
-    return norm
 
 
 def filled(share: NDArray[np.float64], means: NDArray[np.float64], /) -> NDArray[np.bool_]:

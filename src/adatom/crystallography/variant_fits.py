@@ -11,7 +11,6 @@ from scipy.stats import chi2
 from adatom.crystallography.cell_fields import (
     CellField,
     Noise,
-    estimate_noise,
     filled,
     find_characters,
     sampled_field,
@@ -23,6 +22,7 @@ from adatom.crystallography.components import (
     squared_distances,
     whitening_of,
 )
+from adatom.crystallography.neighbor_noise import estimate_noise
 from adatom.crystallography.orbits import Orbits, affine_basis, find_orbits
 from adatom.errors import TooFewSitesError
 from adatom.numerics.point_groups import action
@@ -212,7 +212,7 @@ def _sample(
     seed: int,
 ) -> Sample:
     field, sites = sampled_field(aligned, lattice_index, n_sites=FIT_SITES, seed=seed)
-    noise = estimate_noise(field, aligned.deviation[sites], itself=aligned.itself)
+    noise = estimate_noise(field, aligned.deviation[sites], itself=aligned.itself, seed=seed)
     whole = np.isfinite(aligned.deviation[sites]).all(axis=(1, 2))
     if not np.isfinite(noise.site).all() or whole.sum() < _LEAST_ROWS:
         msg = (

@@ -86,7 +86,9 @@ def find_variants(
     ----------
     sites : Sites
         With neighbors of `descriptors.neighbor_vectors` and lattice indices of
-        `crystallography.assign_lattice_indices`.
+        `crystallography.assign_lattice_indices`. Frames of a movie are taken
+        together: classes are the same in all, drift is that of each grain of
+        each frame.
     point_group : str, optional
         Of the parent: "C1" to "C6", "C1v" to "C6v". By default the highest of
         the sites' star, strain of up to 12 % and a displaced center allowed
@@ -100,7 +102,9 @@ def find_variants(
     level : float
         Classes that noise makes as often as this are no classes: 0.05 claims
         a broken symmetry in one of twenty perfect crystals at most. P-values
-        are of classes that stand apart; where there are none, they are 1.
+        say how often simulated noise of one class gains as much by as many
+        classes as were found. Where no classes stand apart nothing is asked,
+        and p is 1: no weaker order was found, nor excluded. 0.01 is the least.
     seed : int
         Of simulated noise.
 
@@ -301,11 +305,15 @@ def _tell(
         if np.isinf(window.separation)
         else f", in which classes stand {window.separation:.1f} standard deviations apart"
     )
-    noise = float(np.concatenate([fitted.noise.site, fitted.noise.neighbor]).mean())
+    site, neighbor = (
+        float(sigma.mean()) * aligned.spacing
+        for sigma in (fitted.noise.site, fitted.noise.neighbor)
+    )
+    noise = f"{site:.3g} {unit} per axis"
+    if not aligned.itself:
+        noise += f", {neighbor:.3g} {unit} of the neighbors"
     add_note(
-        data,
-        f"classes of {how}{apart}; parent {aligned.star.group}; position noise "
-        f"{noise * aligned.spacing:.3g} {unit} per axis",
+        data, f"classes of {how}{apart}; parent {aligned.star.group}; position noise {noise}"
     )
     if missing := int((labels.label < 0).sum()):
         add_note(data, f"{missing} sites without lattice index, or unlike all stars: label -1")
