@@ -153,6 +153,18 @@ def test_a_structure_that_does_not_fit_is_said_not_to() -> None:
     )
 
 
+def test_a_superlattice_is_told_with_its_share_and_the_defects() -> None:
+    label = xr.Dataset(
+        {"label": (("y", "x"), np.eye(2, dtype=int))},
+        attrs={"class_names": ["lattice", "superlattice"]},
+    )
+    defects = sites_from_positions([0.0, 1.0], [0.0, 1.0], unit="nm")
+    lineage = _lineage(("pattern", {"classes": label, "defects": defects}, ()))
+    share, count = crystal_sentences(lineage)
+    assert share == "The superlattice covers 50 % of the image."
+    assert count.startswith("2 defects")
+
+
 def test_what_a_step_did_is_told_without_marks_of_references() -> None:
     assert find_step("crystallography.estimate_polarization").summary == (
         "Estimate how far columns stand from the centers of their cages."

@@ -254,7 +254,12 @@ def _superlattice(_: Lineage, result: Result) -> list[str]:
     names = list(result.value.attrs.get("class_names", ()))
     label = result.value["label"].values
     share = 100 * float((label == names.index("superlattice")).mean())
-    return [f"The superlattice covers {share:.0f} % of the image."]
+    told = [f"The superlattice covers {share:.0f} % of the image."]
+    defects = result.step.results.get("defects")
+    if defects is not None:
+        n = count_text(defects.sizes["site"], "defect")
+        told.append(f"{n}, where the image departs from the lattice; two that touch may be one.")
+    return told
 
 
 def _is_table_with(*names: str) -> Callable[[Result], bool]:
