@@ -149,7 +149,8 @@ def run_large() -> None:
     inner = truth.inner
     ari = adjusted_rand_index(truth.domain[inner], found.variants["label"].values[inner])
     print(
-        f"{truth.sites.sizes['site']} sites: {seconds:.1f} s ({cpu:.1f} s of one core), ARI {ari:.4f}, peak "
+        f"{truth.sites.sizes['site']} sites: {seconds:.1f} s ({cpu:.1f} s of one core), "
+        f"ARI {ari:.4f}, peak "
         f"{peak / 1e6:.2f} GB ({before / 1e6:.2f} GB before), "
         f"{found.statement.attrs['statement']}"
     )

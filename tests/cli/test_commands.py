@@ -60,11 +60,15 @@ def test_python_m_adatom_is_the_command() -> None:
 def test_a_recipe_is_checked(recipe: Path, capsys: Captured) -> None:
     assert main(["check", str(recipe)]) == 0
     assert capsys.readouterr().out == "Windows: 1 step fits together; open inputs: image\n"
-    recipe.write_text(recipe.read_text().replace("size", "sise"))
+    misspelt = recipe.read_text().replace("size", "sise")
+    recipe.write_text(misspelt)
     assert main(["check", str(recipe)]) == 1
     told = capsys.readouterr().out
     assert "line 6, [windows]: descriptors.window_spectra has no setting `sise`: did you" in told
-    assert "[windows]: descriptors.window_spectra needs the setting `size`" in told
+    recipe.write_text(misspelt.replace("window_spectra", "window_patches"))
+    assert main(["check", str(recipe)]) == 1
+    told = capsys.readouterr().out
+    assert "[windows]: descriptors.window_patches needs the setting `size`" in told
 
 
 def test_a_run_tells_what_it_did_and_where_it_is(

@@ -38,7 +38,7 @@ _WELL_APART: Final = 7.0
 # Covariances of a dozen features are then exact to some per cent.
 _DRAWN: Final = 20_000
 FIT_SITES: Final = 20_000
-_LEAST_ROWS: Final = 40
+LEAST_ROWS: Final = 40
 _LEAST_CORE: Final = 0.2
 _UNEVEN: Final = 0.99
 # Of an orbit of eight, two found may have six images, all found in a round or two.
@@ -214,10 +214,10 @@ def _sample(
     field, sites = sampled_field(aligned, lattice_index, n_sites=FIT_SITES, seed=seed)
     noise = estimate_noise(field, aligned.deviation[sites], itself=aligned.itself, seed=seed)
     whole = np.isfinite(aligned.deviation[sites]).all(axis=(1, 2))
-    if not np.isfinite(noise.site).all() or whole.sum() < _LEAST_ROWS:
+    if not np.isfinite(noise.site).all() or whole.sum() < LEAST_ROWS:
         msg = (
             f"{int(whole.sum())} indexed sites have all their neighbors, and few of them another "
-            f"four cells away: variants need {_LEAST_ROWS} or more"
+            f"four cells away: variants need {LEAST_ROWS} or more"
         )
         raise TooFewSitesError(msg)
     flat = field.unturned(aligned.deviation[sites])[0]
@@ -295,9 +295,9 @@ def _window(
     covariance = _as_measured(sample.field, means, covariance, size, actions)
     whitening = whitening_of(covariance)
     held: NDArray[np.bool_] = usable & sample.core
-    if held.sum() < max(_LEAST_ROWS, _LEAST_CORE * usable.sum()):
+    if held.sum() < max(LEAST_ROWS, _LEAST_CORE * usable.sum()):
         held = usable
-    if held.sum() < _LEAST_ROWS:
+    if held.sum() < LEAST_ROWS:
         held = np.asarray(np.isfinite(means).all(axis=1))
     rows = without_shifts(
         means[held], sample.crystal[held], whitening, affine, max_classes=max_classes, seed=seed
@@ -362,7 +362,7 @@ def without_shifts(
     out = means.copy()
     for number in np.flatnonzero(counts):
         mine = crystal == number
-        if number != main and mine.sum() >= _LEAST_ROWS:
+        if number != main and mine.sum() >= LEAST_ROWS:
             out[mine] -= shift_between(
                 means[mine], classes, whitening, affine, max_classes=max_classes, seed=seed
             )

@@ -22,10 +22,15 @@ from adatom.crystallography.statements import (
     phase_table,
     statement_of,
 )
-from adatom.crystallography.variant_fits import Fitted, fit_classes, without_class_structure
+from adatom.crystallography.variant_fits import (
+    LEAST_ROWS,
+    Fitted,
+    fit_classes,
+    without_class_structure,
+)
 from adatom.crystallography.variant_labels import Labels, label_sites
 from adatom.crystallography.variant_models import VariantModel
-from adatom.errors import SettingError
+from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.schema import SITES, Classes, Sites, Table, add_note, space_unit
 
 if TYPE_CHECKING:
@@ -149,7 +154,9 @@ def find_variants(
     """
     SITES.check(sites)
     _check(max_classes, averaging, level)
+    _check_seed(seed)
     aligned = aligned_vectors(sites, point_group)
+    _check_indexed(sites)
     index = _lattice_index(sites)
     fitted = fit_classes(aligned, index, max_classes=max_classes, averaging=averaging, seed=seed)
     exchanged = classes_exchanged(fitted)
@@ -206,7 +213,12 @@ def assign_variants(sites: Sites, model: VariantModel, /, *, seed: int = 0) -> C
     True
     """
     SITES.check(sites)
+    if not isinstance(model, VariantModel):
+        msg = f"model is {type(model).__name__}, not a VariantModel: take that of find_variants"
+        raise KindError(msg)
+    _check_seed(seed)
     aligned = aligned_vectors(sites, None, star=model.star)
+    _check_indexed(sites)
     field = whole_field(aligned, _lattice_index(sites))
     labels = label_sites(aligned, field, model, seed=seed)
     return _classes(sites, labels.label, labels.probability)
@@ -222,6 +234,23 @@ def _check(max_classes: int, averaging: int | None, level: float) -> None:
     if not 0 < level < 1:
         msg = f"{level=} must be between 0 and 1, such as 0.05"
         raise SettingError(msg)
+
+
+def _check_seed(seed: int) -> None:
+    if seed < 0:
+        msg = f"{seed=} must be 0 or more"
+        raise SettingError(msg)
+
+
+def _check_indexed(sites: Sites) -> None:
+    n_indexed = int((sites["grain"].values >= 0).sum())
+    if n_indexed < LEAST_ROWS:
+        msg = (
+            f"{n_indexed} of {sites.sizes['site']} sites have a lattice index, variants need "
+            f"{LEAST_ROWS} or more: see by the notes of assign_lattice_indices what it found, "
+            "and restrict the sites to the crystal"
+        )
+        raise TooFewSitesError(msg)
 
 
 def _lattice_index(sites: Sites) -> NDArray[np.int64]:
