@@ -107,7 +107,9 @@ def estimate_profile(
         ``value_low`` and ``value_high`` of an interval of 95 %, ``fit``,
         and ``n`` sites or pixels. ``wall``: ``center``, ``width`` (from 10 to
         90 % of a step, full width at half maximum of a peak), ``low`` and
-        ``rise``, each with ``_error``; ``n_pieces``.
+        ``rise``, each with ``_error``; ``n_pieces``. Of simulated walls 1.96
+        errors of width and rise hold the truth of 90 %; the interval of the
+        profile itself holds 95 %.
 
         Errors are from the scatter of pieces of the boundary (delete-one
         jackknife [1]_), each many times as long as neighboring sites agree
