@@ -312,8 +312,6 @@ def _tell(
     noise = f"{site:.3g} {unit} per axis"
     if not aligned.itself:
         noise += f", {neighbor:.3g} {unit} of the neighbors"
-    add_note(
-        data, f"classes of {how}{apart}; parent {aligned.star.group}; position noise {noise}"
-    )
+    add_note(data, f"classes of {how}{apart}; parent {aligned.star.group}; position noise {noise}")
     if missing := int((labels.label < 0).sum()):
         add_note(data, f"{missing} sites without lattice index, or unlike all stars: label -1")
