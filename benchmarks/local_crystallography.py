@@ -92,7 +92,13 @@ def score(case: str, truth: Planted) -> Score:
     along = 1 if case == "antiphase j" else 0
     side = (truth.domain + truth.sites["lattice_index"].values[:, along]) % 2
     off = np.abs((truth.wall * (2 * side - 1))[ends].mean(axis=1))
-    return Score(told, ari, window, float(np.mean(off < 1)), len(ends) / (SIZE * 0.97**2))
+    return Score(
+        told,
+        ari,
+        window,
+        float(np.mean(off < 1)) if len(off) else 0.0,
+        len(ends) / (SIZE * 0.97**2),
+    )
 
 
 def run_cases(n_seeds: int, cases: dict[str, str]) -> None:
@@ -150,8 +156,7 @@ def run_large() -> None:
     ari = adjusted_rand_index(truth.domain[inner], found.variants["label"].values[inner])
     print(
         f"{truth.sites.sizes['site']} sites: {seconds:.1f} s ({cpu:.1f} s of one core), "
-        f"ARI {ari:.4f}, peak "
-        f"{peak / 1e6:.2f} GB ({before / 1e6:.2f} GB before), "
+        f"ARI {ari:.4f}, peak {peak / 1e6:.2f} GB ({before / 1e6:.2f} GB before), "
         f"{found.statement.attrs['statement']}"
     )
 
