@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from planted_domains import Planted, planted, stated
 
 from adatom.crystallography import (
@@ -264,7 +265,8 @@ def test_frames_may_drift_differently() -> None:
     quarter = 2 * (i // 12) + j // 12
     push = 0.15 * np.array([[0.0, 1.0], [1.0, 0.0], [0.0, -1.0], [-1.0, 0.0]])[quarter]
     rng = np.random.default_rng(0)
-    centers, cages = [], []
+    centers: list[NDArray[np.float64]] = []
+    cages: list[NDArray[np.float64]] = []
     for shear in ([[0.03, 0.0], [0.0, -0.03]], [[0.0, 0.03], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]):
         drift = np.eye(2) + np.array(shear)
         for made, place in (

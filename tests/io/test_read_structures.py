@@ -19,7 +19,7 @@ def test_a_cif_gives_the_whole_cell(tmp_path: Path) -> None:
     assert sorted(salt.symbols) == ["Cl"] * 4 + ["Na"] * 4
     assert salt.cell.lengths() == pytest.approx([5.64] * 3)
     # Rock salt: every Na has six Cl at half the cell, two by two images of one another.
-    distances = salt.get_all_distances(mic=True)[0]
+    distances = salt.get_all_distances(mic=True)[0]  # type: ignore[no-untyped-call]
     assert (np.abs(distances - 2.82) < 1e-6).sum() == 3
 
 
@@ -27,7 +27,7 @@ def test_a_cif_gives_the_whole_cell(tmp_path: Path) -> None:
 def test_vasp_positions_are_known_by_their_lines(tmp_path: Path, name: str) -> None:
     path = SITES["poscar"](tmp_path).rename(tmp_path / name)
     graphene = read_structure(path)
-    bond = graphene.get_distance(0, 1, mic=True)
+    bond = graphene.get_distance(0, 1, mic=True)  # type: ignore[no-untyped-call]
     assert bond == pytest.approx(2.46 / np.sqrt(3), abs=1e-3)
 
 

@@ -183,6 +183,7 @@ def _unknown(vectors: NDArray[np.float64], n_sub: int, n_sites: int) -> GrainFit
         np.full(2, np.nan),
         np.full((n_sites, 2), np.nan),
         np.full(n_sites, np.nan),
+        float("nan"),
     )
 
 

@@ -213,11 +213,12 @@ def assign_variants(sites: Sites, model: VariantModel, /, *, seed: int = 0) -> C
     True
     """
     SITES.check(sites)
-    if not isinstance(model, VariantModel):
+    star = getattr(model, "star", None)
+    if star is None:
         msg = f"model is {type(model).__name__}, not a VariantModel: take that of find_variants"
         raise KindError(msg)
     _check_seed(seed)
-    aligned = aligned_vectors(sites, None, star=model.star)
+    aligned = aligned_vectors(sites, None, star=star)
     _check_indexed(sites)
     field = whole_field(aligned, _lattice_index(sites))
     labels = label_sites(aligned, field, model, seed=seed)
