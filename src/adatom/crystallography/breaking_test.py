@@ -112,6 +112,9 @@ def probability_of_chance(
     first = [simulated_means(field, noise, size, rng)[tested.usable] for _ in range(5)]
     rows = np.concatenate(first)
     rows = rows[np.isfinite(rows).all(axis=1)]
+    if not len(rows):
+        # No mean of cells is left that drift could be taken off: nothing can be tested.
+        return Chance(float("nan"), np.full(len(found) - 1, np.nan))
     whitening = whitening_of(averaged_over(rows.T @ rows / len(rows), fitted.actions))
     reached = np.zeros(len(found))
     for _ in range(_N_DRAWS):
