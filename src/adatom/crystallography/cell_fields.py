@@ -93,7 +93,13 @@ class CellField:
             # Of the common rotation, which is zero by now, walls leave a rest.
             known = np.isfinite(means).all(axis=1)
             means[known] -= (means[known] @ self.turning)[:, None] * self.turning
-        return means, counts.mean(axis=1) * len(self.characters) / size**2
+        return means, counts.mean(axis=1) / self._n_like(size)
+
+    def _n_like(self, size: int) -> int:
+        """Count the cells of a whole window that are like its middle."""
+        offset = np.indices((size, size)).reshape(2, -1).T - size // 2
+        odd = (offset @ np.array(self.characters).T) % 2
+        return int((odd == 0).all(axis=1).sum())
 
     def unevenness(self, flat: NDArray[np.float64], /) -> NDArray[np.float64]:
         """Give how the two halves of the 5 x 5 cells around differ, along i and along j."""

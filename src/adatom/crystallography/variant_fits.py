@@ -415,13 +415,18 @@ def shift_between(
 
 
 def _clearest(windows: list[Window]) -> Window:
-    """Choose the smallest window with most classes, well apart; or the one where they are most."""
-    most = max(len(window.means) for window in windows)
-    fullest = [window for window in windows if len(window.means) == most]
-    apart = [window for window in fullest if window.separation >= _WELL_APART]
-    if most == 1:
+    """Choose the smallest window with most classes, well apart; or the one where they are most.
+
+    More classes that are less than well apart do not count against fewer that are: a large
+    window over a wall averages what is opposite on its sides to a class of its own.
+    """
+    several = [window for window in windows if len(window.means) > 1]
+    apart = [window for window in several if window.separation >= _WELL_APART]
+    if not several:
         return windows[-1]
-    return apart[0] if apart else max(fullest, key=lambda window: window.separation)
+    most = max(len(window.means) for window in apart or several)
+    fullest = [window for window in apart or several if len(window.means) == most]
+    return fullest[0] if apart else max(fullest, key=lambda window: window.separation)
 
 
 def without_class_structure(fitted: Fitted, /) -> Fitted:
