@@ -89,3 +89,5 @@ def test_features_without_places_and_small_frames_are_refused() -> None:
         choose_n_phases(features.isel(site=slice(16)), n_neighbors=9)
     with pytest.raises(SettingError, match="max_phases=0 must be 1 or more"):
         choose_n_phases(features, max_phases=0)
+    with pytest.raises(TooFewSitesError, match="measured throughout"):
+        choose_n_phases(features * np.nan)

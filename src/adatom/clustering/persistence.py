@@ -68,7 +68,8 @@ def choose_n_phases(
     SettingError
         If a setting is out of range.
     TooFewSitesError
-        If a frame has no more than two neighborhoods of sites.
+        If a frame has no more than two neighborhoods of sites, or no row is
+        measured.
 
     References
     ----------
@@ -97,6 +98,12 @@ def choose_n_phases(
     if number < 1:
         msg = f"n_neighbors={number} must be 1 or more"
         raise SettingError(msg)
+    if not np.isfinite(features.values).all(axis=-1).any():
+        msg = (
+            "no row of the features is measured throughout: look for what made them NaN, such as "
+            "sites without a class"
+        )
+        raise TooFewSitesError(msg)
     site, beyond = _sites_beyond(features, number)
     persistence = [1.0]
     for n_classes in range(2, max_phases + 1):
