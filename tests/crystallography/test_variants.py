@@ -297,3 +297,18 @@ def test_sites_seen_against_others_need_no_spacing() -> None:
     sites = planted("polar", size=30, noise=0.02).sites
     del sites.attrs["spacing"]
     assert stated(find_variants(sites).statement) == "4 of 4 ferroic"
+
+
+@pytest.mark.parametrize(
+    ("case", "noise", "seed"),
+    [("rotated twins", 0.05, 4), ("rotated twins", 0.05, 15), ("antiphase", 0.03, 19)],
+)
+def test_means_over_walls_are_no_classes(case: str, noise: float, seed: int) -> None:
+    # In windows of five cells, walls of these crystals once were classes of their own.
+    found = find_variants(planted(case, size=32, noise=noise, seed=seed).sites)
+    assert found.variants["label"].values.max() == 1
+
+
+def test_a_narrow_parent_between_opposite_variants_that_fills_windows_stays() -> None:
+    found = find_variants(planted("polar and parent", size=60, noise=0.05, seed=0).sites)
+    assert stated(found.statement) == "4 of 4 ferroic, 1 non-ferroic"

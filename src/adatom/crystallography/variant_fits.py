@@ -25,6 +25,7 @@ from adatom.crystallography.components import (
 from adatom.crystallography.neighbor_noise import estimate_noise
 from adatom.crystallography.orbits import Orbits, affine_basis, find_orbits
 from adatom.errors import TooFewSitesError
+from adatom.numerics.cell_windows import square_box
 from adatom.numerics.point_groups import action
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ _MOST_ROUNDS: Final = 3
 _LEAST_IN_IMAGE: Final = 6
 _LEAST_SHARE_OF_IMAGE: Final = 0.005
 _LEAST_INNER: Final = 0.25
+# A band half as wide as the window fills half of it; where nine in ten of the sites of a class
+# have fewer than three in four of their like around, none is inside of a domain.
+_FILLS: Final = 0.75
+_MOST_OF_ALL: Final = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,7 +308,49 @@ def _window(
         means[held], sample.crystal[held], whitening, affine, max_classes=max_classes, seed=seed
     )
     found = find_components(rows @ whitening.T, max_classes=max_classes, seed=seed)
-    return Window(size, rows, whitening, found @ np.linalg.inv(whitening).T, np.flatnonzero(held))
+    back = np.linalg.inv(whitening).T
+    window = Window(size, rows, whitening, found @ back, np.flatnonzero(held))
+    return window if size == 1 else _without_walls(window, sample.field, means)
+
+
+def _without_walls(window: Window, field: CellField, means: NDArray[np.float64]) -> Window:
+    """Leave out classes that means over a wall make of those on its two sides.
+
+    Such a class stands between two others, and nowhere fills a window: what
+    does, as a parent phase between opposite variants, is a class of its own.
+    """
+    white = window.means @ window.whitening.T
+    label = np.full(len(means), -1)
+    known = np.isfinite(means).all(axis=1)
+    squared = squared_distances(means[known] @ window.whitening.T, white)
+    label[known] = squared.argmin(axis=1)
+    kept = list(range(len(white)))
+    # The smallest first, since a wall is smaller than the domains that it parts.
+    for k in reversed(range(len(white))):
+        others = [a for a in kept if a < k]
+        if len(others) < 2 or not _is_between(white[k], white[others]):
+            continue
+        own = np.where(label >= 0, (label == k).astype(float), np.nan)[:, None]
+        like = field.grid.means(own, square_box(window.size), characters=field.characters)[0]
+        share = like[label == k, 0]
+        if not len(share) or np.quantile(share, _MOST_OF_ALL) < _FILLS:
+            kept.remove(k)
+    return replace(window, means=window.means[kept])
+
+
+def _is_between(place: NDArray[np.float64], ends: NDArray[np.float64]) -> bool:
+    """Tell whether a place lies near the line that joins some two of the ends.
+
+    Near is half of what parts classes, or less than a third of the line's length: what walls
+    do to lengths and rotation is off the line as well, variants are off by half.
+    """
+    first, second = np.triu_indices(len(ends), k=1)
+    along = ends[second] - ends[first]
+    to = place - ends[first]
+    length = np.sqrt((along**2).sum(axis=1))
+    part = (to * along).sum(axis=1) / np.maximum(length**2, 1e-300)
+    off = np.sqrt(((to - np.clip(part, 0, 1)[:, None] * along) ** 2).sum(axis=1))
+    return bool((off < np.maximum(_WELL_APART / 2, 0.3 * length)).any())
 
 
 def _as_measured(
@@ -417,16 +464,19 @@ def shift_between(
 def _clearest(windows: list[Window]) -> Window:
     """Choose the smallest window with most classes, well apart; or the one where they are most.
 
-    More classes that are less than well apart do not count against fewer that are: a large
-    window over a wall averages what is opposite on its sides to a class of its own.
+    Classes of a small window that are less than well apart must show in larger ones, in which
+    noise is less: where a larger one has classes well apart, these are believed.
     """
     several = [window for window in windows if len(window.means) > 1]
     apart = [window for window in several if window.separation >= _WELL_APART]
     if not several:
         return windows[-1]
-    most = max(len(window.means) for window in apart or several)
-    fullest = [window for window in apart or several if len(window.means) == most]
-    return fullest[0] if apart else max(fullest, key=lambda window: window.separation)
+    largest = max((window.size for window in apart), default=0)
+    believed = [w for w in several if w.separation >= _WELL_APART or w.size > largest]
+    most = max(len(window.means) for window in believed)
+    fullest = [window for window in believed if len(window.means) == most]
+    clear = [window for window in fullest if window.separation >= _WELL_APART]
+    return clear[0] if clear else max(fullest, key=lambda window: window.separation)
 
 
 def without_class_structure(fitted: Fitted, /) -> Fitted:
