@@ -69,7 +69,7 @@ def write_picture(picture: Picture, folder: Path) -> None:
         size=picture.size,
         field=f"{pixel * picture.size:.6g} nm",
         flake=flake,
-        microscope=Microscope(electrons=float(10 ** rng.uniform(1.8, 2.8))),
+        microscope=Microscope(electrons=float(10 ** rng.uniform(2.1, 3.0))),
         contamination=float(rng.choice([0.0, 0.0, 0.05, 0.1])),
         seed=picture.number,
     )
