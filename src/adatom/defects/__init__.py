@@ -1,10 +1,13 @@
 """Defects against the ideal crystal: found, named, kept in a library, computed.
 
-===================  =============================================================
+===================  ========================================================================
 ``Defects``          defects, the atoms of each, and the bonds between these
 ``ClassCard``        a class of defects as an atlas shows it, with ``Estimate``, ``Drawing``,
                      ``Computed``
-===================  =============================================================
+``assign_species``   which element each atom of a sheet is, by its brightness
+``find_defects``     vacancies, impurities, odd rings: found, named, with their atoms
+``compare_defects``  how far the atoms of defects are from one another
+===================  ========================================================================
 """
 
 from __future__ import annotations
@@ -15,7 +18,10 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.defects.class_cards import ClassCard, Computed, Drawing, Estimate
+    from adatom.defects.finding import find_defects
     from adatom.defects.records import Defects
+    from adatom.defects.similarity import compare_defects
+    from adatom.defects.species import assign_species
 
 __all__ = [
     "ClassCard",
@@ -23,6 +29,9 @@ __all__ = [
     "Defects",
     "Drawing",
     "Estimate",
+    "assign_species",
+    "compare_defects",
+    "find_defects",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -33,5 +42,8 @@ __getattr__, __dir__ = lazy_names(
         "Defects": "records",
         "Drawing": "class_cards",
         "Estimate": "class_cards",
+        "assign_species": "species",
+        "compare_defects": "similarity",
+        "find_defects": "finding",
     },
 )
