@@ -144,7 +144,7 @@ def _log_prior(
     shares = float(_STRENGTH * (prior * np.log(weight)).sum())
     if fixed is not None:
         return off + shares
-    return off + shares - 0.5 * ((np.log(factor) - _FACTOR[0]) / _FACTOR[1]) ** 2
+    return off + shares - 0.5 * float((np.log(factor) - _FACTOR[0]) / _FACTOR[1]) ** 2
 
 
 def _spread(seen: Floats, error: Floats, mean: Floats, share: Floats) -> float:

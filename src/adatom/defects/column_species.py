@@ -95,7 +95,7 @@ def assign_column_species(
     # The brighter of the two stands for 1 in what is measured.
     bright = [layer.brightness(columns[0]) for columns in kinds]
     order = (0, 1) if bright[0] > bright[1] else (1, 0)
-    names = np.full((sites.sizes["site"], 2), NOT_MEASURED, dtype=np.dtypes.StringDType())
+    names = np.full((sites.sizes["site"], 2), NOT_MEASURED, dtype=object)
     probability = np.full((sites.sizes["site"], 2), np.nan)
     told = []
     for number, which in enumerate(order):
@@ -166,7 +166,7 @@ def _sublattices(sites: Sites) -> NDArray[np.int64]:
 
 
 def _write(
-    names: NDArray[np.str_],
+    names: NDArray[np.object_],
     probability: NDArray[np.float64],
     here: NDArray[np.int64],
     columns: list[Column],

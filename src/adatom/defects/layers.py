@@ -66,7 +66,7 @@ class Layer:
     def brightness(self, column: Column, exponent: float = EXPONENT, /) -> float:
         """Give how bright a column is beside the host's metal, by atomic numbers."""
         whole = sum(float(atomic_number(name)) ** exponent for name in column.atoms)
-        return whole / float(atomic_number(self.metal)) ** exponent
+        return float(whole / float(atomic_number(self.metal)) ** exponent)
 
 
 def layer_of_name(host: str, /) -> Layer:
