@@ -8,6 +8,7 @@
 ``find_defects``     vacancies, impurities, odd rings: found, named, with their atoms
 ``assign_column_species``  what stands at every place of a layer such as MoS2
 ``find_lattice_defects``   places of a layer that do not hold what the crystal has there
+``classes_from_columns``  what stands at every place, as classes
 ``count_columns``     how many columns of each sort a layer holds
 ``compare_defects``  how far the atoms of defects are from one another
 ===================  ========================================================================
@@ -21,6 +22,7 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.defects.class_cards import ClassCard, Computed, Drawing, Estimate
+    from adatom.defects.column_classes import classes_from_columns
     from adatom.defects.column_counts import count_columns
     from adatom.defects.column_species import assign_column_species
     from adatom.defects.finding import find_defects
@@ -37,6 +39,7 @@ __all__ = [
     "Estimate",
     "assign_column_species",
     "assign_species",
+    "classes_from_columns",
     "compare_defects",
     "count_columns",
     "find_defects",
@@ -46,6 +49,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "classes_from_columns": "column_classes",
         "find_lattice_defects": "lattice_defects",
         "assign_column_species": "column_species",
         "count_columns": "column_counts",

@@ -27,6 +27,10 @@ _STRENGTH: Final = 1.0
 _FAR: Final = 0.05
 # Share of what is none of the kinds, evenly over the brightness seen.
 _NEITHER: Final = 0.002
+# Kinds rarer than this beforehand keep their share where a common one is as bright within so many
+# deviations: in MoS2 an S with Se looks like Mo on their place, and the one told of is believed.
+_RARE: Final = 1e-3
+_ALIKE: Final = 4.0
 _ROUNDS: Final = 60
 
 
@@ -102,7 +106,7 @@ def _fitted(
             break
         value = now
         weight = share.sum(axis=0) + _STRENGTH * prior
-        weight /= weight.sum()
+        weight = _shares(weight / weight.sum(), prior, mean, _ALIKE * float(np.median(scale)))
         precision = share[:, :-1] / scale**2
         if fixed is None:
             factor = _factor(seen, precision, mean, expected)
@@ -112,6 +116,15 @@ def _fitted(
         )
         spread = _spread(seen, error, mean, share[:, :-1])
     return value, Mixture(share, mean, spread, weight, factor)
+
+
+def _shares(weight: Floats, prior: Floats, mean: Floats, reach: float) -> Floats:
+    """Hold the shares of what is rare at those expected, where it looks like what is common."""
+    rare = prior[:-1] < _RARE * prior[0]
+    rare &= np.abs(mean[:, None] - mean[~rare]).min(axis=1) < reach
+    held = weight.copy()
+    held[:-1][rare] = np.minimum(weight[:-1][rare], prior[:-1][rare])
+    return held / held.sum()
 
 
 def _likelihood(away: Floats) -> Floats:

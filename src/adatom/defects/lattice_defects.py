@@ -226,12 +226,13 @@ def _members(
     """List the atoms of all places and missing ones, and which of them bond at each place."""
     told: dict[str, list[Any]] = {key: [] for key in ("place", "species", "role", "probability")}
     atoms_at: list[list[int]] = []
-    probability = sites["column_probability"].values
+    probability, sublattice = sites["column_probability"].values, sites["sublattice"].values
+    layer, metal = layer_of_name(str(sites.attrs["host"])), int(sites.attrs["metal_sublattice"])
     for k, (place, column) in enumerate(zip(places, columns)):
         here: list[int] = []
-        own = set(columns_hosts(sites)) if k < n_core else set()
+        own = layer.metal if sublattice[place] == metal else layer.chalcogen
         rows = [] if column is None else [
-            *((name, "core" if k < n_core and name not in own else "neighbor")
+            *((name, "core" if k < n_core and name != own else "neighbor")
               for name in column.atoms),
             *((MISSING, "missing") for _ in range(column.n_missing if k < n_core else 0)),
         ]  # fmt: skip
@@ -244,11 +245,6 @@ def _members(
             told["probability"].append(float(probability[place]))
         atoms_at.append(here)
     return told, atoms_at
-
-
-def columns_hosts(sites: Sites, /) -> tuple[str, ...]:
-    """Give the chalcogen of the host: where it stays in a column, it is no foreign atom."""
-    return (layer_of_name(str(sites.attrs["host"])).chalcogen,)
 
 
 def _joined(names: list[str]) -> str:

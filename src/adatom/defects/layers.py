@@ -114,6 +114,7 @@ def columns_of_layer(
         Column("", (host,), 0, 1.0),
         *(Column(f"{_atom(one)}_{host}", (one,), 0, _TOLD) for one in metals),
         Column(f"V_{host}", (), 1, _METAL_MISSING),
+        Column(f"{own}2_{host}", (own, own), 0, _ANTISITE),
     ]
     on_chalcogen = [
         Column("", (own, own), 0, 1.0),
