@@ -75,11 +75,11 @@ def test_vanadium_in_mos2_is_about_a_percent_of_the_metal() -> None:
     metal = int((sites["sublattice"].values == 0).sum())
     # Grown with 1 %; of some 900 places 9, give or take 3.
     assert 0.003 * metal <= count(counts, "Mo", "V") <= 0.03 * metal
-    # A metal atom has three chalcogen around: the sublattices are not mixed up.
+    # All around a metal atom is chalcogen, up to three times two: the sublattices are not mixed up.
     found = find_lattice_defects(sites)
     vanadium = np.flatnonzero([name == "(V)_Mo" for name in found.defects["name"].values])
     members = found.members
     for defect in vanadium:
         own = members["species"].values[members["defect"].values == defect].tolist()
         assert own.count("V") == 1
-        assert own.count("S") in {4, 5, 6}
+        assert 2 <= own.count("S") == len(own) - 1 <= 6
