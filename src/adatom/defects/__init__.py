@@ -1,10 +1,11 @@
 """Defects against the ideal crystal: found, named, kept in a library, computed.
 
-===================  =============================================================
+===================  ========================================================================
 ``Defects``          defects, the atoms of each, and the bonds between these
 ``ClassCard``        a class of defects as an atlas shows it, with ``Estimate``, ``Drawing``,
                      ``Computed``
-===================  =============================================================
+``compare_defects``  how far the atoms of defects are from one another
+===================  ========================================================================
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from adatom._lazy import lazy_names
 if TYPE_CHECKING:
     from adatom.defects.class_cards import ClassCard, Computed, Drawing, Estimate
     from adatom.defects.records import Defects
+    from adatom.defects.similarity import compare_defects
 
 __all__ = [
     "ClassCard",
@@ -23,6 +25,7 @@ __all__ = [
     "Defects",
     "Drawing",
     "Estimate",
+    "compare_defects",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -33,5 +36,6 @@ __getattr__, __dir__ = lazy_names(
         "Defects": "records",
         "Drawing": "class_cards",
         "Estimate": "class_cards",
+        "compare_defects": "similarity",
     },
 )
