@@ -1,17 +1,17 @@
 """Defects against the ideal crystal: found, named, kept in a library, computed.
 
-===================  ========================================================================
-``Defects``          defects, the atoms of each, and the bonds between these
-``ClassCard``        a class of defects as an atlas shows it, with ``Estimate``, ``Drawing``,
-                     ``Computed``
-``assign_species``   which element each atom of a sheet is, by its brightness
-``find_defects``     vacancies, impurities, odd rings: found, named, with their atoms
+=========================  ========================================================================
+``Defects``                defects, the atoms of each, and the bonds between these
+``ClassCard``              a class of defects as an atlas shows it, with ``Estimate``, ``Drawing``,
+                           ``Computed``
+``assign_species``         which element each atom of a sheet is, by its brightness
+``find_defects``           vacancies, impurities, odd rings: found, named, with their atoms
 ``assign_column_species``  what stands at every place of a layer such as MoS2
 ``find_lattice_defects``   places of a layer that do not hold what the crystal has there
-``classes_from_columns``  what stands at every place, as classes
-``count_columns``     how many columns of each sort a layer holds
-``compare_defects``  how far the atoms of defects are from one another
-===================  ========================================================================
+``classes_from_columns``   what stands at every place, as classes
+``count_columns``          how many columns of each sort a layer holds
+``compare_defects``        how far the atoms of defects are from one another
+=========================  ========================================================================
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
-        "classes_from_columns": "column_classes",
-        "find_lattice_defects": "lattice_defects",
-        "assign_column_species": "column_species",
-        "count_columns": "column_counts",
         "ClassCard": "class_cards",
         "Computed": "class_cards",
         "Defects": "records",
         "Drawing": "class_cards",
         "Estimate": "class_cards",
+        "assign_column_species": "column_species",
         "assign_species": "species",
+        "classes_from_columns": "column_classes",
         "compare_defects": "similarity",
+        "count_columns": "column_counts",
         "find_defects": "finding",
+        "find_lattice_defects": "lattice_defects",
     },
 )
