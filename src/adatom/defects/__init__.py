@@ -1,6 +1,7 @@
 """Defects against the ideal crystal: found, named, kept in a library, computed.
 
 ===================  =============================================================
+``compare_defects``  how far the atoms of defects are from one another
 ``Defects``          defects, the atoms of each, and the bonds between these
 ===================  =============================================================
 """
@@ -13,14 +14,17 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.defects.records import Defects
+    from adatom.defects.similarity import compare_defects
 
 __all__ = [
     "Defects",
+    "compare_defects",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Defects": "records",
+        "compare_defects": "similarity",
     },
 )
