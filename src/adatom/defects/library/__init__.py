@@ -11,6 +11,9 @@
 ``read_calculations``           what calculations gave
 ``read_calculated_structure``   the relaxed structure of a calculation
 ``read_calculation_array``      an array of a calculation, such as its density of states
+``search_library``              rows by formula, name, class, geometry, source
+``search_like``                 rows whose atoms lie best over those of a given defect
+``count_defects``               numbers, densities and togetherness of classes
 ==============================  ======================================================
 """
 
@@ -29,20 +32,27 @@ if TYPE_CHECKING:
         rows_to_compute,
         store_calculation,
     )
+    from adatom.defects.library.counting import LibraryCounts, count_defects
     from adatom.defects.library.opening import Library, open_library
     from adatom.defects.library.queries import DefectQuery
     from adatom.defects.library.reading import read_defect
+    from adatom.defects.library.searching import search_library
+    from adatom.defects.library.similarity import search_like
 
 __all__ = [
     "DefectQuery",
     "Library",
+    "LibraryCounts",
     "add_defects",
+    "count_defects",
     "open_library",
     "read_calculated_structure",
     "read_calculation_array",
     "read_calculations",
     "read_defect",
     "rows_to_compute",
+    "search_library",
+    "search_like",
     "store_calculation",
 ]
 
@@ -51,13 +61,17 @@ __getattr__, __dir__ = lazy_names(
     {
         "DefectQuery": "queries",
         "Library": "opening",
+        "LibraryCounts": "counting",
         "add_defects": "adding",
+        "count_defects": "counting",
         "open_library": "opening",
         "read_calculated_structure": "calculations",
         "read_calculation_array": "calculations",
         "read_calculations": "calculations",
         "read_defect": "reading",
         "rows_to_compute": "calculations",
+        "search_library": "searching",
+        "search_like": "similarity",
         "store_calculation": "calculations",
     },
 )

@@ -15,7 +15,7 @@ from adatom.defects.library.ase_rows import (
     set_current,
     structure_of_row,
 )
-from adatom.defects.library.geometry import measures_of_row, shape_vector
+from adatom.defects.library.geometry import measures_of_row, shape_of_atoms
 from adatom.defects.library.packing import (
     DefectRow,
     check_found,
@@ -338,9 +338,9 @@ def _insert_measures(session: Session, numbers: Sequence[int], rows: Sequence[De
         ],
     )
     session.many(
-        "INSERT INTO adatom_shapes (defect_id, formula, distances) VALUES (?, ?, ?)",
+        "INSERT INTO adatom_shapes (defect_id, formula, places) VALUES (?, ?, ?)",
         [
-            (number, row.formula, shape_vector(row.numbers, row.places).astype("<f4").tobytes())
+            (number, row.formula, shape_of_atoms(row.numbers, row.places).astype("<f4").tobytes())
             for number, row in zip(numbers, rows, strict=True)
         ],
     )

@@ -81,7 +81,7 @@ _TABLES: Final = (
     """CREATE TABLE adatom_shapes (
         defect_id INTEGER PRIMARY KEY,
         formula TEXT NOT NULL,
-        distances BLOB NOT NULL)""",
+        places BLOB NOT NULL)""",
     """CREATE TABLE adatom_calculations (
         id INTEGER PRIMARY KEY,
         defect_id INTEGER NOT NULL REFERENCES adatom_defects(id),
