@@ -4,6 +4,7 @@
 ``assign_species``   which element each atom of a sheet is, by its brightness
 ``find_defects``     vacancies, impurities, odd rings: found, named, with their atoms
 ``compare_defects``  how far the atoms of defects are from one another
+``add_to_library``   put the defects of an image into a database, all or nothing
 ``Defects``          defects, the atoms of each, and the bonds between these
 ===================  =============================================================
 """
@@ -16,12 +17,15 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.defects.finding import find_defects
+    from adatom.defects.library.adding_step import AddedDefects, add_to_library
     from adatom.defects.records import Defects
     from adatom.defects.similarity import compare_defects
     from adatom.defects.species import assign_species
 
 __all__ = [
+    "AddedDefects",
     "Defects",
+    "add_to_library",
     "assign_species",
     "compare_defects",
     "find_defects",
@@ -30,7 +34,9 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "AddedDefects": "library.adding_step",
         "Defects": "records",
+        "add_to_library": "library.adding_step",
         "assign_species": "species",
         "compare_defects": "similarity",
         "find_defects": "finding",
