@@ -19,7 +19,7 @@ from adatom.plotting._canvas import (
     text_style,
 )
 from adatom.plotting._display import shown_pixels
-from adatom.schema import Image, Sites, positions
+from adatom.schema import Image, Sites, positions, space_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ def plot_contact_sheet(
     columns = min(_MOST_COLUMNS, max(1, math.ceil(math.sqrt(1.6 * n))))
     rows = math.ceil(n / columns)
     kinds = _kinds(members or [])
-    foot = 0.3 if kinds else 0.0
+    foot = 0.3
     width = columns * (_TILE + _GAP) + _GAP
     height = rows * (_TILE + _LINE + _GAP) + _GAP + foot
     figure = new_figure(width, height)
@@ -77,7 +77,7 @@ def plot_contact_sheet(
         if members is not None:
             _draw_members(axes, members[number], half, kinds, on_dark=patch is not None)
         axes.set_title(plain_text(title, limit=22), loc="left", pad=2, **text_style(size=7))
-    _write_legend(figure, kinds, width)
+    _write_legend(figure, kinds, _side(patches), width)
     return figure
 
 
@@ -91,7 +91,8 @@ def _kinds(members: Sequence[Sites]) -> dict[str, str]:
 
 def _draw_patch(axes: Axes, patch: Image | None) -> float | None:
     """Draw a patch around its center and give half of its side."""
-    axes.set_facecolor("#f1f3f4" if patch is None else "black")
+    # Beyond the edge of an image is not dark: it was not measured.
+    axes.set_facecolor("#f1f3f4" if patch is None else "#b8c4ce")
     if patch is None:
         return None
     half = float(patch.x.values[-1] - patch.x.values[0]) / 2
@@ -131,8 +132,20 @@ def _draw_members(
         )
 
 
-def _write_legend(figure: Figure, kinds: dict[str, str], width: float) -> None:
-    if not kinds:
+def _side(patches: Sequence[Image | None]) -> str:
+    """Tell how wide the patches are, if they are alike."""
+    sides = [
+        (float(patch.x.values[-1] - patch.x.values[0]), space_unit(patch))
+        for patch in patches
+        if patch is not None
+    ]
+    if not sides or max(sides)[0] > 1.05 * min(sides)[0]:
+        return ""
+    return f"each {max(sides)[0]:.2g} {sides[0][1]} wide"
+
+
+def _write_legend(figure: Figure, kinds: dict[str, str], side: str, width: float) -> None:
+    if not kinds and not side:
         return
     axes = place_axes(figure, _GAP, 0.04, width - 2 * _GAP, 0.24)
     hide_axes(axes)
@@ -143,3 +156,5 @@ def _write_legend(figure: Figure, kinds: dict[str, str], width: float) -> None:
         edge = FAINT if color == "white" else color
         axes.scatter([left], [0.5], s=16, facecolors="none", edgecolors=edge, linewidths=0.9)
         axes.text(left + 0.1, 0.5, plain_text(name), va="center", **text_style(size=7, color=INK))
+    left = 0.1 + 0.55 * len(kinds)
+    axes.text(left, 0.5, plain_text(side), va="center", **text_style(size=7, color=FAINT))
