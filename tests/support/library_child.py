@@ -16,7 +16,8 @@ def main(place: str, first: int, last: int) -> None:
         for seed in range(first, last):
             add_defects(library, simulated_defects(NAMES, seed=seed), simulated_picture(seed=seed))
             # Only what is committed is told.
-            print(seed, flush=True)
+            sys.stdout.write(f"{seed}\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def server() -> Iterator[str]:
     if initdb is None or control is None:
         pytest.skip("needs the programs of PostgreSQL: apt-get install postgresql")
     # Names of sockets may be some hundred characters long only.
-    folder = Path(tempfile.mkdtemp(prefix="adatom-pg-", dir="/tmp"))  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix="adatom-pg-", dir="/tmp"))
     user = _user()
     if user is not None:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)

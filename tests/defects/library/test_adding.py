@@ -45,8 +45,8 @@ def test_defects_in_pixels_are_kept_in_nm(library: Library) -> None:
     in_px = simulated_defects(NAMES, seed=2, unit="px", nm_per_unit=0.02)
     add_defects(library, in_px)
     one = read_defect(library, 1)
-    np.testing.assert_allclose(one.row.places, in_nm.members["y"].values[:4].reshape(4, 1) * 0
-                               + np.stack([in_nm.members[k].values[:4] for k in "yx"], axis=1))  # fmt: skip
+    own = np.stack([in_nm.members[key].values[:4] for key in "yx"], axis=1)
+    np.testing.assert_allclose(one.row.places, own)
     assert one.image["spacing_nm"] == pytest.approx(0.142)
     assert one.image["area_nm2"] == pytest.approx(4.0)
 
@@ -67,7 +67,8 @@ def _dump(library: Library) -> list[list[tuple[object, ...]]]:
         "systems", "species", "keys", "text_key_values", "number_key_values", "adatom_images",
         "adatom_defects", "adatom_geometry", "adatom_shapes", "adatom_formulas",
     )  # fmt: skip
-    return [sorted(library.session.rows(f"SELECT * FROM {table}"), key=repr) for table in tables]
+    asked = "SELECT * FROM {}"
+    return [sorted(library.session.rows(asked.format(table)), key=repr) for table in tables]
 
 
 def test_another_analysis_counts_and_the_one_before_is_kept(library: Library) -> None:

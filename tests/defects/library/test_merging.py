@@ -36,9 +36,7 @@ def test_new_images_come_with_pixels_and_calculations(library: Library, tmp_path
         for seed in (1, 2):
             found = simulated_defects(["Si1C3", "V1"], seed=seed)
             add_defects(other, found, simulated_picture(seed=seed))
-        add_defects(
-            library, simulated_defects(["Si1C3", "V1"], seed=1), simulated_picture(seed=1)
-        )
+        add_defects(library, simulated_defects(["Si1C3", "V1"], seed=1), simulated_picture(seed=1))
         atoms = read_defect(other, 1).structure
         for number in (1, 3):
             store_calculation(

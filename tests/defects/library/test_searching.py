@@ -103,7 +103,7 @@ def test_all_bonds_of_a_pair_lie_in_the_range(filled: Library) -> None:
             assert lengths.max() <= 0.185
     every = [read_defect(filled, n).row for n in search_library(filled)["id"].values.tolist()]
     fitting = [
-        len(row.bonds) and 0.17 <= row.bonds[:, 2].min() and row.bonds[:, 2].max() <= 0.185
+        len(row.bonds) and row.bonds[:, 2].min() >= 0.17 and row.bonds[:, 2].max() <= 0.185
         for row in every
     ]
     assert found.sizes["row"] == sum(map(bool, fitting)) > 0
@@ -172,7 +172,7 @@ def test_the_foreign_atom_of_a_cell_and_its_neighbors_are_sought(filled: Library
 
 def test_a_composition_that_is_not_there_is_told(filled: Library) -> None:
     atoms = Atoms("Ge2C2", positions=np.random.default_rng(0).normal(size=(4, 3)))
-    with pytest.raises(StoreError, match="no defect of composition C2Ge2 .* there are C3Si1"):
+    with pytest.raises(StoreError, match=r"no defect of composition C2Ge2 .* there are C3Si1"):
         search_like(filled, atoms)
 
 

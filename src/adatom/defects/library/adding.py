@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -12,8 +13,8 @@ import numpy as np
 import adatom
 from adatom.defects.library.ase_rows import (
     AseRows,
+    planar_atoms,
     set_current,
-    structure_of_row,
 )
 from adatom.defects.library.geometry import measures_of_row, shape_of_atoms
 from adatom.defects.library.packing import (
@@ -269,7 +270,7 @@ def _insert(library: Library, session: Session, analysis: Analysis, is_current: 
     for place, (number, row) in enumerate(zip(numbers, rows, strict=True)):
         ase_rows.add(
             number,
-            structure_of_row(row),
+            planar_atoms(row),
             _ase_values(row, facts),
             unique=f"{analysis.image_hash} {analysis.key} {place}",
         )
@@ -299,12 +300,12 @@ def _ase_values(row: DefectRow, facts: Mapping[str, Any]) -> dict[str, str | flo
     return values | {key: number for key, number in numbers.items() if np.isfinite(number)}
 
 
+@lru_cache(maxsize=4096)
 def _not_a_number(text: str) -> str:
     from ase.db.core import convert_str_to_int_float_bool_or_str
 
-    if isinstance(convert_str_to_int_float_bool_or_str(text), str):
-        return text
-    return f"name-{text}"
+    is_text = isinstance(convert_str_to_int_float_bool_or_str(text), str)
+    return text if is_text else f"name-{text}"
 
 
 def _defect_values(
@@ -338,9 +339,9 @@ def _insert_measures(session: Session, numbers: Sequence[int], rows: Sequence[De
         ],
     )
     session.many(
-        "INSERT INTO adatom_shapes (defect_id, formula, places) VALUES (?, ?, ?)",
+        "INSERT INTO adatom_shapes (defect_id, places) VALUES (?, ?)",
         [
-            (number, row.formula, shape_of_atoms(row.numbers, row.places).astype("<f4").tobytes())
+            (number, shape_of_atoms(row.numbers, row.places).astype("<f4").tobytes())
             for number, row in zip(numbers, rows, strict=True)
         ],
     )

@@ -13,8 +13,9 @@ from adatom.numerics.intervals import wilson_interval
 from adatom.schema import Table, add_note, table_from_columns
 
 if TYPE_CHECKING:
-    from adatom.defects.library.opening import Library
     from numpy.typing import NDArray
+
+    from adatom.defects.library.opening import Library
 
 CONFIDENCE: Final = 0.95
 """Of all intervals."""

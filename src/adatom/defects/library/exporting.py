@@ -139,9 +139,7 @@ def _with_facts(one: StoredDefect) -> Structure:
     return atoms
 
 
-def _write_cells(
-    defects: Iterable[StoredDefect], path: Path, file_format: str
-) -> list[Path]:
+def _write_cells(defects: Iterable[StoredDefect], path: Path, file_format: str) -> list[Path]:
     from ase.io import write
 
     written = []
@@ -203,7 +201,9 @@ def _write_hdf5_file(members: list[StoredDefect], place: Path) -> None:
 
 
 def _coordinates(
-    one: StoredDefect, image: Any, step: float  # noqa: ANN401 -- mapping of facts
+    one: StoredDefect,
+    image: Any,
+    step: float,
 ) -> np.ndarray[Any, Any]:
     from adatom.defects.library.packing import symbols_of_numbers
 

@@ -79,8 +79,7 @@ _TABLES: Final = (
         mean REAL NOT NULL,
         largest REAL NOT NULL)""",
     """CREATE TABLE adatom_shapes (
-        defect_id INTEGER PRIMARY KEY,
-        formula TEXT NOT NULL,
+        defect_id INTEGER PRIMARY KEY REFERENCES adatom_defects(id),
         places BLOB NOT NULL)""",
     """CREATE TABLE adatom_calculations (
         id INTEGER PRIMARY KEY,
@@ -105,7 +104,6 @@ _INDICES: Final = (
     "CREATE INDEX adatom_by_class ON adatom_defects(class_key, is_current)",
     "CREATE INDEX adatom_geometry_of ON adatom_geometry(defect_id)",
     "CREATE INDEX adatom_by_geometry ON adatom_geometry(what, smallest)",
-    "CREATE INDEX adatom_shapes_of ON adatom_shapes(formula)",
     "CREATE INDEX adatom_by_energy ON adatom_calculations(formation_energy)",
 )
 
