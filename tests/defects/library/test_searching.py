@@ -147,7 +147,7 @@ def test_a_defect_is_most_like_itself_and_then_its_class(filled: Library) -> Non
 
 def test_a_turned_and_mirrored_structure_finds_its_origin(filled: Library) -> None:
     atoms = read_defect(filled, 4).structure
-    atoms.rotate(77, "z")
+    atoms.rotate(77, "z")  # type: ignore[no-untyped-call]
     atoms.positions[:, 0] *= -1
     order = np.random.default_rng(0).permutation(len(atoms))
     found = search_like(filled, atoms[order], n_results=3)
@@ -159,7 +159,7 @@ def test_a_turned_and_mirrored_structure_finds_its_origin(filled: Library) -> No
 
 
 def test_the_foreign_atom_of_a_cell_and_its_neighbors_are_sought(filled: Library) -> None:
-    cell = graphene(size=(5, 5, 1), vacuum=5.0)
+    cell = graphene(size=(5, 5, 1), vacuum=5.0)  # type: ignore[no-untyped-call]
     # At the border of the cell, so that neighbors are across it.
     cell.numbers[0] = 14
     found = search_like(filled, cell, n_results=2)
@@ -167,7 +167,7 @@ def test_the_foreign_atom_of_a_cell_and_its_neighbors_are_sought(filled: Library
     # Three bonds of 0.142 nm against 0.175 nm; the center of Si1C3 stays.
     assert found["rmsd"].values[0] == pytest.approx(np.sqrt(3 / 4) * (0.175 - SPACING), abs=0.006)
     with pytest.raises(KindError, match="no foreign atom"):
-        search_like(filled, graphene(size=(3, 3, 1), vacuum=5.0))
+        search_like(filled, graphene(size=(3, 3, 1), vacuum=5.0))  # type: ignore[no-untyped-call]
 
 
 def test_a_composition_that_is_not_there_is_told(filled: Library) -> None:
@@ -184,7 +184,7 @@ def test_a_query_narrows_likeness(filled: Library) -> None:
 
 def _random_sets(n: int, numbers: list[int], seed: int) -> NDArray[np.float64]:
     shapes = np.random.default_rng(seed).normal(0, 0.2, (n, len(numbers), 2))
-    return (shapes - shapes.mean(axis=1, keepdims=True)).astype(np.float64)
+    return np.asarray(shapes - shapes.mean(axis=1, keepdims=True))
 
 
 @pytest.mark.parametrize("numbers", [[6, 6, 6, 14], [6, 6, 6, 6, 14, 14], [0, 6, 6, 6]])
@@ -238,7 +238,7 @@ def crowded(tmp_path: Path) -> Iterator[Library]:
 
 def test_stopping_at_the_bound_loses_no_neighbor(crowded: Library) -> None:
     atoms = read_defect(crowded, 17).structure
-    atoms.rattle(0.03, seed=1)
+    atoms.rattle(0.03, seed=1)  # type: ignore[no-untyped-call]
     few = search_like(crowded, atoms, n_results=10)
     every = search_like(crowded, atoms, n_results=1200)
     assert every.attrs["n_compared"] == 1200

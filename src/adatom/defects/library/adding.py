@@ -25,6 +25,7 @@ from adatom.defects.library.packing import (
     rows_of_defects,
 )
 from adatom.defects.library.pictures import hash_of_image, put_arrays
+from adatom.defects.library.sessions import insertion
 from adatom.numerics.origins import current_origin
 from adatom.schema import IMAGE, notes, pixel_size, space_unit
 
@@ -51,12 +52,6 @@ _DEFECT_COLUMNS: Final = (
     "orientation", "extent_nm", "confidence", "y_nm", "x_nm", "n_core", "n_neighbors",
     "n_missing", "members", "bonds",
 )  # fmt: skip
-
-
-def insertion(table: str, columns: Sequence[str], /) -> str:
-    """Spell the statement that adds a row."""
-    marks = ", ".join("?" * len(columns))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -304,8 +299,8 @@ def _ase_values(row: DefectRow, facts: Mapping[str, Any]) -> dict[str, str | flo
 def _not_a_number(text: str) -> str:
     from ase.db.core import convert_str_to_int_float_bool_or_str
 
-    is_text = isinstance(convert_str_to_int_float_bool_or_str(text), str)
-    return text if is_text else f"name-{text}"
+    value = convert_str_to_int_float_bool_or_str(text)  # type: ignore[no-untyped-call]
+    return text if isinstance(value, str) else f"name-{text}"
 
 
 def _defect_values(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from adatom.defects.library.opening import ase_database
+from adatom.defects.library.sessions import insertion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +27,7 @@ _COLUMNS: Final = (
     "calculator", "calculator_parameters", "energy", "key_value_pairs", "data", "natoms", "mass",
     "charge",
 )  # fmt: skip
-_INSERT: Final = (
-    f"INSERT INTO systems ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-)
+_INSERT: Final = insertion("systems", _COLUMNS)
 
 
 class AseRows:
@@ -37,7 +36,7 @@ class AseRows:
     def __init__(self, place: str) -> None:
         from ase.db.core import now
 
-        self._database, self._time = ase_database(place), now()
+        self._database, self._time = ase_database(place), now()  # type: ignore[no-untyped-call]
         self._no_data = self._database.encode({}, binary=True)
         self._systems: list[tuple[Any, ...]] = []
         self._species: list[tuple[int, int, int]] = []

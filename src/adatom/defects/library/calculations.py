@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from adatom.defects.library.adding import insertion
 from adatom.defects.library.ase_rows import AseRows
 from adatom.defects.library.pictures import get_array, list_arrays, put_arrays
+from adatom.defects.library.sessions import insertion
 from adatom.errors import SettingError, StoreError
 from adatom.schema import STRUCTURE
 
@@ -289,7 +289,7 @@ def read_calculated_structure(library: Library, number: int, /) -> Structure:
     """Read the structure of a calculation by the number of its row."""
     from adatom.defects.library.opening import ase_database
 
-    atoms = ase_database(library.place).get_atoms(id=int(number))
+    atoms: Structure = ase_database(library.place).get_atoms(id=int(number))
     # Energy and settings stand in the calculation; a calculator cannot be stored with a result.
     atoms.calc = None
     return atoms

@@ -139,8 +139,8 @@ def _class_table(labels: _Labels, images: _Images) -> Table:
     with_area: dict[tuple[str, str], int] = {}
     for host, label, image in labels:
         with_area[host, label] = with_area.get((host, label), 0) + (image in known)
-    area = np.array([areas.get(host, 0.0) for host, _ in order])
-    area = np.where(area > 0, area, np.nan)
+    analyzed = np.array([areas.get(host, 0.0) for host, _ in order])
+    analyzed = np.where(analyzed > 0, analyzed, np.nan)
     low, high = poisson_interval(count)
     share = count / np.maximum(total, 1)
     share_low, share_high = wilson_interval(share, np.maximum(total, 1), deviations=_DEVIATIONS)
@@ -153,8 +153,8 @@ def _class_table(labels: _Labels, images: _Images) -> Table:
             "count": count, "count_low": low, "count_high": high,
             "share": share, "share_low": share_low, "share_high": share_high,
             "n_images": np.array([len(shown[key]) for key in order], dtype=np.int64),
-            "density": dense / area, "density_low": dense_low / area,
-            "density_high": dense_high / area,
+            "density": dense / analyzed, "density_low": dense_low / analyzed,
+            "density_high": dense_high / analyzed,
         },
         units=dict.fromkeys(("density", "density_low", "density_high"), "1/nm^2"),
     )  # fmt: skip
@@ -179,22 +179,22 @@ def _pair_table(labels: _Labels, images: _Images) -> Table:
             both = len(shown[one] & shown[other])
             rows.append((one[1], other[1], one[0], both, n, n_one, n_other))
     columns = list(zip(*rows)) if rows else [()] * 7
-    both, n, n_one, n_other = (np.array(column, dtype=np.int64) for column in columns[3:])
-    expected = n_one * n_other / np.maximum(n, 1)
+    shared, total, ones, others = (np.array(column, dtype=np.int64) for column in columns[3:])
+    expected = ones * others / np.maximum(total, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(expected > 0, both / expected, np.nan)
+        ratio = np.where(expected > 0, shared / expected, np.nan)
     # Of n images, n_one show the one: how many of those n_other that show the other are among
     # them (Fisher's exact test).
-    more = hypergeom.sf(both - 1, n, n_one, n_other)
-    fewer = hypergeom.cdf(both, n, n_one, n_other)
+    more = hypergeom.sf(shared - 1, total, ones, others)
+    fewer = hypergeom.cdf(shared, total, ones, others)
     return table_from_columns(
         {
             "first": np.array(columns[0], dtype=np.str_),
             "second": np.array(columns[1], dtype=np.str_),
             "host": np.array(columns[2], dtype=np.str_),
-            "n_images": both,
+            "n_images": shared,
             "expected": expected,
             "ratio": ratio,
-            "probability": np.where(both >= expected, more, fewer).astype(np.float64),
+            "probability": np.where(shared >= expected, more, fewer).astype(np.float64),
         }
     )

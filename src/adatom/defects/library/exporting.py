@@ -15,7 +15,7 @@ from adatom.defects.library.searching import search_library
 from adatom.errors import SettingError, StoreError, WriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from adatom.defects.library.opening import Library
@@ -202,7 +202,7 @@ def _write_hdf5_file(members: list[StoredDefect], place: Path) -> None:
 
 def _coordinates(
     one: StoredDefect,
-    image: Any,
+    image: Mapping[str, Any],
     step: float,
 ) -> np.ndarray[Any, Any]:
     from adatom.defects.library.packing import symbols_of_numbers

@@ -88,4 +88,5 @@ def shape_of_atoms(
     places : array (atom, axis)
     """
     around = places - places.mean(axis=0)
-    return around[np.argsort(numbers, kind="stable")].astype(np.float32)
+    ordered: NDArray[np.float32] = around[np.argsort(numbers, kind="stable")].astype(np.float32)
+    return ordered

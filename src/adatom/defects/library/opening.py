@@ -201,7 +201,7 @@ def ase_database(place: str, /) -> Any:  # noqa: ANN401 -- ASE is not typed
     from ase.db import connect
 
     try:
-        return connect(place, use_lock_file=False)
+        return connect(place, use_lock_file=False)  # type: ignore[no-untyped-call]
     except ImportError as error:
         msg = "libraries in PostgreSQL need an extra: pip install 'adatom[postgres]'"
         raise MissingExtraError(msg) from error

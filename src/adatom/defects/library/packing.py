@@ -239,7 +239,8 @@ def defects_of_rows(rows: Sequence[DefectRow], /, *, attrs: dict[str, Any]) -> D
     owner = np.repeat(np.arange(len(rows)), [len(row.members) for row in rows])
     begins = np.cumsum([0, *(len(row.members) for row in rows)])
     bonds = np.concatenate(
-        [row.bonds + [start, start, 0, 0] for row, start in zip(rows, begins)] or [np.empty((0, 4))]
+        [row.bonds + np.array([start, start, 0, 0]) for row, start in zip(rows, begins)]
+        or [np.empty((0, 4))]
     )
     table = table_from_columns(
         {

@@ -22,6 +22,11 @@ _OPERATORS: Final[dict[str, Callable[[int, int], bool]]] = {
     ">": lambda count, bound: count > bound,
     "<": lambda count, bound: count < bound,
 }
+_MEASURED: Final = (
+    "d.id IN (SELECT defect_id FROM adatom_geometry WHERE what = ? AND smallest >= ? "
+    "AND largest <= ?)"
+)
+_CALCULATED: Final = "d.id IN (SELECT defect_id FROM adatom_calculations)"
 _CONDITION: Final = re.compile(r"([A-Z][a-z]?)\s*(>=|<=|!=|=|>|<)\s*(\d{1,6})")
 _PART: Final = re.compile(r"([A-Z][a-z]?)(\d{0,6})")
 
@@ -175,8 +180,7 @@ def condition_of_query(library: Library, query: DefectQuery, /) -> tuple[str, li
     for what, bounds in {**query.lengths, **query.angles}.items():
         add(*_measured(what, bounds, is_angle=what in query.angles))
     if query.calculated is not None:
-        inside = "IN" if query.calculated else "NOT IN"
-        add(f"d.id {inside} (SELECT defect_id FROM adatom_calculations)")
+        add(_CALCULATED if query.calculated else f"NOT {_CALCULATED}")
     return " AND ".join(parts) or "1 = 1", values
 
 
@@ -228,8 +232,4 @@ def _measured(what: str, bounds: tuple[float, float], *, is_angle: bool) -> tupl
     # Bonds and angles stand in the order of the alphabet, the vertex of an angle in the middle.
     ends = sorted((elements[0], elements[-1]))
     spelled = "-".join([ends[0], *elements[1:-1], ends[1]])
-    part = (
-        "d.id IN (SELECT defect_id FROM adatom_geometry WHERE what = ? AND smallest >= ? "
-        "AND largest <= ?)"
-    )
-    return part, spelled, float(low), float(high)
+    return _MEASURED, spelled, float(low), float(high)

@@ -162,10 +162,12 @@ def read_defects(library: Library, numbers: Sequence[int], /) -> Iterator[Stored
 
 def row_of_values(values: Sequence[Any], /) -> DefectRow:
     """Make a row of what its columns hold."""
-    told = dict(zip(_ROW_COLUMNS, values, strict=True))
+    told: dict[str, Any] = dict(zip(_ROW_COLUMNS, values, strict=True))
+    plain: dict[str, Any] = {key: told[key] for key in ("name", "kind", "class_key", "formula")}
+    for key in ("chirality", "n_core", "n_neighbors", "n_missing"):
+        plain[key] = int(told[key])
     return DefectRow(
-        **{key: told[key] for key in ("name", "kind", "class_key", "formula")},
-        **{key: int(told[key]) for key in ("chirality", "n_core", "n_neighbors", "n_missing")},
+        **plain,
         orientation=_real(told["orientation"]),
         extent=_real(told["extent_nm"]),
         confidence=_real(told["confidence"]),
@@ -180,7 +182,7 @@ def _real(value: float | None) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _packed(value: bytes, n_columns: int) -> np.ndarray[Any, Any]:
+def _packed(value: object, n_columns: int) -> np.ndarray[Any, Any]:
     if not isinstance(value, bytes) or len(value) % (8 * n_columns):
         msg = "atoms or bonds of a defect are damaged: restore a copy of the library"
         raise StoreError(msg)

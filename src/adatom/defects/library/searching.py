@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from adatom.schema import Table
 
 # Column of the answer, how it is spelled, its type and unit.
-_COLUMNS: Final[tuple[tuple[str, str, type, str | None], ...]] = (
+_COLUMNS: Final[tuple[tuple[str, str, type[np.generic], str | None], ...]] = (
     ("id", "d.id", np.int64, None),
     ("name", "d.name", np.str_, None),
     ("kind", "d.kind", np.str_, None),
@@ -116,7 +116,7 @@ def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
 def _table(library: Library, rows: Sequence[Sequence[Any]]) -> Table:
     told = list(zip(*rows)) if rows else [()] * len(_COLUMNS)
     # As an array of numbers NULL becomes NaN: not measured.
-    columns = {
+    columns: dict[str, NDArray[Any]] = {
         name: np.array(values, dtype=kind)
         for (name, _, kind, _), values in zip(_COLUMNS, told, strict=True)
     }

@@ -27,6 +27,12 @@ def shown_place(place: str, /) -> str:
     return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", place)
 
 
+def insertion(table: str, columns: Sequence[str], /) -> str:
+    """Spell the statement that adds a row."""
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
+
+
 class Session(Protocol):
     """A connection that takes SQLite's spelling: ``?`` for values."""
 

@@ -17,7 +17,6 @@ from adatom.errors import KindError, SettingError, StoreError
 from adatom.schema import STRUCTURE, add_note
 
 if TYPE_CHECKING:
-
     from numpy.typing import NDArray
 
     from adatom.defects.library.opening import Library
@@ -150,7 +149,7 @@ def _defect_in_cell(atoms: Structure) -> tuple[NDArray[np.int64], NDArray[np.flo
         )
         raise KindError(msg)
     cutoffs = natural_cutoffs(atoms, mult=_BOND_REACH)  # type: ignore[no-untyped-call]
-    first, second = neighbor_list("ij", atoms, cutoffs)
+    first, second = neighbor_list("ij", atoms, cutoffs)  # type: ignore[no-untyped-call]
     taken = np.union1d(core, second[np.isin(first, core)])
     steps = atoms.get_distances(core[0], taken, mic=True, vector=True)  # type: ignore[no-untyped-call]
     return numbers[taken], np.asarray(atoms.positions[core[0]] + steps)

@@ -103,7 +103,7 @@ _INDICES: Final = (
     "CREATE INDEX adatom_by_name ON adatom_defects(name, is_current)",
     "CREATE INDEX adatom_by_class ON adatom_defects(class_key, is_current)",
     "CREATE INDEX adatom_geometry_of ON adatom_geometry(defect_id)",
-    "CREATE INDEX adatom_by_geometry ON adatom_geometry(what, smallest)",
+    "CREATE INDEX adatom_by_geometry ON adatom_geometry(what, smallest, largest, defect_id)",
     "CREATE INDEX adatom_by_energy ON adatom_calculations(formation_energy)",
 )
 
