@@ -1,6 +1,9 @@
 """Defects against the ideal crystal: found, named, kept in a library, computed.
 
 ===================  =============================================================
+``assign_species``   which element each atom of a sheet is, by its brightness
+``find_defects``     vacancies, impurities, odd rings: found, named, with their atoms
+``compare_defects``  how far the atoms of defects are from one another
 ``Defects``          defects, the atoms of each, and the bonds between these
 ===================  =============================================================
 """
@@ -12,15 +15,24 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.defects.finding import find_defects
     from adatom.defects.records import Defects
+    from adatom.defects.similarity import compare_defects
+    from adatom.defects.species import assign_species
 
 __all__ = [
     "Defects",
+    "assign_species",
+    "compare_defects",
+    "find_defects",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Defects": "records",
+        "assign_species": "species",
+        "compare_defects": "similarity",
+        "find_defects": "finding",
     },
 )
