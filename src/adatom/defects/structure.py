@@ -10,7 +10,7 @@ from adatom.defects.hosts import Columns, Host, columns_of_host, host_of_name
 from adatom.defects.records import MISSING
 from adatom.defects.registration import Registration, register
 from adatom.errors import KindError, SettingError
-from adatom.schema import SITES, Sites, Structure, positions, space_unit
+from adatom.schema import SITES, Sites, Structure, positions, sites_from_positions, space_unit
 from adatom.units import LENGTH, Length
 
 if TYPE_CHECKING:
@@ -298,3 +298,67 @@ class _Sheet:
         offsets = (share - np.round(share)) @ self.atoms.cell.array[:2, :2]
         nearest = out[int(np.argmin((offsets**2).sum(axis=1)))]
         return float(z[nearest]) + (_RAISED_CORE_OF_THICK if self.is_thick else _RAISED_CORE)
+
+
+def build_impurity(
+    element: str = "Si",
+    /,
+    *,
+    host: str = "graphene",
+    cell: int = 4,
+    vacuum: Length = "1.5 nm",
+) -> Structure:
+    """Build a sheet in which one atom is replaced by another, as a start without an image.
+
+    Parameters
+    ----------
+    element : str
+        The impurity. It stands for the first atom of the middle cell: C in
+        graphene, the metal in a dichalcogenide.
+    host : str
+        As in `structure_from_defect`.
+    cell : int
+        Cells of the host along both lattice vectors.
+    vacuum : length
+        Between the sheet and its image.
+
+    Returns
+    -------
+    Structure
+        As `structure_from_defect` gives it; nothing is observed.
+
+    Raises
+    ------
+    SettingError
+        If there is no such element or host, or the cell is too small.
+
+    Examples
+    --------
+    >>> str(build_impurity("Si").symbols.formula.reduce()[0])
+    'SiC31'
+    """
+    from ase.data import atomic_numbers
+
+    if not isinstance(element, str) or element not in atomic_numbers or element == MISSING:
+        msg = f"{element!r} is no element: name one by its symbol, such as 'Si'"
+        raise SettingError(msg)
+    known = host_of_name(host)
+    columns = columns_of_host(host)
+    images = [i * columns.lattice[0] + j * columns.lattice[1] for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    near = (columns.places[1:][None] + np.array(images)[:, None]).reshape(-1, 2) - columns.places[0]
+    neighbors = near[np.linalg.norm(near, axis=1) < 1.1 * known.bond]
+    places = np.vstack([np.zeros(2), neighbors]) / 10.0
+    replaced, ligand = columns.elements[0], columns.elements[1]
+    n_neighbors = len(neighbors)
+    members = sites_from_positions(-places[:, 1], places[:, 0], unit="nm").assign(
+        defect=("site", np.zeros(len(places), dtype=np.int64)),
+        species=("site", np.array([element] + [ligand] * n_neighbors)),
+        role=("site", np.array(["core"] + ["neighbor"] * n_neighbors)),
+    )
+    name = f"{element}1C3" if host == "graphene" else f"{element}_{replaced}"
+    defects = sites_from_positions([0.0], [0.0], unit="nm", spacing=known.bond / 10.0).assign(
+        name=("site", np.array([name])), kind=("site", np.array(["substitution"]))
+    )
+    made: Any = structure_from_defect(defects, members, host=host, cell=cell, vacuum=vacuum)
+    made.arrays["observed"][:] = np.nan
+    return made  # type: ignore[no-any-return]
