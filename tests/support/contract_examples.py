@@ -18,6 +18,7 @@ import contract_films
 import contract_fitting
 import contract_generator
 import contract_lattice
+import contract_library
 import contract_multislice
 import contract_particles
 import contract_prediction
@@ -236,6 +237,7 @@ for _more in (
     contract_fitting,
     contract_generator,
     contract_lattice,
+    contract_library,
     contract_multislice,
     contract_particles,
     contract_prediction,

@@ -11,6 +11,7 @@
 ``Calculator``       a program that computes energies, and its settings
 ``RelaxedDefect``    what `relax_defect` gives
 ``DensityOfStates``  what `estimate_density_of_states` gives
+``add_to_library``   put the defects of an image into a database, all or nothing
 ``Defects``          defects, the atoms of each, and the bonds between these
 ===================  =============================================================
 """
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from adatom.defects.calculators import Calculator
     from adatom.defects.densities import DensityOfStates, estimate_density_of_states
     from adatom.defects.finding import find_defects
+    from adatom.defects.library.adding_step import AddedDefects, add_to_library
     from adatom.defects.records import Defects
     from adatom.defects.relaxing import RelaxedDefect, relax_defect
     from adatom.defects.similarity import compare_defects
@@ -32,10 +34,12 @@ if TYPE_CHECKING:
     from adatom.defects.structure import build_impurity, structure_from_defect
 
 __all__ = [
+    "AddedDefects",
     "Calculator",
     "Defects",
     "DensityOfStates",
     "RelaxedDefect",
+    "add_to_library",
     "assign_species",
     "build_impurity",
     "compare_defects",
@@ -52,6 +56,8 @@ __getattr__, __dir__ = lazy_names(
         "Defects": "records",
         "DensityOfStates": "densities",
         "RelaxedDefect": "relaxing",
+        "AddedDefects": "library.adding_step",
+        "add_to_library": "library.adding_step",
         "assign_species": "species",
         "build_impurity": "structure",
         "compare_defects": "similarity",

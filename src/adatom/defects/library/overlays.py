@@ -28,8 +28,8 @@ def n_permutations(numbers: NDArray[np.int64], /) -> int:
 
 
 def least_rmsd(
-    wanted: NDArray[np.float32],
-    shapes: NDArray[np.float32],
+    wanted: NDArray[np.floating],
+    shapes: NDArray[np.floating],
     numbers: NDArray[np.int64],
     /,
     *,
@@ -46,7 +46,8 @@ def least_rmsd(
     Parameters
     ----------
     wanted : array (atom, axis)
-        Around the center, in the order of atomic numbers.
+        Around the center, in the order of atomic numbers. Of float32, RMSD are
+        right to some 3e-4 of the size of the set only, which is enough to rank.
     shapes : array (shape, atom, axis)
         The same of each.
     numbers : array (atom)
@@ -65,7 +66,7 @@ def least_rmsd(
             reflect=reflect,
         ).rmsd
     first, second, pairings = _pairings(numbers)
-    own = (wanted[:, 1] + 1j * wanted[:, 0]).astype(np.complex64)
+    own = wanted[:, 1] + 1j * wanted[:, 0]
     step = max(1, _BLOCK // pairings.shape[1])
     parts = [
         _by_all_pairings(own, shapes[start : start + step], first, second, pairings, reflect)
@@ -91,14 +92,15 @@ def _pairings(
 
 
 def _by_all_pairings(
-    own: NDArray[np.complex64],
-    shapes: NDArray[np.float32],
+    own: NDArray[np.complexfloating],
+    shapes: NDArray[np.floating],
     first: NDArray[np.int64],
     second: NDArray[np.int64],
     pairings: NDArray[np.float32],
     reflect: bool,
 ) -> NDArray[np.float64]:
-    theirs = (shapes[..., 1] + 1j * shapes[..., 0]).astype(np.complex64)
+    theirs = shapes[..., 1] + 1j * shapes[..., 0]
+    pairings = pairings.astype(shapes.dtype, copy=False)
     largest = np.zeros(len(shapes))
     for other in (theirs, theirs.conj()) if reflect else (theirs,):
         terms = own[first].conj() * other[:, second]

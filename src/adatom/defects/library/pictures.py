@@ -89,6 +89,17 @@ def get_array(store: Path, digest: str, name: str, /) -> NDArray[Any]:
         raise StoreError(msg) from error
 
 
+def list_arrays(store: Path, digest: str, /) -> list[str]:
+    """Name the arrays that are kept under a hash."""
+    import zarr
+
+    try:
+        return sorted(zarr.open_group(_place(store, digest), mode="r").array_keys())
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        msg = f"{digest[:12]} is missing or damaged in {store}: restore a copy"
+        raise StoreError(msg) from error
+
+
 def get_window(store: Path, digest: str, rows: slice, columns: slice, /) -> NDArray[Any]:
     """Read a part of an image."""
     import zarr

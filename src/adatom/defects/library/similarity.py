@@ -97,8 +97,10 @@ def search_like(
     numbers, shapes = _candidates(library, shape, query or DefectQuery())
     rmsd, order, is_exact = _compared(shape, shapes, n_results, reflect)
     best = order[np.lexsort((numbers[order], rmsd))[:n_results]]
-    table = table_of_rows(rows_of_ids(library, numbers[best].tolist()))
-    table["rmsd"] = ("row", np.sort(rmsd)[:n_results], {"units": "nm"})
+    distance = _precise(shape, shapes[best], reflect)
+    ranked = np.argsort(distance, kind="stable")
+    table = table_of_rows(rows_of_ids(library, numbers[best[ranked]].tolist()))
+    table["rmsd"] = ("row", distance[ranked], {"units": "nm"})
     table.attrs |= {
         "n_candidates": len(numbers),
         "n_compared": len(order),
@@ -152,6 +154,13 @@ def _defect_in_cell(atoms: Structure) -> tuple[NDArray[np.int64], NDArray[np.flo
     taken = np.union1d(core, second[np.isin(first, core)])
     steps = atoms.get_distances(core[0], taken, mic=True, vector=True)  # type: ignore[no-untyped-call]
     return numbers[taken], np.asarray(atoms.positions[core[0]] + steps)
+
+
+def _precise(shape: Shape, shapes: NDArray[np.float32], reflect: bool) -> NDArray[np.float64]:
+    """Compare the few of the answer once more, in double precision."""
+    own = shape_of_atoms(shape.numbers, shape.places).astype(np.float64)
+    numbers = np.sort(shape.numbers)
+    return least_rmsd(own, shapes.astype(np.float64), numbers, reflect=reflect)
 
 
 def _candidates(
