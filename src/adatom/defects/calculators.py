@@ -135,7 +135,8 @@ def require_calculator(calculator: Calculator, /) -> None:
         try:
             import_module(package)
         except ImportError as error:
-            msg = f"calculator {calculator.name!r} needs {package} ({error}): {remedy}"
+            name = package.partition(".")[0]
+            msg = f"calculator {calculator.name!r} needs {name} ({error}): {remedy}"
             raise MissingExtraError(msg) from error
 
 
