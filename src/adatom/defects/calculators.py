@@ -167,7 +167,9 @@ def attach_calculator(atoms: Atoms, calculator: Calculator, /) -> None:
     except (TypeError, ValueError, KeyError, RuntimeError, OSError) as error:
         # ASE reports a program that is not set up by many errors, a BadConfiguration among them.
         told = " ".join(str(error).split())
-        msg = f"calculator {calculator.name!r} with {dict(calculator.settings)} cannot start: {told}"
+        msg = (
+            f"calculator {calculator.name!r} with {dict(calculator.settings)} cannot start: {told}"
+        )
         raise SettingError(msg) from error
 
 

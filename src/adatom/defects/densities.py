@@ -126,7 +126,8 @@ def estimate_density_of_states(
     STRUCTURE.check(structure)
     chosen = calculator or Calculator()
     wide, low, high = (
-        _positive(text, name) for text, name in ((width, "width"), (below, "below"), (above, "above"))
+        _positive(text, name)
+        for text, name in ((width, "width"), (below, "below"), (above, "above"))
     )
     theory = level_of_calculator(chosen).theory
     if theory == "potential" or chosen.name not in {"gfn1-xtb", "gfn2-xtb", "ipea1-xtb", "gpaw"}:
@@ -169,7 +170,7 @@ def tight_binding_orbitals(structure: Structure, calculator: Calculator, /) -> O
     try:
         atoms.get_potential_energy()
         # The interface of ASE does not ask for the overlaps; the one beneath it goes on from there.
-        beneath = atoms.calc._xtb  # noqa: SLF001
+        beneath = atoms.calc._xtb
         beneath.set("save-integrals", 1)
         result = beneath.singlepoint()
     except (RuntimeError, ValueError) as error:
@@ -214,7 +215,9 @@ def _density(
         columns["spin_density"] = (by_spin[0] - by_spin[1]).sum(axis=0)
     return DensityOfStates(
         local_spectra(structure, energies, by_spin.sum(axis=0), fermi),
-        table_from_columns(columns, units={"energy": "eV", **dict.fromkeys(columns, "1/eV")} | {"energy": "eV"}),
+        table_from_columns(
+            columns, units={"energy": "eV", **dict.fromkeys(columns, "1/eV")} | {"energy": "eV"}
+        ),
         table_from_columns(
             {
                 "species": np.array(structure.symbols, dtype=str),

@@ -85,9 +85,7 @@ def host_reference(
     return HostReference(*_cached(["host", host.name, size, strain], calculator, compute))
 
 
-def chemical_potential(
-    element: str, host: Host, size: int, calculator: Calculator, /
-) -> float:
+def chemical_potential(element: str, host: Host, size: int, calculator: Calculator, /) -> float:
     """Compute the energy of an atom in the reservoir with which a defect exchanges it.
 
     * An element of a host of one element: per atom of the host.
@@ -311,5 +309,3 @@ def _stored(file: Path | None) -> tuple[float, ...] | None:
     except (OSError, ValueError, KeyError, TypeError):
         # Written by a dying disk: it is computed again.
         return None
-
-

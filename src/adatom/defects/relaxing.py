@@ -13,6 +13,7 @@ import numpy as np
 
 from adatom.defects.calculators import (
     Calculator,
+    Level,
     attach_calculator,
     level_of_calculator,
     require_calculator,
@@ -26,6 +27,8 @@ from adatom.numerics.long_work import current_long_work
 from adatom.schema import STRUCTURE, Structure, Table, add_note, table_from_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import xarray as xr
     from numpy.typing import NDArray
 
@@ -133,46 +136,89 @@ def relax_defect(
     reference = host_reference(host, size, chosen, strain=strain)
     atoms = _stretched(given, host.lattice_constant, reference.lattice_constant * (1.0 + strain))
     n_steps, converged = _optimized(atoms, chosen, max_force / 10.0, max_steps)
-    energy = float(atoms.get_potential_energy())
-    forces = float(np.linalg.norm(atoms.get_forces(), axis=1).max()) * 10.0
+    energy, forces = float(atoms.get_potential_energy()), atoms.get_forces()
     moment = _moment(atoms, chosen)
     atoms.calc = None
-    level = level_of_calculator(chosen)
-    atoms.info["level"] = level.label
     atoms.info["lattice_constant"] = reference.lattice_constant
-    summary = {
-        "energy": energy,
-        "formation_energy": np.nan,
-        "largest_force": forces,
-        "converged": converged,
-        "n_steps": n_steps,
-        "distance": observed_distance(atoms),
-        "buckling": _buckling(atoms),
-        "lattice_constant": reference.lattice_constant / 10.0,
-        "strain": strain,
-        "magnetic_moment": moment,
-        "calculator": chosen.name,
-        "version": version_of_calculator(chosen),
+    formation, note = _formation(atoms, energy, chosen, strain)
+    level = level_of_calculator(chosen)
+    found = relaxed_from_structure(
+        atoms,
+        {
+            "energy": energy,
+            "formation_energy": formation,
+            "largest_force": _largest(forces),
+            "converged": converged,
+            "n_steps": n_steps,
+            "strain": strain,
+            "magnetic_moment": moment,
+            "calculator": chosen.name,
+            "version": version_of_calculator(chosen),
+        },
+        level,
+    )
+    if note:
+        add_note(found.summary, note)
+    return found
+
+
+def relaxed_from_structure(
+    atoms: Structure, numbers: Mapping[str, Any], level: Level, /
+) -> RelaxedDefect:
+    """Measure a relaxed structure, and tell what is known of it.
+
+    Parameters
+    ----------
+    atoms : Structure
+        With the arrays ``role`` and ``observed``, and in ``info`` the
+        ``lattice_constant`` of its host.
+    numbers : mapping
+        Columns of the summary that the structure does not tell.
+    level : Level
+        Of the theory.
+    """
+    given: Any = atoms
+    given.info["level"] = level.label
+    values = {
+        **numbers,
+        "distance": observed_distance(given),
+        "buckling": _buckling(given),
+        "lattice_constant": float(given.info["lattice_constant"]) / 10.0,
         "theory": level.theory,
     }
-    note = ""
-    try:
-        counts = Counter(str(symbol) for symbol in atoms.symbols)
-        summary["formation_energy"] = formation_energy(
-            energy, counts, host, size, chosen, strain=strain
+    table = table_from_columns(
+        {name: np.array([value]) for name, value in values.items()}, units=_UNITS
+    )
+    add_note(table, level.label)
+    if not values["converged"]:
+        add_note(
+            table,
+            f"not relaxed after {values['n_steps']} steps: the largest force is "
+            f"{values['largest_force']:.2g} eV/nm",
         )
-        if chosen.charge:
-            summary["formation_energy"] = np.nan
-            note = "the energy of formation of a charged cell is not known"
+    return RelaxedDefect(atoms, _bonds(given), table)
+
+
+def _formation(
+    atoms: Any,  # noqa: ANN401 -- of ASE, untyped
+    energy: float,
+    calculator: Calculator,
+    strain: float,
+) -> tuple[float, str]:
+    """Give the energy of formation, NaN and why where it is not known."""
+    if calculator.charge:
+        return float("nan"), "the energy of formation of a charged cell is not known"
+    counts = Counter(str(symbol) for symbol in atoms.symbols)
+    host, size = host_of_name(str(atoms.info["host"])), int(atoms.info["cell"])
+    try:
+        return formation_energy(energy, counts, host, size, calculator, strain=strain), ""
     except SettingError as error:
-        note = str(error)
-    table = _summary(summary)
-    for text in (level.label, note):
-        if text:
-            add_note(table, text)
-    if not converged:
-        add_note(table, f"not relaxed after {n_steps} steps: the largest force is {forces:.2g} eV/nm")
-    return RelaxedDefect(atoms, _bonds(atoms), table)
+        return float("nan"), str(error)
+
+
+def _largest(forces: NDArray[np.float64]) -> float:
+    """Give the largest force in eV/nm, of forces in eV per angstrom."""
+    return 10.0 * float(np.linalg.norm(forces, axis=1).max())
 
 
 def _check_settings(structure: Any, max_force: float, max_steps: int, strain: float) -> None:  # noqa: ANN401
@@ -224,11 +270,9 @@ def _optimized(
 
             def keep() -> None:
                 done = n_before + optimizer.nsteps
-                force = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
-                work.tell(
-                    min(done + 1, max_steps), max_steps, time.monotonic() - clock,
-                    {"eV/nm": 10.0 * force},
-                )  # fmt: skip
+                seconds = time.monotonic() - clock
+                numbers = {"largest force in eV/nm": _largest(atoms.get_forces())}
+                work.tell(min(done + 1, max_steps), max_steps, seconds, numbers)
                 _keep(file, atoms.positions, done)
 
             optimizer.attach(keep)
@@ -327,9 +371,7 @@ def _bonds(atoms: Any) -> xr.Dataset:  # noqa: ANN401 -- of ASE, untyped
     first, second = bonded_pairs(atoms)
     role = atoms.arrays.get("role", np.zeros(len(atoms), dtype=int))
     # Bonds of the foreign atoms, and those among the neighbors of what is missing.
-    inside = ((role[first] == 1) | (role[second] == 1)) | (
-        (role[first] == 2) & (role[second] == 2)
-    )
+    inside = ((role[first] == 1) | (role[second] == 1)) | ((role[first] == 2) & (role[second] == 2))
     first, second = first[inside], second[inside]
     vectors = _vectors(atoms, first, second)
     observed = np.full(len(first), np.nan)
@@ -347,7 +389,7 @@ def _bonds(atoms: Any) -> xr.Dataset:  # noqa: ANN401 -- of ASE, untyped
             "length_projected": np.linalg.norm(vectors[:, :2], axis=1) / 10.0,
             "length_observed": observed / 10.0,
         },
-        units={name: "nm" for name in ("length", "length_projected", "length_observed")},
+        units=dict.fromkeys(("length", "length_projected", "length_observed"), "nm"),
     )
 
 
@@ -380,9 +422,3 @@ _UNITS: Final = {
     "buckling": "nm",
     "lattice_constant": "nm",
 }
-
-
-def _summary(values: dict[str, Any]) -> xr.Dataset:
-    return table_from_columns(
-        {name: np.array([value]) for name, value in values.items()}, units=_UNITS
-    )

@@ -344,7 +344,9 @@ def build_impurity(
         raise SettingError(msg)
     known = host_of_name(host)
     columns = columns_of_host(host)
-    images = [i * columns.lattice[0] + j * columns.lattice[1] for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    images = [
+        i * columns.lattice[0] + j * columns.lattice[1] for i in (-1, 0, 1) for j in (-1, 0, 1)
+    ]
     near = (columns.places[1:][None] + np.array(images)[:, None]).reshape(-1, 2) - columns.places[0]
     neighbors = near[np.linalg.norm(near, axis=1) < 1.1 * known.bond]
     places = np.vstack([np.zeros(2), neighbors]) / 10.0

@@ -117,9 +117,7 @@ def _computation(arguments: argparse.Namespace) -> Computation:
         except ValueError:
             # Text needs no quotes here.
             settings[name] = value
-    calculator = Calculator(
-        arguments.calculator, arguments.charge, arguments.unpaired, settings
-    )
+    calculator = Calculator(arguments.calculator, arguments.charge, arguments.unpaired, settings)
     return Computation(
         calculator, arguments.cell, arguments.max_force, arguments.max_steps, arguments.strain
     )

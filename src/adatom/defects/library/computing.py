@@ -359,16 +359,12 @@ def lengths_by_pair(bonds: Any, /) -> dict[str, list[float]]:  # noqa: ANN401 --
     """Give smallest, mean and largest length of the bonds of each pair of elements, in nm."""
     pairs, lengths = bonds["pair"].values, bonds["length"].values
     return {
-        str(pair): [
-            float(value(lengths[pairs == pair])) for value in (np.min, np.mean, np.max)
-        ]
+        str(pair): [float(value(lengths[pairs == pair])) for value in (np.min, np.mean, np.max)]
         for pair in np.unique(pairs)
     }
 
 
-def _density(
-    structure: Structure, calculator: Calculator
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _density(structure: Structure, calculator: Calculator) -> tuple[dict[str, Any], dict[str, Any]]:
     from adatom.defects.densities import estimate_density_of_states
 
     found = estimate_density_of_states(structure, calculator=calculator)

@@ -116,9 +116,7 @@ def claim_job(library: Library, key: str, owner: str, /) -> Job | None:
 
 def finish_job(library: Library, job: Job, owner: str, /) -> None:
     """Take a job out of the queue whose result is stored."""
-    library.session.execute(
-        "DELETE FROM adatom_jobs WHERE id = ? AND owner = ?", (job.id, owner)
-    )
+    library.session.execute("DELETE FROM adatom_jobs WHERE id = ? AND owner = ?", (job.id, owner))
 
 
 def fail_job(library: Library, job: Job, error: str, /) -> None:
