@@ -105,9 +105,9 @@ def list_calculators() -> dict[str, str]:
     Those of ASE that run programs of their own are known by name whether or
     not the program is there.
     """
-    from ase.calculators.calculator import names
+    import ase.calculators.calculator as of_ase
 
-    known = dict.fromkeys(names, "ASE")
+    known: dict[str, str] = dict.fromkeys(of_ase.__dict__["names"], "ASE")
     known |= dict.fromkeys(_XTB, "tblite") | {"tersoff": "ASE", "gpaw": "GPAW"}
     return known | {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
 
@@ -192,7 +192,7 @@ def _maker(calculator: Calculator) -> Callable[[Any], Any]:
 def _of_ase(name: str) -> Any:  # noqa: ANN401 -- of ASE, untyped
     from ase.calculators.calculator import get_calculator_class
 
-    return get_calculator_class(name)
+    return get_calculator_class(name)  # type: ignore[no-untyped-call]
 
 
 def _tblite(atoms: Any, calculator: Calculator) -> Any:  # noqa: ANN401 -- of ASE, untyped

@@ -37,11 +37,14 @@ class Orbitals(NamedTuple):
         Electrons in each.
     weights : array (spin, state, atom)
         Share of each state on each atom; the shares of a state sum to one.
+    charges : array (atom,)
+        In elementary charges, by the same shares.
     """
 
     energies: NDArray[np.float64]
     occupations: NDArray[np.float64]
     weights: NDArray[np.float64]
+    charges: NDArray[np.float64]
 
 
 class DensityOfStates(NamedTuple):
@@ -144,7 +147,7 @@ def estimate_density_of_states(
     if theory == "DFT":
         from adatom.defects.gpaw import density_by_gpaw
 
-        found = density_by_gpaw(structure, chosen, energies, wide)
+        found: DensityOfStates = density_by_gpaw(structure, chosen, energies, wide)
     else:
         found = _density(structure, tight_binding_orbitals(structure, chosen), energies, wide)
     text = f"densities of states by {chosen.name} ({version_of_calculator(chosen)})"
@@ -187,7 +190,7 @@ def tight_binding_orbitals(structure: Structure, calculator: Calculator, /) -> O
         shares = coefficients * (overlap @ coefficients)
         for atom in range(len(atoms)):
             weights[spin, :, atom] = shares[atom_of_orbital == atom].sum(axis=0)
-    return Orbitals(levels, filled, weights)
+    return Orbitals(levels, filled, weights, np.asarray(result.get("charges")))
 
 
 def _density(
@@ -209,38 +212,21 @@ def _density(
     ) * per_state  # fmt: skip
     electrons = np.einsum("sn,sna->sa", orbitals.occupations, orbitals.weights)
     moments = electrons[0] - electrons[1] if len(electrons) == 2 else np.zeros(len(structure))
-    neutral = _valence(structure, electrons)
     columns = {"energy": energies, "density": by_spin.sum(axis=(0, 1))}
     if len(by_spin) == 2:
         columns["spin_density"] = (by_spin[0] - by_spin[1]).sum(axis=0)
     return DensityOfStates(
         local_spectra(structure, energies, by_spin.sum(axis=0), fermi),
-        table_from_columns(
-            columns, units={"energy": "eV", **dict.fromkeys(columns, "1/eV")} | {"energy": "eV"}
-        ),
+        table_from_columns(columns, units=dict.fromkeys(columns, "1/eV") | {"energy": "eV"}),
         table_from_columns(
             {
                 "species": np.array(structure.symbols, dtype=str),
-                "charge": neutral - electrons.sum(axis=0),
+                "charge": orbitals.charges,
                 "magnetic_moment": moments,
             }
         ),
         levels_table(fermi, highest, lowest, gap),
     )
-
-
-def _valence(structure: Any, electrons: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ANN401
-    """Give the valence electrons of the free atoms, which sum to those of the cell."""
-    from ase.data import atomic_numbers
-
-    # Of the groups of the main block and of the transition metals: electrons beyond the last
-    # closed shell, as tight binding counts them.
-    noble = np.array([0, *(atomic_numbers[s] for s in ("He", "Ne", "Ar", "Kr", "Xe", "Rn"))])
-    shells = structure.numbers - noble[np.searchsorted(noble, structure.numbers) - 1]
-    full_d = (structure.numbers > 30) & (structure.numbers < 37) | (structure.numbers > 48) & (
-        structure.numbers < 55
-    )
-    return np.asarray(shells - 10 * full_d, dtype=float) + 0.0 * electrons[0]
 
 
 def local_spectra(
@@ -284,4 +270,5 @@ def _gaussians(
 ) -> NDArray[np.float64]:
     """Give normalized Gaussians (state, energy)."""
     scaled = (energies[None] - centers[:, None]) / width
-    return np.exp(-0.5 * scaled**2) / (width * np.sqrt(2.0 * np.pi))
+    values: NDArray[np.float64] = np.exp(-0.5 * scaled**2) / (width * np.sqrt(2.0 * np.pi))
+    return values

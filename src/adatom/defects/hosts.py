@@ -51,7 +51,7 @@ class Host:
             made = mx2(self.name, kind="2H", **settings)  # type: ignore[no-untyped-call]
         else:
             formula = "C2" if self.name == "graphene" else self.name
-            made = graphene(formula, a=self.lattice_constant)
+            made = graphene(formula, a=self.lattice_constant)  # type: ignore[no-untyped-call]
         return made  # type: ignore[no-any-return]
 
     @property

@@ -164,7 +164,8 @@ def _computed(element: str, calculator: Calculator) -> float:
     if symmetry == "diatom":
         from ase.build import molecule
 
-        return _energy_of_molecule(molecule(f"{element}2"), calculator)
+        pair: Any = molecule(f"{element}2")  # type: ignore[no-untyped-call]
+        return _energy_of_molecule(pair, calculator)
     if symmetry not in _REPEATED:
         msg = (
             f"a crystal of {element} ({symmetry}) cannot be built, so the energy of formation is "
@@ -197,7 +198,7 @@ def _energy_of_molecule(molecule: Any, calculator: Calculator) -> float:  # noqa
 
     n_unpaired = None
     if len(molecule) == 2:
-        moments: Any = known(str(molecule.symbols))
+        moments: Any = known(str(molecule.symbols))  # type: ignore[no-untyped-call]
         n_unpaired = round(float(moments.get_initial_magnetic_moments().sum())) or None
     molecule.center(vacuum=4.0)
     own = Calculator(calculator.name, n_unpaired=n_unpaired, settings=calculator.settings)

@@ -36,7 +36,7 @@ class Registration(NamedTuple):
         Observed places, turned and shifted onto the lattice, in angstrom.
     column : array of int (atom,)
         The column of the cell on which each stands, -1 where it stands on none.
-    index : array of int (atom, 2)
+    cell : array of int (atom, 2)
         The cell in which it does so.
     emptied : list of (int, int, int)
         Column and cell of ideal columns that make room for foreign atoms or are missing.
@@ -48,7 +48,7 @@ class Registration(NamedTuple):
 
     places: NDArray[np.float64]
     column: NDArray[np.int64]
-    index: NDArray[np.int64]
+    cell: NDArray[np.int64]
     emptied: list[tuple[int, int, int]]
     residual: float
     unexplained: int
@@ -98,7 +98,8 @@ def turned(points: NDArray[np.float64], degrees: float, /) -> NDArray[np.float64
     """Turn points about the origin."""
     angle = np.radians(degrees)
     matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return points @ matrix.T
+    moved: NDArray[np.float64] = points @ matrix.T
+    return moved
 
 
 def _starts(
@@ -125,7 +126,8 @@ def _starts(
     chosen = [np.unravel_index(one, costs.shape) for one in order]
     middle = points.mean(axis=0)
     return [
-        (float(_DEGREES[i]), shifts[j] - turned(middle[None], _DEGREES[i])[0]) for i, j in chosen
+        (float(_DEGREES[i]), shifts[j] - turned(middle[None], float(_DEGREES[i]))[0])
+        for i, j in chosen
     ]
 
 

@@ -24,7 +24,7 @@ _SMALLEST_CELL: Final = 4
 _LARGEST_CELL: Final = 40
 # Observed atoms that lie off the lattice by more are not of this host, or not registered: the
 # neighbors of Si in graphene, the widest of the common ones, are off by 0.3 of a bond.
-_MAX_RESIDUAL: Final = 0.4
+_MAX_RESIDUAL: Final = 0.35
 # A flat start is a saddle point: forces out of the plane are zero by symmetry. In angstrom.
 _RAISED_CORE: Final = 0.5
 _RAISED_NEIGHBOR: Final = 0.15
@@ -162,7 +162,8 @@ def _points(defects: xr.Dataset, members: xr.Dataset, host: Host) -> NDArray[np.
 def _allowed(species: NDArray[np.str_], columns: Columns) -> NDArray[np.bool_]:
     """Tell on which columns an atom may stand: of its own element, a missing one on any."""
     same = species[:, None] == np.array(columns.elements)[None]
-    return same | ~same.any(axis=1, keepdims=True)
+    allowed: NDArray[np.bool_] = same | ~same.any(axis=1, keepdims=True)
+    return allowed
 
 
 def _check_fit(placed: Registration, host: Host, name: str) -> None:
@@ -179,7 +180,7 @@ def _cell_size(places: NDArray[np.float64], host: Host, asked: int | None) -> in
     extent = np.linalg.norm(places[:, None] - places[None], axis=-1).max()
     needed = max(_SMALLEST_CELL, int(np.ceil(extent / host.lattice_constant + _CELLS_BETWEEN)))
     # A defect that fills its cell would be bonded to its own image.
-    least = max(2, int(np.ceil(extent / host.lattice_constant + 1.0)))
+    least = max(2, int(np.ceil(extent / host.lattice_constant + 1.25)))
     if asked is not None and asked < least:
         msg = (
             f"cell={asked}: a defect {extent / 10:.2f} nm wide touches its own image in "
@@ -234,7 +235,7 @@ def _built(
     member = np.full(len(made), -1)
     out: list[int] = []
     for number in np.flatnonzero(placed.column >= 0):
-        column, cell = int(placed.column[number]), placed.index[number]
+        column, cell = int(placed.column[number]), placed.cell[number]
         if species[number] == MISSING:
             out += sheet.taken_out(column, cell, out)
             continue
@@ -339,7 +340,7 @@ def build_impurity(
     """
     from ase.data import atomic_numbers
 
-    if not isinstance(element, str) or element not in atomic_numbers or element == MISSING:
+    if str(element) != element or element not in atomic_numbers or element == MISSING:
         msg = f"{element!r} is no element: name one by its symbol, such as 'Si'"
         raise SettingError(msg)
     known = host_of_name(host)

@@ -44,7 +44,8 @@ def _done(executor: Any, tasks: Iterable[Task]) -> Iterator[tuple[Task, Outcome]
                 sent[executor.client.submit(compute_task, task, pure=False)] = task
             if not sent:
                 return
-            for future in wait(list(sent), return_when="FIRST_COMPLETED").done:
+            finished: Any = wait(list(sent), return_when="FIRST_COMPLETED")  # type: ignore[no-untyped-call]
+            for future in finished.done:
                 task = sent.pop(future)
                 error = future.exception()
                 yield task, future.result() if error is None else Outcome(None, str(error))

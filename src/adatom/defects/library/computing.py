@@ -206,7 +206,7 @@ def compute_library(
     """
     own = computation or Computation()
     require_calculator(own.calculator)
-    by = {
+    by: dict[str, Any] = {
         "calculator": own.calculator.name,
         "settings": own.record(),
         "version": version_of_calculator(own.calculator),

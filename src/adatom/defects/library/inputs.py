@@ -82,8 +82,8 @@ _HOW: Final = {
     "order of the elements in the sixth line of each POSCAR, e.g.\n"
     "cat C/POTCAR Si/POTCAR > POTCAR. Then run vasp_std (not vasp_gam, unless KPOINTS\n"
     "says 1 1 1) in every folder.",
-    "espresso": "Put the pseudopotentials that each espresso.pwi names under ATOMIC_SPECIES into a\n"
-    "folder, set ESPRESSO_PSEUDO to it, and run `pw.x -in espresso.pwi > espresso.pwo`\n"
+    "espresso": "Put the pseudopotentials that each espresso.pwi names under ATOMIC_SPECIES into\n"
+    "a folder, set ESPRESSO_PSEUDO to it, and run `pw.x -in espresso.pwi > espresso.pwo`\n"
     "in every folder.",
 }
 
