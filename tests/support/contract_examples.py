@@ -12,6 +12,7 @@ import contract_boundaries
 import contract_cells
 import contract_choice
 import contract_clustering
+import contract_computing
 import contract_decay
 import contract_electrons
 import contract_films
@@ -230,6 +231,7 @@ for _more in (
     contract_boundaries,
     contract_cells,
     contract_choice,
+    contract_computing,
     contract_clustering,
     contract_decay,
     contract_electrons,
@@ -252,7 +254,7 @@ for _more in (
 ):
     EXAMPLES.update(_more.EXAMPLES)
 
-NEEDS = dict(contract_multislice.NEEDS)
+NEEDS = {**contract_multislice.NEEDS, **contract_computing.NEEDS}
 """Libraries of the extras without which a step is not called here."""
 
 READERS = frozenset(

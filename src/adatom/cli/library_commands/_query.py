@@ -40,6 +40,14 @@ def add_query_options(parser: argparse.ArgumentParser) -> None:
         "--calculated", action="store_true", default=None, help="only those with a calculation"
     )
     parser.add_argument(
+        "--computed",
+        action="append",
+        default=[],
+        metavar="WHAT=LOW..HIGH",
+        help="a calculation gave between: formation_energy, energy, gap (eV), distance, buckling "
+        "(nm), magnetic_moment, or relaxed bonds: Si-C=0.17..0.18",
+    )
+    parser.add_argument(
         "--all-analyses", action="store_true", help="older analyses of the images as well"
     )
 
@@ -59,6 +67,7 @@ def query_of_arguments(arguments: argparse.Namespace) -> DefectQuery:
         lengths=_ranges(arguments.bond, "--bond"),
         angles=_ranges(arguments.angle, "--angle"),
         calculated=arguments.calculated,
+        computed=_ranges(arguments.computed, "--computed"),
         all_analyses=arguments.all_analyses,
     )
 
@@ -71,7 +80,9 @@ def _ranges(given: list[str], option: str) -> dict[str, tuple[float, float]]:
         try:
             found[what.strip()] = (float(low), float(high))
         except ValueError as error:
-            example = "Si-C=0.16..0.19" if option == "--bond" else "C-Si-C=110..130"
-            msg = f"{option} {text}: write elements and two limits, such as {example}"
+            example = {"--bond": "Si-C=0.16..0.19", "--angle": "C-Si-C=110..130"}.get(
+                option, "formation_energy=0..5"
+            )
+            msg = f"{option} {text}: write what is asked and two limits, such as {example}"
             raise SettingError(msg) from error
     return found

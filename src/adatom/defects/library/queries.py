@@ -62,6 +62,12 @@ class DefectQuery:
         The crystal, such as "graphene".
     calculated : bool, optional
         Only defects with a calculation, or only those without.
+    computed : mapping of str to pair of float
+        One calculation of the defect, or of another one of its class, gave
+        numbers between these: ``{"formation_energy": (0, 5)}`` (eV), so too
+        "energy", "gap" (eV), "distance", "buckling" (nm) and
+        "magnetic_moment"; ``{"Si-C": (0.17, 0.18)}`` asks for relaxed bonds,
+        all of these elements, in nm.
     all_analyses : bool
         Also the older analyses of images that were analyzed again.
     """
@@ -76,6 +82,7 @@ class DefectQuery:
     angles: dict[str, tuple[float, float]] = field(default_factory=dict)
     host: str | None = None
     calculated: bool | None = None
+    computed: dict[str, tuple[float, float]] = field(default_factory=dict)
     all_analyses: bool = False
 
 
@@ -181,6 +188,12 @@ def condition_of_query(library: Library, query: DefectQuery, /) -> tuple[str, li
         add(*_measured(what, bounds, is_angle=what in query.angles))
     if query.calculated is not None:
         add(_CALCULATED if query.calculated else f"NOT {_CALCULATED}")
+    if query.computed:
+        from adatom.defects.library.computed import classes_with_numbers
+
+        classes = classes_with_numbers(library, query.computed)
+        fitting = ["(i.host = ? AND d.class_key = ?)"] * len(classes)
+        add(f"({' OR '.join(fitting) or '1 = 0'})", *(part for pair in classes for part in pair))
     return " AND ".join(parts) or "1 = 1", values
 
 
