@@ -204,20 +204,23 @@ def test_a_cell_that_is_too_small_names_one_that_holds_the_defect() -> None:
 
 def test_cells_of_graphene_that_fold_its_touching_bands_onto_the_center_are_passed_over() -> None:
     around = _columns_around("graphene")[0]
-    two = np.vstack([around[0], around[1:4], around[0] + [0.852, 0.0], around[1:4] + [0.852, 0.0]])
+    # Along a lattice vector, so that the extent asks for six cells.
+    along = columns_of_host("graphene").lattice[0] / 10.0 * 3
+    two = np.vstack([around[:4], around[:4] + along])
     roles = ["core", *["neighbor"] * 3] * 2
-    far = [*["Si", "C", "C", "C"] * 2]
-    made: Any = structure_from_defect(*_records(far, _turned(two, 0.0), roles))
-    assert made.info["cell"] % 3
+    records = _records(["Si", "C", "C", "C"] * 2, _turned(two, 0.0), roles)
+    made: Any = structure_from_defect(*records)
+    assert made.info["cell"] == 7
+    folded: Any = structure_from_defect(*records, cell=6)
+    assert folded.info["cell"] == 6
 
 
 def test_atoms_of_another_lattice_are_refused() -> None:
-    found, members = _substitution(0.0, 0.0)
-    found.attrs["spacing"] = 0.3
-    wide = _columns_around("graphene")[0][:7] * 1.6
-    found, members = _records(["Si", *["C"] * 6], _turned(wide, 3.0), ["core", *["neighbor"] * 6])
+    # Read in another unit, four neighbors stand within a bond of one another.
+    near = _columns_around("graphene")[0][:5] * 0.2
+    records = _records(["Si", *["C"] * 4], _turned(near, 3.0), ["core", *["neighbor"] * 4])
     with pytest.raises(SettingError, match=r"off the places of graphene .* spacing"):
-        structure_from_defect(found, members)
+        structure_from_defect(*records)
 
 
 def test_pixels_need_the_spacing_of_the_lattice() -> None:
