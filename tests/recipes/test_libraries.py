@@ -49,7 +49,7 @@ def test_every_image_is_in_the_library_with_its_provenance(
         facts = read_defect(library, 1).image
     assert facts["recipe"] == "Trial of a library"
     assert len(facts["recipe_sha256"]) == len(facts["source_sha256"]) == 64
-    assert facts["pixel_size_nm"] == pytest.approx(0.02)
+    assert facts["step_x_nm"] == pytest.approx(0.02)
     added = open_run(tmp_path / "run").items
     assert all(int(item["added.rows"]["n_defects"].values[0]) == 2 for item in added.values())
 

@@ -7,12 +7,12 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import uuid
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from library_places import new_place
 
 from adatom.defects.library import Library, open_library
 
@@ -62,24 +62,10 @@ def server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def new_database(server: str) -> str:
-    """Make a database and give its address."""
-    import psycopg2
-
-    name = f"adatom_{uuid.uuid4().hex[:12]}"
-    connection = psycopg2.connect(f"postgresql://adatom@/postgres?host={server}")
-    connection.autocommit = True
-    connection.cursor().execute(f"CREATE DATABASE {name}")
-    connection.close()
-    return f"postgresql://adatom@/{name}?host={server}"
-
-
 @pytest.fixture(params=["file", pytest.param("server", marks=pytest.mark.postgres)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Give a place where no library is yet."""
-    if request.param == "file":
-        return str(tmp_path / "defects.db")
-    return new_database(request.getfixturevalue("server"))
+    return new_place(request, tmp_path)
 
 
 @pytest.fixture

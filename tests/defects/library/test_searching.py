@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import graphene
+from library_places import new_place
 from numpy.typing import NDArray
 from simulated_defects import SPACING, simulated_defects, simulated_picture, star, turned
 
@@ -29,11 +30,19 @@ from adatom.schema import notes
 NAMES = ["Si1C3", "Si1C4", "V1", "Si2C6", "Si1C3", "Si1C4", "V1", "Si2C6", "Si1C3", "V1"]
 
 
-@pytest.fixture
-def filled(library: Library) -> Library:
+# Searches change nothing, and so share one library.
+@pytest.fixture(scope="module", params=["file", pytest.param("server", marks=pytest.mark.postgres)])
+def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Library]:
+    with open_library(new_place(request, tmp_path_factory.mktemp("filled")), create=True) as made:
+        _fill(made)
+        yield made
+
+
+def _fill(library: Library) -> None:
     for seed in range(4):
         add_defects(library, simulated_defects(NAMES, seed=seed), simulated_picture(seed=seed))
-    return library
 
 
 def _names(library: Library, **query: object) -> set[str]:
@@ -128,11 +137,12 @@ def test_a_limit_tells_how_many_there_are(filled: Library) -> None:
         search_library(filled, limit=0)
 
 
-def test_calculated_defects_are_found(filled: Library) -> None:
-    store_calculation(filled, 4, calculator="x", settings={}, version="1", energy=-1.0)
-    found = search_library(filled, DefectQuery(calculated=True))
+def test_calculated_defects_are_found(library: Library) -> None:
+    _fill(library)
+    store_calculation(library, 4, calculator="x", settings={}, version="1", energy=-1.0)
+    found = search_library(library, DefectQuery(calculated=True))
     assert found["id"].values.tolist() == [4]
-    rest = search_library(filled, DefectQuery(calculated=False))
+    rest = search_library(library, DefectQuery(calculated=False))
     assert rest.sizes["row"] == 39
 
 

@@ -26,6 +26,7 @@ from adatom.defects.library.packing import (
 )
 from adatom.defects.library.pictures import hash_of_image, put_arrays
 from adatom.defects.library.sessions import insertion
+from adatom.errors import KindError
 from adatom.numerics.origins import current_origin
 from adatom.schema import IMAGE, notes, pixel_size, space_unit
 
@@ -43,8 +44,8 @@ State = Literal["new", "known", "replaced"]
 
 _IMAGE_COLUMNS: Final = (
     "image_hash", "analysis_key", "is_current", "source", "source_sha256", "height", "width",
-    "origin_y", "origin_x", "pixel_size_nm", "unit", "nm_per_unit", "scale_from", "host",
-    "spacing_nm", "area_nm2", "n_defects", "pixels", "recipe", "recipe_sha256", "version",
+    "origin_y", "origin_x", "step_y_nm", "step_x_nm", "unit", "nm_per_unit", "scale_from",
+    "host", "spacing_nm", "area_nm2", "n_defects", "pixels", "recipe", "recipe_sha256", "version",
     "added", "notes",
 )  # fmt: skip
 _DEFECT_COLUMNS: Final = (
@@ -152,6 +153,7 @@ def analysis_of_defects(
     whole = check_found(found)
     if image is not None:
         IMAGE.check(image)
+        _check_units(image, whole.defects)
     rows, scale = rows_of_defects(whole), nm_per_unit(whole.defects)
     attrs, origin = whole.defects.attrs, current_origin()
     host = str(attrs.get("host", ""))
@@ -183,6 +185,16 @@ def analysis_of_defects(
     return Analysis(facts, rows)
 
 
+def _check_units(image: xr.DataArray, defects: xr.Dataset) -> None:
+    """Refuse an image whose places are not those of the defects."""
+    if space_unit(image) != space_unit(defects):
+        msg = (
+            f"the image is in {space_unit(image)}, its defects are in {space_unit(defects)}: give "
+            "the image in which they were found"
+        )
+        raise KindError(msg)
+
+
 def _source(image: xr.DataArray | None, defects: xr.Dataset) -> str:
     for data in (image, defects):
         if data is not None and data.attrs.get("source"):
@@ -193,15 +205,16 @@ def _source(image: xr.DataArray | None, defects: xr.Dataset) -> str:
 
 def _frame_facts(image: xr.DataArray | None, scale: float) -> dict[str, Any]:
     if image is None:
-        empty = ("height", "width", "origin_y", "origin_x", "pixel_size_nm")
+        empty = ("height", "width", "origin_y", "origin_x", "step_y_nm", "step_x_nm")
         return dict.fromkeys(empty)
-    # An image without a scale is in px, as its defects are.
+    step_y, step_x = pixel_size(image)
     return {
         "height": image.sizes["y"],
         "width": image.sizes["x"],
         "origin_y": float(image.y.values[0]) * scale,
         "origin_x": float(image.x.values[0]) * scale,
-        "pixel_size_nm": pixel_size(image)[1] * scale,
+        "step_y_nm": step_y * scale,
+        "step_x_nm": step_x * scale,
     }
 
 

@@ -321,8 +321,8 @@ def copy_calculations(library: Library, other: Library, facts: Mapping[str, Any]
         Number of those taken over.
     """
     told = other.session.rows(
-        "SELECT c.id, d.number FROM adatom_calculations c "
-        "JOIN adatom_defects d ON d.id = c.defect_id WHERE d.image_id = ? ORDER BY c.id",
+        "SELECT d.id, d.number FROM adatom_calculations c "
+        "JOIN adatom_defects d ON d.id = c.defect_id WHERE d.image_id = ?",
         (facts["id"],),
     )
     if not told:
@@ -334,9 +334,10 @@ def copy_calculations(library: Library, other: Library, facts: Mapping[str, Any]
             (facts["image_hash"], facts["analysis_key"]),
         )
     )
-    every = {one.id: one for one in read_calculations(other)}
     return sum(
-        _copy_calculation(library, other, every[number], here[place]) for number, place in told
+        _copy_calculation(library, other, one, here[place])
+        for defect_id, place in sorted(set(told))
+        for one in read_calculations(other, defect_id=defect_id)
     )
 
 

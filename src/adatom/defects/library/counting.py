@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CONFIDENCE: Final = 0.95
 """Of all intervals."""
 
+# Of a hundred classes there are 4950 pairs: more are read by nobody.
+_MOST_PAIRED: Final = 100
 _DEVIATIONS: Final = 1.959963984540054
 
 
@@ -36,10 +38,10 @@ class LibraryCounts(NamedTuple):
         ``n_images`` that show it, ``density`` per analyzed area with
         ``density_low``, ``density_high``.
     pairs : Table
-        One row a pair of classes of a host: ``n_images`` that show both,
-        ``expected`` if images showed them independently, ``ratio`` of the
-        two, and ``probability``, of as many or more (ratio above 1) or as
-        many or fewer, by chance.
+        One row a pair of classes of a host, of the 100 classes that most
+        images show: ``n_images`` that show both, ``expected`` if images showed
+        them independently, ``ratio`` of the two, and ``probability``, of as many
+        or more (ratio above 1) or as many or fewer, by chance.
     """
 
     classes: Table
@@ -169,7 +171,7 @@ def _pair_table(labels: _Labels, images: _Images) -> Table:
     shown: dict[tuple[str, str], set[int]] = {}
     for host, label, image in labels:
         shown.setdefault((host, label), set()).add(image)
-    keys = sorted(shown)
+    keys = sorted(sorted(shown, key=lambda key: (-len(shown[key]), key))[:_MOST_PAIRED])
     rows = []
     for place, one in enumerate(keys):
         for other in keys[place + 1 :]:

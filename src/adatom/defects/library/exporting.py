@@ -184,8 +184,7 @@ def _write_hdf5_file(members: list[StoredDefect], place: Path) -> None:
 
     image = members[0].image
     values = image_of_facts(members[0].library, image)
-    step = image["pixel_size_nm"]
-    if values is None or not step:
+    if values is None:
         msg = (
             f"the library keeps no image of {image['source'] or 'defect ' + str(members[0].id)}, "
             "which this layout needs: export extxyz instead"
@@ -193,22 +192,23 @@ def _write_hdf5_file(members: list[StoredDefect], place: Path) -> None:
         raise SettingError(msg)
     with h5py.File(place, "x") as file:
         data = file.create_dataset("nn_input", data=np.asarray(values)[None, ..., None])
-        data.attrs["scan size"] = str(values.sizes["x"] * step * _PICOMETERS)
+        data.attrs["scan size"] = str(values.sizes["x"] * image["step_x_nm"] * _PICOMETERS)
         facts = {"source": image["source"], "host": image["host"], "adatom": image["version"]}
         data.attrs["metadata"] = json.dumps(facts)
         for number, one in enumerate(members):
-            file.create_dataset(f"defect_coord_{number}", data=_coordinates(one, image, step))
+            file.create_dataset(f"defect_coord_{number}", data=_coordinates(one, image))
 
 
 def _coordinates(
     one: StoredDefect,
     image: Mapping[str, Any],
-    step: float,
 ) -> np.ndarray[Any, Any]:
     from adatom.defects.library.packing import symbols_of_numbers
 
     there = one.row.numbers > 0
-    places = (one.row.places[there] - [image["origin_y"], image["origin_x"]]) / step
+    origin = np.array([image["origin_y"], image["origin_x"]])
+    steps = np.array([image["step_y_nm"], image["step_x_nm"]])
+    places = (one.row.places[there] - origin) / steps
     symbols = symbols_of_numbers(one.row.numbers[there])
     lines = [
         (repr(float(x)), repr(float(y)), symbol)

@@ -142,7 +142,8 @@ def _open_sqlite(path: Path, *, create: bool) -> Library:
     if head != _SQLITE_HEAD:
         msg = f"{path} is no SQLite database, and so no library: choose another file"
         raise StoreError(msg)
-    session = SQLiteSession(path)
+    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    session = SQLiteSession(path, read_only=not writable)
     return _opened(str(path), session)
 
 

@@ -88,12 +88,20 @@ class SQLiteSession:
 
     def __init__(self, path: Path, /, *, read_only: bool = False) -> None:
         self._path = path
-        address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+        how = "rw"
+        if read_only:
+            # A file that none can write needs no log beside it, which could not be made.
+            how = "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"
+        address = f"{path.absolute().as_uri()}?mode={how}"
         with self._told():
             self._connection = sqlite3.connect(
                 address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None
             )
             self._connection.execute("PRAGMA foreign_keys = ON")
+            # A file from anywhere: nothing that is written in its layout may run functions.
+            self._connection.execute("PRAGMA trusted_schema = OFF")
+            if read_only:
+                return
             self._connection.execute("PRAGMA synchronous = NORMAL")
             # Pages of the log before it is written into the file, which then waits for the disk.
             self._connection.execute("PRAGMA wal_autocheckpoint = 8000")
