@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import ase.io
+import numpy as np
 import pytest
 from PIL import Image
 from simulated_defects import simulated_defects, simulated_picture
@@ -48,13 +50,13 @@ def test_search_lists_writes_and_draws(place: str, tmp_path: Path, capsys: Captu
     assert [line.split()[1] for line in told.splitlines()[1:5]] == ["Si1C3", "Si2C6"] * 2
     with Image.open(sheet) as picture:
         assert min(picture.size) > 200
-    assert read_data(table)["name"].values.tolist() == ["Si1C3", "Si2C6"] * 2
+    assert np.asarray(read_data(table)["name"]).tolist() == ["Si1C3", "Si2C6"] * 2
 
 
 def test_search_by_geometry_and_likeness(place: str, tmp_path: Path, capsys: Captured) -> None:
     with open_library(place) as library:
         atoms = read_defect(library, 3).structure
-    atoms.write(tmp_path / "wanted.xyz", format="extxyz")
+    ase.io.write(tmp_path / "wanted.xyz", atoms, format="extxyz")
     assert _run("search", place, "--like", str(tmp_path / "wanted.xyz"), "--limit", "1") == 0
     first = capsys.readouterr().out.splitlines()[1].split()
     assert first[:2] == ["3", "Si2C6"]
