@@ -15,6 +15,7 @@ from adatom.defects.library import (
     open_library,
     read_defect,
     search_library,
+    search_like,
 )
 from adatom.defects.library.checking import check_library
 from adatom.defects.library.opening import ase_database
@@ -240,3 +241,25 @@ def test_a_file_that_may_not_be_written_can_be_searched(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="readonly"):
         session.execute("DELETE FROM adatom_defects")
     session.close()
+
+
+def test_an_atom_of_no_known_element_is_kept_as_such(library: Library) -> None:
+    found = simulated_defects(["Si1C3"], seed=3)
+    species = found.members["species"].values.copy()
+    species[0] = "?"
+    members = found.members.assign(species=("site", species))
+    add_defects(library, Defects(found.defects, members, found.bonds))
+    one = read_defect(library, 1)
+    assert one.found.members["species"].values.tolist() == ["?", "C", "C", "C"]
+    assert one.structure.numbers.tolist() == [0, 6, 6, 6]
+    for formula in ("C3?1", "?=1", "Si=0, ?>0"):
+        assert search_library(library, DefectQuery(formula=formula)).sizes["row"] == 1
+    assert search_library(library, DefectQuery(formula="X>0")).sizes["row"] == 0
+    assert search_like(library, one)["id"].values.tolist() == [1]
+
+
+def test_a_defect_without_a_place_is_refused(library: Library) -> None:
+    found = simulated_defects(["Si1C3"], seed=3)
+    lost = found.defects.assign_coords(y=("site", [np.nan], {"units": "nm"}))
+    with pytest.raises(KindError, match=r"defects \[0\] have no place"):
+        add_defects(library, Defects(lost, found.members, found.bonds))

@@ -235,16 +235,6 @@ def write_analysis(library: Library, analysis: Analysis, /, *, current: bool = T
     return Added(state, len(analysis.rows), analysis.image_hash, analysis.key)
 
 
-def write_analyses(library: Library, analyses: Sequence[Analysis], /) -> list[State]:
-    """Write many analyses in one transaction, as for a library made from another."""
-    session = library.session
-    with session.transaction():
-        # In one order, so that two writers never wait for one another.
-        for image_hash in sorted({analysis.image_hash for analysis in analyses}):
-            session.lock(image_hash)
-        return [_write(library, session, analysis, current=True) for analysis in analyses]
-
-
 def _write(library: Library, session: Session, analysis: Analysis, *, current: bool) -> State:
     known = session.rows(
         "SELECT id, analysis_key, is_current FROM adatom_images WHERE image_hash = ?",

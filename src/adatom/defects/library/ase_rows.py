@@ -129,15 +129,18 @@ def planar_atoms(row: DefectRow, /) -> PlanarAtoms:
     positions[:, 0] = (row.members[:, 1] - row.x) * ANGSTROM
     # Adding 0 makes -0.0 and 0.0 one.
     positions[:, 1] = (row.y - row.members[:, 0]) * ANGSTROM + 0.0
-    return PlanarAtoms(row.numbers, positions, {"tags": row.members[:, 6].astype(np.int64)})
+    # ASE has no sign for an element that is not known either.
+    return PlanarAtoms(
+        np.maximum(row.numbers, 0), positions, {"tags": row.members[:, 6].astype(np.int64)}
+    )
 
 
 def structure_of_row(row: DefectRow, /) -> Atoms:
     """Give the atoms of a defect in angstrom, its center in the origin.
 
     x runs to the right and y up, as one sees the image; what the image does
-    not tell, z, is 0. Missing atoms are there as X. Tags are the places in
-    `ROLES`: 0 core, 1 neighbor, 2 missing.
+    not tell, z, is 0. Missing atoms, and those whose element is not known, are
+    there as X. Tags are the places in `ROLES`: 0 core, 1 neighbor, 2 missing.
     """
     from ase import Atoms
 

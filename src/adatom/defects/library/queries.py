@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from adatom.defects.library.packing import UNKNOWN
 from adatom.defects.records import KINDS, MISSING
 from adatom.errors import SettingError
 
@@ -27,8 +28,8 @@ _MEASURED: Final = (
     "AND largest <= ?)"
 )
 _CALCULATED: Final = "d.id IN (SELECT defect_id FROM adatom_calculations)"
-_CONDITION: Final = re.compile(r"([A-Z][a-z]?)\s*(>=|<=|!=|=|>|<)\s*(\d{1,6})")
-_PART: Final = re.compile(r"([A-Z][a-z]?)(\d{0,6})")
+_CONDITION: Final = re.compile(r"([A-Z][a-z]?|\?)\s*(>=|<=|!=|=|>|<)\s*(\d{1,6})")
+_PART: Final = re.compile(r"([A-Z][a-z]?|\?)(\d{0,6})")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class DefectQuery:
     formula : str, optional
         A composition such as "Si1C3" (exactly these atoms; "SiC3" is the
         same), or conditions such as "Si>=2, C<6, X=0", where X are missing
-        atoms.
+        atoms and ? those whose element is not known.
     name : str, optional
         Composition label; ``*`` stands for any text: "Si1C*".
     class_key : str, optional
@@ -108,7 +109,7 @@ def parse_formula(text: str, /) -> dict[str, int] | None:
 def _check_elements(symbols: set[str], text: str) -> None:
     from ase.data import atomic_numbers
 
-    odd = sorted(symbols - set(atomic_numbers) - {MISSING})
+    odd = sorted(symbols - set(atomic_numbers) - {MISSING, UNKNOWN})
     if odd:
         msg = f"formula={text!r}: {odd[0]!r} is no element"
         raise SettingError(msg)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from adatom.errors import MissingExtraError, StoreError
@@ -111,8 +111,6 @@ class SQLiteSession:
         """Name the file in errors of the database."""
         try:
             yield
-        except sqlite3.IntegrityError:
-            raise
         except sqlite3.Error as error:
             msg = f"{self._path}: {error}{_remedy(str(error))}"
             raise StoreError(msg) from error
@@ -157,7 +155,9 @@ class SQLiteSession:
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            # A full disk has ended it already.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
         with self._told():
             self._connection.execute("COMMIT")
@@ -276,8 +276,9 @@ class PostgreSQLSession:
         try:
             yield
         except BaseException:
-            self._connection.rollback()
-            self.execute("ROLLBACK")
+            # A connection that is gone has ended it already.
+            with suppress(StoreError):
+                self.execute("ROLLBACK")
             raise
         self.execute("COMMIT")
 

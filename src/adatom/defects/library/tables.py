@@ -145,6 +145,9 @@ def read_values(session: Session, /, *, place: str) -> dict[str, str]:
         raise StoreError(msg)
     _check_ase(session, place)
     for number in range(version, SCHEMA_VERSION):
+        if number not in _MIGRATIONS:
+            msg = f"{place} is a library of layout {version}, which no adatom has written"
+            raise StoreError(msg)
         with session.transaction():
             _MIGRATIONS[number](session)
             session.execute(
