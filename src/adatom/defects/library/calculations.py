@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from adatom.defects.library.adding import insertion
 from adatom.defects.library.ase_rows import AseRows
-from adatom.defects.library.pictures import get_array, put_arrays
+from adatom.defects.library.pictures import get_array, list_arrays, put_arrays
+from adatom.defects.library.sessions import insertion
 from adatom.errors import SettingError, StoreError
 from adatom.schema import STRUCTURE
 
@@ -289,7 +289,7 @@ def read_calculated_structure(library: Library, number: int, /) -> Structure:
     """Read the structure of a calculation by the number of its row."""
     from adatom.defects.library.opening import ase_database
 
-    atoms = ase_database(library.place).get_atoms(id=int(number))
+    atoms: Structure = ase_database(library.place).get_atoms(id=int(number))
     # Energy and settings stand in the calculation; a calculator cannot be stored with a result.
     atoms.calc = None
     return atoms
@@ -303,3 +303,68 @@ def read_calculation_array(
         msg = f"calculation {calculation.id} has no arrays"
         raise StoreError(msg)
     return get_array(library.store, calculation.arrays, name)
+
+
+def copy_calculations(library: Library, other: Library, facts: Mapping[str, Any], /) -> int:
+    """Take over calculations of the defects of an analysis that are missing here.
+
+    Parameters
+    ----------
+    library, other : Library
+        To and from.
+    facts : mapping
+        What is known of the analysis in the other library.
+
+    Returns
+    -------
+    int
+        Number of those taken over.
+    """
+    told = other.session.rows(
+        "SELECT d.id, d.number FROM adatom_calculations c "
+        "JOIN adatom_defects d ON d.id = c.defect_id WHERE d.image_id = ?",
+        (facts["id"],),
+    )
+    if not told:
+        return 0
+    here = dict(
+        library.session.rows(
+            "SELECT d.number, d.id FROM adatom_defects d JOIN adatom_images i ON i.id = d.image_id "
+            "WHERE i.image_hash = ? AND i.analysis_key = ?",
+            (facts["image_hash"], facts["analysis_key"]),
+        )
+    )
+    return sum(
+        _copy_calculation(library, other, one, here[place])
+        for defect_id, place in sorted(set(told))
+        for one in read_calculations(other, defect_id=defect_id)
+    )
+
+
+def _copy_calculation(library: Library, other: Library, one: Calculation, defect_id: int) -> bool:
+    key = calculation_key(one.calculator, one.settings, one.version)
+    known = library.session.rows(
+        "SELECT 1 FROM adatom_calculations WHERE defect_id = ? AND calculation_key = ?",
+        (defect_id, key),
+    )
+    if known:
+        return False
+    arrays = {}
+    if one.arrays and other.store is not None and library.store is not None:
+        names = list_arrays(other.store, one.arrays)
+        arrays = {name: read_calculation_array(other, one, name) for name in names}
+    atoms = read_calculated_structure(other, one.id)
+    store_calculation(
+        library,
+        defect_id,
+        calculator=one.calculator,
+        settings=one.settings,
+        version=one.version,
+        energy=one.energy,
+        formation_energy=_real(one.formation_energy),
+        rmsd_nm=one.rmsd,
+        structure=atoms if len(atoms) else None,
+        results=one.results,
+        arrays=arrays,
+    )
+    return True

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+import math
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from adatom.defects.library.packing import symbols_of_numbers
 
 if TYPE_CHECKING:
-    from adatom.defects.library.packing import DefectRow
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
-MOST_PAIRED: Final = 48
-"""Largest number of atoms of which all distances are kept: 1128 of them."""
+    from adatom.defects.library.packing import DefectRow
 
 
 class Measure(NamedTuple):
@@ -48,29 +49,37 @@ def _angles(row: DefectRow, symbols: list[str]) -> list[tuple[str, float]]:
     for one, other in row.bonds[:, :2].astype(int).tolist():
         partners.setdefault(one, []).append(other)
         partners.setdefault(other, []).append(one)
-    angles = []
-    for vertex, around in partners.items():
-        if len(around) < 2:
-            continue
-        steps = row.places[around] - row.places[vertex]
-        direction = np.degrees(np.arctan2(steps[:, 0], steps[:, 1]))
-        order = np.argsort(direction, kind="stable")
-        gaps = np.diff(direction[order], append=direction[order[0]] + 360)
-        # Of two bonds the angle between them, not the rest of the circle.
-        number = range(len(around)) if len(around) > 2 else [int(np.argmin(gaps))]
-        for place in number:
-            ends = (around[order[place]], around[order[(place + 1) % len(around)]])
-            left, right = sorted(symbols[end] for end in ends)
-            angles.append((f"{left}-{symbols[vertex]}-{right}", float(gaps[place])))
-    return angles
+    places = row.places.tolist()
+    return [
+        found
+        for vertex, around in partners.items()
+        if len(around) > 1
+        for found in _angles_around(vertex, around, places, symbols)
+    ]
 
 
-def shape_vector(numbers: NDArray[np.int64], places: NDArray[np.float64], /) -> NDArray[np.float32]:
-    """List the distances within a set of atoms, sorted for every pair of species.
+def _angles_around(
+    vertex: int, around: list[int], places: list[list[float]], symbols: list[str]
+) -> Iterator[tuple[str, float]]:
+    # Plain numbers: an atom has some three bonds, for which arrays would take longer.
+    y, x = places[vertex]
+    turns = sorted(
+        (math.degrees(math.atan2(places[end][0] - y, places[end][1] - x)), end) for end in around
+    )
+    gaps = [
+        ((later - turn) % 360, end, next_end)
+        for (turn, end), (later, next_end) in zip(turns, [*turns[1:], turns[0]], strict=True)
+    ]
+    # Of two bonds the angle between them, not the rest of the circle.
+    for gap, end, next_end in gaps if len(gaps) > 2 else [min(gaps)]:
+        left, right = sorted((symbols[end], symbols[next_end]))
+        yield f"{left}-{symbols[vertex]}-{right}", gap
 
-    For equal compositions the difference of two such lists bounds the
-    aligned RMSD from below, see `lower_bounds`. Of more than `MOST_PAIRED`
-    atoms the distances from their center stand instead.
+
+def shape_of_atoms(
+    numbers: NDArray[np.int64], places: NDArray[np.float64], /
+) -> NDArray[np.float32]:
+    """Give the places of atoms around their center, in the order of atomic numbers.
 
     Parameters
     ----------
@@ -78,36 +87,6 @@ def shape_vector(numbers: NDArray[np.int64], places: NDArray[np.float64], /) -> 
         Atomic numbers.
     places : array (atom, axis)
     """
-    order = np.argsort(numbers, kind="stable")
-    kinds, here = numbers[order], places[order]
-    if len(here) > MOST_PAIRED:
-        radii = np.linalg.norm(here - here.mean(axis=0), axis=1)
-        return radii[np.lexsort((radii, kinds))].astype(np.float32)
-    first, second = np.triu_indices(len(here), k=1)
-    distances = np.linalg.norm(here[first] - here[second], axis=1)
-    # Sorted by species, the first of a pair never has the larger number.
-    return distances[np.lexsort((distances, kinds[second], kinds[first]))].astype(np.float32)
-
-
-def lower_bounds(
-    shapes: NDArray[np.float32], wanted: NDArray[np.float32], n_atoms: int, /
-) -> NDArray[np.float64]:
-    r"""Give the least aligned RMSD that each shape can have with the wanted one.
-
-    Let :math:`e_i` be what remains of atom i after the best alignment. Then
-    :math:`|d_{ij} - d'_{ij}| \le |e_i| + |e_j|`, and summed over all pairs
-    :math:`\sum (d - d')^2 \le 2 (N - 1) \sum e_i^2 = 2 N (N - 1) \mathrm{RMSD}^2`.
-    Sorting within a pair of species makes the left side no larger. Distances
-    from the center change by :math:`|e_i|` at most: there
-    :math:`\sum (r - r')^2 \le N \mathrm{RMSD}^2`.
-
-    Parameters
-    ----------
-    shapes : array (defect, distance)
-    wanted : array (distance)
-    n_atoms : int
-    """
-    squares = np.sum((shapes - wanted).astype(np.float64) ** 2, axis=1)
-    paired = n_atoms <= MOST_PAIRED
-    most = 2 * n_atoms * (n_atoms - 1) if paired else n_atoms
-    return np.sqrt(squares / max(most, 1))
+    around = places - places.mean(axis=0)
+    ordered: NDArray[np.float32] = around[np.argsort(numbers, kind="stable")].astype(np.float32)
+    return ordered
