@@ -13,6 +13,8 @@
 ``DensityOfStates``  what `estimate_density_of_states` gives
 ``add_to_library``   put the defects of an image into a database, all or nothing
 ``Defects``          defects, the atoms of each, and the bonds between these
+``ClassCard``        a class of defects as an atlas shows it, with ``Estimate``, ``Drawing``,
+                     ``Computed``
 ===================  =============================================================
 """
 
@@ -24,6 +26,7 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.defects.calculators import Calculator
+    from adatom.defects.class_cards import ClassCard, Computed, Drawing, Estimate
     from adatom.defects.densities import DensityOfStates, estimate_density_of_states
     from adatom.defects.finding import find_defects
     from adatom.defects.library.adding_step import AddedDefects, add_to_library
@@ -36,8 +39,12 @@ if TYPE_CHECKING:
 __all__ = [
     "AddedDefects",
     "Calculator",
+    "ClassCard",
+    "Computed",
     "Defects",
     "DensityOfStates",
+    "Drawing",
+    "Estimate",
     "RelaxedDefect",
     "add_to_library",
     "assign_species",
@@ -52,11 +59,15 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "AddedDefects": "library.adding_step",
         "Calculator": "calculators",
+        "ClassCard": "class_cards",
+        "Computed": "class_cards",
         "Defects": "records",
         "DensityOfStates": "densities",
+        "Drawing": "class_cards",
+        "Estimate": "class_cards",
         "RelaxedDefect": "relaxing",
-        "AddedDefects": "library.adding_step",
         "add_to_library": "library.adding_step",
         "assign_species": "species",
         "build_impurity": "structure",
