@@ -8,6 +8,7 @@
 ``build_impurity``   a sheet with one foreign atom, without an image
 ``relax_defect``     relaxed geometry, energy of formation, distance from the image
 ``estimate_density_of_states``  densities of states, atom by atom
+``simulate_tunneling``  image of a tunneling microscope, by GPAW
 ``Calculator``       a program that computes energies, and its settings
 ``RelaxedDefect``    what `relax_defect` gives
 ``DensityOfStates``  what `estimate_density_of_states` gives
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from adatom.defects.similarity import compare_defects
     from adatom.defects.species import assign_species
     from adatom.defects.structure import build_impurity, structure_from_defect
+    from adatom.defects.tunneling import simulate_tunneling
 
 __all__ = [
     "AddedDefects",
@@ -46,6 +48,7 @@ __all__ = [
     "estimate_density_of_states",
     "find_defects",
     "relax_defect",
+    "simulate_tunneling",
     "structure_from_defect",
 ]
 
@@ -64,6 +67,7 @@ __getattr__, __dir__ = lazy_names(
         "estimate_density_of_states": "densities",
         "find_defects": "finding",
         "relax_defect": "relaxing",
+        "simulate_tunneling": "tunneling",
         "structure_from_defect": "structure",
     },
 )
