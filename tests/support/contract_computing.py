@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import ase
 from contract_example import Example
 from simulated_defects import simulated_defects
 
@@ -21,6 +22,17 @@ def _relaxing() -> Example:
     return Example((defects.build_impurity("Si"),), settings)
 
 
+_FAST_GPAW = defects.Calculator("gpaw", settings={"h": 0.3, "basis": "sz(dzp)", "kpts": [2, 2, 1]})
+
+
+def _cell() -> ase.Atoms:
+    from ase.build import graphene
+
+    cell: ase.Atoms = graphene(vacuum=4.0)  # type: ignore[no-untyped-call]
+    cell.pbc = True
+    return cell
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "defects.structure_from_defect": _embedding,
     "defects.build_impurity": lambda: Example(("Si",), {}),
@@ -28,6 +40,9 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "defects.estimate_density_of_states": lambda: Example(
         (defects.build_impurity("Si"),), {"width": "0.5 eV"}
     ),
+    "defects.simulate_tunneling": lambda: Example(
+        (_cell(),), {"bias": -4.0, "calculator": _FAST_GPAW, "pixel_size": "0.05 nm"}
+    ),
 }
 
-NEEDS = {"defects.estimate_density_of_states": "tblite"}
+NEEDS = {"defects.estimate_density_of_states": "tblite", "defects.simulate_tunneling": "gpaw"}

@@ -1,9 +1,8 @@
 """Defects against the ideal crystal: found, named, kept in a library, computed.
 
-==============================  ========================================================================
+==============================  ================================================================
 ``Defects``                     defects, the atoms of each, and the bonds between these
-``ClassCard``                   a class of defects as an atlas shows it, with ``Estimate``, ``Drawing``,
-                                ``Computed``
+``ClassCard``                   a class of defects as an atlas shows it
 ``assign_species``              which element each atom of a sheet is, by its brightness
 ``find_defects``                vacancies, impurities, odd rings: found, named, with their atoms
 ``assign_column_species``       what stands at every place of a layer such as MoS2
@@ -19,7 +18,11 @@
 ``RelaxedDefect``               what `relax_defect` gives
 ``DensityOfStates``             what `estimate_density_of_states` gives
 ``add_to_library``              put the defects of an image into a database, all or nothing
-==============================  ========================================================================
+``simulate_tunneling``          image of a tunneling microscope, by GPAW
+``Estimate``                    a number with its interval, on such a card
+``Drawing``                     atoms of one defect, on such a card
+``Computed``                    what a calculator says, on such a card
+==============================  ================================================================
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from adatom.defects.similarity import compare_defects
     from adatom.defects.species import assign_species
     from adatom.defects.structure import build_impurity, structure_from_defect
+    from adatom.defects.tunneling import simulate_tunneling
 
 __all__ = [
     "AddedDefects",
@@ -65,6 +69,7 @@ __all__ = [
     "find_defects",
     "find_lattice_defects",
     "relax_defect",
+    "simulate_tunneling",
     "structure_from_defect",
 ]
 
@@ -91,6 +96,7 @@ __getattr__, __dir__ = lazy_names(
         "find_defects": "finding",
         "find_lattice_defects": "lattice_defects",
         "relax_defect": "relaxing",
+        "simulate_tunneling": "tunneling",
         "structure_from_defect": "structure",
     },
 )
