@@ -31,7 +31,10 @@ _BORDER: Final = 1.3
 _FILLED: Final = 0.6
 # A stretched bond to an atom that an undercoordinated one points at.
 _STRETCHED: Final = 1.5
+# No two atoms of a sheet are nearer, not in the most strained defect.
+_TOO_NEAR: Final = 0.62
 _N_AROUND: Final = 24
+_FEWEST_AROUND: Final = 2
 # How likely a finder's gap is a vacancy, before the pixels are asked: finders miss one atom in a
 # hundred, and one place in a hundred is vacant.
 _GAP: Final = 0.5
@@ -74,8 +77,9 @@ def sheet_atoms(
     ratio = _variable(sites, "brightness_ratio", 1.0)
     real = (species != "") & ~((species == UNKNOWN) & (ratio < _NO_ATOM))
     kept = np.flatnonzero(real & np.isfinite(positions(sites)).all(axis=1))
+    bond = bond_of_host(positions(sites)[kept], species[kept] == sheet.element, spacing_of(sites))
+    kept = kept[_single(positions(sites)[kept] / bond, _variable(sites, "score", 1.0)[kept])]
     place, species = positions(sites)[kept], species[kept]
-    bond = bond_of_host(place, species == sheet.element, spacing_of(sites))
     inside = _inside(sites, image, regions, place, _BORDER * bond)
     place = place / bond
     error = _errors(sites)[kept] / bond
@@ -99,6 +103,16 @@ def sheet_atoms(
     )
     spread = SIGMA_OF_MAD * float(np.nanmedian(np.abs(ratio[kept] - np.nanmedian(ratio[kept]))))
     return _with_inferred(draft, image, regions, sheet, spread, reach)
+
+
+def _single(place: Floats, score: Floats) -> Bools:
+    """Of two sites too near for two atoms keep the one of which the finder is surer."""
+    pairs = cKDTree(place).query_pairs(_TOO_NEAR, output_type="ndarray")
+    kept = np.ones(len(place), dtype=bool)
+    for one, other in pairs[np.argsort(-score[pairs].max(axis=1), kind="stable")].tolist():
+        if kept[one] and kept[other]:
+            kept[one if score[one] < score[other] else other] = False
+    return kept
 
 
 def _variable(sites: Sites, name: str, usual: float) -> Floats:
@@ -173,12 +187,22 @@ def _with_inferred(
     spread: float,
     reach: Floats,
 ) -> SheetAtoms:
-    found = vacant_places(atoms.place, atoms.pairs, reach, atoms.inside)
+    foreign = (atoms.species != sheet.element) & (atoms.species != UNKNOWN)
+    found = vacant_places(atoms.place, atoms.pairs, reach, atoms.inside, foreign)
     n, m = len(atoms.place), len(found.place)
     vacant = np.full(m, 1.0 - _NO_ATOM * 0.25)
     if image is not None and m:
         vacant = _chance_of_vacancy(atoms, found.place, image, spread)
     empty = vacant >= 0.5
+    # One atom alone does not tell of a missing one: its bond may be a stretched one.
+    voters = np.bincount(found.to_atoms[:, 0], minlength=m) + np.bincount(
+        found.to_places.ravel(), minlength=m
+    )
+    lone = empty & (voters < _FEWEST_AROUND)
+    if lone.any():
+        kept = np.flatnonzero(~lone)
+        found, vacant, empty = found.those(kept), vacant[kept], empty[kept]
+        m = len(kept)
     pairs = np.concatenate(
         [
             atoms.pairs,
