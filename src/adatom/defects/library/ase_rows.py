@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from adatom.defects.library.opening import ase_database
+from adatom.defects.library.packing import UNKNOWN_NUMBER
 from adatom.defects.library.sessions import insertion
 
 if TYPE_CHECKING:
@@ -131,7 +132,9 @@ def planar_atoms(row: DefectRow, /) -> PlanarAtoms:
     positions[:, 1] = (row.y - row.members[:, 0]) * ANGSTROM + 0.0
     # ASE has no sign for an element that is not known either.
     return PlanarAtoms(
-        np.maximum(row.numbers, 0), positions, {"tags": row.members[:, 6].astype(np.int64)}
+        np.where(row.numbers == UNKNOWN_NUMBER, 0, row.numbers),
+        positions,
+        {"tags": row.members[:, 6].astype(np.int64)},
     )
 
 

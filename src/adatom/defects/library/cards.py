@@ -194,7 +194,7 @@ def _turned(grid: Floats, angle: float, *, mirrored: bool) -> Floats:
 
 def _resampled(patch: Image, member: StoredDefect, places: Floats) -> Floats:
     """Read a patch at places (..., axis y, x) about the mean of the defect's members."""
-    step = float(member.image["pixel_size_nm"])
+    step = np.array([member.image["step_y_nm"], member.image["step_x_nm"]])
     origin = np.array([member.image["origin_y"], member.image["origin_x"]])
     middle = np.round((np.array([member.row.y, member.row.x]) - origin) / step)
     here = (member.row.places.mean(axis=0) - origin + places) / step - middle

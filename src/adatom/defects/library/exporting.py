@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from adatom.defects.library.packing import UNKNOWN_NUMBER, symbols_of_numbers
 from adatom.defects.library.queries import DefectQuery
 from adatom.defects.library.reading import StoredDefect, image_of_facts, read_defects
 from adatom.defects.library.searching import search_library
@@ -50,9 +51,9 @@ def export_defects(
     query : DefectQuery, optional
         These only.
     file_format : {"csv", "extxyz", "cif", "poscar", "hdf5"}
-        Structures are in angstrom, y up. Missing atoms are named X in ``csv``
-        and ``extxyz`` and left out of ``cif``, ``poscar`` and ``hdf5``, whose
-        readers know elements only.
+        Structures are in angstrom, y up. Missing atoms and those of no known
+        element are X in ``extxyz`` and left out of ``cif``, ``poscar`` and ``hdf5``,
+        whose readers know elements only.
 
     Returns
     -------
@@ -203,9 +204,7 @@ def _coordinates(
     one: StoredDefect,
     image: Mapping[str, Any],
 ) -> np.ndarray[Any, Any]:
-    from adatom.defects.library.packing import symbols_of_numbers
-
-    there = one.row.numbers > 0
+    there = (one.row.numbers > 0) & (one.row.numbers != UNKNOWN_NUMBER)
     origin = np.array([image["origin_y"], image["origin_x"]])
     steps = np.array([image["step_y_nm"], image["step_x_nm"]])
     places = (one.row.places[there] - origin) / steps

@@ -31,13 +31,15 @@ _DECIMALS: Final = 6
 UNKNOWN: Final = "?"
 """Spells an atom whose element is not known."""
 
-_UNKNOWN_NUMBER: Final = -1
+UNKNOWN_NUMBER: Final = 999
+"""Stands for its atomic number."""
 
 MEMBER_COLUMNS: Final = (
     "y", "x", "y_error", "x_error", "species_probability", "atom", "role", "number",
 )  # fmt: skip
 """Of a packed member; y, x and their errors in nm, the role by its place in `ROLES`, the atomic
-number, 0 for a missing one, -1 where the element is not known."""
+number, 0 for a missing one, `UNKNOWN_NUMBER` where
+the element is not known."""
 
 BOND_COLUMNS: Final = ("first", "second", "length", "length_error")
 """Of a packed bond; numbers of members of the same defect, lengths in nm."""
@@ -77,11 +79,11 @@ class DefectRow:
 
 
 def symbols_of_numbers(numbers: NDArray[np.int64], /) -> list[str]:
-    """Give elements by atomic number, 0 is a missing atom, -1 one that is not known."""
+    """Give elements by atomic number, 0 is a missing atom."""
     from ase.data import chemical_symbols
 
     return [
-        UNKNOWN if number == _UNKNOWN_NUMBER else chemical_symbols[number]
+        UNKNOWN if number == UNKNOWN_NUMBER else chemical_symbols[number]
         for number in numbers.tolist()
     ]
 
@@ -167,7 +169,7 @@ def _packed_members(members: xr.Dataset, scale: float) -> NDArray[np.float64]:
     from ase.data import atomic_numbers
 
     species, which = np.unique(members["species"].values.astype(str), return_inverse=True)
-    known = {**atomic_numbers, UNKNOWN: _UNKNOWN_NUMBER, "": _UNKNOWN_NUMBER}
+    known = {**atomic_numbers, UNKNOWN: UNKNOWN_NUMBER, "": UNKNOWN_NUMBER}
     odd = [symbol for symbol in species.tolist() if symbol not in known]
     if odd:
         msg = (
