@@ -82,7 +82,7 @@ def sheet_atoms(
     error = _errors(sites)[kept] / bond
     bonds = bonds_of_atoms(place, species, sheet, np.nan_to_num(error, nan=0.1))
     reach = np.array([_reach(sheet, name) for name in species])
-    pairs, sureness = _with_stretched(place, bonds.pairs, bonds.probability, reach, inside, species)
+    pairs, sureness = _with_stretched(place, bonds.pairs, bonds.probability, reach, inside)
     draft = SheetAtoms(
         place,
         species,
@@ -99,7 +99,7 @@ def sheet_atoms(
         int((~real).sum()),
     )
     spread = SIGMA_OF_MAD * float(np.nanmedian(np.abs(ratio[kept] - np.nanmedian(ratio[kept]))))
-    return _with_inferred(draft, image, regions, sheet, spread, reach)
+    return _with_inferred(draft, image, sheet, spread, reach)
 
 
 def _variable(sites: Sites, name: str, usual: float) -> Floats:
@@ -150,7 +150,6 @@ def _with_stretched(
     sureness: Floats,
     reach: Floats,
     inside: Bools,
-    species: NDArray[np.str_],
 ) -> tuple[Ints, Floats]:
     """Add bonds to atoms just beyond the limit at which an atom with two bonds points."""
     target, who = pointed_places(place, pairs, reach, inside)
@@ -176,7 +175,6 @@ def _with_stretched(
 def _with_inferred(
     atoms: SheetAtoms,
     image: Image | None,
-    regions: Mask | None,
     sheet: Sheet,
     spread: float,
     reach: Floats,
