@@ -164,7 +164,9 @@ def _drafts(atoms: SheetAtoms, groups: Groups, sheet: Sheet) -> list[_Draft]:
         rings = groups.rings.size[groups.ring_defect == defect]
         # Rings that leave a net disclination, or are of less than five, come of atoms that were
         # missed or are none: a sheet around a point defect stays flat.
-        if len(rings) and (rings.min() < _SMALLEST_RING or (rings - 6).sum() and rings.max() < 12):
+        if len(rings) and (
+            rings.min() < _SMALLEST_RING or ((rings - 6).sum() and rings.max() < 12)
+        ):
             continue
         name = (
             name_of_rings(rings.tolist())
