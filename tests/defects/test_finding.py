@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from adatom.defects import assign_species, compare_defects, find_defects
 from adatom.errors import KindError, SettingError
@@ -13,19 +14,19 @@ from adatom.simulation import Flake, build_graphene
 _BOND = 0.142
 
 
-def _sheet(turn: float = 0.0) -> np.ndarray:
+def _sheet(turn: float = 0.0) -> NDArray[np.float64]:
     i, j = (axis.ravel() for axis in np.mgrid[-9:10, -9:10])
     a = np.array([[0.0, np.sqrt(3.0)], [1.5, np.sqrt(3.0) / 2]])
     cell = np.stack([i, j], axis=1) @ a
-    place = np.concatenate([cell, cell + [1.0, 0.0]]) * _BOND
+    place = np.concatenate([cell, cell + np.array([1.0, 0.0])]) * _BOND
     place = place[np.linalg.norm(place, axis=1) < 1.2]
     c, s = np.cos(turn), np.sin(turn)
     return place @ np.array([[c, -s], [s, c]])
 
 
-def _atoms(place: np.ndarray, species: np.ndarray | None = None) -> Sites:
+def _atoms(place: NDArray[np.float64]) -> Sites:
     sites = sites_from_positions(*place.T, unit="nm", spacing=_BOND)
-    sites["species"] = ("site", np.full(len(place), "C") if species is None else species)
+    sites["species"] = ("site", np.full(len(place), "C"))
     return sites
 
 

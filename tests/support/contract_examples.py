@@ -17,6 +17,7 @@ import contract_electrons
 import contract_films
 import contract_fitting
 import contract_generator
+import contract_graphene
 import contract_lattice
 import contract_multislice
 import contract_particles
@@ -235,6 +236,7 @@ for _more in (
     contract_films,
     contract_fitting,
     contract_generator,
+    contract_graphene,
     contract_lattice,
     contract_multislice,
     contract_particles,

@@ -183,6 +183,14 @@ def _drafts(atoms: SheetAtoms, groups: Groups, sheet: Sheet) -> list[_Draft]:
     return drafts
 
 
+def _possible(rings: Ints) -> bool:
+    """Tell whether rings leave a sheet flat; rings of twelve and more are unrelaxed vacancies."""
+    if rings.min() < _SMALLEST_RING:
+        return False
+    known = bool(name_of_rings(rings.tolist()).kind == "vacancy")
+    return known or int((rings - 6).sum()) == 0
+
+
 class _PairsOfNodes:
     """Pairs sorted by node, to list those within a set of nodes."""
 
