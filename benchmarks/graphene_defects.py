@@ -86,11 +86,11 @@ def simulated() -> None:
     from adatom.simulation import Microscope, simulate_graphene
 
     names = {"Si-C3": "Si1C3", "Si-C4": "Si1C4", "V1": "V1", "V2": "V2"}
-    for dose in (3e4, 1e5, 3e5, 1e6):
+    for dose in (100.0, 300.0, 1200.0):
         tally: Counter[tuple[str, str]] = Counter()
         for seed in range(3):
             made = simulate_graphene(
-                size=384, field="5 nm", microscope=Microscope(dose=dose), seed=seed
+                size=384, field="5 nm", microscope=Microscope(electrons=dose), seed=seed
             )
             atoms = find_sheet_atoms(made.image)
             found = find_defects(assign_species(atoms, made.image), made.image).defects
@@ -110,7 +110,7 @@ def simulated() -> None:
                     np.char.startswith(found["name"].values.astype(str), label).sum()
                 )
         print(
-            f"dose {dose:.0e}: "
+            f"electrons={dose:.0f}: "
             + "; ".join(
                 f"{label} {tally[label, 'hit']} of {tally[label, 'true']}, {tally[label, 'found']} found"
                 for label in names.values()
