@@ -21,7 +21,7 @@ def _sheet(turn: float = 0.0) -> NDArray[np.float64]:
     place = np.concatenate([cell, cell + np.array([1.0, 0.0])]) * _BOND
     place = place[np.linalg.norm(place, axis=1) < 1.2]
     c, s = np.cos(turn), np.sin(turn)
-    return place @ np.array([[c, -s], [s, c]])
+    return np.asarray(place @ np.array([[c, -s], [s, c]]))
 
 
 def _atoms(place: NDArray[np.float64]) -> Sites:

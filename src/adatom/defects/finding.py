@@ -204,7 +204,7 @@ class _PairsOfNodes:
         """Give the numbers of the pairs both of whose ends are among the nodes."""
         near = [self.order[self.bounds[k] : self.bounds[k + 1]] for k in nodes]
         number, count = np.unique(np.concatenate(near), return_counts=True)
-        return number[count == 2].astype(np.int64)
+        return np.asarray(number[count == 2], dtype=np.int64)
 
 
 def _doubts(atoms: SheetAtoms) -> Floats:

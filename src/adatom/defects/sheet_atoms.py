@@ -64,7 +64,7 @@ class SheetAtoms(NamedTuple):
     @property
     def missing(self) -> Bools:
         """Which are places without an atom."""
-        return self.species == MISSING
+        return np.asarray(self.species == MISSING)
 
 
 def sheet_atoms(
@@ -141,7 +141,7 @@ def _inside(
         pixel = np.rint((place - np.array(extent(regions)[::2])) / step).astype(int)
         pixel = np.clip(pixel, 0, np.array(regions.shape) - 1)
         inside &= away[tuple(pixel.T)] > border
-    return inside
+    return np.asarray(inside)
 
 
 def _with_stretched(

@@ -140,9 +140,6 @@ def assign_species(
 
 
 def _elements(sheet: Sheet, impurities: list[str] | None) -> list[str]:
-    if isinstance(impurities, str):
-        msg = f"{impurities=} must be a list of elements, such as ['Si']"
-        raise SettingError(msg)
     others = ["Si"] if impurities is None else [str(element) for element in impurities]
     if sheet.element in others or len(set(others)) < len(others):
         msg = f"{impurities=} must name each element once, and not the host's {sheet.element}"
@@ -255,7 +252,7 @@ def _posterior(ratio: Floats, error: Floats, logs: Floats, sizes: Floats) -> _Po
         )
         span = np.log(_NEITHER_RANGE[1] / _NEITHER_RANGE[0])
         neither = 1 / (np.clip(seen, *_NEITHER_RANGE) * span)
-        return np.concatenate([normal, neither[:, None]], axis=1) * prior
+        return np.asarray(np.concatenate([normal, neither[:, None]], axis=1) * prior)
 
     evidence = [
         float(np.log(joint(factor).sum(axis=1) + 1e-300).sum())
