@@ -18,6 +18,7 @@ import contract_electrons
 import contract_films
 import contract_fitting
 import contract_generator
+import contract_graphene
 import contract_lattice
 import contract_layers
 import contract_library
@@ -239,6 +240,7 @@ for _more in (
     contract_films,
     contract_fitting,
     contract_generator,
+    contract_graphene,
     contract_lattice,
     contract_library,
     contract_multislice,

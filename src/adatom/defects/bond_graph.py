@@ -27,6 +27,9 @@ _SPREAD: Final = 0.05
 # A bond of the host differs from the usual by no more in any defect that is known (0.95 to 1.2).
 _HOST_RANGE: Final = (0.7, 1.3)
 _FEWEST: Final = 6
+_VALENCE: Final = 4
+_THREE: Final = 3
+_SHARP: Final = np.radians(55.0)
 
 
 class Bonds(NamedTuple):
@@ -82,10 +85,53 @@ def bonds_of_atoms(
     spread = np.hypot(_SPREAD * its_limit, np.hypot(error[pairs[:, 0]], error[pairs[:, 1]]))
     probability = ndtr((its_limit - length) / spread)
     bonded = length <= its_limit
+    bonded &= ~_beyond_valence(pairs, length / its_limit, bonded, species != sheet.element)
+    bonded[_sharp(place, pairs, bonded, species != sheet.element)] = False
     doubtful = ~bonded & (probability > 0.01)
     return Bonds(
         pairs[bonded], length[bonded], probability[bonded], pairs[doubtful], probability[doubtful]
     )
+
+
+def _beyond_valence(pairs: Ints, relative: Floats, bonded: Bools, foreign: Bools) -> Bools:
+    """Tell which bonds of an impurity come after its four shortest: none in a sheet has more."""
+    number = np.flatnonzero(bonded)
+    ends = np.concatenate([pairs[number, 0], pairs[number, 1]])
+    which = np.concatenate([number, number])
+    order = np.lexsort((relative[which], ends))
+    ends, which = ends[order], which[order]
+    first = np.searchsorted(ends, ends)
+    over = np.zeros(len(pairs), dtype=bool)
+    over[which[(np.arange(len(ends)) - first >= _VALENCE) & foreign[ends]]] = True
+    return over
+
+
+def _sharp(place: Floats, pairs: Ints, bonded: Bools, foreign: Bools) -> Ints:
+    """List bonds of impurities to drop, where two of the host's atoms are seen under 55 deg.
+
+    Atoms that near would be bonded to one another as well, and one of them is none. The bond
+    without which the others are spread most evenly is the one to drop.
+    """
+    drop: list[int] = []
+    for atom in np.flatnonzero(foreign):
+        here = np.flatnonzero(bonded & (pairs == atom).any(axis=1))
+        other = pairs[here].sum(axis=1) - atom
+        here, other = here[~foreign[other]], other[~foreign[other]]
+        while len(here) > _THREE:
+            to = place[other] - place[atom]
+            angle = np.arctan2(to[:, 0], to[:, 1])
+            if _narrowest(angle) > _SHARP:
+                break
+            evenness = [_narrowest(np.delete(angle, k)) for k in range(len(angle))]
+            worst = int(np.argmax(evenness))
+            drop.append(int(here[worst]))
+            here, other = np.delete(here, worst), np.delete(other, worst)
+    return np.array(drop, dtype=np.int64)
+
+
+def _narrowest(angle: Floats) -> float:
+    ordered = np.sort(angle)
+    return float(np.diff(ordered, append=ordered[0] + 2 * np.pi).min())
 
 
 def degrees(pairs: Ints, n_atoms: int, /) -> Ints:

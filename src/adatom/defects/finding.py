@@ -1,17 +1,18 @@
-"""Defects of a sheet: impurities, missing atoms and odd rings, with their names and atoms."""
+"""Defects of a sheet: impurities, missing atoms and odd rings, found and named."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
+from scipy.spatial import cKDTree
 
+from adatom.defects.bond_graph import degrees
 from adatom.defects.grouping import CORE, GONE, NEIGHBOR, Groups, group_defects
-from adatom.defects.records import MISSING, Defects
+from adatom.defects.naming import Name, name_of_points, name_of_rings, orientation_of_defect
+from adatom.defects.records import ROLES, Defects, check_defects
 from adatom.defects.sheet_atoms import SheetAtoms, check_units, sheet_atoms
 from adatom.defects.sheets import Sheet, sheet_of_name
-from adatom.defects.species import UNKNOWN
 from adatom.errors import KindError
 from adatom.numerics.plane_graphs import key_of_graph
 from adatom.schema import (
@@ -21,27 +22,31 @@ from adatom.schema import (
     Image,
     Mask,
     Sites,
+    Table,
     add_note,
-    positions,
+    pixel_size,
     sites_from_positions,
     space_unit,
     table_from_columns,
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Callable
 
-    from adatom.schema import Table
+    from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
 
-_ROLES: Final = {CORE: "core", NEIGHBOR: "neighbor", GONE: "missing"}
-_HEXAGON: Final = 6
-# A defect whose atoms reach the border, or what is not known, may have more of them there.
-_CUT: Final = 0.5
-# The scale of a file that differs by more from the host's bond is told to be doubtful.
-_SCALE_OFF: Final = 0.08
+_THREE: Final = 3
+# Atoms of the host within so many bonds tell whether a defect is in the sheet.
+_AROUND: Final = 3.2
+# Of points strewn at random one in eight has three bonds of the right length; in a sheet seen
+# through noise half of the atoms and more.
+_LEAST_ORDER: Final = 0.25
+_FULL_ORDER: Final = 0.6
+_SMALLEST_RING: Final = 5
 
 
 def find_defects(
@@ -52,299 +57,355 @@ def find_defects(
     *,
     host: str = "graphene",
 ) -> Defects:
-    """Find the defects of a sheet and name them.
+    """Find the defects of a sheet, and name them by what they are made of.
 
-    Atoms are bonded up to 1.25 times the length that their elements let
-    expect (Si-C is longer than C-C), the length of the host's bonds being that
-    of the image. An atom with two bonds points to where a third should be:
-    places to which two or more point are missing atoms, unless the image shows
-    that the finder overlooked one. Impurities that are bonded, or share a
-    bonded atom, are one defect; so are missing atoms next to one another or
-    to an impurity, and rings other than hexagons that share an atom.
+    Atoms are bonded if they are nearer than 1.25 times the length that their
+    covalent radii [1]_ and the bonds of the host, measured on these sites, let
+    expect. Where two atoms or more with two bonds each point to one place at
+    which no atom was found, one is missing, or, if the pixels show it, was
+    overlooked; then it is a member with ``atom`` -1. Impurities, missing atoms,
+    and rings that are no hexagons are joined to defects: impurities that are
+    bonded or share a bonded atom, missing atoms that are next to one another or
+    to an impurity, rings that share an atom (so that a boundary between grains
+    is as many defects as it has separate chains of rings).
 
-    Names are compositions, of the impurities and the host's atoms bonded to them: "Si1C3",
-    "Si2C6" [1]_; "V1", "V2" for missing atoms, "Si1C3+V1" for both; "SW" for two
-    fives and two sevens (Stone and Wales), "5-8-5" for other rings. A defect
-    with an atom of no known element has no name.
+    What only the border of the frame or of the regions makes look odd is no
+    defect; impurities of which neighbors may lie beyond it are left without a
+    name. More than eight atoms missing in one piece are a hole, kind "edge".
 
     Parameters
     ----------
     sites : Sites
-        Atoms with ``species``, from `assign_species`.
+        Atoms of one image with the ``species`` that `assign_species` gives,
+        and ``attrs["spacing"]``.
     image : Image, optional
-        Where they were found: it tells a missing atom from one that was overlooked.
+        To ask the pixels whether atoms are missing or were overlooked.
     regions : Mask, optional
-        Where there is a lattice. Beyond it, and beyond the frame, nothing is known: an
-        atom there lacks no neighbor.
+        Where atoms were sought: beyond its border nothing is known.
     host : str
         The sheet: "graphene".
 
     Returns
     -------
     Defects
+        Names are compositions in the field's way: "Si1C3" is one Si and the
+        three C bonded to it, whatever is missing beside it; "V1", "V2" are
+        missing atoms; "SW(55-77)" and the like rings. The ``class_key`` is of the
+        graph of members and bonds as drawn in the plane. ``confidence`` is the
+        probability of the species, of bonds near the limit, of missing atoms,
+        and that there is a sheet around, as if these were independent.
 
     Raises
     ------
     KindError
-        If the sites have no species, or image or regions are in another unit.
-    TooFewSitesError
-        If there are too few atoms of the host to tell its bonds.
+        If the sites have no species, are of several frames, or in another unit than the image.
     SettingError
         If the host is not known.
+    TooFewSitesError
+        If fewer than six atoms are of the host.
 
     References
     ----------
-    .. [1] M. Ziatdinov et al., Sci. Adv. 5, eaaw8989 (2019).
+    .. [1] B. Cordero et al., Dalton Trans., 2832 (2008).
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from adatom.defects import assign_species
     >>> from adatom.simulation import Flake, build_graphene
-    >>> flake = Flake(threefold=0.02, fourfold=0.0, vacancies=0.0, divacancies=0.0)
-    >>> atoms = build_graphene(flake=flake, field=(3.0, 3.0), seed=2).atoms
-    >>> atoms["amplitude"] = ("site", np.where(atoms["species"] == "Si", 4.1, 1.0))
-    >>> found = find_defects(assign_species(atoms))
-    >>> sorted(set(found.defects["name"].values.tolist()))
+    >>> flake = Flake(threefold=0.01, fourfold=0.0, vacancies=0.0, divacancies=0.0)
+    >>> atoms = build_graphene(flake=flake, field=(3.0, 3.0)).atoms
+    >>> sorted(set(find_defects(atoms).defects["name"].values.tolist()))
     ['Si1C3']
     """
-    SITES.check(sites)
+    SITES.check(sites, name="sites")
+    sheet = sheet_of_name(host)
+    _check(sites, image, regions)
+    atoms = sheet_atoms(sites, image, regions, sheet)
+    groups = group_defects(atoms, sheet)
+    drafts = _drafts(atoms, groups, sheet)
+    return _described(sites, regions, atoms, drafts, sheet)
+
+
+def _check(sites: Sites, image: Image | None, regions: Mask | None) -> None:
     if image is not None:
         IMAGE.check(image, name="image")
     if regions is not None:
         MASK.check(regions, name="regions")
     if "species" not in sites:
-        msg = "the sites have no species: take those of assign_species"
+        msg = "the sites have no species: assign_species(sites, image) tells them"
+        raise KindError(msg)
+    if "frame" in sites.coords and len(np.unique(sites["frame"].values)) > 1:
+        msg = "the sites are of several frames: choose one, as by sites.isel(site=frame == 0)"
         raise KindError(msg)
     check_units(sites, image, regions)
-    sheet = sheet_of_name(host)
-    atoms = sheet_atoms(sites, image, regions, sheet)
-    groups = group_defects(atoms, sheet)
-    order = np.argsort(groups.defect, kind="stable")
-    bounds = np.searchsorted(groups.defect[order], np.arange(groups.n_defects + 1))
-    parts = [
-        _part(atoms, groups, order[bounds[k] : bounds[k + 1]], k, sheet)
-        for k in range(groups.n_defects)
-    ]
-    kept = [part for part in parts if part is not None]
-    return _defects(sites, image, regions, atoms, sheet, kept)
 
 
-class _Part(NamedTuple):
-    told: dict[str, Any]
-    nodes: Ints
+class _Draft(NamedTuple):
+    """One defect: its members (numbers along the atoms), their roles, and what it is."""
+
+    node: Ints
     role: Ints
     pairs: Ints
-    """Bonds, by numbers among the nodes."""
+    name: Name
+    confidence: float
 
 
-def _part(atoms: SheetAtoms, groups: Groups, rows: Ints, number: int, sheet: Sheet) -> _Part | None:
-    """Describe a defect; nothing for rings that one atom in the wrong place explains."""
-    # Core and missing first, in the order of the atoms: a node is in one role only.
-    rows = rows[np.lexsort((groups.node[rows], groups.role[rows] == NEIGHBOR))]
-    nodes, role = groups.node[rows], groups.role[rows]
-    sizes = np.sort(groups.rings.size[groups.ring_defect == number])
-    if len(sizes) and not _balanced(sizes):
-        return None
-    center = nodes[role != NEIGHBOR]
-    pairs = _pairs_among(atoms, nodes)
-    key = key_of_graph(atoms.place[nodes], atoms.species[nodes].tolist(), pairs)
-    told = {
-        "place": atoms.place[center].mean(axis=0) * atoms.bond,
-        "name": _ring_name(sizes) if len(sizes) else _name(atoms, nodes, role, sheet),
-        "kind": "ring" if len(sizes) else _kind(atoms, nodes, role),
-        "class_key": key.key,
-        "chirality": key.chirality,
-        "orientation": _orientation(atoms.place[nodes], role, pairs),
-        "extent": _extent(atoms.place[nodes]) * atoms.bond,
-        "confidence": _confidence(atoms, nodes, role),
-    }
-    return _Part(told, nodes, role, pairs)
+def _drafts(atoms: SheetAtoms, groups: Groups, sheet: Sheet) -> list[_Draft]:
+    order = np.argsort(groups.defect, kind="stable")
+    bounds = np.searchsorted(groups.defect[order], np.arange(groups.n_defects + 1))
+    by_node = _PairsOfNodes(atoms.pairs, len(atoms.place))
+    doubts = _doubts(atoms)
+    whole = degrees(atoms.pairs, len(atoms.place)) >= _THREE
+    orderly = _orderly(atoms, sheet)
+    drafts = []
+    for defect in range(groups.n_defects):
+        here = order[bounds[defect] : bounds[defect + 1]]
+        node, role = groups.node[here], groups.role[here]
+        pairs = by_node.within(node)
+        rings = groups.rings.size[groups.ring_defect == defect]
+        # Rings that leave a net disclination, or are of less than five, come of atoms that were
+        # missed or are none: a sheet around a point defect stays flat.
+        if len(rings) and (
+            rings.min() < _SMALLEST_RING or ((rings - 6).sum() and rings.max() < 12)
+        ):
+            continue
+        name = (
+            name_of_rings(rings.tolist())
+            if len(rings)
+            else _point_name(atoms, node, role, pairs, sheet)
+        )
+        around = orderly(node[role != NEIGHBOR])
+        if around < _LEAST_ORDER and name.kind != "edge":
+            continue
+        name, cut = _cut_name(atoms, node, role, name)
+        sure = _confidence(atoms, node, role, pairs, doubts, whole)
+        sure *= min(1.0, around / _FULL_ORDER) * (0.5 if cut or not name.name else 1.0)
+        drafts.append(_Draft(node, role, pairs, name, sure))
+    return drafts
 
 
-def _balanced(sizes: Ints) -> bool:
-    """Tell whether rings make up for one another, as those of a defect within a sheet do.
-
-    The sum of what they are larger than hexagons is zero around any defect that leaves the
-    sheet whole (Euler); a lone five or seven is a bond too many or too few.
-    """
-    return len(sizes) > 1 and int((sizes - _HEXAGON).sum()) == 0
-
-
-def _pairs_among(atoms: SheetAtoms, nodes: Ints) -> Ints:
-    number = np.full(len(atoms.place), -1, dtype=np.int64)
-    number[nodes] = np.arange(len(nodes))
-    pairs = number[atoms.pairs]
-    pairs = np.sort(pairs[(pairs >= 0).all(axis=1)], axis=1)
-    return np.unique(pairs, axis=0) if len(pairs) else pairs
+def _possible(rings: Ints) -> bool:
+    """Tell whether rings leave a sheet flat; rings of twelve and more are unrelaxed vacancies."""
+    if rings.min() < _SMALLEST_RING:
+        return False
+    known = bool(name_of_rings(rings.tolist()).kind == "vacancy")
+    return known or int((rings - 6).sum()) == 0
 
 
-def _name(atoms: SheetAtoms, nodes: Ints, role: Ints, sheet: Sheet) -> str:
-    """Write the composition: impurities by their symbols, then the host's atoms around them."""
-    foreign = Counter(str(name) for name in atoms.species[nodes[role == CORE]])
-    if UNKNOWN in foreign:
-        return ""
-    n_missing = int((role == GONE).sum())
-    if not foreign:
-        return f"V{n_missing}"
-    center = nodes[role == CORE]
-    bonded = atoms.pairs[np.isin(atoms.pairs, center).any(axis=1)]
-    around = np.setdiff1d(np.unique(bonded), center)
-    n_host = int((atoms.species[around] == sheet.element).sum())
-    first = "".join(f"{name}{n}" for name, n in sorted(foreign.items()))
-    whole = f"{first}{sheet.element}{n_host}"
-    return f"{whole}+V{n_missing}" if n_missing else whole
+class _PairsOfNodes:
+    """Pairs sorted by node, to list those within a set of nodes."""
+
+    def __init__(self, pairs: Ints, n_nodes: int) -> None:
+        both = np.concatenate([pairs[:, 0], pairs[:, 1]])
+        self.order = np.argsort(both, kind="stable") % max(len(pairs), 1)
+        self.bounds = np.searchsorted(np.sort(both), np.arange(n_nodes + 1))
+        self.pairs = pairs
+
+    def within(self, nodes: Ints) -> Ints:
+        """Give the numbers of the pairs both of whose ends are among the nodes."""
+        near = [self.order[self.bounds[k] : self.bounds[k + 1]] for k in nodes]
+        number, count = np.unique(np.concatenate(near), return_counts=True)
+        return np.asarray(number[count == 2], dtype=np.int64)
 
 
-def _ring_name(sizes: Ints) -> str:
-    if sizes.tolist() == [5, 5, 7, 7]:
-        return "SW"
-    few, many = sizes[sizes < _HEXAGON].tolist(), sizes[sizes > _HEXAGON].tolist()
-    if len(many) == 1 and len(few) == 2:
-        return f"{few[0]}-{many[0]}-{few[1]}"
-    return "-".join(map(str, sizes.tolist()))
+def _doubts(atoms: SheetAtoms) -> Floats:
+    """Give the probability (atom,) that no pair beyond the limit is a bond to an impurity."""
+    free = np.ones(len(atoms.place))
+    for end in (0, 1):
+        np.multiply.at(free, atoms.doubt_pairs[:, end], 1 - atoms.doubt)
+    return free
 
 
-def _kind(atoms: SheetAtoms, nodes: Ints, role: Ints) -> str:
-    n_core, n_missing = int((role == CORE).sum()), int((role == GONE).sum())
-    if not n_core:
-        return "vacancy"
-    if n_missing:
-        return "complex"
-    return "cluster" if n_core > 1 else "substitution"
+def _orderly(atoms: SheetAtoms, sheet: Sheet) -> Callable[[Ints], float]:
+    """Give a function: of places, the share of the host's atoms around that have three bonds."""
+    n = len(atoms.place)
+    host = (atoms.species == sheet.element) & atoms.inside
+    numbers = np.flatnonzero(host)
+    good = degrees(atoms.pairs, n)[numbers] == _THREE
+    tree = cKDTree(atoms.place[numbers]) if len(numbers) else None
+
+    def share(node: Ints) -> float:
+        if tree is None:
+            return 0.0
+        near = np.unique(np.concatenate(tree.query_ball_point(atoms.place[node], _AROUND)))
+        return float(good[near.astype(int)].mean()) if len(near) >= _THREE else 0.0
+
+    return share
 
 
-def _orientation(place: Floats, role: Ints, pairs: Ints) -> float:
-    """Give the long axis (0 to 180 deg), or of one atom with n bonds alike their direction."""
-    center = np.flatnonzero(role != NEIGHBOR)
-    if len(center) > 1:
-        away = place[center] - place[center].mean(axis=0)
-        axis = np.linalg.svd(away, full_matrices=False)[2][0]
-        return float(np.degrees(np.arctan2(axis[0], axis[1])) % 180)
-    bonded = pairs[(pairs == center[0]).any(axis=1)].sum(axis=1) - center[0]
-    if not len(bonded):
-        return float("nan")
-    steps = place[bonded] - place[center[0]]
-    turns = np.exp(1j * len(bonded) * np.arctan2(steps[:, 0], steps[:, 1])).mean()
-    return float(np.degrees(np.angle(turns)) / len(bonded) % (360 / len(bonded)))
+def _point_name(atoms: SheetAtoms, node: Ints, role: Ints, pairs: Ints, sheet: Sheet) -> Name:
+    core = node[role == CORE]
+    both = atoms.pairs[pairs]
+    to_core = np.isin(both, core)
+    bonded = np.unique(both[to_core.any(axis=1)])
+    bonded = bonded[np.isin(bonded, node[role == NEIGHBOR])]
+    around = degrees(atoms.pairs, len(atoms.place))[bonded]
+    to_foreign = np.array([int((both[to_core.any(axis=1)] == k).any(axis=1).sum()) for k in bonded])
+    whole = bool(len(bonded)) and bool((around - to_foreign >= _THREE).mean() > 0.5)
+    return name_of_points(
+        [str(name) for name in atoms.species[core]],
+        sheet.element,
+        len(bonded),
+        int((role == GONE).sum()),
+        whole,
+    )
 
 
-def _extent(place: Floats) -> float:
-    return float(np.linalg.norm(place[:, None] - place[None], axis=2).max())
+def _cut_name(atoms: SheetAtoms, node: Ints, role: Ints, name: Name) -> tuple[Name, bool]:
+    """Take the name away where neighbors may lie beyond the border."""
+    core = node[role == CORE]
+    outside = ~atoms.inside[core]
+    if not outside.any() or name.kind == "ring":
+        return name, bool(outside.any())
+    bonds = degrees(atoms.pairs, len(atoms.place))[core]
+    if (outside & (bonds < _THREE)).any():
+        return Name("", "edge"), True
+    return name, False
 
 
-def _confidence(atoms: SheetAtoms, nodes: Ints, role: Ints) -> float:
-    """Give the probability that elements and bonds are as told, taken as independent."""
-    center = nodes[role != NEIGHBOR]
-    bonds = np.isin(atoms.pairs, center).any(axis=1)
-    doubtful = np.isin(atoms.doubt_pairs, center).any(axis=1)
-    value = float(np.prod(np.clip(atoms.chance[center], 0, 1)))
-    value *= float(np.prod(np.maximum(atoms.sureness[bonds], 0.5)))
-    value *= float(np.prod(1 - atoms.doubt[doubtful]))
-    return value if atoms.inside[center].all() else _CUT * value
+def _confidence(
+    atoms: SheetAtoms, node: Ints, role: Ints, pairs: Ints, doubts: Floats, whole: Bools
+) -> float:
+    special = node[role != NEIGHBOR]
+    of_special = np.isin(atoms.pairs[pairs], special).any(axis=1)
+    sure = float(np.prod(atoms.chance[special])) * float(np.prod(atoms.weight[special]))
+    sure *= float(np.prod(atoms.sureness[pairs][of_special]))
+    foreign = node[(role == CORE) & (atoms.species[node] != "")]
+    sure *= float(np.prod(doubts[foreign]))
+    near = node[role == NEIGHBOR]
+    sure *= float(np.prod(atoms.weight[near])) ** 0.5
+    return float(np.clip(sure, 0.0, 1.0)) if whole.size else 0.0
 
 
-def _defects(
+def _described(
     sites: Sites,
-    image: Image | None,
     regions: Mask | None,
     atoms: SheetAtoms,
+    drafts: list[_Draft],
     sheet: Sheet,
-    parts: list[_Part],
 ) -> Defects:
-    unit = space_unit(sites)
-    center = np.array([part.told["place"] for part in parts]).reshape(-1, 2)
-    defects = sites_from_positions(center[:, 0], center[:, 1], unit=unit, spacing=atoms.bond)
-    for name, dtype, units in (
-        ("name", np.str_, None), ("kind", np.str_, None), ("class_key", np.str_, None),
-        ("chirality", np.int64, None), ("orientation", np.float64, "deg"),
-        ("extent", np.float64, unit), ("confidence", np.float64, "1"),
-    ):  # fmt: skip
-        values = np.array([part.told[name] for part in parts], dtype=dtype)
-        defects[name] = ("site", values, {} if units is None else {"units": units})
-    for name, role in (("n_core", CORE), ("n_neighbors", NEIGHBOR), ("n_missing", GONE)):
-        counts = [int((part.role == role).sum()) for part in parts]
-        defects[name] = ("site", np.array(counts, dtype=np.int64))
-    defects.attrs |= _frame(sites, image, regions, atoms, sheet)
-    _tell(defects, atoms, sheet)
-    members = _members(unit, atoms, parts)
-    return Defects(defects, members, _bonds(unit, atoms, parts))
-
-
-def _frame(
-    sites: Sites, image: Image | None, regions: Mask | None, atoms: SheetAtoms, sheet: Sheet
-) -> dict[str, Any]:
-    unit = space_unit(sites)
-    by_file = {"nm": 1.0, "mm": 1e6}.get(unit)
-    frame: dict[str, Any] = {
-        "host": sheet.name,
-        "nm_per_unit": sheet.bond / atoms.bond if by_file is None else by_file,
-        "scale_from": "host lattice" if by_file is None else "file",
-        "area": _area(sites, regions, image),
-    }
-    source = sites.attrs.get("source", "" if image is None else image.attrs.get("source", ""))
-    return {**frame, "source": source} if source else frame
-
-
-def _area(sites: Sites, regions: Mask | None, image: Image | None) -> float:
-    """Give the area in which defects were sought."""
-    if regions is not None:
-        step = [float(abs(np.diff(regions[dim].values[:2])[0])) for dim in ("y", "x")]
-        return float(np.asarray(regions.values).sum()) * step[0] * step[1]
-    if "extent" in sites.attrs:
-        low_y, high_y, low_x, high_x = sites.attrs["extent"]
-        return float((high_y - low_y) * (high_x - low_x))
-    source = positions(sites) if image is None else np.stack([
-        [float(image[dim].values[0]) for dim in ("y", "x")],
-        [float(image[dim].values[-1]) for dim in ("y", "x")],
-    ])  # fmt: skip
-    return float(np.ptp(source, axis=0).prod())
-
-
-def _tell(defects: Sites, atoms: SheetAtoms, sheet: Sheet) -> None:
-    counts = Counter(defects["name"].values.tolist())
-    named = ", ".join(f"{n} {name or 'without a name'}" for name, n in counts.most_common())
-    add_note(defects, f"{defects.sizes['site']} defects: {named or 'none'}")
-    if atoms.n_no_atom:
-        add_note(defects, f"{atoms.n_no_atom} sites are too dim to be atoms, and were left out")
-    if defects.attrs["scale_from"] == "file":
-        seen = atoms.bond * defects.attrs["nm_per_unit"]
-        if abs(seen / sheet.bond - 1) > _SCALE_OFF:
-            add_note(
-                defects,
-                f"bonds of {sheet.name} are {seen:.4g} nm long by the scale of the file, "
-                f"{sheet.bond} nm in truth: lengths are as the file says",
-            )
-
-
-def _members(unit: str, atoms: SheetAtoms, parts: list[_Part]) -> Sites:
-    nodes = np.concatenate([np.zeros(0, dtype=np.int64), *(part.nodes for part in parts)])
-    role = np.concatenate([np.zeros(0, dtype=np.int64), *(part.role for part in parts)])
-    place = atoms.place[nodes] * atoms.bond
-    members = sites_from_positions(place[:, 0], place[:, 1], unit=unit, spacing=atoms.bond)
-    sizes = [len(part.nodes) for part in parts]
-    members["defect"] = ("site", np.repeat(np.arange(len(parts)), sizes).astype(np.int64))
-    members["species"] = ("site", np.where(role == GONE, MISSING, atoms.species[nodes]))
-    members["role"] = ("site", np.array([_ROLES[int(one)] for one in role], dtype=np.str_))
-    members["atom"] = ("site", atoms.atom[nodes])
-    members["species_probability"] = ("site", atoms.chance[nodes])
+    unit, bond = space_unit(sites), atoms.bond
+    attrs = _attributes(sites, regions, bond, sheet)
+    defects = _defect_sites(drafts, atoms, unit, attrs)
+    node = np.concatenate([draft.node for draft in drafts]) if drafts else _none()
+    role = np.concatenate([draft.role for draft in drafts]) if drafts else _none()
+    sizes = np.array([len(draft.node) for draft in drafts], dtype=np.int64)
+    members = sites_from_positions(
+        *(atoms.place[node] * bond).T, unit=unit, spacing=bond, extent=sites.attrs.get("extent")
+    )
+    members["defect"] = ("site", np.repeat(np.arange(len(drafts)), sizes))
+    members["species"] = ("site", atoms.species[node].astype("<U2"))
+    members["role"] = ("site", np.array(ROLES)[role])
+    members["atom"] = ("site", atoms.atom[node])
+    members["species_probability"] = ("site", atoms.chance[node])
     for name in ("y_error", "x_error"):
-        members[name] = ("site", atoms.error[nodes] * atoms.bond, {"units": unit})
-    return members
+        members[name] = ("site", atoms.error[node] * bond, {"units": unit})
+    bonds = _bond_table(drafts, atoms, sizes, unit)
+    _tell(defects, atoms)
+    check_defects(defects, members, bonds)
+    return Defects(defects, members, bonds)
 
 
-def _bonds(unit: str, atoms: SheetAtoms, parts: list[_Part]) -> Table:
-    """List bonds between atoms that are there."""
-    starts = np.cumsum([0, *(len(part.nodes) for part in parts)])
-    rows = [
-        np.stack([part.nodes[pairs].T, pairs.T + start]).reshape(4, -1)
-        for part, start in zip(parts, starts)
-        for pairs in [part.pairs[(part.role[part.pairs] != GONE).all(axis=1)].reshape(-1, 2)]
-    ]
-    one, other, first, second = np.concatenate([np.zeros((4, 0), dtype=np.int64), *rows], axis=1)
-    length = np.linalg.norm(atoms.place[one] - atoms.place[other], axis=1) * atoms.bond
-    error = np.hypot(atoms.error[one], atoms.error[other]) * atoms.bond
+def _none() -> Ints:
+    return np.zeros(0, dtype=np.int64)
+
+
+def _attributes(
+    sites: Sites, regions: Mask | None, bond: float, sheet: Sheet
+) -> dict[str, float | str]:
+    unit = space_unit(sites)
+    scale = {"nm": 1.0, "mm": 1e6}.get(unit, sheet.bond / bond)
+    attrs: dict[str, float | str] = {
+        "host": sheet.name,
+        "nm_per_unit": scale,
+        "scale_from": "host lattice" if unit == "px" else "file",
+        "spacing": bond,
+    }
+    frame = sites.attrs.get("extent")
+    if regions is not None:
+        attrs["area"] = float(regions.values.sum() * np.prod(pixel_size(regions)))
+    elif frame is not None:
+        attrs["area"] = float((frame[1] - frame[0]) * (frame[3] - frame[2]))
+    return attrs
+
+
+def _defect_sites(
+    drafts: list[_Draft], atoms: SheetAtoms, unit: str, attrs: dict[str, float | str]
+) -> Sites:
+    rows = [_row(draft, atoms) for draft in drafts]
+    middle = np.array([row["middle"] for row in rows], dtype=float).reshape(-1, 2) * atoms.bond
+    defects = sites_from_positions(*middle.T, unit=unit)
+    texts = {"name": "<U24", "kind": "<U12", "class_key": "<U16"}
+    for name, dtype in texts.items():
+        defects[name] = ("site", np.array([row[name] for row in rows], dtype=dtype))
+    for name in ("chirality", "n_core", "n_neighbors", "n_missing"):
+        defects[name] = ("site", np.array([row[name] for row in rows], dtype=np.int64))
+    for name, its_unit in (("orientation", "deg"), ("extent", unit), ("confidence", "1")):
+        numbers = np.array([row[name] for row in rows], dtype=float)
+        defects[name] = ("site", numbers * (atoms.bond if name == "extent" else 1.0))
+        defects[name].attrs["units"] = its_unit
+    defects.attrs.update(attrs)
+    return defects
+
+
+def _row(draft: _Draft, atoms: SheetAtoms) -> dict[str, Any]:
+    place = atoms.place[draft.node]
+    inner = place[draft.role != NEIGHBOR]
+    number = {int(node): k for k, node in enumerate(draft.node)}
+    edges = np.array(
+        [[number[int(a)], number[int(b)]] for a, b in atoms.pairs[draft.pairs]], dtype=np.int64
+    ).reshape(-1, 2)
+    key = key_of_graph(place, [str(name) for name in atoms.species[draft.node]], edges)
+    apart = np.linalg.norm(place[:, None] - place[None], axis=2)
+    return {
+        "middle": inner.mean(axis=0),
+        "name": draft.name.name,
+        "kind": draft.name.kind,
+        "class_key": key.key,
+        "chirality": key.chirality,
+        "orientation": orientation_of_defect(inner, place[draft.role == NEIGHBOR]),
+        "extent": float(apart.max()),
+        "confidence": draft.confidence,
+        "n_core": int((draft.role == CORE).sum()),
+        "n_neighbors": int((draft.role == NEIGHBOR).sum()),
+        "n_missing": int((draft.role == GONE).sum()),
+    }
+
+
+def _bond_table(drafts: list[_Draft], atoms: SheetAtoms, sizes: Ints, unit: str) -> Table:
+    first, second = [_none()], [_none()]
+    start = np.cumsum(sizes) - sizes
+    for draft, offset in zip(drafts, start, strict=True):
+        order = np.argsort(draft.node)
+        ends = atoms.pairs[draft.pairs]
+        at = order[np.searchsorted(draft.node[order], ends)] + offset
+        first.append(at[:, 0])
+        second.append(at[:, 1])
+    node = np.concatenate([_none(), *(draft.node for draft in drafts)])
+    one, two = node[np.concatenate(first)], node[np.concatenate(second)]
+    length = np.linalg.norm(atoms.place[one] - atoms.place[two], axis=1)
+    error = np.hypot(atoms.error[one], atoms.error[two])
     return table_from_columns(
-        {"first": first, "second": second, "length": length, "length_error": error},
+        {
+            "first": np.concatenate(first),
+            "second": np.concatenate(second),
+            "length": length * atoms.bond,
+            "length_error": error * atoms.bond,
+        },
         units={"length": unit, "length_error": unit},
+    )
+
+
+def _tell(defects: Sites, atoms: SheetAtoms) -> None:
+    names, counts = np.unique(
+        [name or f"unnamed {kind}" for name, kind in
+         zip(defects["name"].values, defects["kind"].values, strict=True)],
+        return_counts=True,
+    )  # fmt: skip
+    listed = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
+    inferred = int(((atoms.atom < 0) & ~atoms.missing).sum())
+    add_note(
+        defects,
+        f"{defects.sizes['site']} defects: {listed or 'none'}; bonds of the host "
+        f"{atoms.bond:.4g} {space_unit(defects)}; {inferred} atoms overlooked by the finder were "
+        f"added, {atoms.n_no_atom} sites without an atom left out.",
     )

@@ -9,7 +9,6 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from adatom.defects.odd_rings import OddRings, odd_rings
-from adatom.defects.records import MISSING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,6 +119,3 @@ def _ring_groups(rings: OddRings, n: int) -> tuple[Ints, Ints, Ints]:
     _, group = connected_components(belongs @ belongs.T, directed=False)
     rows = np.unique(np.stack([group[ring], node], axis=1), axis=0).astype(np.int64)
     return rows[:, 1], rows[:, 0], group.astype(np.int64)
-
-
-__all__ = ["CORE", "GONE", "MISSING", "NEIGHBOR", "Groups", "group_defects"]

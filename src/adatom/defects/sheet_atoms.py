@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from adatom.defects.bond_graph import bond_of_host, bonds_of_atoms
+from adatom.defects.bond_graph import bond_of_host, bonds_of_atoms, degrees
 from adatom.defects.records import MISSING
 from adatom.defects.sheets import Sheet, expected_bond
 from adatom.defects.species import UNKNOWN, heights_at, spacing_of
@@ -31,10 +31,8 @@ _BORDER: Final = 1.3
 _FILLED: Final = 0.6
 # A stretched bond to an atom that an undercoordinated one points at.
 _STRETCHED: Final = 1.5
-# No two atoms of a sheet are nearer, not in the most strained defect.
-_TOO_NEAR: Final = 0.62
+_BONDS: Final = 3
 _N_AROUND: Final = 24
-_FEWEST_AROUND: Final = 2
 # How likely a finder's gap is a vacancy, before the pixels are asked: finders miss one atom in a
 # hundred, and one place in a hundred is vacant.
 _GAP: Final = 0.5
@@ -66,7 +64,7 @@ class SheetAtoms(NamedTuple):
     @property
     def missing(self) -> Bools:
         """Which are places without an atom."""
-        return self.species == MISSING
+        return np.asarray(self.species == MISSING)
 
 
 def sheet_atoms(
@@ -77,15 +75,14 @@ def sheet_atoms(
     ratio = _variable(sites, "brightness_ratio", 1.0)
     real = (species != "") & ~((species == UNKNOWN) & (ratio < _NO_ATOM))
     kept = np.flatnonzero(real & np.isfinite(positions(sites)).all(axis=1))
-    bond = bond_of_host(positions(sites)[kept], species[kept] == sheet.element, spacing_of(sites))
-    kept = kept[_single(positions(sites)[kept] / bond, _variable(sites, "score", 1.0)[kept])]
     place, species = positions(sites)[kept], species[kept]
+    bond = bond_of_host(place, species == sheet.element, spacing_of(sites))
     inside = _inside(sites, image, regions, place, _BORDER * bond)
     place = place / bond
     error = _errors(sites)[kept] / bond
     bonds = bonds_of_atoms(place, species, sheet, np.nan_to_num(error, nan=0.1))
     reach = np.array([_reach(sheet, name) for name in species])
-    pairs, sureness = _with_stretched(place, bonds.pairs, bonds.probability, reach, inside, species)
+    pairs, sureness = _with_stretched(place, bonds.pairs, bonds.probability, reach, inside)
     draft = SheetAtoms(
         place,
         species,
@@ -102,17 +99,7 @@ def sheet_atoms(
         int((~real).sum()),
     )
     spread = SIGMA_OF_MAD * float(np.nanmedian(np.abs(ratio[kept] - np.nanmedian(ratio[kept]))))
-    return _with_inferred(draft, image, regions, sheet, spread, reach)
-
-
-def _single(place: Floats, score: Floats) -> Bools:
-    """Of two sites too near for two atoms keep the one of which the finder is surer."""
-    pairs = cKDTree(place).query_pairs(_TOO_NEAR, output_type="ndarray")
-    kept = np.ones(len(place), dtype=bool)
-    for one, other in pairs[np.argsort(-score[pairs].max(axis=1), kind="stable")].tolist():
-        if kept[one] and kept[other]:
-            kept[one if score[one] < score[other] else other] = False
-    return kept
+    return _with_inferred(draft, image, sheet, spread, reach)
 
 
 def _variable(sites: Sites, name: str, usual: float) -> Floats:
@@ -154,7 +141,7 @@ def _inside(
         pixel = np.rint((place - np.array(extent(regions)[::2])) / step).astype(int)
         pixel = np.clip(pixel, 0, np.array(regions.shape) - 1)
         inside &= away[tuple(pixel.T)] > border
-    return inside
+    return np.asarray(inside)
 
 
 def _with_stretched(
@@ -163,7 +150,6 @@ def _with_stretched(
     sureness: Floats,
     reach: Floats,
     inside: Bools,
-    species: NDArray[np.str_],
 ) -> tuple[Ints, Floats]:
     """Add bonds to atoms just beyond the limit at which an atom with two bonds points."""
     target, who = pointed_places(place, pairs, reach, inside)
@@ -171,7 +157,14 @@ def _with_stretched(
         return pairs, sureness
     distance, at = cKDTree(place).query(target)
     length = np.linalg.norm(place[at] - place[who], axis=1)
-    fair = (distance < _FILLED) & (at != who) & (length < _STRETCHED * np.maximum(reach[at], 1.0))
+    # Only where the other one lacks a bond as well.
+    lacking = degrees(pairs, len(place))[at] < _BONDS
+    fair = (
+        lacking
+        & (distance < _FILLED)
+        & (at != who)
+        & (length < _STRETCHED * np.maximum(reach[at], 1.0))
+    )
     new = np.sort(np.stack([who[fair], at[fair]], axis=1), axis=1)
     new = np.unique(new, axis=0)
     key, old = new @ [len(place), 1], pairs @ [len(place), 1]
@@ -182,27 +175,16 @@ def _with_stretched(
 def _with_inferred(
     atoms: SheetAtoms,
     image: Image | None,
-    regions: Mask | None,
     sheet: Sheet,
     spread: float,
     reach: Floats,
 ) -> SheetAtoms:
-    foreign = (atoms.species != sheet.element) & (atoms.species != UNKNOWN)
-    found = vacant_places(atoms.place, atoms.pairs, reach, atoms.inside, foreign)
+    found = vacant_places(atoms.place, atoms.pairs, reach, atoms.inside)
     n, m = len(atoms.place), len(found.place)
     vacant = np.full(m, 1.0 - _NO_ATOM * 0.25)
     if image is not None and m:
         vacant = _chance_of_vacancy(atoms, found.place, image, spread)
     empty = vacant >= 0.5
-    # One atom alone does not tell of a missing one: its bond may be a stretched one.
-    voters = np.bincount(found.to_atoms[:, 0], minlength=m) + np.bincount(
-        found.to_places.ravel(), minlength=m
-    )
-    lone = empty & (voters < _FEWEST_AROUND)
-    if lone.any():
-        kept = np.flatnonzero(~lone)
-        found, vacant, empty = found.those(kept), vacant[kept], empty[kept]
-        m = len(kept)
     pairs = np.concatenate(
         [
             atoms.pairs,

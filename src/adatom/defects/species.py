@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -64,7 +63,7 @@ def assign_species(
     /,
     *,
     host: str = "graphene",
-    impurities: Sequence[str] = ("Si",),
+    impurities: list[str] | None = None,
     exponent: float = EXPONENT,
 ) -> Sites:
     """Assign elements to the atoms of a sheet by their brightness in a dark-field image.
@@ -85,8 +84,8 @@ def assign_species(
         without it the sites' own ``amplitude`` is taken.
     host : str
         The sheet: "graphene".
-    impurities : sequence of str
-        Elements that may be there. Silicon is what graphene grown or
+    impurities : list of str, optional
+        Elements that may be there; ["Si"] if left out. Silicon is what graphene grown or
         transferred by usual means holds.
     exponent : float
         Of the atomic number. It depends on the detector, but little on it
@@ -141,11 +140,8 @@ def assign_species(
     return _described(sites, elements, ratio, ratio_error, told, how)
 
 
-def _elements(sheet: Sheet, impurities: Sequence[str]) -> list[str]:
-    if isinstance(impurities, str):
-        msg = f"{impurities=} must be a list of elements, such as ['Si']"
-        raise SettingError(msg)
-    others = [str(element) for element in impurities]
+def _elements(sheet: Sheet, impurities: list[str] | None) -> list[str]:
+    others = ["Si"] if impurities is None else [str(element) for element in impurities]
     if sheet.element in others or len(set(others)) < len(others):
         msg = f"{impurities=} must name each element once, and not the host's {sheet.element}"
         raise SettingError(msg)
@@ -259,7 +255,7 @@ def _posterior(ratio: Floats, error: Floats, logs: Floats, sizes: Floats) -> _Po
         )
         span = np.log(_NEITHER_RANGE[1] / _NEITHER_RANGE[0])
         neither = 1 / (np.clip(seen, *_NEITHER_RANGE) * span)
-        return np.concatenate([normal, neither[:, None]], axis=1) * prior
+        return np.asarray(np.concatenate([normal, neither[:, None]], axis=1) * prior)
 
     evidence = [
         float(np.log(joint(factor).sum(axis=1) + 1e-300).sum())

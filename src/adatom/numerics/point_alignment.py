@@ -94,9 +94,7 @@ def _align_batch(
     query: Floats, label: Ints, others: Floats, other_label: Ints, penalty: float, reflect: bool
 ) -> PointAlignment:
     there = other_label >= 0
-    query = query - query.mean(axis=0)
-    middle = np.where(there[..., None], others, 0.0).sum(axis=1) / there.sum(axis=1)[:, None]
-    others = np.where(there[..., None], others - middle[:, None], 0.0)
+    query, others = _centered(query, label, others, other_label)
     turn, mirrored = _turns(query, label, others, other_label, reflect)
     unlike = (label[:, None] != other_label[:, None, :])[:, None]
     best = _by_nearest(query, others, turn, mirrored, unlike, there, penalty)
@@ -125,6 +123,27 @@ def _align_batch(
         pairs,
         alone,
     )
+
+
+def _centered(
+    query: Floats, label: Ints, others: Floats, other_label: Ints
+) -> tuple[Floats, Floats]:
+    """Shift middles to the origin: of the rarest label where both have as many of it.
+
+    What one of them lacks elsewhere moves the middle of all points, not that of the impurities.
+    """
+    rarest = int(label[np.bincount(label)[label].argmin()])
+    core, like = label == rarest, other_label == rarest
+    there = other_label >= 0
+    same = like.sum(axis=1) == core.sum()
+    weight = np.where(same[:, None], like, there).astype(float)
+    middle = (weight[..., None] * np.nan_to_num(others)).sum(axis=1) / weight.sum(axis=1)[:, None]
+    moved = np.where(there[..., None], others - middle[:, None], 0.0)
+    # The query has one middle only: that of all its points lies off that of the rarest label.
+    own = query[core].mean(axis=0)
+    off = query.mean(axis=0) - own
+    moved = np.where(same[:, None, None] | ~there[..., None], moved, moved + off)
+    return query - own, moved
 
 
 def _turns(
