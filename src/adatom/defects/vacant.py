@@ -40,24 +40,11 @@ class Vacant(NamedTuple):
     to_atoms: Ints
     to_places: Ints
 
-    def those(self, kept: Ints) -> Vacant:
-        """Keep some of the places, numbered anew."""
-        number = np.full(len(self.place), -1, dtype=np.int64)
-        number[kept] = np.arange(len(kept))
-        atoms = np.stack([number[self.to_atoms[:, 0]], self.to_atoms[:, 1]], axis=1)
-        places = number[self.to_places]
-        return Vacant(self.place[kept], atoms[atoms[:, 0] >= 0], places[(places >= 0).all(axis=1)])
-
 
 def vacant_places(
-    place: Floats,
-    pairs: Ints,
-    reach: Floats,
-    inside: NDArray[np.bool_],
-    foreign: NDArray[np.bool_],
-    /,
+    place: Floats, pairs: Ints, reach: Floats, inside: NDArray[np.bool_], /
 ) -> Vacant:
-    """Find places to which two atoms or more point that have two bonds each, or one impurity.
+    """Find places to which two atoms or more point that have two bonds each.
 
     An atom of a honeycomb with two bonds points to where its third neighbor
     would be. What was found counts as an atom in the next round, so that
@@ -72,21 +59,18 @@ def vacant_places(
         Length of an atom's bond to the host.
     inside : ndarray of bool, shape (atom,)
         Whether all of an atom's neighbors would be seen.
-    foreign : ndarray of bool, shape (atom,)
-        Impurities, beside whose brightness a neighbor is easily overlooked.
     """
     n_atoms = len(place)
     points, bonds, length = place, pairs, reach
-    sure, bright = inside, foreign
+    sure = inside
     for _ in range(_ROUNDS):
-        found = _voted(points, bonds, length, sure, bright)
+        found = _voted(points, bonds, length, sure)
         if not len(found):
             break
         start = len(points)
         points = np.concatenate([points, found])
         length = np.concatenate([length, np.ones(len(found))])
         sure = np.concatenate([sure, np.ones(len(found), dtype=bool)])
-        bright = np.concatenate([bright, np.zeros(len(found), dtype=bool)])
         bonds = np.concatenate([bonds, _bonds_of_new(points, start)])
     new = bonds[(bonds >= n_atoms).any(axis=1)]
     low, high = np.sort(new, axis=1).T
@@ -96,16 +80,15 @@ def vacant_places(
     return Vacant(points[n_atoms:], to_atoms, to_places)
 
 
-def _voted(points: Floats, bonds: Ints, length: Floats, sure: Bools, bright: Bools) -> Floats:
-    target, who = pointed_places(points, bonds, length, sure)
-    if not len(target):
+def _voted(points: Floats, bonds: Ints, length: Floats, sure: Bools) -> Floats:
+    target, _ = pointed_places(points, bonds, length, sure)
+    if len(target) < 2:
         return np.zeros((0, 2))
     near = cKDTree(target).query_pairs(_ONE_PLACE, output_type="ndarray")
     joined = coo_array((np.ones(len(near)), near.T), (len(target), len(target)))
     _, group = connected_components(joined, directed=False)
-    counts = np.bincount(group)
-    votes = counts + np.bincount(group, bright[who].astype(float))
-    middle = np.stack([np.bincount(group, column) / counts for column in target.T], axis=1)
+    votes = np.bincount(group)
+    middle = np.stack([np.bincount(group, column) / votes for column in target.T], axis=1)
     middle = middle[votes >= 2]
     distance, _ = cKDTree(points).query(middle)
     return np.asarray(middle[distance > _FILLED])
