@@ -234,3 +234,16 @@ def test_tight_binding_relaxes_silicon_in_graphene() -> None:
     np.testing.assert_allclose(found.bonds["length"].values, 0.1796, atol=3e-4)
     # A substitution costs less than an empty place.
     assert 2.0 < found.summary["formation_energy"].values[0] < 7.0
+
+
+def test_a_relaxed_defect_is_stored_with_the_result_of_a_recipe(tmp_path: Path) -> None:
+    from adatom.io.store import read_result, write_result
+
+    found = relax_defect(build_impurity("Si"), calculator=TERSOFF, max_steps=1)
+    write_result(found, tmp_path / "kept")
+    back = read_result(tmp_path / "kept")
+    assert back.structure == found.structure
+    assert back.structure.info["host"] == "graphene"
+    np.testing.assert_array_equal(back.structure.arrays["role"], found.structure.arrays["role"])
+    assert back.summary.identical(found.summary)
+    assert back.bonds.identical(found.bonds)

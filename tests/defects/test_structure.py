@@ -55,7 +55,8 @@ def _columns_around(host: str) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
 def _turned(places: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
     angle = np.radians(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return places @ turn.T + [3.1, -1.7]
+    moved: NDArray[np.float64] = places @ turn.T + [3.1, -1.7]
+    return moved
 
 
 def _substitution(degrees: float, noise: float, seed: int = 0) -> tuple[xr.Dataset, xr.Dataset]:
