@@ -200,6 +200,26 @@ def test_a_setting_that_a_calculator_has_not_is_told() -> None:
         )
 
 
+@pytest.mark.parametrize("name", ["vasp", "espresso", "dftb"])
+def test_a_program_that_is_not_there_is_told_in_one_line(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    for variable in ("ASE_VASP_COMMAND", "VASP_COMMAND", "VASP_SCRIPT", "VASP_PP_PATH"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(SettingError) as caught:
+        relax_defect(build_impurity("Si"), calculator=Calculator(name))
+    assert repr(name) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_recipe_cannot_name_a_program() -> None:
+    calculator = Calculator("vasp", settings={"command": "touch here"})
+    with pytest.raises(SettingError, match=r"takes no setting 'command' here"):
+        relax_defect(build_impurity("Si"), calculator=calculator)
+
+
 def test_a_structure_without_a_host_is_refused() -> None:
     with pytest.raises(KindError, match="take what structure_from_defect gives"):
         relax_defect(bulk("Si"), calculator=TERSOFF)
