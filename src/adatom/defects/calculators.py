@@ -24,9 +24,7 @@ FAILURES: Final = (ArithmeticError, LookupError, OSError, RuntimeError, Subproce
 
 # Recipes come from others. Where a program stands and where it writes is said in the configuration
 # of ASE on this machine, and languages in which a setting could run a program are left out.
-_REFUSED: Final = frozenset(
-    {"command", "profile", "directory", "label", "restart", "txt", "parallel"}
-)
+_REFUSED: Final = frozenset({"command", "profile", "directory", "label", "restart", "txt"})
 _LEFT_OUT: Final = frozenset({"lammpslib", "lammpsrun", "plumed", "kim", "ace", "gromacs"})
 
 
