@@ -19,6 +19,7 @@ import contract_films
 import contract_fitting
 import contract_generator
 import contract_lattice
+import contract_layers
 import contract_library
 import contract_multislice
 import contract_particles
@@ -244,6 +245,7 @@ for _more in (
     contract_particles,
     contract_prediction,
     contract_probe,
+    contract_layers,
     contract_strain,
     contract_structures,
     contract_teacher,

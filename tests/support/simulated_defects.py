@@ -52,8 +52,9 @@ def _centered(
 def turned(places: NDArray[np.float64], angle: float, *, mirrored: bool) -> NDArray[np.float64]:
     """Turn places by an angle (deg), and mirror them before if asked for."""
     sine, cosine = np.sin(np.radians(angle)), np.cos(np.radians(angle))
-    flipped = places * [-1.0, 1.0] if mirrored else places
-    return flipped @ np.array([[cosine, -sine], [sine, cosine]])
+    flipped = places * np.array([-1.0, 1.0]) if mirrored else places
+    laid: NDArray[np.float64] = flipped @ np.array([[cosine, -sine], [sine, cosine]])
+    return laid
 
 
 def simulated_defects(

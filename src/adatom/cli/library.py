@@ -29,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(metavar="COMMAND", dest="library_command", required=True)
     for name, summary in COMMANDS.items():
         described = f"{summary[0].upper()}{summary[1:]}."
-        made = commands.add_parser(
-            name, help=summary, description=described, allow_abbrev=False
-        )
+        made = commands.add_parser(name, help=summary, description=described, allow_abbrev=False)
         made.add_argument(
             "library", metavar="LIBRARY", help="a file that ends in .db, or postgresql://..."
         )

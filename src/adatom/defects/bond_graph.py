@@ -64,7 +64,9 @@ def bond_of_host(place: Floats, is_host: Bools, guess: float, /) -> float:
     return bond
 
 
-def bonds_of_atoms(place: Floats, species: NDArray[np.str_], sheet: Sheet, error: Floats, /) -> Bonds:
+def bonds_of_atoms(
+    place: Floats, species: NDArray[np.str_], sheet: Sheet, error: Floats, /
+) -> Bonds:
     """Bond atoms nearer than 1.25 times the length that their elements let expect.
 
     `place` (atom, 2) and `error` (atom,) are in bonds of the host.

@@ -158,7 +158,9 @@ def _heights(sites: Sites, image: Image | None) -> tuple[Floats, Floats, str]:
             msg = "the sites have no amplitude: give the image as well"
             raise KindError(msg)
         height = sites["amplitude"].values.astype(float)
-        relative = sites["volume_error"].values if "volume_error" in sites else np.zeros(len(height))
+        relative = (
+            sites["volume_error"].values if "volume_error" in sites else np.zeros(len(height))
+        )
         return height, np.abs(height) * relative.astype(float), "amplitudes as fitted"
     IMAGE.check(image, name="image")
     if space_unit(image) != space_unit(sites):

@@ -7,12 +7,12 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import uuid
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from library_places import new_place
 
 from adatom.defects.library import Library, open_library
 
@@ -42,7 +42,7 @@ def server() -> Iterator[str]:
     if initdb is None or control is None:
         pytest.skip("needs the programs of PostgreSQL: apt-get install postgresql")
     # Names of sockets may be some hundred characters long only.
-    folder = Path(tempfile.mkdtemp(prefix="adatom-pg-", dir="/tmp"))  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix="adatom-pg-", dir="/tmp"))
     user = _user()
     if user is not None:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
@@ -62,24 +62,10 @@ def server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def new_database(server: str) -> str:
-    """Make a database and give its address."""
-    import psycopg2
-
-    name = f"adatom_{uuid.uuid4().hex[:12]}"
-    connection = psycopg2.connect(f"postgresql://adatom@/postgres?host={server}")
-    connection.autocommit = True
-    connection.cursor().execute(f"CREATE DATABASE {name}")
-    connection.close()
-    return f"postgresql://adatom@/{name}?host={server}"
-
-
 @pytest.fixture(params=["file", pytest.param("server", marks=pytest.mark.postgres)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Give a place where no library is yet."""
-    if request.param == "file":
-        return str(tmp_path / "defects.db")
-    return new_database(request.getfixturevalue("server"))
+    return new_place(request, tmp_path)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from simulated_defects import simulated_defects, simulated_picture
@@ -13,11 +15,15 @@ from adatom.defects.library import (
     open_library,
     read_defect,
     search_library,
+    search_like,
 )
 from adatom.defects.library.checking import check_library
 from adatom.defects.library.opening import ase_database
+from adatom.defects.library.reading import image_of_facts
+from adatom.defects.library.sessions import SQLiteSession
 from adatom.defects.records import Defects
 from adatom.errors import KindError, SettingError, StoreError
+from adatom.schema import image_from_array
 
 NAMES = ["Si1C3", "Si1C4", "V1", "Si2C6"]
 
@@ -45,8 +51,8 @@ def test_defects_in_pixels_are_kept_in_nm(library: Library) -> None:
     in_px = simulated_defects(NAMES, seed=2, unit="px", nm_per_unit=0.02)
     add_defects(library, in_px)
     one = read_defect(library, 1)
-    np.testing.assert_allclose(one.row.places, in_nm.members["y"].values[:4].reshape(4, 1) * 0
-                               + np.stack([in_nm.members[k].values[:4] for k in "yx"], axis=1))  # fmt: skip
+    own = np.stack([in_nm.members[key].values[:4] for key in "yx"], axis=1)
+    np.testing.assert_allclose(one.row.places, own)
     assert one.image["spacing_nm"] == pytest.approx(0.142)
     assert one.image["area_nm2"] == pytest.approx(4.0)
 
@@ -67,7 +73,8 @@ def _dump(library: Library) -> list[list[tuple[object, ...]]]:
         "systems", "species", "keys", "text_key_values", "number_key_values", "adatom_images",
         "adatom_defects", "adatom_geometry", "adatom_shapes", "adatom_formulas",
     )  # fmt: skip
-    return [sorted(library.session.rows(f"SELECT * FROM {table}"), key=repr) for table in tables]
+    asked = "SELECT * FROM {}"
+    return [sorted(library.session.rows(asked.format(table)), key=repr) for table in tables]
 
 
 def test_another_analysis_counts_and_the_one_before_is_kept(library: Library) -> None:
@@ -199,3 +206,60 @@ def test_a_missing_row_is_told(library: Library) -> None:
 def test_the_ending_of_a_file_is_checked() -> None:
     with pytest.raises(SettingError, match=r"ends in \.db"):
         open_library("defects.sqlite", create=True)
+
+
+def test_an_image_in_another_unit_than_its_defects_is_refused(library: Library) -> None:
+    found = simulated_defects(["Si1C3"], seed=3, unit="px", nm_per_unit=0.02)
+    with pytest.raises(KindError, match="image is in nm, its defects are in px"):
+        add_defects(library, found, simulated_picture(seed=1))
+
+
+def test_pixels_need_not_be_square_nor_begin_at_zero(library: Library) -> None:
+    found = simulated_defects(["Si1C3"], seed=3, noise=0.0)
+    data = np.zeros((100, 200), dtype=np.float32)
+    image = image_from_array(data, pixel_size="0.01 nm").assign_coords(
+        y=("y", 0.1 + 0.02 * np.arange(100), {"units": "nm"})
+    )
+    y, x = (float(found.defects[key].values[0]) for key in "yx")
+    image.values[round((y - 0.1) / 0.02), round(x / 0.01)] = 1.0
+    add_defects(library, found, image)
+    patch = read_defect(library, 1).patch(size_nm=0.4)
+    assert patch is not None
+    assert patch.shape == (21, 41)
+    assert patch.values[10, 20] == 1.0
+    whole = image_of_facts(library, read_defect(library, 1).image)
+    assert whole is not None
+    np.testing.assert_allclose(whole.y.values, image.y.values)
+
+
+def test_a_file_that_may_not_be_written_can_be_searched(tmp_path: Path) -> None:
+    path = tmp_path / "defects.db"
+    with open_library(path, create=True) as library:
+        add_defects(library, simulated_defects(NAMES, seed=1))
+    session = SQLiteSession(path, read_only=True)
+    assert session.rows("SELECT COUNT(*) FROM adatom_defects") == [(4,)]
+    with pytest.raises(StoreError, match="readonly"):
+        session.execute("DELETE FROM adatom_defects")
+    session.close()
+
+
+def test_an_atom_of_no_known_element_is_kept_as_such(library: Library) -> None:
+    found = simulated_defects(["Si1C3"], seed=3)
+    species = found.members["species"].values.copy()
+    species[0] = "?"
+    members = found.members.assign(species=("site", species))
+    add_defects(library, Defects(found.defects, members, found.bonds))
+    one = read_defect(library, 1)
+    assert one.found.members["species"].values.tolist() == ["?", "C", "C", "C"]
+    assert one.structure.numbers.tolist() == [0, 6, 6, 6]
+    for formula in ("C3?1", "?=1", "Si=0, ?>0"):
+        assert search_library(library, DefectQuery(formula=formula)).sizes["row"] == 1
+    assert search_library(library, DefectQuery(formula="X>0")).sizes["row"] == 0
+    assert search_like(library, one)["id"].values.tolist() == [1]
+
+
+def test_a_defect_without_a_place_is_refused(library: Library) -> None:
+    found = simulated_defects(["Si1C3"], seed=3)
+    lost = found.defects.assign_coords(y=("site", [np.nan], {"units": "nm"}))
+    with pytest.raises(KindError, match=r"defects \[0\] have no place"):
+        add_defects(library, Defects(lost, found.members, found.bonds))

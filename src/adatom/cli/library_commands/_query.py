@@ -76,7 +76,7 @@ def _ranges(given: list[str], option: str) -> dict[str, tuple[float, float]]:
     found = {}
     for text in given:
         what, _, limits = text.partition("=")
-        low, dots, high = limits.partition("..")
+        low, _, high = limits.partition("..")
         try:
             found[what.strip()] = (float(low), float(high))
         except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from adatom.cli.library_commands._query import add_query_options, query_of_arguments
 
@@ -61,6 +61,7 @@ def _found(library: Library, arguments: argparse.Namespace) -> Table:
     query = query_of_arguments(arguments)
     if arguments.like is None:
         return search_library(library, query, limit=arguments.limit)
+    wanted: Any
     if arguments.like.isdecimal():
         wanted = read_defect(library, int(arguments.like))
     else:

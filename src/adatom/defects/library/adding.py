@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -12,8 +13,8 @@ import numpy as np
 import adatom
 from adatom.defects.library.ase_rows import (
     AseRows,
+    planar_atoms,
     set_current,
-    structure_of_row,
 )
 from adatom.defects.library.geometry import measures_of_row, shape_of_atoms
 from adatom.defects.library.packing import (
@@ -24,6 +25,8 @@ from adatom.defects.library.packing import (
     rows_of_defects,
 )
 from adatom.defects.library.pictures import hash_of_image, put_arrays
+from adatom.defects.library.sessions import insertion
+from adatom.errors import KindError
 from adatom.numerics.origins import current_origin
 from adatom.schema import IMAGE, notes, pixel_size, space_unit
 
@@ -41,8 +44,8 @@ State = Literal["new", "known", "replaced"]
 
 _IMAGE_COLUMNS: Final = (
     "image_hash", "analysis_key", "is_current", "source", "source_sha256", "height", "width",
-    "origin_y", "origin_x", "pixel_size_nm", "unit", "nm_per_unit", "scale_from", "host",
-    "spacing_nm", "area_nm2", "n_defects", "pixels", "recipe", "recipe_sha256", "version",
+    "origin_y", "origin_x", "step_y_nm", "step_x_nm", "unit", "nm_per_unit", "scale_from",
+    "host", "spacing_nm", "area_nm2", "n_defects", "pixels", "recipe", "recipe_sha256", "version",
     "added", "notes",
 )  # fmt: skip
 _DEFECT_COLUMNS: Final = (
@@ -50,12 +53,6 @@ _DEFECT_COLUMNS: Final = (
     "orientation", "extent_nm", "confidence", "y_nm", "x_nm", "n_core", "n_neighbors",
     "n_missing", "members", "bonds",
 )  # fmt: skip
-
-
-def insertion(table: str, columns: Sequence[str], /) -> str:
-    """Spell the statement that adds a row."""
-    marks = ", ".join("?" * len(columns))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -156,6 +153,7 @@ def analysis_of_defects(
     whole = check_found(found)
     if image is not None:
         IMAGE.check(image)
+        _check_units(image, whole.defects)
     rows, scale = rows_of_defects(whole), nm_per_unit(whole.defects)
     attrs, origin = whole.defects.attrs, current_origin()
     host = str(attrs.get("host", ""))
@@ -187,6 +185,16 @@ def analysis_of_defects(
     return Analysis(facts, rows)
 
 
+def _check_units(image: xr.DataArray, defects: xr.Dataset) -> None:
+    """Refuse an image whose places are not those of the defects."""
+    if space_unit(image) != space_unit(defects):
+        msg = (
+            f"the image is in {space_unit(image)}, its defects are in {space_unit(defects)}: give "
+            "the image in which they were found"
+        )
+        raise KindError(msg)
+
+
 def _source(image: xr.DataArray | None, defects: xr.Dataset) -> str:
     for data in (image, defects):
         if data is not None and data.attrs.get("source"):
@@ -197,15 +205,16 @@ def _source(image: xr.DataArray | None, defects: xr.Dataset) -> str:
 
 def _frame_facts(image: xr.DataArray | None, scale: float) -> dict[str, Any]:
     if image is None:
-        empty = ("height", "width", "origin_y", "origin_x", "pixel_size_nm")
+        empty = ("height", "width", "origin_y", "origin_x", "step_y_nm", "step_x_nm")
         return dict.fromkeys(empty)
-    # An image without a scale is in px, as its defects are.
+    step_y, step_x = pixel_size(image)
     return {
         "height": image.sizes["y"],
         "width": image.sizes["x"],
         "origin_y": float(image.y.values[0]) * scale,
         "origin_x": float(image.x.values[0]) * scale,
-        "pixel_size_nm": pixel_size(image)[1] * scale,
+        "step_y_nm": step_y * scale,
+        "step_x_nm": step_x * scale,
     }
 
 
@@ -224,16 +233,6 @@ def write_analysis(library: Library, analysis: Analysis, /, *, current: bool = T
         session.lock(analysis.image_hash)
         state = _write(library, session, analysis, current=current)
     return Added(state, len(analysis.rows), analysis.image_hash, analysis.key)
-
-
-def write_analyses(library: Library, analyses: Sequence[Analysis], /) -> list[State]:
-    """Write many analyses in one transaction, as for a library made from another."""
-    session = library.session
-    with session.transaction():
-        # In one order, so that two writers never wait for one another.
-        for image_hash in sorted({analysis.image_hash for analysis in analyses}):
-            session.lock(image_hash)
-        return [_write(library, session, analysis, current=True) for analysis in analyses]
 
 
 def _write(library: Library, session: Session, analysis: Analysis, *, current: bool) -> State:
@@ -269,7 +268,7 @@ def _insert(library: Library, session: Session, analysis: Analysis, is_current: 
     for place, (number, row) in enumerate(zip(numbers, rows, strict=True)):
         ase_rows.add(
             number,
-            structure_of_row(row),
+            planar_atoms(row),
             _ase_values(row, facts),
             unique=f"{analysis.image_hash} {analysis.key} {place}",
         )
@@ -299,12 +298,12 @@ def _ase_values(row: DefectRow, facts: Mapping[str, Any]) -> dict[str, str | flo
     return values | {key: number for key, number in numbers.items() if np.isfinite(number)}
 
 
+@lru_cache(maxsize=4096)
 def _not_a_number(text: str) -> str:
     from ase.db.core import convert_str_to_int_float_bool_or_str
 
-    if isinstance(convert_str_to_int_float_bool_or_str(text), str):
-        return text
-    return f"name-{text}"
+    value = convert_str_to_int_float_bool_or_str(text)  # type: ignore[no-untyped-call]
+    return text if isinstance(value, str) else f"name-{text}"
 
 
 def _defect_values(
@@ -338,9 +337,9 @@ def _insert_measures(session: Session, numbers: Sequence[int], rows: Sequence[De
         ],
     )
     session.many(
-        "INSERT INTO adatom_shapes (defect_id, formula, places) VALUES (?, ?, ?)",
+        "INSERT INTO adatom_shapes (defect_id, places) VALUES (?, ?)",
         [
-            (number, row.formula, shape_of_atoms(row.numbers, row.places).astype("<f4").tobytes())
+            (number, shape_of_atoms(row.numbers, row.places).astype("<f4").tobytes())
             for number, row in zip(numbers, rows, strict=True)
         ],
     )

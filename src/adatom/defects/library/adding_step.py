@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adatom.defects.library.adding import add_defects, analysis_of_defects
+from adatom.defects.library.adding import add_defects
 from adatom.defects.library.opening import open_library
 from adatom.defects.library.packing import check_found
 from adatom.defects.library.sessions import shown_place
@@ -97,16 +97,15 @@ def add_to_library(
     """
     defects = check_found(found)
     IMAGE.check(image)
-    analysis = analysis_of_defects(defects, image)
     with open_library(library, create=True) as opened:
-        add_defects(opened, defects, image, keep_image=keep_image)
+        added = add_defects(opened, defects, image, keep_image=keep_image)
     rows = table_from_columns(
         {
             "library": np.array([library], dtype=np.str_),
-            "image": np.array([analysis.image_hash], dtype=np.str_),
-            "analysis": np.array([analysis.key], dtype=np.str_),
-            "n_defects": np.array([len(analysis.rows)], dtype=np.int64),
+            "image": np.array([added.image_hash], dtype=np.str_),
+            "analysis": np.array([added.analysis_key], dtype=np.str_),
+            "n_defects": np.array([added.n_defects], dtype=np.int64),
         }
     )
-    add_note(rows, f"{len(analysis.rows)} defects are in {shown_place(library)}")
+    add_note(rows, f"{added.n_defects} defects are in {shown_place(library)}")
     return AddedDefects(rows)

@@ -88,7 +88,7 @@ def read_aicrystallographer(path: Path, /) -> Imported:
 
 def _image(path: Path, file: Any) -> Image:  # noqa: ANN401 -- h5py is not typed
     data = file.get("nn_input")
-    shape = getattr(data, "shape", ())
+    shape: tuple[int, ...] = getattr(data, "shape", ())
     if len(shape) != 4 or shape[0] != 1 or shape[3] != 1 or min(shape) < 1:
         msg = f"{path}: found nn_input of shape {shape}, need (1, y, x, 1)"
         raise ReadError(msg)
@@ -118,7 +118,7 @@ def _drawings(path: Path, file: Any, image: Image) -> Iterator[DrawnDefect]:  # 
     step = float(image.x.values[1])
     for _, name in sorted(names):
         data = file[name]
-        shape = getattr(data, "shape", ())
+        shape: tuple[int, ...] = getattr(data, "shape", ())
         if len(shape) != 2 or shape[1] != 3 or not 0 < shape[0] <= _MOST_ATOMS:
             msg = f"{path}: found {name} of shape {shape}, need (atom, 3)"
             raise ReadError(msg)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from adatom.defects.library.opening import ase_database
+from adatom.defects.library.packing import UNKNOWN_NUMBER
+from adatom.defects.library.sessions import insertion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+    from ase import Atoms
+    from numpy.typing import NDArray
 
     from adatom.defects.library.packing import DefectRow
     from adatom.defects.library.sessions import Session
-    from ase import Atoms
-    from numpy.typing import NDArray
 
 ANGSTROM: Final = 10.0
 """Of a nm: structures of ASE are in angstrom."""
@@ -25,9 +28,7 @@ _COLUMNS: Final = (
     "calculator", "calculator_parameters", "energy", "key_value_pairs", "data", "natoms", "mass",
     "charge",
 )  # fmt: skip
-_INSERT: Final = (
-    f"INSERT INTO systems ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-)
+_INSERT: Final = insertion("systems", _COLUMNS)
 
 
 class AseRows:
@@ -36,7 +37,7 @@ class AseRows:
     def __init__(self, place: str) -> None:
         from ase.db.core import now
 
-        self._database, self._time = ase_database(place), now()
+        self._database, self._time = ase_database(place), now()  # type: ignore[no-untyped-call]
         self._no_data = self._database.encode({}, binary=True)
         self._systems: list[tuple[Any, ...]] = []
         self._species: list[tuple[int, int, int]] = []
@@ -47,7 +48,7 @@ class AseRows:
     def add(
         self,
         number: int,
-        atoms: Atoms,
+        atoms: Atoms | PlanarAtoms,
         values: Mapping[str, str | float],
         /,
         *,
@@ -60,7 +61,7 @@ class AseRows:
         ----------
         number : int
             Its number in the database.
-        atoms : Atoms
+        atoms : Atoms or PlanarAtoms
             The structure.
         values : mapping
             Keys and values by which ASE finds it; text that looks like a
@@ -70,7 +71,10 @@ class AseRows:
         calculator : tuple, optional
             Name, settings as JSON, and energy in eV.
         """
+        from ase.data import atomic_masses
+
         name, settings, energy = calculator or (None, None, None)
+        numbers = atoms.numbers.tolist()
         blob, encode = self._database.blob, self._database.encode
         self._systems.append((
             number,
@@ -88,14 +92,11 @@ class AseRows:
             energy,
             encode(dict(values)),
             self._no_data,
-            len(atoms),
-            float(atoms.get_masses().sum()),
+            len(numbers),
+            float(atomic_masses[atoms.numbers].sum()),
             0.0,
         ))  # fmt: skip
-        kinds, counts = np.unique(atoms.numbers, return_counts=True)
-        self._species += [
-            (z, n, number) for z, n in zip(kinds.tolist(), counts.tolist(), strict=True)
-        ]
+        self._species += [(z, numbers.count(z), number) for z in sorted(set(numbers))]
         self._keys += [(key, number) for key in values]
         for key, value in values.items():
             if isinstance(value, str):
@@ -113,27 +114,41 @@ class AseRows:
         session.many(insert.format("number"), self._numbers)
 
 
+class PlanarAtoms(NamedTuple):
+    """What a row needs to know of the atoms of a defect; making ASE's takes three times as long."""
+
+    numbers: NDArray[np.int64]
+    positions: NDArray[np.float64]
+    arrays: Mapping[str, NDArray[Any]]
+    cell: NDArray[np.float64] = np.zeros((3, 3))
+    pbc: tuple[bool, bool, bool] = (False, False, False)
+
+
+def planar_atoms(row: DefectRow, /) -> PlanarAtoms:
+    """Give the atoms of a defect in angstrom, y up, its center in the origin."""
+    positions = np.zeros((len(row.members), 3))
+    positions[:, 0] = (row.members[:, 1] - row.x) * ANGSTROM
+    # Adding 0 makes -0.0 and 0.0 one.
+    positions[:, 1] = (row.y - row.members[:, 0]) * ANGSTROM + 0.0
+    # ASE has no sign for an element that is not known either.
+    return PlanarAtoms(
+        np.where(row.numbers == UNKNOWN_NUMBER, 0, row.numbers),
+        positions,
+        {"tags": row.members[:, 6].astype(np.int64)},
+    )
+
+
 def structure_of_row(row: DefectRow, /) -> Atoms:
     """Give the atoms of a defect in angstrom, its center in the origin.
 
     x runs to the right and y up, as one sees the image; what the image does
-    not tell, z, is 0. Missing atoms are there as X. Tags are the places in
-    `ROLES`: 0 core, 1 neighbor, 2 missing.
+    not tell, z, is 0. Missing atoms, and those whose element is not known, are
+    there as X. Tags are the places in `ROLES`: 0 core, 1 neighbor, 2 missing.
     """
-    return atoms_of_members(row.numbers, row.places - [row.y, row.x], row.members[:, 6])
-
-
-def atoms_of_members(
-    numbers: NDArray[np.int64], places: NDArray[np.float64], roles: NDArray[np.float64], /
-) -> Atoms:
-    """Give atoms in angstrom, y up, of members in nm, y down."""
     from ase import Atoms
 
-    spread = np.zeros((len(numbers), 3))
-    spread[:, 0] = places[:, 1] * ANGSTROM
-    # Adding 0 makes -0.0 and 0.0 one.
-    spread[:, 1] = -places[:, 0] * ANGSTROM + 0.0
-    return Atoms(numbers=numbers, positions=spread, tags=roles.astype(int))
+    flat = planar_atoms(row)
+    return Atoms(numbers=flat.numbers, positions=flat.positions, tags=flat.arrays["tags"])
 
 
 def set_current(session: Session, image_id: int, value: int, /) -> None:

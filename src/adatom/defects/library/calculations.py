@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from adatom.defects.library.adding import insertion
 from adatom.defects.library.ase_rows import AseRows
 from adatom.defects.library.pictures import get_array, list_arrays, put_arrays
+from adatom.defects.library.sessions import insertion
 from adatom.errors import SettingError, StoreError
 from adatom.schema import STRUCTURE
 
@@ -289,7 +289,7 @@ def read_calculated_structure(library: Library, number: int, /) -> Structure:
     """Read the structure of a calculation by the number of its row."""
     from adatom.defects.library.opening import ase_database
 
-    atoms = ase_database(library.place).get_atoms(id=int(number))
+    atoms: Structure = ase_database(library.place).get_atoms(id=int(number))
     # Energy and settings stand in the calculation; a calculator cannot be stored with a result.
     atoms.calc = None
     return atoms
@@ -321,8 +321,8 @@ def copy_calculations(library: Library, other: Library, facts: Mapping[str, Any]
         Number of those taken over.
     """
     told = other.session.rows(
-        "SELECT c.id, d.number FROM adatom_calculations c "
-        "JOIN adatom_defects d ON d.id = c.defect_id WHERE d.image_id = ? ORDER BY c.id",
+        "SELECT d.id, d.number FROM adatom_calculations c "
+        "JOIN adatom_defects d ON d.id = c.defect_id WHERE d.image_id = ?",
         (facts["id"],),
     )
     if not told:
@@ -334,9 +334,10 @@ def copy_calculations(library: Library, other: Library, facts: Mapping[str, Any]
             (facts["image_hash"], facts["analysis_key"]),
         )
     )
-    every = {one.id: one for one in read_calculations(other)}
     return sum(
-        _copy_calculation(library, other, every[number], here[place]) for number, place in told
+        _copy_calculation(library, other, one, here[place])
+        for defect_id, place in sorted(set(told))
+        for one in read_calculations(other, defect_id=defect_id)
     )
 
 

@@ -10,28 +10,21 @@ from adatom.errors import StoreError
 if TYPE_CHECKING:
     from adatom.defects.library.opening import Library
 
-_QUESTIONS: Final = (
-    (
-        "images have another number of defects than they should",
-        "SELECT COUNT(*) FROM adatom_images i WHERE n_defects != "
-        "(SELECT COUNT(*) FROM adatom_defects d WHERE d.image_id = i.id)",
-    ),
-    (
-        "defects have no atoms in the ASE database",
-        "SELECT COUNT(*) FROM adatom_defects d WHERE NOT EXISTS "
-        "(SELECT 1 FROM systems s WHERE s.id = d.id)",
-    ),
-    (
-        "defects have no shape to be compared by",
-        "SELECT COUNT(*) FROM adatom_defects d WHERE NOT EXISTS "
-        "(SELECT 1 FROM adatom_shapes s WHERE s.defect_id = d.id)",
-    ),
-    (
-        "images are counted as current by one table and as old by another",
-        "SELECT COUNT(*) FROM adatom_images i WHERE EXISTS (SELECT 1 FROM adatom_defects d "
-        "WHERE d.image_id = i.id AND d.is_current != i.is_current)",
-    ),
-)
+# What is wrong, and how many are so.
+_QUESTIONS: Final = {
+    "images have another number of defects than they should": """
+        SELECT COUNT(*) FROM adatom_images i WHERE n_defects !=
+        (SELECT COUNT(*) FROM adatom_defects d WHERE d.image_id = i.id)""",
+    "defects have no atoms in the ASE database": """
+        SELECT COUNT(*) FROM adatom_defects d WHERE NOT EXISTS
+        (SELECT 1 FROM systems s WHERE s.id = d.id)""",
+    "defects have no shape to be compared by": """
+        SELECT COUNT(*) FROM adatom_defects d WHERE NOT EXISTS
+        (SELECT 1 FROM adatom_shapes s WHERE s.defect_id = d.id)""",
+    "images are counted as current by one table and as old by another": """
+        SELECT COUNT(*) FROM adatom_images i WHERE EXISTS (SELECT 1 FROM adatom_defects d
+        WHERE d.image_id = i.id AND d.is_current != i.is_current)""",
+}
 
 
 def check_library(library: Library, /) -> list[str]:
@@ -46,7 +39,7 @@ def check_library(library: Library, /) -> list[str]:
     if session.is_sqlite:
         told = [row[0] for row in session.rows("PRAGMA quick_check(5)")]
         problems += [f"the database is damaged: {text}" for text in told if text != "ok"]
-    for text, question in _QUESTIONS:
+    for text, question in _QUESTIONS.items():
         number = session.rows(question)[0][0]
         if number:
             problems.append(f"{number} {text}")

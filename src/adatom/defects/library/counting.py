@@ -13,12 +13,15 @@ from adatom.numerics.intervals import wilson_interval
 from adatom.schema import Table, add_note, table_from_columns
 
 if TYPE_CHECKING:
-    from adatom.defects.library.opening import Library
     from numpy.typing import NDArray
+
+    from adatom.defects.library.opening import Library
 
 CONFIDENCE: Final = 0.95
 """Of all intervals."""
 
+# Of a hundred classes there are 4950 pairs: more are read by nobody.
+_MOST_PAIRED: Final = 100
 _DEVIATIONS: Final = 1.959963984540054
 
 
@@ -35,10 +38,10 @@ class LibraryCounts(NamedTuple):
         ``n_images`` that show it, ``density`` per analyzed area with
         ``density_low``, ``density_high``.
     pairs : Table
-        One row a pair of classes of a host: ``n_images`` that show both,
-        ``expected`` if images showed them independently, ``ratio`` of the
-        two, and ``probability``, of as many or more (ratio above 1) or as
-        many or fewer, by chance.
+        One row a pair of classes of a host, of the 100 classes that most
+        images show: ``n_images`` that show both, ``expected`` if images showed
+        them independently, ``ratio`` of the two, and ``probability``, of as many
+        or more (ratio above 1) or as many or fewer, by chance.
     """
 
     classes: Table
@@ -138,8 +141,8 @@ def _class_table(labels: _Labels, images: _Images) -> Table:
     with_area: dict[tuple[str, str], int] = {}
     for host, label, image in labels:
         with_area[host, label] = with_area.get((host, label), 0) + (image in known)
-    area = np.array([areas.get(host, 0.0) for host, _ in order])
-    area = np.where(area > 0, area, np.nan)
+    analyzed = np.array([areas.get(host, 0.0) for host, _ in order])
+    analyzed = np.where(analyzed > 0, analyzed, np.nan)
     low, high = poisson_interval(count)
     share = count / np.maximum(total, 1)
     share_low, share_high = wilson_interval(share, np.maximum(total, 1), deviations=_DEVIATIONS)
@@ -152,8 +155,8 @@ def _class_table(labels: _Labels, images: _Images) -> Table:
             "count": count, "count_low": low, "count_high": high,
             "share": share, "share_low": share_low, "share_high": share_high,
             "n_images": np.array([len(shown[key]) for key in order], dtype=np.int64),
-            "density": dense / area, "density_low": dense_low / area,
-            "density_high": dense_high / area,
+            "density": dense / analyzed, "density_low": dense_low / analyzed,
+            "density_high": dense_high / analyzed,
         },
         units=dict.fromkeys(("density", "density_low", "density_high"), "1/nm^2"),
     )  # fmt: skip
@@ -168,7 +171,7 @@ def _pair_table(labels: _Labels, images: _Images) -> Table:
     shown: dict[tuple[str, str], set[int]] = {}
     for host, label, image in labels:
         shown.setdefault((host, label), set()).add(image)
-    keys = sorted(shown)
+    keys = sorted(sorted(shown, key=lambda key: (-len(shown[key]), key))[:_MOST_PAIRED])
     rows = []
     for place, one in enumerate(keys):
         for other in keys[place + 1 :]:
@@ -178,22 +181,22 @@ def _pair_table(labels: _Labels, images: _Images) -> Table:
             both = len(shown[one] & shown[other])
             rows.append((one[1], other[1], one[0], both, n, n_one, n_other))
     columns = list(zip(*rows)) if rows else [()] * 7
-    both, n, n_one, n_other = (np.array(column, dtype=np.int64) for column in columns[3:])
-    expected = n_one * n_other / np.maximum(n, 1)
+    shared, total, ones, others = (np.array(column, dtype=np.int64) for column in columns[3:])
+    expected = ones * others / np.maximum(total, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(expected > 0, both / expected, np.nan)
+        ratio = np.where(expected > 0, shared / expected, np.nan)
     # Of n images, n_one show the one: how many of those n_other that show the other are among
     # them (Fisher's exact test).
-    more = hypergeom.sf(both - 1, n, n_one, n_other)
-    fewer = hypergeom.cdf(both, n, n_one, n_other)
+    more = hypergeom.sf(shared - 1, total, ones, others)
+    fewer = hypergeom.cdf(shared, total, ones, others)
     return table_from_columns(
         {
             "first": np.array(columns[0], dtype=np.str_),
             "second": np.array(columns[1], dtype=np.str_),
             "host": np.array(columns[2], dtype=np.str_),
-            "n_images": both,
+            "n_images": shared,
             "expected": expected,
             "ratio": ratio,
-            "probability": np.where(both >= expected, more, fewer).astype(np.float64),
+            "probability": np.where(shared >= expected, more, fewer).astype(np.float64),
         }
     )

@@ -1,4 +1,4 @@
-"""Defects of which only elements and places of the atoms are known, as other libraries hold them."""
+"""Defects of which only elements and places of atoms are known, as other libraries hold them."""
 
 from __future__ import annotations
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from adatom.defects.library.packing import UNKNOWN_NUMBER, symbols_of_numbers
 from adatom.defects.library.queries import DefectQuery
 from adatom.defects.library.reading import StoredDefect, image_of_facts, read_defects
 from adatom.defects.library.searching import search_library
 from adatom.errors import SettingError, StoreError, WriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from adatom.defects.library.opening import Library
@@ -50,9 +51,9 @@ def export_defects(
     query : DefectQuery, optional
         These only.
     file_format : {"csv", "extxyz", "cif", "poscar", "hdf5"}
-        Structures are in angstrom, y up. Missing atoms are named X in ``csv``
-        and ``extxyz`` and left out of ``cif``, ``poscar`` and ``hdf5``, whose
-        readers know elements only.
+        Structures are in angstrom, y up. Missing atoms and those of no known
+        element are X in ``extxyz`` and left out of ``cif``, ``poscar`` and ``hdf5``,
+        whose readers know elements only.
 
     Returns
     -------
@@ -139,9 +140,7 @@ def _with_facts(one: StoredDefect) -> Structure:
     return atoms
 
 
-def _write_cells(
-    defects: Iterable[StoredDefect], path: Path, file_format: str
-) -> list[Path]:
+def _write_cells(defects: Iterable[StoredDefect], path: Path, file_format: str) -> list[Path]:
     from ase.io import write
 
     written = []
@@ -186,8 +185,7 @@ def _write_hdf5_file(members: list[StoredDefect], place: Path) -> None:
 
     image = members[0].image
     values = image_of_facts(members[0].library, image)
-    step = image["pixel_size_nm"]
-    if values is None or not step:
+    if values is None:
         msg = (
             f"the library keeps no image of {image['source'] or 'defect ' + str(members[0].id)}, "
             "which this layout needs: export extxyz instead"
@@ -195,20 +193,21 @@ def _write_hdf5_file(members: list[StoredDefect], place: Path) -> None:
         raise SettingError(msg)
     with h5py.File(place, "x") as file:
         data = file.create_dataset("nn_input", data=np.asarray(values)[None, ..., None])
-        data.attrs["scan size"] = str(values.sizes["x"] * step * _PICOMETERS)
+        data.attrs["scan size"] = str(values.sizes["x"] * image["step_x_nm"] * _PICOMETERS)
         facts = {"source": image["source"], "host": image["host"], "adatom": image["version"]}
         data.attrs["metadata"] = json.dumps(facts)
         for number, one in enumerate(members):
-            file.create_dataset(f"defect_coord_{number}", data=_coordinates(one, image, step))
+            file.create_dataset(f"defect_coord_{number}", data=_coordinates(one, image))
 
 
 def _coordinates(
-    one: StoredDefect, image: Any, step: float  # noqa: ANN401 -- mapping of facts
+    one: StoredDefect,
+    image: Mapping[str, Any],
 ) -> np.ndarray[Any, Any]:
-    from adatom.defects.library.packing import symbols_of_numbers
-
-    there = one.row.numbers > 0
-    places = (one.row.places[there] - [image["origin_y"], image["origin_x"]]) / step
+    there = (one.row.numbers > 0) & (one.row.numbers != UNKNOWN_NUMBER)
+    origin = np.array([image["origin_y"], image["origin_x"]])
+    steps = np.array([image["step_y_nm"], image["step_x_nm"]])
+    places = (one.row.places[there] - origin) / steps
     symbols = symbols_of_numbers(one.row.numbers[there])
     lines = [
         (repr(float(x)), repr(float(y)), symbol)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,8 +10,12 @@ import numpy as np
 from adatom.defects.library.packing import symbols_of_numbers
 
 if TYPE_CHECKING:
-    from adatom.defects.library.packing import DefectRow
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
+
+    from adatom.defects.library.packing import DefectRow
+
 
 class Measure(NamedTuple):
     """All bonds of one pair of elements, or all angles of one triple, of a defect."""
@@ -44,24 +49,36 @@ def _angles(row: DefectRow, symbols: list[str]) -> list[tuple[str, float]]:
     for one, other in row.bonds[:, :2].astype(int).tolist():
         partners.setdefault(one, []).append(other)
         partners.setdefault(other, []).append(one)
-    angles = []
-    for vertex, around in partners.items():
-        if len(around) < 2:
-            continue
-        steps = row.places[around] - row.places[vertex]
-        direction = np.degrees(np.arctan2(steps[:, 0], steps[:, 1]))
-        order = np.argsort(direction, kind="stable")
-        gaps = np.diff(direction[order], append=direction[order[0]] + 360)
-        # Of two bonds the angle between them, not the rest of the circle.
-        number = range(len(around)) if len(around) > 2 else [int(np.argmin(gaps))]
-        for place in number:
-            ends = (around[order[place]], around[order[(place + 1) % len(around)]])
-            left, right = sorted(symbols[end] for end in ends)
-            angles.append((f"{left}-{symbols[vertex]}-{right}", float(gaps[place])))
-    return angles
+    places = row.places.tolist()
+    return [
+        found
+        for vertex, around in partners.items()
+        if len(around) > 1
+        for found in _angles_around(vertex, around, places, symbols)
+    ]
 
 
-def shape_of_atoms(numbers: NDArray[np.int64], places: NDArray[np.float64], /) -> NDArray[np.float32]:
+def _angles_around(
+    vertex: int, around: list[int], places: list[list[float]], symbols: list[str]
+) -> Iterator[tuple[str, float]]:
+    # Plain numbers: an atom has some three bonds, for which arrays would take longer.
+    y, x = places[vertex]
+    turns = sorted(
+        (math.degrees(math.atan2(places[end][0] - y, places[end][1] - x)), end) for end in around
+    )
+    gaps = [
+        ((later - turn) % 360, end, next_end)
+        for (turn, end), (later, next_end) in zip(turns, [*turns[1:], turns[0]], strict=True)
+    ]
+    # Of two bonds the angle between them, not the rest of the circle.
+    for gap, end, next_end in gaps if len(gaps) > 2 else [min(gaps)]:
+        left, right = sorted((symbols[end], symbols[next_end]))
+        yield f"{left}-{symbols[vertex]}-{right}", gap
+
+
+def shape_of_atoms(
+    numbers: NDArray[np.int64], places: NDArray[np.float64], /
+) -> NDArray[np.float32]:
     """Give the places of atoms around their center, in the order of atomic numbers.
 
     Parameters
@@ -71,4 +88,5 @@ def shape_of_atoms(numbers: NDArray[np.int64], places: NDArray[np.float64], /) -
     places : array (atom, axis)
     """
     around = places - places.mean(axis=0)
-    return around[np.argsort(numbers, kind="stable")].astype(np.float32)
+    ordered: NDArray[np.float32] = around[np.argsort(numbers, kind="stable")].astype(np.float32)
+    return ordered

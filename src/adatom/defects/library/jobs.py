@@ -10,7 +10,7 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from adatom.defects.library.adding import insertion
+from adatom.defects.library.sessions import insertion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

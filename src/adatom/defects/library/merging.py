@@ -92,9 +92,7 @@ def merge_libraries(
             shown = "conflict" if told is not None else state
             told = told or []
             conflicts += told
-            images.append(
-                (facts["source"], facts["image_hash"], shown, len(rows), n_calculations)
-            )
+            images.append((facts["source"], facts["image_hash"], shown, len(rows), n_calculations))
     return Merged(_image_table(images), _conflict_table(conflicts))
 
 

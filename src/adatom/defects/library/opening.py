@@ -142,7 +142,8 @@ def _open_sqlite(path: Path, *, create: bool) -> Library:
     if head != _SQLITE_HEAD:
         msg = f"{path} is no SQLite database, and so no library: choose another file"
         raise StoreError(msg)
-    session = SQLiteSession(path)
+    writable = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+    session = SQLiteSession(path, read_only=not writable)
     return _opened(str(path), session)
 
 
@@ -201,7 +202,7 @@ def ase_database(place: str, /) -> Any:  # noqa: ANN401 -- ASE is not typed
     from ase.db import connect
 
     try:
-        return connect(place, use_lock_file=False)
+        return connect(place, use_lock_file=False)  # type: ignore[no-untyped-call]
     except ImportError as error:
         msg = "libraries in PostgreSQL need an extra: pip install 'adatom[postgres]'"
         raise MissingExtraError(msg) from error

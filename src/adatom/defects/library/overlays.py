@@ -108,7 +108,8 @@ def _by_all_pairings(
         largest = np.maximum(largest, sums.max(axis=1))
     size = np.sum(np.abs(own.astype(complex)) ** 2) + np.sum(shapes.astype(float) ** 2, axis=(1, 2))
     # Of equal sets rounding may leave less than nothing.
-    return np.sqrt(np.maximum(size - 2 * largest, 0) / len(own))
+    rmsd: NDArray[np.float64] = np.sqrt(np.maximum(size - 2 * largest, 0) / len(own))
+    return rmsd
 
 
 def lower_bounds(
@@ -135,7 +136,7 @@ def _sorted_distances(
     shapes: NDArray[np.float32], numbers: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     first, second = np.triu_indices(len(numbers), k=1)
-    distances = np.linalg.norm(shapes[:, first] - shapes[:, second], axis=2)
+    distances: NDArray[np.float32] = np.linalg.norm(shapes[:, first] - shapes[:, second], axis=2)
     _, kinds = np.unique(
         np.stack([numbers[first], numbers[second]], axis=1), axis=0, return_inverse=True
     )

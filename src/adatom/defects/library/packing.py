@@ -28,11 +28,18 @@ if TYPE_CHECKING:
 # Coordinates of the same analysis on another machine agree to far less than a picometer.
 _DECIMALS: Final = 6
 
+UNKNOWN: Final = "?"
+"""Spells an atom whose element is not known."""
+
+UNKNOWN_NUMBER: Final = 999
+"""Stands for its atomic number."""
+
 MEMBER_COLUMNS: Final = (
     "y", "x", "y_error", "x_error", "species_probability", "atom", "role", "number",
 )  # fmt: skip
 """Of a packed member; y, x and their errors in nm, the role by its place in `ROLES`, the atomic
-number, 0 for a missing one."""
+number, 0 for a missing one, `UNKNOWN_NUMBER` where
+the element is not known."""
 
 BOND_COLUMNS: Final = ("first", "second", "length", "length_error")
 """Of a packed bond; numbers of members of the same defect, lengths in nm."""
@@ -75,7 +82,10 @@ def symbols_of_numbers(numbers: NDArray[np.int64], /) -> list[str]:
     """Give elements by atomic number, 0 is a missing atom."""
     from ase.data import chemical_symbols
 
-    return [chemical_symbols[number] for number in numbers.tolist()]
+    return [
+        UNKNOWN if number == UNKNOWN_NUMBER else chemical_symbols[number]
+        for number in numbers.tolist()
+    ]
 
 
 def formula_of_symbols(symbols: Sequence[str], /) -> str:
@@ -87,7 +97,7 @@ def formula_of_symbols(symbols: Sequence[str], /) -> str:
     'C2Si1X1'
     """
     counts = {symbol: symbols.count(symbol) for symbol in set(symbols)}
-    order = sorted(counts, key=lambda symbol: (symbol == MISSING, symbol))
+    order = sorted(counts, key=lambda symbol: (symbol in {MISSING, UNKNOWN}, symbol))
     return "".join(f"{symbol}{counts[symbol]}" for symbol in order)
 
 
@@ -101,6 +111,11 @@ def check_found(found: object, /) -> Defects:
     SITES.check(members, name="members")
     TABLE.check(bonds, name="bonds")
     check_defects(defects, members, bonds)
+    for name, sites in (("defects", defects), ("members", members)):
+        lost = np.flatnonzero(~np.isfinite(positions(sites)).all(axis=1))
+        if lost.size:
+            msg = f"{name} {lost[:5].tolist()} have no place (NaN): leave them out"
+            raise KindError(msg)
     if "frame" in defects.coords and np.unique(defects.coords["frame"].values).size > 1:
         msg = "defects of several frames: add them frame by frame, each with its image"
         raise KindError(msg)
@@ -154,11 +169,15 @@ def _packed_members(members: xr.Dataset, scale: float) -> NDArray[np.float64]:
     from ase.data import atomic_numbers
 
     species, which = np.unique(members["species"].values.astype(str), return_inverse=True)
-    odd = [symbol for symbol in species.tolist() if symbol not in atomic_numbers]
+    known = {**atomic_numbers, UNKNOWN: UNKNOWN_NUMBER, "": UNKNOWN_NUMBER}
+    odd = [symbol for symbol in species.tolist() if symbol not in known]
     if odd:
-        msg = f"species {odd[0]!r} is no element: name elements, and {MISSING!r} for a missing atom"
+        msg = (
+            f"species {odd[0]!r} is no element: name elements, {MISSING!r} for a missing atom and "
+            f"{UNKNOWN!r} where it is not known"
+        )
         raise KindError(msg)
-    numbers = np.array([atomic_numbers[symbol] for symbol in species.tolist()], dtype=float)
+    numbers = np.array([known[symbol] for symbol in species.tolist()], dtype=float)
     roles = _codes(members["role"].values.astype(str), ROLES, "role")
     unknown = np.full(members.sizes["site"], np.nan)
     errors = [members[key].values * scale if key in members else unknown
@@ -239,7 +258,7 @@ def defects_of_rows(rows: Sequence[DefectRow], /, *, attrs: dict[str, Any]) -> D
     owner = np.repeat(np.arange(len(rows)), [len(row.members) for row in rows])
     begins = np.cumsum([0, *(len(row.members) for row in rows)])
     bonds = np.concatenate(
-        [row.bonds + [start, start, 0, 0] for row, start in zip(rows, begins)]
+        [row.bonds + np.array([start, start, 0, 0]) for row, start in zip(rows, begins)]
         or [np.empty((0, 4))]
     )
     table = table_from_columns(

@@ -81,8 +81,9 @@ def get_array(store: Path, digest: str, name: str, /) -> NDArray[Any]:
     """
     import zarr
 
+    place = _place(store, digest)
     try:
-        group = zarr.open_group(_place(store, digest), mode="r")
+        group = zarr.open_group(place, mode="r")
         return np.asarray(group[name][...])  # type: ignore[index]
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         msg = f"{name} of {digest[:12]} is missing or damaged in {store}: add the image again"
@@ -93,8 +94,9 @@ def list_arrays(store: Path, digest: str, /) -> list[str]:
     """Name the arrays that are kept under a hash."""
     import zarr
 
+    place = _place(store, digest)
     try:
-        return sorted(zarr.open_group(_place(store, digest), mode="r").array_keys())
+        return sorted(zarr.open_group(place, mode="r").array_keys())
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         msg = f"{digest[:12]} is missing or damaged in {store}: restore a copy"
         raise StoreError(msg) from error
@@ -104,8 +106,9 @@ def get_window(store: Path, digest: str, rows: slice, columns: slice, /) -> NDAr
     """Read a part of an image."""
     import zarr
 
+    place = _place(store, digest)
     try:
-        group = zarr.open_group(_place(store, digest), mode="r")
+        group = zarr.open_group(place, mode="r")
         return np.asarray(group["image"][rows, columns])  # type: ignore[index]
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         msg = f"image {digest[:12]} is missing or damaged in {store}: add it again"

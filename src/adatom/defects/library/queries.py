@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from adatom.defects.library.packing import UNKNOWN
 from adatom.defects.records import KINDS, MISSING
 from adatom.errors import SettingError
 
@@ -22,8 +23,13 @@ _OPERATORS: Final[dict[str, Callable[[int, int], bool]]] = {
     ">": lambda count, bound: count > bound,
     "<": lambda count, bound: count < bound,
 }
-_CONDITION: Final = re.compile(r"([A-Z][a-z]?)\s*(>=|<=|!=|=|>|<)\s*(\d{1,6})")
-_PART: Final = re.compile(r"([A-Z][a-z]?)(\d{0,6})")
+_MEASURED: Final = (
+    "d.id IN (SELECT defect_id FROM adatom_geometry WHERE what = ? AND smallest >= ? "
+    "AND largest <= ?)"
+)
+_CALCULATED: Final = "d.id IN (SELECT defect_id FROM adatom_calculations)"
+_CONDITION: Final = re.compile(r"([A-Z][a-z]?|\?)\s*(>=|<=|!=|=|>|<)\s*(\d{1,6})")
+_PART: Final = re.compile(r"([A-Z][a-z]?|\?)(\d{0,6})")
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class DefectQuery:
     formula : str, optional
         A composition such as "Si1C3" (exactly these atoms; "SiC3" is the
         same), or conditions such as "Si>=2, C<6, X=0", where X are missing
-        atoms.
+        atoms and ? those whose element is not known.
     name : str, optional
         Composition label; ``*`` stands for any text: "Si1C*".
     class_key : str, optional
@@ -103,7 +109,7 @@ def parse_formula(text: str, /) -> dict[str, int] | None:
 def _check_elements(symbols: set[str], text: str) -> None:
     from ase.data import atomic_numbers
 
-    odd = sorted(symbols - set(atomic_numbers) - {MISSING})
+    odd = sorted(symbols - set(atomic_numbers) - {MISSING, UNKNOWN})
     if odd:
         msg = f"formula={text!r}: {odd[0]!r} is no element"
         raise SettingError(msg)
@@ -182,8 +188,7 @@ def condition_of_query(library: Library, query: DefectQuery, /) -> tuple[str, li
     for what, bounds in {**query.lengths, **query.angles}.items():
         add(*_measured(what, bounds, is_angle=what in query.angles))
     if query.calculated is not None:
-        inside = "IN" if query.calculated else "NOT IN"
-        add(f"d.id {inside} (SELECT defect_id FROM adatom_calculations)")
+        add(_CALCULATED if query.calculated else f"NOT {_CALCULATED}")
     if query.computed:
         from adatom.defects.library.computed import classes_with_numbers
 
@@ -241,8 +246,4 @@ def _measured(what: str, bounds: tuple[float, float], *, is_angle: bool) -> tupl
     # Bonds and angles stand in the order of the alphabet, the vertex of an angle in the middle.
     ends = sorted((elements[0], elements[-1]))
     spelled = "-".join([ends[0], *elements[1:-1], ends[1]])
-    part = (
-        "d.id IN (SELECT defect_id FROM adatom_geometry WHERE what = ? AND smallest >= ? "
-        "AND largest <= ?)"
-    )
-    return part, spelled, float(low), float(high)
+    return _MEASURED, spelled, float(low), float(high)

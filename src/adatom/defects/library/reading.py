@@ -82,20 +82,30 @@ def patch_of_row(
     """Cut a square around a defect out of its image."""
     if not image["pixels"] or library.store is None:
         return None
-    step = float(image["pixel_size_nm"])
-    half = max(1, round(size_nm / step / 2))
+    steps = [float(image["step_y_nm"]), float(image["step_x_nm"])]
+    half = [max(1, round(size_nm / step / 2)) for step in steps]
     middle = [
-        round((place - origin) / step)
-        for place, origin in ((row.y, image["origin_y"]), (row.x, image["origin_x"]))
+        round((place - float(image[f"origin_{dim}"])) / step)
+        for place, dim, step in zip((row.y, row.x), "yx", steps, strict=True)
     ]
     sizes = (int(image["height"]), int(image["width"]))
-    whole = [slice(max(0, m - half), min(n, m + half + 1)) for m, n in zip(middle, sizes)]
-    patch = np.full((2 * half + 1, 2 * half + 1), np.nan, dtype=np.float32)
-    inside = [slice(part.start - m + half, part.stop - m + half)
-              for part, m in zip(whole, middle)]  # fmt: skip
+    whole = [slice(max(0, m - h), min(n, m + h + 1)) for m, h, n in zip(middle, half, sizes)]
+    patch = np.full((2 * half[0] + 1, 2 * half[1] + 1), np.nan, dtype=np.float32)
+    inside = [
+        slice(part.start - m + h, part.stop - m + h) for part, m, h in zip(whole, middle, half)
+    ]
     if all(part.stop > part.start for part in whole):
         patch[tuple(inside)] = get_window(library.store, image["pixels"], whole[0], whole[1])
-    return image_from_array(patch, pixel_size=f"{step} nm")
+    return _with_axes(image_from_array(patch, pixel_size="1 nm"), steps, (0.0, 0.0))
+
+
+def _with_axes(image: Image, steps: Sequence[float], origin: Sequence[float]) -> Image:
+    return image.assign_coords(
+        {
+            dim: (dim, first + step * np.arange(image.sizes[dim]), {"units": "nm"})
+            for dim, step, first in zip("yx", steps, origin, strict=True)
+        }
+    )
 
 
 def image_of_facts(library: Library, image: Mapping[str, Any], /) -> Image | None:
@@ -103,11 +113,10 @@ def image_of_facts(library: Library, image: Mapping[str, Any], /) -> Image | Non
     if not image["pixels"] or library.store is None:
         return None
     values = get_array(library.store, image["pixels"], "image")
-    made = image_from_array(values, pixel_size=f"{image['pixel_size_nm']} nm")
-    shifted = {
-        dim: (dim, made[dim].values + image[f"origin_{dim}"], made[dim].attrs) for dim in "yx"
-    }
-    return made.assign_coords(shifted).assign_attrs(source=image["source"])
+    steps = (float(image["step_y_nm"]), float(image["step_x_nm"]))
+    origin = (float(image["origin_y"]), float(image["origin_x"]))
+    made = _with_axes(image_from_array(values, pixel_size="1 nm"), steps, origin)
+    return made.assign_attrs(source=image["source"])
 
 
 def attrs_of_image(image: Mapping[str, Any], /) -> dict[str, Any]:
@@ -162,10 +171,12 @@ def read_defects(library: Library, numbers: Sequence[int], /) -> Iterator[Stored
 
 def row_of_values(values: Sequence[Any], /) -> DefectRow:
     """Make a row of what its columns hold."""
-    told = dict(zip(_ROW_COLUMNS, values, strict=True))
+    told: dict[str, Any] = dict(zip(_ROW_COLUMNS, values, strict=True))
+    plain: dict[str, Any] = {key: told[key] for key in ("name", "kind", "class_key", "formula")}
+    for key in ("chirality", "n_core", "n_neighbors", "n_missing"):
+        plain[key] = int(told[key])
     return DefectRow(
-        **{key: told[key] for key in ("name", "kind", "class_key", "formula")},
-        **{key: int(told[key]) for key in ("chirality", "n_core", "n_neighbors", "n_missing")},
+        **plain,
         orientation=_real(told["orientation"]),
         extent=_real(told["extent_nm"]),
         confidence=_real(told["confidence"]),
@@ -180,7 +191,7 @@ def _real(value: float | None) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _packed(value: bytes, n_columns: int) -> np.ndarray[Any, Any]:
+def _packed(value: object, n_columns: int) -> np.ndarray[Any, Any]:
     if not isinstance(value, bytes) or len(value) % (8 * n_columns):
         msg = "atoms or bonds of a defect are damaged: restore a copy of the library"
         raise StoreError(msg)
@@ -199,7 +210,7 @@ def rows_of_image(library: Library, image_id: int, /) -> list[tuple[int, DefectR
 
 _FACT_COLUMNS: Final = (
     "id", "image_hash", "analysis_key", "is_current", "source", "source_sha256", "height", "width",
-    "origin_y", "origin_x", "pixel_size_nm", "unit", "nm_per_unit", "scale_from", "host",
+    "origin_y", "origin_x", "step_y_nm", "step_x_nm", "unit", "nm_per_unit", "scale_from", "host",
     "spacing_nm", "area_nm2", "n_defects", "pixels", "recipe", "recipe_sha256", "version",
     "added", "notes",
 )  # fmt: skip

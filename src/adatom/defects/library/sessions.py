@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from adatom.errors import MissingExtraError, StoreError
@@ -25,6 +25,12 @@ URL: Final = re.compile(r"postgres(?:ql)?://")
 def shown_place(place: str, /) -> str:
     """Give a path or address without its password, for messages and records."""
     return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", place)
+
+
+def insertion(table: str, columns: Sequence[str], /) -> str:
+    """Spell the statement that adds a row."""
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
 
 
 class Session(Protocol):
@@ -73,28 +79,38 @@ class SQLiteSession:
     """A connection to a file.
 
     Readers are never kept waiting (write-ahead log), writers wait for one
-    another, and what is committed is on the disk.
+    another. What is committed survives the end of every process; when the
+    whole machine loses its power the last transactions may be gone, each of
+    them whole.
     """
 
     is_sqlite = True
 
     def __init__(self, path: Path, /, *, read_only: bool = False) -> None:
         self._path = path
-        address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+        how = "rw"
+        if read_only:
+            # A file that none can write needs no log beside it, which could not be made.
+            how = "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"
+        address = f"{path.absolute().as_uri()}?mode={how}"
         with self._told():
             self._connection = sqlite3.connect(
                 address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None
             )
             self._connection.execute("PRAGMA foreign_keys = ON")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            # A file from anywhere: nothing that is written in its layout may run functions.
+            self._connection.execute("PRAGMA trusted_schema = OFF")
+            if read_only:
+                return
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            # Pages of the log before it is written into the file, which then waits for the disk.
+            self._connection.execute("PRAGMA wal_autocheckpoint = 8000")
 
     @contextmanager
     def _told(self) -> Iterator[None]:
         """Name the file in errors of the database."""
         try:
             yield
-        except sqlite3.IntegrityError:
-            raise
         except sqlite3.Error as error:
             msg = f"{self._path}: {error}{_remedy(str(error))}"
             raise StoreError(msg) from error
@@ -139,7 +155,9 @@ class SQLiteSession:
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            # A full disk has ended it already.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
         with self._told():
             self._connection.execute("COMMIT")
@@ -258,8 +276,9 @@ class PostgreSQLSession:
         try:
             yield
         except BaseException:
-            self._connection.rollback()
-            self.execute("ROLLBACK")
+            # A connection that is gone has ended it already.
+            with suppress(StoreError):
+                self.execute("ROLLBACK")
             raise
         self.execute("COMMIT")
 

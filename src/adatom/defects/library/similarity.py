@@ -12,16 +12,15 @@ from adatom.defects.library.overlays import least_rmsd, lower_bounds, n_permutat
 from adatom.defects.library.packing import formula_of_symbols, symbols_of_numbers
 from adatom.defects.library.queries import DefectQuery, condition_of_query
 from adatom.defects.library.reading import StoredDefect
-from adatom.defects.library.searching import rows_of_ids, table_of_rows
+from adatom.defects.library.searching import table_of_ids, tables_of_condition
 from adatom.errors import KindError, SettingError, StoreError
 from adatom.schema import STRUCTURE, add_note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from numpy.typing import NDArray
 
     from adatom.defects.library.opening import Library
     from adatom.schema import Structure, Table
-    from numpy.typing import NDArray
 
 # Candidates that are compared at once; the bound is looked at between batches.
 _BATCH: Final = 256
@@ -99,7 +98,7 @@ def search_like(
     best = order[np.lexsort((numbers[order], rmsd))[:n_results]]
     distance = _precise(shape, shapes[best], reflect)
     ranked = np.argsort(distance, kind="stable")
-    table = table_of_rows(rows_of_ids(library, numbers[best[ranked]].tolist()))
+    table = table_of_ids(library, numbers[best[ranked]].tolist())
     table["rmsd"] = ("row", distance[ranked], {"units": "nm"})
     table.attrs |= {
         "n_candidates": len(numbers),
@@ -150,7 +149,7 @@ def _defect_in_cell(atoms: Structure) -> tuple[NDArray[np.int64], NDArray[np.flo
         )
         raise KindError(msg)
     cutoffs = natural_cutoffs(atoms, mult=_BOND_REACH)  # type: ignore[no-untyped-call]
-    first, second = neighbor_list("ij", atoms, cutoffs)
+    first, second = neighbor_list("ij", atoms, cutoffs)  # type: ignore[no-untyped-call]
     taken = np.union1d(core, second[np.isin(first, core)])
     steps = atoms.get_distances(core[0], taken, mic=True, vector=True)  # type: ignore[no-untyped-call]
     return numbers[taken], np.asarray(atoms.positions[core[0]] + steps)
@@ -170,9 +169,9 @@ def _candidates(
     formula = formula_of_symbols(symbols_of_numbers(shape.numbers))
     where, values = condition_of_query(library, query)
     rows = library.session.rows(
-        "SELECT s.defect_id, s.places FROM adatom_shapes s "  # noqa: S608 -- names of ours
-        "JOIN adatom_defects d ON d.id = s.defect_id JOIN adatom_images i ON i.id = d.image_id "
-        f"WHERE s.formula = ? AND {where} ORDER BY s.defect_id",
+        f"SELECT d.id, s.places FROM {tables_of_condition(where)} "  # noqa: S608 -- names of ours
+        "JOIN adatom_shapes s ON s.defect_id = d.id "
+        f"WHERE d.formula = ? AND {where} ORDER BY d.id",
         (formula, *values),
     )
     if not rows:

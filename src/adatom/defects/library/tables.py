@@ -32,7 +32,8 @@ _TABLES: Final = (
         width INTEGER,
         origin_y REAL,
         origin_x REAL,
-        pixel_size_nm REAL,
+        step_y_nm REAL,
+        step_x_nm REAL,
         unit TEXT NOT NULL,
         nm_per_unit REAL NOT NULL,
         scale_from TEXT NOT NULL,
@@ -79,8 +80,7 @@ _TABLES: Final = (
         mean REAL NOT NULL,
         largest REAL NOT NULL)""",
     """CREATE TABLE adatom_shapes (
-        defect_id INTEGER PRIMARY KEY,
-        formula TEXT NOT NULL,
+        defect_id INTEGER PRIMARY KEY REFERENCES adatom_defects(id),
         places BLOB NOT NULL)""",
     """CREATE TABLE adatom_calculations (
         id INTEGER PRIMARY KEY,
@@ -104,8 +104,7 @@ _INDICES: Final = (
     "CREATE INDEX adatom_by_name ON adatom_defects(name, is_current)",
     "CREATE INDEX adatom_by_class ON adatom_defects(class_key, is_current)",
     "CREATE INDEX adatom_geometry_of ON adatom_geometry(defect_id)",
-    "CREATE INDEX adatom_by_geometry ON adatom_geometry(what, smallest)",
-    "CREATE INDEX adatom_shapes_of ON adatom_shapes(formula)",
+    "CREATE INDEX adatom_by_geometry ON adatom_geometry(what, smallest, largest, defect_id)",
     "CREATE INDEX adatom_by_energy ON adatom_calculations(formation_energy)",
 )
 
@@ -146,6 +145,9 @@ def read_values(session: Session, /, *, place: str) -> dict[str, str]:
         raise StoreError(msg)
     _check_ase(session, place)
     for number in range(version, SCHEMA_VERSION):
+        if number not in _MIGRATIONS:
+            msg = f"{place} is a library of layout {version}, which no adatom has written"
+            raise StoreError(msg)
         with session.transaction():
             _MIGRATIONS[number](session)
             session.execute(
