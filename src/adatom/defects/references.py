@@ -292,8 +292,8 @@ def _cached(
         except AdatomError:
             raise
         except FAILURES as error:
-            told = " ".join(str(error).split()) or type(error).__name__
-            msg = f"calculator {calculator.name!r} gives no energy of {what[1]}: {told}"
+            reason = " ".join(str(error).split()) or type(error).__name__
+            msg = f"calculator {calculator.name!r} gives no energy of {what[1]}: {reason}"
             raise SettingError(msg) from error
     if file is not None and not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
