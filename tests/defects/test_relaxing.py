@@ -200,6 +200,26 @@ def test_a_setting_that_a_calculator_has_not_is_told() -> None:
         )
 
 
+@pytest.mark.parametrize("name", ["vasp", "espresso", "dftb"])
+def test_a_program_that_is_not_there_is_told_in_one_line(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    for variable in ("ASE_VASP_COMMAND", "VASP_COMMAND", "VASP_SCRIPT", "VASP_PP_PATH"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(SettingError) as caught:
+        relax_defect(build_impurity("Si"), calculator=Calculator(name))
+    assert repr(name) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_recipe_cannot_name_a_program() -> None:
+    calculator = Calculator("vasp", settings={"command": "touch here"})
+    with pytest.raises(SettingError, match=r"takes no setting 'command' here"):
+        relax_defect(build_impurity("Si"), calculator=calculator)
+
+
 def test_a_structure_without_a_host_is_refused() -> None:
     with pytest.raises(KindError, match="take what structure_from_defect gives"):
         relax_defect(bulk("Si"), calculator=TERSOFF)
@@ -234,3 +254,16 @@ def test_tight_binding_relaxes_silicon_in_graphene() -> None:
     np.testing.assert_allclose(found.bonds["length"].values, 0.1796, atol=3e-4)
     # A substitution costs less than an empty place.
     assert 2.0 < found.summary["formation_energy"].values[0] < 7.0
+
+
+def test_a_relaxed_defect_is_stored_with_the_result_of_a_recipe(tmp_path: Path) -> None:
+    from adatom.io.store import read_result, write_result
+
+    found = relax_defect(build_impurity("Si"), calculator=TERSOFF, max_steps=1)
+    write_result(found, tmp_path / "kept")
+    back = read_result(tmp_path / "kept")
+    assert back.structure == found.structure
+    assert back.structure.info["host"] == "graphene"
+    np.testing.assert_array_equal(back.structure.arrays["role"], found.structure.arrays["role"])
+    assert back.summary.identical(found.summary)
+    assert back.bonds.identical(found.bonds)

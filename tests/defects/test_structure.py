@@ -55,7 +55,8 @@ def _columns_around(host: str) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
 def _turned(places: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
     angle = np.radians(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return places @ turn.T + [3.1, -1.7]
+    moved: NDArray[np.float64] = places @ turn.T + [3.1, -1.7]
+    return moved
 
 
 def _substitution(degrees: float, noise: float, seed: int = 0) -> tuple[xr.Dataset, xr.Dataset]:
@@ -195,6 +196,23 @@ def test_a_dopant_in_a_dichalcogenide_replaces_the_metal() -> None:
     # Six sulfur atoms, three above and three below.
     lengths = np.sort(made.get_distances(len(made) - 1, range(len(made) - 1), mic=True))[:6]
     assert lengths.max() < 2.6
+
+
+@pytest.mark.parametrize(("name", "n_selenium"), [("Se_S", 1), ("Se2_S2", 2)])
+def test_one_or_both_atoms_of_a_column_are_replaced_as_the_name_says(
+    name: str, n_selenium: int
+) -> None:
+    around, elements = _columns_around("MoS2")
+    sulfur = around[elements == "S"][0]
+    near = around[np.argsort(np.hypot(*(around - sulfur).T), kind="stable")[:4]]
+    records = _records(
+        ["Se", "Mo", "Mo", "Mo"], _turned(near, 10.0), ["core", *["neighbor"] * 3],
+        host="MoS2", name=name,
+    )  # fmt: skip
+    made: Any = structure_from_defect(*records)
+    assert _counts(made) == {"Mo": 16, "S": 32 - n_selenium, "Se": n_selenium}
+    heights = made.positions[-n_selenium:, 2]
+    assert np.ptp(heights) > 3.0 or n_selenium == 1
 
 
 def test_a_cell_that_is_too_small_names_one_that_holds_the_defect() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
+from subprocess import SubprocessError
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from adatom.errors import MissingExtraError, SettingError
@@ -17,8 +18,14 @@ ENTRY_POINTS: Final = "adatom.calculators"
 """Group of entry points by which other packages add calculators: each gives an ASE calculator
 when it is called with the settings as keywords."""
 
-Value = str | int | float | bool
-"""What a setting of a calculator may be; a list of these too."""
+FAILURES: Final = (ArithmeticError, LookupError, OSError, RuntimeError, SubprocessError, TypeError,
+                   ValueError)  # fmt: skip
+"""How calculators fail: ASE's own errors are RuntimeErrors, programs of others are not foreseen."""
+
+# Recipes come from others. Where a program stands and where it writes is said in the configuration
+# of ASE on this machine, and languages in which a setting could run a program are left out.
+_REFUSED: Final = frozenset({"command", "profile", "directory", "label", "restart", "txt"})
+_LEFT_OUT: Final = frozenset({"lammpslib", "lammpsrun", "plumed", "kim", "ace", "gromacs"})
 
 
 @dataclass(frozen=True)
@@ -47,12 +54,14 @@ class Calculator:
     settings : mapping
         Further settings, as the calculator has them: ``{"kpts": [3, 3, 1]}``
         for GPAW, ``{"electronic_temperature": 500.0}`` for tight binding.
+        What JSON can hold; programs and files are not among them, but in
+        the configuration of ASE.
     """
 
     name: str = "gfn1-xtb"
     charge: int = 0
     n_unpaired: int | None = None
-    settings: Mapping[str, Value | list[Value]] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
         """Give all that a result depends on but the version, as JSON can hold it."""
@@ -107,7 +116,9 @@ def list_calculators() -> dict[str, str]:
     """
     import ase.calculators.calculator as of_ase
 
-    known: dict[str, str] = dict.fromkeys(of_ase.__dict__["names"], "ASE")
+    known: dict[str, str] = dict.fromkeys(
+        (name for name in of_ase.__dict__["names"] if name not in _LEFT_OUT), "ASE"
+    )
     known |= dict.fromkeys(_XTB, "tblite") | {"tersoff": "ASE", "gpaw": "GPAW"}
     return known | {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
 
@@ -129,6 +140,13 @@ def require_calculator(calculator: Calculator, /) -> None:
         near = get_close_matches(calculator.name, known, 1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         msg = f"there is no calculator {calculator.name!r}: {hint}known are {', '.join(known)}"
+        raise SettingError(msg)
+    refused = sorted(_REFUSED & set(calculator.settings))
+    if refused:
+        msg = (
+            f"calculator {calculator.name!r} takes no setting {refused[0]!r} here: programs and "
+            "files are named in the configuration of ASE (see `ase info --calculators`)"
+        )
         raise SettingError(msg)
     package, remedy = _PACKAGES.get(known[calculator.name], ("", ""))
     if package:
@@ -164,9 +182,9 @@ def attach_calculator(atoms: Atoms, calculator: Calculator, /) -> None:
     except ImportError as error:
         msg = f"calculator {calculator.name!r} cannot be loaded ({error}): install it first"
         raise MissingExtraError(msg) from error
-    except (TypeError, ValueError, KeyError, RuntimeError, OSError) as error:
-        # ASE reports a program that is not set up by many errors, a BadConfiguration among them.
-        told = " ".join(str(error).split())
+    except Exception as error:
+        # ASE reports a program that is not set up by many errors, some of which are plain ones.
+        told = " ".join(str(error).split()) or type(error).__name__
         msg = (
             f"calculator {calculator.name!r} with {dict(calculator.settings)} cannot start: {told}"
         )

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from adatom.defects.calculators import (
+    FAILURES,
     Calculator,
     attach_calculator,
     version_of_calculator,
 )
 from adatom.defects.hosts import Host
 from adatom.defects.structure import sheet_of_host
-from adatom.errors import SettingError
+from adatom.errors import AdatomError, SettingError
 from adatom.numerics.long_work import current_long_work
 
 if TYPE_CHECKING:
@@ -280,8 +281,6 @@ def _cached(
     what: list[Any], calculator: Calculator, compute: Callable[[], tuple[float, ...]]
 ) -> tuple[float, ...]:
     """Give what was computed before in this process or into the folder lent to it."""
-    from ase.calculators.calculator import CalculationFailed
-
     told = [*what, calculator.record(), version_of_calculator(calculator)]
     key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:24]
     folder = current_long_work().folder
@@ -290,8 +289,11 @@ def _cached(
         stored = _stored(file)
         try:
             _known[key] = compute() if stored is None else stored
-        except CalculationFailed as error:
-            msg = f"{calculator.name} gives no energy of {what[1]}: {' '.join(str(error).split())}"
+        except AdatomError:
+            raise
+        except FAILURES as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            msg = f"calculator {calculator.name!r} gives no energy of {what[1]}: {reason}"
             raise SettingError(msg) from error
     if file is not None and not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from adatom.defects.calculators import (
+    FAILURES,
     Calculator,
     Level,
     attach_calculator,
@@ -257,7 +258,6 @@ def _optimized(
     max_steps: int,
 ) -> tuple[int, bool]:
     """Relax atoms in place, from where an earlier start was killed if there is a folder."""
-    from ase.calculators.calculator import CalculationFailed
     from ase.optimize import BFGS
 
     work = current_long_work()
@@ -278,7 +278,7 @@ def _optimized(
             optimizer.attach(keep)
             converged = bool(optimizer.run(fmax=fmax, steps=max(max_steps - n_before, 0)))
             n_steps = n_before + int(optimizer.nsteps)
-    except (CalculationFailed, NotImplementedError, RuntimeError, ValueError) as error:
+    except FAILURES as error:
         told = " ".join(str(error).split()) or type(error).__name__
         msg = f"calculator {calculator.name!r} failed on {atoms.symbols.formula}: {told}"
         raise SettingError(msg) from error

@@ -246,7 +246,11 @@ def _built(
     for column, i, j in placed.emptied:
         out += sheet.taken_out(column, np.array([i, j]), out)
     foreign = np.flatnonzero(roles == "core")
+    # "Se2_S2": both atoms of a column are replaced, which are seen as one.
     heights = [sheet.height(places[number], out, on_top) for number in foreign]
+    twice = [k for k in foreign if f"{species[k]}2_" in sheet.name]
+    foreign = np.concatenate([foreign, np.array(twice, dtype=np.int64)])
+    heights += [sheet.lower_height(places[number], out) for number in twice]
     kept = np.setdiff1d(np.arange(len(made)), out)
     made = made[kept]
     for number, height in zip(foreign, heights, strict=True):
@@ -272,7 +276,7 @@ class _Sheet:
         self.columns = columns_of_host(host.name)
         self.atoms: Any = sheet_of_host(host, size, vacuum=vacuum)
         self.is_thick = host.thickness > 0
-        self._size, self._name = size, name
+        self._size, self.name = size, name
         share = places.mean(axis=0) @ np.linalg.inv(self.columns.lattice)
         self.shift = np.floor(size / 2.0 - share + 0.5).astype(np.int64)
 
@@ -286,7 +290,7 @@ class _Sheet:
     def taken_out(self, column: int, cell: NDArray[np.int64], out: list[int]) -> list[int]:
         """Give the atoms to take out: the topmost left, or all where the name tells of both."""
         left = [atom for atom in self.atoms_at(column, cell) if atom not in out]
-        is_whole = f"_{self.columns.elements[column]}2" in self._name
+        is_whole = f"_{self.columns.elements[column]}2" in self.name
         return left if is_whole else left[:1]
 
     def height(self, place: NDArray[np.float64], out: list[int], on_top: bool) -> float:
@@ -294,11 +298,20 @@ class _Sheet:
         z = self.atoms.positions[:, 2]
         if on_top or not out:
             return float(z.max()) + _ON_TOP
+        raised = _RAISED_CORE_OF_THICK if self.is_thick else _RAISED_CORE
+        return float(z[self._replaced(place, out)].max()) + raised
+
+    def lower_height(self, place: NDArray[np.float64], out: list[int]) -> float:
+        """Give the height of the lower one of two atoms that were replaced."""
+        return float(self.atoms.positions[self._replaced(place, out), 2].min())
+
+    def _replaced(self, place: NDArray[np.float64], out: list[int]) -> list[int]:
+        """Give the atoms taken out that stood nearest to a place, one over another."""
         offsets = self.atoms.positions[out, :2] - place
         share = offsets @ np.linalg.inv(self.atoms.cell.array[:2, :2])
         offsets = (share - np.round(share)) @ self.atoms.cell.array[:2, :2]
-        nearest = out[int(np.argmin((offsets**2).sum(axis=1)))]
-        return float(z[nearest]) + (_RAISED_CORE_OF_THICK if self.is_thick else _RAISED_CORE)
+        far = np.linalg.norm(offsets, axis=1)
+        return [atom for atom, one in zip(out, far, strict=True) if one < far.min() + 0.01]
 
 
 def build_impurity(

@@ -130,7 +130,7 @@ def _density_within(
     share = 2.0 / atoms.calc.get_number_of_spins()
     scanner = STM(atoms)  # type: ignore[no-untyped-call]
     scanner.calculate_ldos(bias)  # type: ignore[no-untyped-call]
-    density = share * 1000.0 * np.asarray(scanner.ldos, dtype=float)
+    density: NDArray[np.float64] = share * 1000.0 * np.asarray(scanner.ldos, dtype=float)
     if not density.max() > 0:
         msg = f"no state lies within {bias=} V of the Fermi level: raise it, or sample more points"
         raise SettingError(msg)

@@ -201,3 +201,15 @@ def test_the_command_computes_and_searches(
     assert main(["library", "search", place, "--computed", "Si-C=0.17..0.18"]) == 0
     assert "Si1C3" in capsys.readouterr().out
     assert main(["library", "search", place, "--computed", "Si-C=0.2..0.3"]) == 1
+
+
+@pytest.mark.slow
+def test_two_workers_of_dask_compute_what_one_process_does(tmp_path: Path) -> None:
+    places = [str(tmp_path / name / "defects.db") for name in ("workers", "alone")]
+    for place, more in zip(places, (["--workers", "2"], []), strict=True):
+        with open_library(place, create=True) as library:
+            add_defects(library, simulated_defects(["Si1C3", "V1"], seed=1))
+        command = [sys.executable, "-m", "adatom", "library", "compute", place, "--calculator",
+                   "tersoff", *more]  # fmt: skip
+        subprocess.run(command, check=True, capture_output=True)
+    assert _calculations(places[0]) == _calculations(places[1])

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from adatom.defects.library.computing import Outcome, Task, compute_task
+
+_FIRST: Final = "FIRST_COMPLETED"
 
 
 @contextmanager
@@ -44,8 +46,9 @@ def _done(executor: Any, tasks: Iterable[Task]) -> Iterator[tuple[Task, Outcome]
                 sent[executor.client.submit(compute_task, task, pure=False)] = task
             if not sent:
                 return
-            finished: Any = wait(list(sent), return_when="FIRST_COMPLETED")  # type: ignore[no-untyped-call]
-            for future in finished.done:
+            with executor.client.as_current():
+                ready: Any = wait(list(sent), return_when=_FIRST)  # type: ignore[no-untyped-call]
+            for future in ready.done:
                 task = sent.pop(future)
                 error = future.exception()
                 yield task, future.result() if error is None else Outcome(None, str(error))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 import numpy as np
 
 from adatom.defects.calculators import (
+    FAILURES,
     Calculator,
     level_of_calculator,
     require_calculator,
@@ -35,7 +36,7 @@ from adatom.defects.library.jobs import (
     signs_of_life,
 )
 from adatom.defects.library.reading import read_defect
-from adatom.errors import AdatomError
+from adatom.errors import AdatomError, SettingError
 from adatom.numerics.long_work import lend_long_work
 from adatom.schema import notes
 
@@ -272,7 +273,7 @@ def compute_task(task: Task, /) -> Outcome:
         return Outcome(compute_defect(task.found, task.computation, folder=task.folder))
     except AdatomError as error:
         return Outcome(None, str(error))
-    except (ArithmeticError, ValueError, RuntimeError, OSError, KeyError, IndexError) as error:
+    except FAILURES as error:
         # Programs of others are run here, whose errors are not ours to foresee.
         place = traceback.extract_tb(error.__traceback__)[-1]
         return Outcome(None, f"{type(error).__name__}: {error} ({place.filename}:{place.lineno})")
@@ -306,9 +307,14 @@ def compute_defect(
     results, arrays = results_of_relaxation(relaxed)
     results["off_lattice_nm"] = float(start.info["off_lattice"]) / 10.0
     if computation.density and level_of_calculator(computation.calculator).theory in _ELECTRONIC:
-        more, spectra = _density(relaxed.structure, computation.calculator)
-        results |= more
-        arrays |= spectra
+        try:
+            more, spectra = _density(relaxed.structure, computation.calculator)
+        except SettingError as error:
+            # What was relaxed, perhaps for hours, is kept.
+            results["notes"].append(f"no density of states: {error}")
+        else:
+            results |= more
+            arrays |= spectra
     summary = {name: column.values[0] for name, column in relaxed.summary.variables.items()}
     return Computed(
         relaxed.structure,
