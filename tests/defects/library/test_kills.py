@@ -17,7 +17,7 @@ from adatom.defects.library import Library, open_library
 from adatom.defects.library.checking import check_library
 from adatom.defects.library.pictures import remove_drafts
 
-N_IMAGES = 40
+N_IMAGES = 24
 
 
 def _child(place: str, first: int = 0, last: int = N_IMAGES) -> subprocess.Popen[str]:
@@ -92,7 +92,7 @@ def test_a_long_series_of_kills_does_no_harm(place: str, tmp_path: Path) -> None
 
 def test_many_writers_at_once_add_every_image_once(place: str, tmp_path: Path) -> None:
     # All from the start, so that they also compete for making the library, and for every image.
-    ranges = [(0, 30), (0, 30), (10, N_IMAGES), (20, N_IMAGES)]
+    ranges = [(0, 18), (0, 18), (6, N_IMAGES), (12, N_IMAGES)]
     processes = [_child(place, first, last) for first, last in ranges]
     for process in processes:
         process.communicate()
