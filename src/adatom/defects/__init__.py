@@ -32,8 +32,15 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.defects.calculators import Calculator
     from adatom.defects.class_cards import ClassCard, Computed, Drawing, Estimate
+    from adatom.defects.column_classes import classes_from_columns
+    from adatom.defects.column_counts import count_columns
+    from adatom.defects.column_species import assign_column_species
+    from adatom.defects.densities import DensityOfStates, estimate_density_of_states
     from adatom.defects.finding import find_defects
+    from adatom.defects.lattice_defects import find_lattice_defects
+    from adatom.defects.library.adding_step import AddedDefects, add_to_library
     from adatom.defects.records import Defects
     from adatom.defects.relaxing import RelaxedDefect, relax_defect
     from adatom.defects.similarity import compare_defects
@@ -47,8 +54,12 @@ __all__ = [
     "ClassCard",
     "Computed",
     "Defects",
+    "DensityOfStates",
     "Drawing",
     "Estimate",
+    "RelaxedDefect",
+    "add_to_library",
+    "assign_column_species",
     "assign_species",
     "build_impurity",
     "classes_from_columns",
@@ -56,6 +67,10 @@ __all__ = [
     "count_columns",
     "estimate_density_of_states",
     "find_defects",
+    "find_lattice_defects",
+    "relax_defect",
+    "simulate_tunneling",
+    "structure_from_defect",
 ]
 
 __getattr__, __dir__ = lazy_names(
@@ -66,6 +81,12 @@ __getattr__, __dir__ = lazy_names(
         "ClassCard": "class_cards",
         "Computed": "class_cards",
         "Defects": "records",
+        "DensityOfStates": "densities",
+        "Drawing": "class_cards",
+        "Estimate": "class_cards",
+        "RelaxedDefect": "relaxing",
+        "add_to_library": "library.adding_step",
+        "assign_column_species": "column_species",
         "assign_species": "species",
         "build_impurity": "structure",
         "classes_from_columns": "column_classes",
@@ -73,7 +94,9 @@ __getattr__, __dir__ = lazy_names(
         "count_columns": "column_counts",
         "estimate_density_of_states": "densities",
         "find_defects": "finding",
-        "Drawing": "class_cards",
-        "Estimate": "class_cards",
+        "find_lattice_defects": "lattice_defects",
+        "relax_defect": "relaxing",
+        "simulate_tunneling": "tunneling",
+        "structure_from_defect": "structure",
     },
 )
