@@ -34,7 +34,8 @@ def real(picture: str | None) -> None:
         )
         right = sum(one.names == (one.label,) for one in part)
         print(
-            f"{title}: Si {silicon[0]}/{silicon[1]}, C {carbon[0]}/{carbon[1]}, labels {right}/{len(part)}"
+            f"{title}: Si {silicon[0]}/{silicon[1]}, C {carbon[0]}/{carbon[1]}, "
+            f"labels {right}/{len(part)}"
         )
     for (label, names), count in sorted(Counter((one.label, one.names) for _, one in rows).items()):
         print(f"{label:6s} -> {', '.join(names) or 'not found':14s} {count}")
@@ -112,7 +113,8 @@ def simulated() -> None:
         print(
             f"electrons={dose:.0f}: "
             + "; ".join(
-                f"{label} {tally[label, 'hit']} of {tally[label, 'true']}, {tally[label, 'found']} found"
+                f"{label} {tally[label, 'hit']} of {tally[label, 'true']}, "
+                f"{tally[label, 'found']} found"
                 for label in names.values()
             )
         )

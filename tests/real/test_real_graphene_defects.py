@@ -1,4 +1,4 @@
-"""Silicon defects of graphene in 48 images: atoms and labels against those of the shared library."""
+"""Silicon in 48 images of graphene: atoms and labels against those of the shared library."""
 
 from __future__ import annotations
 
