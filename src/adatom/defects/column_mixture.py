@@ -124,7 +124,7 @@ def _shares(weight: Floats, prior: Floats, mean: Floats, reach: float) -> Floats
     rare &= np.abs(mean[:, None] - mean[~rare]).min(axis=1) < reach
     held = weight.copy()
     held[:-1][rare] = np.minimum(weight[:-1][rare], prior[:-1][rare])
-    return held / held.sum()
+    return np.asarray(held / held.sum())
 
 
 def _likelihood(away: Floats) -> Floats:

@@ -173,7 +173,7 @@ def _sharing(layered: _Layered, odd: Ints) -> Ints:
     pairs = numbers[pairs.reshape(-1, 2)]
     around = _neighbors(layered)
     shares = [bool(around[a] & around[b]) for a, b in pairs.tolist()]
-    return pairs[np.array(shares, dtype=bool)].astype(np.int64)
+    return np.asarray(pairs[np.array(shares, dtype=bool)], dtype=np.int64)
 
 
 def _neighbors(layered: _Layered) -> list[set[int]]:

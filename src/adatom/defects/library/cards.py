@@ -10,6 +10,7 @@ from scipy.stats import chi2
 
 from adatom.defects.class_cards import ClassCard, Computed, Drawing, Estimate
 from adatom.defects.library.calculations import (
+    read_calculated_structure,
     read_calculation_array,
     read_calculations,
 )
@@ -234,14 +235,14 @@ def _computed(library: Library, calculation: Calculation) -> Computed:
     try:
         energy, density = (
             read_calculation_array(library, calculation, name).astype(float)
-            for name in ("dos_energy", "dos")
+            for name in ("density_energy", "density_total")
         )
     except StoreError:
         energy = density = np.empty(0)
     return Computed(
         calculator=calculator_name(calculation),
         formation_energy=calculation.formation_energy,
-        bond_lengths=_relaxed_lengths(calculation),
+        bond_lengths=_relaxed_lengths(library, calculation),
         energy=energy,
         density=density,
     )
@@ -254,7 +255,18 @@ def calculator_name(calculation: Calculation, /) -> str:
     return f"{named} {calculation.version}".strip()
 
 
-def _relaxed_lengths(calculation: Calculation) -> dict[str, Floats]:
-    """Give the bonds of foreign atoms after relaxation, as the beam sees them, in nm."""
-    lengths = calculation.results.get("bond_lengths_nm", {})
-    return {str(pair): np.array(values, dtype=float) for pair, values in lengths.items()}
+def _relaxed_lengths(library: Library, calculation: Calculation) -> dict[str, Floats]:
+    """Give the bonds at the defect after relaxation, as the beam sees them, in nm."""
+    try:
+        first, second, length = (
+            read_calculation_array(library, calculation, f"bond_{name}")
+            for name in ("first", "second", "length_projected")
+        )
+    except StoreError:
+        return {}
+    symbols = read_calculated_structure(library, calculation.id).get_chemical_symbols()
+    found: dict[str, list[float]] = {}
+    for one, other, value in zip(first.tolist(), second.tolist(), length.tolist(), strict=True):
+        pair = "-".join(sorted((symbols[int(one)], symbols[int(other)])))
+        found.setdefault(pair, []).append(float(value))
+    return {pair: np.array(values) for pair, values in found.items()}
