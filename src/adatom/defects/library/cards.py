@@ -264,7 +264,8 @@ def _relaxed_lengths(library: Library, calculation: Calculation) -> dict[str, Fl
         )
     except StoreError:
         return {}
-    symbols = read_calculated_structure(library, calculation.id).get_chemical_symbols()
+    structure = read_calculated_structure(library, calculation.id)
+    symbols = symbols_of_numbers(np.asarray(structure.numbers, dtype=np.int64))
     found: dict[str, list[float]] = {}
     for one, other, value in zip(first.tolist(), second.tolist(), length.tolist(), strict=True):
         pair = "-".join(sorted((symbols[int(one)], symbols[int(other)])))
