@@ -9,6 +9,7 @@ import numpy as np
 from adatom.crystallography.components import squared_distances
 from adatom.crystallography.orbits import affine_basis
 from adatom.crystallography.variant_fits import shift_between
+from adatom.crystallography.wall_cells import without_wall_cells
 from adatom.numerics.cell_windows import square_box
 from adatom.numerics.point_groups import action
 
@@ -71,7 +72,31 @@ def label_sites(
         held = np.flatnonzero(labelled & (label[chosen] >= 0))
         probability[held] = probability[chosen[held]]
         label[held] = label[chosen[held]]
+    if len(known) > 2 and len(field.characters) == 1:
+        flat = flat if model.averaging > 1 else means
+        _part_walls(label, probability, flat, known, model, field)
     return Labels(label, probability, means, rotation)
+
+
+def _part_walls(
+    label: NDArray[np.int64],
+    probability: NDArray[np.float32],
+    flat: NDArray[np.float64],
+    known: NDArray[np.float64],
+    model: VariantModel,
+    field: CellField,
+) -> None:
+    """Give cells in the middle of walls to the nearer side, in place."""
+    white = known @ model.cell_whitening.T
+    rows, sides, part = without_wall_cells(label, flat, known, model.cell_whitening, field.grid)
+    if not len(rows):
+        return
+    squared = ((white[sides[:, 1]] - white[sides[:, 0]]) ** 2).sum(axis=1)
+    second = 1 / (1 + np.exp(np.clip((0.5 - part) * squared, -80.0, 80.0)))
+    probability[rows] = 0.0
+    probability[rows, sides[:, 0]] = 1 - second
+    probability[rows, sides[:, 1]] = second
+    label[rows] = np.where(second > 0.5, sides[:, 1], sides[:, 0])
 
 
 def _evenest(
