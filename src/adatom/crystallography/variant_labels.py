@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 200_000
 _WIDE: Final = 5
+# As sure as the label of a site that has all its slots, in classes five deviations apart.
+_CERTAIN: Final = 0.99
 # The smallest share of a window: one cell of 5 x 5.
 _LEAST_FILLED: Final = 0.04
 
@@ -53,27 +55,27 @@ def label_sites(
     field = field.with_characters([(int(a), int(b)) for a, b in model.characters])
     flat, rotation = field.unturned(aligned.deviation)
     means, share = field.means(flat, model.averaging)
-    _complete(field, flat, means, model.averaging)
     known = model.means.reshape(len(model.means), -1)[: model.n_classes]
     affine = affine_basis(model.slots, [action(each) for each in model.star.operations])
     shifts = _shifts(aligned, means, model, known, affine, seed)
-    means -= shifts
+    means, flat = means - shifts, flat - shifts
+    precision = model.whitening.T @ model.whitening
+    if model.averaging < _WIDE:
+        doubtful = _doubtful(means, share, known, precision, model.weights)
+        means[doubtful] = field.means(flat, _WIDE)[0][doubtful]
     label = np.full(len(means), -1, dtype=np.int64)
     probability = np.zeros((len(means), len(known)), dtype=np.float32)
     labelled = (aligned.member >= 0) & np.isfinite(means).any(axis=1)
-    precision = model.whitening.T @ model.whitening
     for rows in _in_chunks(np.flatnonzero(labelled)):
         shares = _shares(means[rows], share[rows], known, precision, model.weights)
         probability[rows] = shares
         label[rows] = shares.argmax(axis=1)
     if model.averaging > 1 and len(known) > 1 and len(field.characters) == 1:
-        flat -= shifts
         chosen = _evenest(field, flat, known, model)
         held = np.flatnonzero(labelled & (label[chosen] >= 0))
         probability[held] = probability[chosen[held]]
         label[held] = label[chosen[held]]
     if len(known) > 2 and len(field.characters) == 1:
-        flat = flat if model.averaging > 1 else means
         _part_walls(label, probability, flat, known, model, field)
     return Labels(label, probability, means, rotation)
 
@@ -131,15 +133,21 @@ def _evenest(
     return chosen
 
 
-def _complete(
-    field: CellField, flat: NDArray[np.float64], means: NDArray[np.float64], size: int
-) -> None:
-    """Give sites that lack a slot the mean of more cells around, in place."""
-    lacking = ~np.isfinite(means).all(axis=1)
-    if size < _WIDE and lacking.any():
-        wide = field.means(flat, _WIDE)[0]
-        lacking &= np.isfinite(wide).all(axis=1)
-        means[lacking] = wide[lacking]
+def _doubtful(
+    means: NDArray[np.float64],
+    share: NDArray[np.float64],
+    known: NDArray[np.float64],
+    precision: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """Give the sites that lack a slot, and whose other slots leave doubt.
+
+    They take the mean of more cells around, which may be those of another
+    domain: where their own slots are enough, these decide.
+    """
+    lacking = np.flatnonzero(~np.isfinite(means).all(axis=1))
+    likeliest = _shares(means[lacking], share[lacking], known, precision, weights).max(axis=1)
+    return lacking[(likeliest < _CERTAIN) | ~np.isfinite(means[lacking]).any(axis=1)]
 
 
 def _in_chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
