@@ -9,7 +9,7 @@ import numpy as np
 from adatom.crystallography.components import squared_distances
 from adatom.crystallography.orbits import affine_basis
 from adatom.crystallography.variant_fits import shift_between
-from adatom.crystallography.wall_cells import without_wall_cells
+from adatom.crystallography.wall_cells import find_wall_cells
 from adatom.numerics.cell_windows import square_box
 from adatom.numerics.point_groups import action
 
@@ -50,7 +50,9 @@ def label_sites(
 
     A mean across a wall may look like a third class, as that of two opposite
     displacements like none. Sites near walls therefore take the class of the
-    window, of those that hold them, whose cells are alike.
+    window, of those that hold them, whose cells are alike; and cells that only
+    pass through the class between, on their way from one side to the other,
+    that of the nearer side.
     """
     field = field.with_characters([(int(a), int(b)) for a, b in model.characters])
     flat, rotation = field.unturned(aligned.deviation)
@@ -89,12 +91,12 @@ def _part_walls(
     field: CellField,
 ) -> None:
     """Give cells in the middle of walls to the nearer side, in place."""
+    found = find_wall_cells(label, flat, known, model.cell_whitening, field.grid)
+    rows, sides = found.rows, found.sides
     white = known @ model.cell_whitening.T
-    rows, sides, part = without_wall_cells(label, flat, known, model.cell_whitening, field.grid)
-    if not len(rows):
-        return
     squared = ((white[sides[:, 1]] - white[sides[:, 0]]) ** 2).sum(axis=1)
-    second = 1 / (1 + np.exp(np.clip((0.5 - part) * squared, -80.0, 80.0)))
+    # Of two normal distributions whose means are that far apart; exp must not overflow.
+    second = 1 / (1 + np.exp(np.clip((0.5 - found.part) * squared, -80.0, 80.0)))
     probability[rows] = 0.0
     probability[rows, sides[:, 0]] = 1 - second
     probability[rows, sides[:, 1]] = second

@@ -98,9 +98,9 @@ def neighbor_vectors(
         capture is not wholly inside ``attrs["extent"]`` (without it: the
         extent of `regions`, or the box around the sites of each frame) and
         `regions`; ``neighbor_fit_ok`` (site, neighbor), whether that neighbor has
-        ``fit_ok``, where neighbors carry it; ``star_index`` (site); and ``attrs["stars"]``, the slots
-        (star, neighbor, axis). Slots are ordered by angle, stars by their
-        number of sites. ``attrs["spacing"]`` is added where it is missing.
+        ``fit_ok``, if they carry it; ``star_index`` (site); and
+        ``attrs["stars"]``, the slots (star, neighbor, axis). Slots are ordered by
+        angle, stars by their number of sites. ``attrs["spacing"]`` is added where it is missing.
 
     Raises
     ------
