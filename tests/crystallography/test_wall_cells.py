@@ -47,7 +47,8 @@ def _relabeled(
 
 def _depth(angle: float, offset: float) -> NDArray[np.float64]:
     i, j = np.indices((_SIZE, _SIZE)) - (_SIZE - 1) / 2
-    return np.cos(np.radians(angle)) * i + np.sin(np.radians(angle)) * j + offset
+    depth = np.cos(np.radians(angle)) * i + np.sin(np.radians(angle)) * j + offset
+    return np.asarray(depth)
 
 
 @pytest.mark.parametrize("width", [0.7, 1.0, 1.5])

@@ -149,7 +149,8 @@ def _doubtful(
     """
     lacking = np.flatnonzero(~np.isfinite(means).all(axis=1))
     likeliest = _shares(means[lacking], share[lacking], known, precision, weights).max(axis=1)
-    return lacking[(likeliest < _CERTAIN) | ~np.isfinite(means[lacking]).any(axis=1)]
+    doubtful = (likeliest < _CERTAIN) | ~np.isfinite(means[lacking]).any(axis=1)
+    return np.asarray(lacking[doubtful])
 
 
 def _in_chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:

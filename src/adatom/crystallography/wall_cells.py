@@ -88,7 +88,8 @@ def find_wall_cells(
     """
     white = known @ whitening.T
     extent = _extents(white)
-    suspected = np.flatnonzero((label >= 0) & (extent > 0).any(axis=(1, 2))[label])
+    stands_between: NDArray[np.bool_] = np.asarray((extent > 0).any(axis=(1, 2)))
+    suspected = np.flatnonzero((label >= 0) & stands_between[label])
     suspected = suspected[np.isfinite(flat[suspected]).all(axis=1)]
     run = _shortest_runs(label, suspected, extent > 0, grid)
     ended = run.length > 0
