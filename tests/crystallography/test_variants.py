@@ -319,7 +319,7 @@ def test_columns_whose_fit_failed_do_not_count(failed: str) -> None:
     """Their place is that of the finder: of columns that the frame cuts its very edge."""
     rng = np.random.default_rng(3)
     i, j = (axis.ravel() for axis in np.indices((30, 30)))
-    cage = np.stack(np.indices((31, 31)).reshape(2, -1), axis=1) - 0.5
+    cage = np.indices((31, 31)).reshape(2, -1).T - 0.5
     wrong = {
         "cages that the frame cuts": (np.zeros(900, dtype=bool), cage[:, 0] < 0),
         "centers": (rng.random(900) < 0.02, np.zeros(961, dtype=bool)),
