@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 200_000
 _WIDE: Final = 5
+# On the line between two classes: a quarter of it from one of them. A mean over domains of which
+# the smaller fills more than a quarter lies farther inside.
+_CLEAR: Final = 1 / 3
 # The smallest share of a window: one cell of 5 x 5.
 _LEAST_FILLED: Final = 0.04
 
@@ -51,12 +54,13 @@ def label_sites(
     """
     field = field.with_characters([(int(a), int(b)) for a, b in model.characters])
     flat, rotation = field.unturned(aligned.deviation)
-    means, share = field.means(flat, model.averaging)
-    _complete(field, flat, means, model.averaging)
+    own, share = field.means(flat, model.averaging)
+    means = _completed(field, flat, own, model.averaging)
     known = model.means.reshape(len(model.means), -1)[: model.n_classes]
     affine = affine_basis(model.slots, [action(each) for each in model.star.operations])
     shifts = _shifts(aligned, means, model, known, affine, seed)
     means -= shifts
+    _restore_near_walls(means, own - shifts, known @ model.whitening.T, model.whitening)
     label = np.full(len(means), -1, dtype=np.int64)
     probability = np.zeros((len(means), len(known)), dtype=np.float32)
     labelled = (aligned.member >= 0) & np.isfinite(means).any(axis=1)
@@ -106,15 +110,37 @@ def _evenest(
     return chosen
 
 
-def _complete(
-    field: CellField, flat: NDArray[np.float64], means: NDArray[np.float64], size: int
-) -> None:
-    """Give sites that lack a slot the mean of more cells around, in place."""
+def _completed(
+    field: CellField, flat: NDArray[np.float64], own: NDArray[np.float64], size: int
+) -> NDArray[np.float64]:
+    """Give sites that lack a slot the mean of more cells around."""
+    means = own.copy()
     lacking = ~np.isfinite(means).all(axis=1)
     if size < _WIDE and lacking.any():
         wide = field.means(flat, _WIDE)[0]
         lacking &= np.isfinite(wide).all(axis=1)
         means[lacking] = wide[lacking]
+    return means
+
+
+def _restore_near_walls(
+    means: NDArray[np.float64],
+    own: NDArray[np.float64],
+    goal: NDArray[np.float64],
+    whitening: NDArray[np.float64],
+) -> None:
+    """Give sites back the slots that they have where the mean of more cells is over a wall.
+
+    Such a mean lies between two classes, and tells nothing of its middle cell.
+    """
+    changed = np.isnan(own).any(axis=1) & np.isfinite(own).any(axis=1)
+    changed &= np.isfinite(means).all(axis=1)
+    rows = np.flatnonzero(changed)
+    if not len(rows) or len(goal) < 2:
+        return
+    nearest = np.sort(squared_distances(means[rows] @ whitening.T, goal), axis=1)
+    over = rows[nearest[:, 0] > _CLEAR**2 * nearest[:, 1]]
+    means[over] = own[over]
 
 
 def _in_chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
