@@ -17,7 +17,7 @@ _CUT: Final = 3
 # outvoted however sure it seems: dirt and a false position look like anything.
 _MOST: Final = 4
 # Neighboring cells share their bonds, so that a sum over cells holds each bond twice.
-_SHARED: Final = 0.5
+_BONDS_SHARED: Final = 2
 _LEAST: Final = 1e-30
 _MOST_ROUNDS: Final = 20
 _AROUND: Final = tuple((a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if a or b)
@@ -29,6 +29,8 @@ def settled_domains(
     sets: NDArray[np.int64],
     probability: NDArray[np.floating] | None = None,
     /,
+    *,
+    n_averaged: int = 1,
 ) -> NDArray[np.int64]:
     """Give every cell the likeliest domain, since walls are few among the pairs of neighbors.
 
@@ -49,6 +51,9 @@ def settled_domains(
         Cells change to domains of the same set only.
     probability : ndarray, shape (site, domain), optional
         Of the domains for each cell; by default, a cell counts as one of the eight.
+    n_averaged : int
+        Cells over which means were taken, so that a sum over cells holds each
+        so many times.
 
     Returns
     -------
@@ -71,9 +76,11 @@ def settled_domains(
     if not len(held):
         return settled
     likeness = _likeness(grid, label)
-    shown = _shown(
-        label[held], None if probability is None else probability[held], len(sets), likeness
-    )
+    if probability is None:
+        shown = np.where(label[held, None] == np.arange(len(sets)), 0.0, -likeness)
+    else:
+        shown = _shown(probability[held]) / (_BONDS_SHARED * n_averaged)
+        shown = np.maximum(shown, -_MOST * likeness)
     shown[sets != sets[label[held]][:, None]] = -np.inf
     beside = np.stack([grid.partners(step)[held] for step in _AROUND])
     beside[beside < 0] = len(label)
@@ -109,15 +116,8 @@ def _likeness(grid: CellGrid, label: NDArray[np.int64]) -> float:
     return max(0.0, float(np.log((1 - share) / share)) / _CUT)
 
 
-def _shown(
-    label: NDArray[np.int64],
-    probability: NDArray[np.floating] | None,
-    n_domains: int,
-    likeness: float,
-) -> NDArray[np.float64]:
-    """Give what cells show of each domain, less what they show of the likeliest."""
-    if probability is None:
-        return np.where(label[:, None] == np.arange(n_domains), 0.0, -likeness)
-    log = _SHARED * np.log(np.maximum(probability.astype(np.float64), _LEAST))
-    shown: NDArray[np.float64] = np.maximum(log - log.max(axis=1, keepdims=True), -_MOST * likeness)
+def _shown(probability: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Give the logarithm of how much less likely domains are than the likeliest."""
+    log = np.log(np.maximum(probability.astype(np.float64), _LEAST))
+    shown: NDArray[np.float64] = log - log.max(axis=1, keepdims=True)
     return shown

@@ -215,13 +215,27 @@ def _class_at_origin(
     label: NDArray[np.int64], index: NDArray[np.int64], targets: dict[str, NDArray[np.int64]]
 ) -> NDArray[np.int64]:
     """Move every site's class to the cell 0, 0 of its domain; -1: not doubled."""
-    origin = label.copy()
-    doubled = np.zeros(len(targets["i"]) + 1, dtype=bool)
-    for direction, along in enumerate(_STEPS):
-        odd = (index[:, direction] % 2 == 1) & (label >= 0)
-        origin[odd] = targets[along][origin[odd]]
-        doubled[:-1] |= targets[along] != np.arange(len(targets[along]))
-    return np.where(doubled[label], origin, -1)
+    every = np.arange(len(targets["i"]))
+    doubled = np.any([targets[along] != every for along in _STEPS], axis=0)
+    origin = np.full(len(label), -1)
+    held = np.flatnonzero(label >= 0)
+    origin[held] = _moved(label[held, None], index[held], targets, "ij")[:, 0]
+    origin[held[~doubled[label[held]]]] = -1
+    return origin
+
+
+def _moved(
+    classes: NDArray[np.int64],
+    index: NDArray[np.int64],
+    targets: dict[str, NDArray[np.int64]],
+    order: str,
+) -> NDArray[np.int64]:
+    """Move classes (site, class) of cells to the cell 0, 0, by exchanges in an order."""
+    moved = classes.copy()
+    for along in order:
+        odd = index[:, list(_STEPS).index(along)] % 2 == 1
+        moved[odd] = targets[along][moved[odd]]
+    return moved
 
 
 def _settled(
@@ -236,11 +250,14 @@ def _settled(
         return settled_domains(grid, origin, sets)
     given = variants["probability"].transpose("site", "class").values
     # Which class stands at a site if each stands at the origin: an exchange is its own inverse.
-    here = np.tile(np.arange(len(sets)), (len(origin), 1))
-    for direction, along in reversed(list(enumerate(_STEPS))):
-        odd = grid.index[:, direction] % 2 == 1
-        here[odd] = targets[along][here[odd]]
-    return settled_domains(grid, origin, sets, np.take_along_axis(given, here, axis=1))
+    here = _moved(np.tile(np.arange(len(sets)), (len(origin), 1)), grid.index, targets, "ji")
+    size = int(variants.attrs.get("averaging", 1))
+    offset = np.indices((size, size)).reshape(2, -1).T - size // 2
+    like = _moved(np.tile(np.arange(len(sets)), (size**2, 1)), offset, targets, "ij")
+    n_averaged = int((like == np.arange(len(sets))).all(axis=1).sum())
+    return settled_domains(
+        grid, origin, sets, np.take_along_axis(given, here, axis=1), n_averaged=n_averaged
+    )
 
 
 def _described(

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 200_000
 _WIDE: Final = 5
-# On the line between two classes: a quarter of it from one of them. A mean over domains of which
-# the smaller fills more than a quarter lies farther inside.
-_CLEAR: Final = 1 / 3
+# From 0, half way between two classes, to 1, at one. A mean over two domains of which the smaller
+# fills a quarter is at a half, as is a site that sees a wall on one of two sides; one that has
+# nothing but the bond across the wall is at 0.
+_CLEAR_MEAN: Final = 0.5
+_CLEAR_CELL: Final = 0.25
 # The smallest share of a window: one cell of 5 x 5.
 _LEAST_FILLED: Final = 0.04
 
@@ -60,11 +62,11 @@ def label_sites(
     affine = affine_basis(model.slots, [action(each) for each in model.star.operations])
     shifts = _shifts(aligned, means, model, known, affine, seed)
     means -= shifts
-    _restore_near_walls(means, own - shifts, known @ model.whitening.T, model.whitening)
+    precision = model.whitening.T @ model.whitening
+    _restore_near_walls(means, share, own - shifts, known, precision)
     label = np.full(len(means), -1, dtype=np.int64)
     probability = np.zeros((len(means), len(known)), dtype=np.float32)
     labelled = (aligned.member >= 0) & np.isfinite(means).any(axis=1)
-    precision = model.whitening.T @ model.whitening
     for rows in _in_chunks(np.flatnonzero(labelled)):
         shares = _shares(means[rows], share[rows], known, precision, model.weights)
         probability[rows] = shares
@@ -125,22 +127,40 @@ def _completed(
 
 def _restore_near_walls(
     means: NDArray[np.float64],
+    share: NDArray[np.float64],
     own: NDArray[np.float64],
-    goal: NDArray[np.float64],
-    whitening: NDArray[np.float64],
+    known: NDArray[np.float64],
+    precision: NDArray[np.float64],
 ) -> None:
     """Give sites back the slots that they have where the mean of more cells is over a wall.
 
-    Such a mean lies between two classes, and tells nothing of its middle cell.
+    Such a mean lies between two classes, and tells nothing of its middle cell. Neither does
+    what a site has left if it lies between them as well: that is the bond across the wall.
     """
     changed = np.isnan(own).any(axis=1) & np.isfinite(own).any(axis=1)
     changed &= np.isfinite(means).all(axis=1)
     rows = np.flatnonzero(changed)
-    if not len(rows) or len(goal) < 2:
-        return
-    nearest = np.sort(squared_distances(means[rows] @ whitening.T, goal), axis=1)
-    over = rows[nearest[:, 0] > _CLEAR**2 * nearest[:, 1]]
+    over = rows[_clearness(means[rows], known, precision) < _CLEAR_MEAN]
     means[over] = own[over]
+    share[over[_clearness(own[over], known, precision) < _CLEAR_CELL]] = 0.0
+
+
+def _clearness(
+    means: NDArray[np.float64], known: NDArray[np.float64], precision: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Tell how far means are on the way from half way between the nearest classes to one."""
+    clear = np.ones(len(means))
+    if len(known) < 2:
+        return clear
+    for rows, root, held in _whitened(means, precision):
+        goal = known[:, held] @ root
+        squared = squared_distances(means[np.ix_(rows, held)] @ root, goal)
+        first, second = np.argsort(squared, axis=1)[:, :2].T
+        nearest = np.sort(squared, axis=1)
+        apart = ((goal[first] - goal[second]) ** 2).sum(axis=1)
+        # Classes that differ in nothing that a site has are not told apart by it.
+        clear[rows] = (nearest[:, 1] - nearest[:, 0]) / np.maximum(apart, 1e-9)
+    return clear
 
 
 def _in_chunks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -180,9 +200,7 @@ def _shares(
 ) -> NDArray[np.float64]:
     """Give the probability of classes, by the slots that a site has."""
     log = np.empty((len(means), len(known)))
-    covariance = np.linalg.inv(precision)
-    for rows, held in _patterns(np.isfinite(means)):
-        root = np.linalg.cholesky(np.linalg.inv(covariance[np.ix_(held, held)]))
+    for rows, root, held in _whitened(means, precision):
         white = means[np.ix_(rows, held)] @ root
         # Noise of a mean over a part of the window is that much larger.
         scale = np.clip(filled[rows], _LEAST_FILLED, 1.0)[:, None]
@@ -190,6 +208,15 @@ def _shares(
     log += np.log(weights[: len(known)])
     shares = np.exp(log - log.max(axis=1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _whitened(
+    means: NDArray[np.float64], precision: NDArray[np.float64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]]:
+    """Group rows by the features that they have, with what makes their scatter the identity."""
+    covariance = np.linalg.inv(precision)
+    for rows, held in _patterns(np.isfinite(means)):
+        yield rows, np.linalg.cholesky(np.linalg.inv(covariance[np.ix_(held, held)])), held
 
 
 def _patterns(

@@ -306,6 +306,7 @@ def _described(
     seed: int,
 ) -> Variants:
     variants = _classes(sites, labels.label, labels.probability)
+    variants.attrs["averaging"] = fitted.window.size
     of_class = model.phase[: model.n_classes]
     n_phases = int(of_class.max()) + 1
     shares = np.zeros((len(labels.label), n_phases))
