@@ -22,6 +22,8 @@ _MOST: Final = 4
 _BONDS_SHARED: Final = 2
 _LEAST: Final = 1e-30
 _MOST_ROUNDS: Final = 20
+# Of eight around: fewer are beyond the edge.
+_LEAST_AROUND: Final = 5
 _AROUND: Final = tuple((a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if a or b)
 _I, _J = (1, 0), (0, 1)
 # Cuts are found in whole numbers.
@@ -90,28 +92,26 @@ def settled_domains(
     else:
         shown = _shown(probability[held]) / (_BONDS_SHARED * n_averaged)
         shown = np.maximum(shown, -_MOST * likeness)
-    shown[sets != sets[label[held]][:, None]] = -np.inf
-    number = np.full(len(label) + 1, len(held))
-    number[held] = np.arange(len(held))
-    beside = number[np.stack([grid.partners(step)[held] for step in _AROUND])]
-    cells = _Cells(label[held], shown, beside, np.full(len(_AROUND), likeness))
-    _settle_singly(cells, grid.index[held])
-    settled[held] = cells.label
+    cells = _cells(grid, label, held, shown, likeness)
+    cells.shown[sets != sets[cells.label][:, None]] = -np.inf
+    _settle_singly(cells)
+    settled[held] = cells.label[: len(held)]
     cells = cells._replace(likeness=likeness + _straightness(grid, settled))
     _settle_near_walls(cells, sets)
-    settled[held] = cells.label
+    settled[held] = cells.label[: len(held)]
     return settled
 
 
 class _Cells(NamedTuple):
-    """Cells with a domain, which is changed in place.
+    """Cells with a domain, which is changed in place; vacant ones come last.
 
-    `shown` (cell, domain) is what each tells itself, `beside` (step, cell) the number of
-    the cell around it, that of all cells where there is none, and `likeness` (step) what it
-    counts to be like that one.
+    `parity` (cell) numbers the cells of 2 x 2, `shown` (cell, domain) is what each tells itself,
+    `beside` (step, cell) the number of the cell around it, that of all cells where there is
+    none, and `likeness` (step) what it counts to be like that one.
     """
 
     label: NDArray[np.int64]
+    parity: NDArray[np.int64]
     shown: NDArray[np.float64]
     beside: NDArray[np.int64]
     likeness: NDArray[np.float64]
@@ -123,6 +123,45 @@ class _Cells(NamedTuple):
         for domain in range(score.shape[1]):
             score[:, domain] += self.likeness @ (around == domain)
         return score
+
+
+def _cells(
+    grid: CellGrid,
+    label: NDArray[np.int64],
+    held: NDArray[np.int64],
+    shown: NDArray[np.float64],
+    likeness: float,
+) -> _Cells:
+    """Put the cells that have a domain together, with vacant ones amid them.
+
+    Walls go on through vacancies, which tell nothing themselves.
+    """
+    n_rows, n_columns = grid.shape
+    taken = np.zeros((n_rows + 2, n_columns + 2), dtype=bool)
+    row, column = np.divmod(grid.place[held], n_columns)
+    taken[row + 1, column + 1] = True
+    around = sum(
+        np.roll(taken, (-a, -b), axis=(0, 1))[1:-1, 1:-1].astype(np.int8) for a, b in _AROUND
+    )
+    vacant = ~taken[1:-1, 1:-1] & (np.asarray(around) >= _LEAST_AROUND)
+    row, column = (
+        np.append(mine, more) + 1
+        for mine, more in zip((row, column), np.nonzero(vacant), strict=True)
+    )
+    number = np.full(taken.shape, len(row))
+    number[row, column] = np.arange(len(row))
+    beside = np.stack([number[row + a, column + b] for a, b in _AROUND])
+    n_vacant = len(row) - len(held)
+    cells = _Cells(
+        np.append(label[held], np.full(n_vacant, -1)),
+        2 * (row % 2) + column % 2,
+        np.vstack([shown, np.zeros((n_vacant, shown.shape[1]))]),
+        beside,
+        np.full(len(_AROUND), likeness),
+    )
+    last = np.arange(len(held), len(row))
+    cells.label[last] = cells.score(last, cells.label).argmax(axis=1)
+    return cells
 
 
 def _likeness(grid: CellGrid, label: NDArray[np.int64]) -> float:
@@ -153,11 +192,10 @@ def _straightness(grid: CellGrid, label: NDArray[np.int64]) -> NDArray[np.float6
     return np.array([max(0.0, rare) * (not b) + max(0.0, -rare) * (not a) for a, b in _AROUND])
 
 
-def _settle_singly(cells: _Cells, index: NDArray[np.int64]) -> None:
+def _settle_singly(cells: _Cells) -> None:
     """Bring one cell after the other to its likeliest domain, until none changes."""
     # Cells of like parity along i and along j are no neighbors, and settle at once.
-    parity = index % 2 @ np.array([2, 1])
-    turns = [np.flatnonzero(parity == turn) for turn in range(4)]
+    turns = [np.flatnonzero(cells.parity == turn) for turn in range(4)]
     for _ in range(_MOST_ROUNDS):
         before = cells.label.copy()
         for mine in turns:
@@ -199,6 +237,8 @@ def _exchange(cells: _Cells, first: int, second: int) -> None:
     fixed = cells.label.copy()
     fixed[mine] = -1
     gain = np.diff(cells.score(mine, fixed)[:, [second, first]])[:, 0]
+    # What is as likely as another stays what it is.
+    gain += np.where(cells.label[mine] == first, 1, -1) / _PARTS
     to = place[cells.beside[:, mine]]
     step, start = np.nonzero(to >= 0)
     source, sink = len(mine), len(mine) + 1
