@@ -36,8 +36,6 @@ def settled_domains(
     sets: NDArray[np.int64],
     probability: NDArray[np.floating] | None = None,
     /,
-    *,
-    n_averaged: int = 1,
 ) -> NDArray[np.int64]:
     """Give every cell the likeliest domain, since walls are few among the pairs of neighbors.
 
@@ -60,9 +58,6 @@ def settled_domains(
         Cells change to domains of the same set only.
     probability : ndarray, shape (site, domain), optional
         Of the domains for each cell; by default, a cell counts as one of the eight.
-    n_averaged : int
-        Cells over which means were taken, so that a sum over cells holds each
-        so many times.
 
     Returns
     -------
@@ -90,7 +85,7 @@ def settled_domains(
     if probability is None:
         shown = np.where(label[held, None] == np.arange(len(sets)), 0.0, -likeness)
     else:
-        shown = _shown(probability[held]) / (_BONDS_SHARED * n_averaged)
+        shown = _shown(probability[held]) / _BONDS_SHARED
         shown = np.maximum(shown, -_MOST * likeness)
     cells = _cells(grid, label, held, shown, likeness)
     cells.shown[sets != sets[cells.label][:, None]] = -np.inf

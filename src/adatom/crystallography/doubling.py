@@ -246,18 +246,13 @@ def _settled(
     sets: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """Give every site the likeliest class at the origin, among those of its set."""
-    if "probability" not in variants or variants["probability"].sizes["class"] < len(sets):
+    names = [name for name in ("probability_of_cell", "probability") if name in variants]
+    if not names or variants[names[0]].sizes["class"] < len(sets):
         return settled_domains(grid, origin, sets)
-    given = variants["probability"].transpose("site", "class").values
+    given = variants[names[0]].transpose("site", "class").values
     # Which class stands at a site if each stands at the origin: an exchange is its own inverse.
     here = _moved(np.tile(np.arange(len(sets)), (len(origin), 1)), grid.index, targets, "ji")
-    size = int(variants.attrs.get("averaging", 1))
-    offset = np.indices((size, size)).reshape(2, -1).T - size // 2
-    like = _moved(np.tile(np.arange(len(sets)), (size**2, 1)), offset, targets, "ij")
-    n_averaged = int((like == np.arange(len(sets))).all(axis=1).sum())
-    return settled_domains(
-        grid, origin, sets, np.take_along_axis(given, here, axis=1), n_averaged=n_averaged
-    )
+    return settled_domains(grid, origin, sets, np.take_along_axis(given, here, axis=1))
 
 
 def _described(

@@ -37,12 +37,15 @@ class Labels(NamedTuple):
 
     `means` (site, feature) are over the window of the model, in units of the
     spacing; `rotation` (site) in rad, of the cells around, relative to the grain.
+    `of_cell` are the probabilities by the vectors of each cell alone, of a superlattice:
+    a mean over cells does not tell on which side of an antiphase boundary they are.
     """
 
     label: NDArray[np.int64]
     probability: NDArray[np.float32]
     means: NDArray[np.float64]
     rotation: NDArray[np.float64]
+    of_cell: NDArray[np.float32] | None
 
 
 def label_sites(
@@ -62,22 +65,54 @@ def label_sites(
     affine = affine_basis(model.slots, [action(each) for each in model.star.operations])
     shifts = _shifts(aligned, means, model, known, affine, seed)
     means -= shifts
-    precision = model.whitening.T @ model.whitening
-    _restore_near_walls(means, share, own - shifts, known, precision)
-    label = np.full(len(means), -1, dtype=np.int64)
-    probability = np.zeros((len(means), len(known)), dtype=np.float32)
+    flat -= shifts
     labelled = (aligned.member >= 0) & np.isfinite(means).any(axis=1)
-    for rows in _in_chunks(np.flatnonzero(labelled)):
-        shares = _shares(means[rows], share[rows], known, precision, model.weights)
-        probability[rows] = shares
-        label[rows] = shares.argmax(axis=1)
-    if model.averaging > 1 and len(known) > 1 and len(field.characters) == 1:
-        flat -= shifts
+    _restore_near_walls(means, share, own - shifts, known, model.whitening)
+    probability = _probability(means, share, model, known, model.whitening, labelled)
+    label = np.where(labelled, probability.argmax(axis=1), -1).astype(np.int64)
+    of_cell = None
+    if len(field.characters) > 1:
+        of_cell = probability
+        if model.averaging > 1:
+            of_cell = _probability_of_cells(field, flat, model, known, labelled)
+    elif model.averaging > 1 and len(known) > 1:
         chosen = _evenest(field, flat, known, model)
         held = np.flatnonzero(labelled & (label[chosen] >= 0))
         probability[held] = probability[chosen[held]]
         label[held] = label[chosen[held]]
-    return Labels(label, probability, means, rotation)
+    return Labels(label, probability, means, rotation, of_cell)
+
+
+def _probability(
+    means: NDArray[np.float64],
+    share: NDArray[np.float64],
+    model: VariantModel,
+    known: NDArray[np.float64],
+    whitening: NDArray[np.float64],
+    labelled: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    probability = np.zeros((len(means), len(known)), dtype=np.float32)
+    precision = whitening.T @ whitening
+    for rows in _in_chunks(np.flatnonzero(labelled)):
+        probability[rows] = _shares(means[rows], share[rows], known, precision, model.weights)
+    return probability
+
+
+def _probability_of_cells(
+    field: CellField,
+    flat: NDArray[np.float64],
+    model: VariantModel,
+    known: NDArray[np.float64],
+    labelled: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """Give the probability of classes by the vectors of each cell alone."""
+    means, share = _completed(field, flat, flat, 1), np.isfinite(flat).mean(axis=1)
+    _restore_near_walls(means, share, flat, known, model.cell_whitening)
+    seen = labelled & np.isfinite(means).any(axis=1)
+    probability = _probability(means, share, model, known, model.cell_whitening, seen)
+    # Cells that have no vector are as likely of any class.
+    probability[labelled & ~seen] = 1 / len(known)
+    return probability
 
 
 def _evenest(
@@ -130,13 +165,14 @@ def _restore_near_walls(
     share: NDArray[np.float64],
     own: NDArray[np.float64],
     known: NDArray[np.float64],
-    precision: NDArray[np.float64],
+    whitening: NDArray[np.float64],
 ) -> None:
     """Give sites back the slots that they have where the mean of more cells is over a wall.
 
     Such a mean lies between two classes, and tells nothing of its middle cell. Neither does
     what a site has left if it lies between them as well: that is the bond across the wall.
     """
+    precision = whitening.T @ whitening
     changed = np.isnan(own).any(axis=1) & np.isfinite(own).any(axis=1)
     changed &= np.isfinite(means).all(axis=1)
     rows = np.flatnonzero(changed)
