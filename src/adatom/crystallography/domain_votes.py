@@ -166,9 +166,7 @@ def _likeness(grid: CellGrid, label: NDArray[np.int64]) -> float:
     return max(0.0, float(np.log((1 - share) / share)) / _CUT)
 
 
-def _unlike(
-    grid: CellGrid, label: NDArray[np.int64], step: tuple[int, int]
-) -> tuple[int, int]:
+def _unlike(grid: CellGrid, label: NDArray[np.int64], step: tuple[int, int]) -> tuple[int, int]:
     """Count the pairs of cells that are unlike, and all pairs."""
     to = grid.partners(step)
     first = np.flatnonzero((to >= 0) & (label >= 0))
@@ -218,7 +216,8 @@ def _near_walls(cells: _Cells) -> NDArray[np.bool_]:
     label = np.append(cells.label, -1)
     around = label[cells.beside]
     near = ((around != cells.label) & (around >= 0)).any(axis=0)
-    return near | np.append(near, False)[cells.beside].any(axis=0)
+    wide: NDArray[np.bool_] = near | np.append(near, False)[cells.beside].any(axis=0)
+    return wide
 
 
 def _exchange(cells: _Cells, first: int, second: int) -> None:

@@ -109,7 +109,8 @@ def find_variants(
         a broken symmetry in one of twenty perfect crystals at most. P-values
         say how often simulated noise of one class gains as much by as many
         classes as were found. Where no classes stand apart nothing is asked,
-        and p is 1: no weaker order was found, nor excluded. 0.01 is the least.
+        and p is 1: no weaker order was found, nor excluded. 0.01 is the least,
+        and NaN, with a note, where too few cells lie within domains to be tested.
     seed : int
         Of simulated noise.
 
@@ -332,6 +333,8 @@ def _described(
     members = members_table(aligned, model, labels, space_unit(sites), exchanged)
     for made in (variants, phases, statement):
         _tell(made, fitted, aligned, labels, space_unit(sites))
+    for note in chance.untested:
+        add_note(statement, note)
     return Variants(variants, phases, statement, members, operations_table(fitted, model), model)
 
 
