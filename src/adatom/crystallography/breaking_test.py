@@ -10,13 +10,9 @@ from scipy.stats import chi2
 
 from adatom.crystallography.cell_fields import filled, sampled_field
 from adatom.crystallography.components import gain_of_classes, squared_distances, whitening_of
+from adatom.crystallography.crystal_shifts import without_shifts
 from adatom.crystallography.orbits import find_orbits
-from adatom.crystallography.variant_fits import (
-    averaged_over,
-    core_sites,
-    simulated_means,
-    without_shifts,
-)
+from adatom.crystallography.window_noise import averaged_over, core_sites, simulated_means
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

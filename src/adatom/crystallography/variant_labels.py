@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from adatom.crystallography.components import squared_distances
+from adatom.crystallography.crystal_shifts import shift_between
 from adatom.crystallography.orbits import affine_basis
-from adatom.crystallography.variant_fits import shift_between
 from adatom.numerics.cell_windows import square_box
 from adatom.numerics.point_groups import action
 

@@ -14,6 +14,7 @@ from adatom.crystallography.breaking_test import (
     symmetry_breaking,
 )
 from adatom.crystallography.cell_fields import whole_field
+from adatom.crystallography.crystal_shifts import LEAST_ROWS
 from adatom.crystallography.statements import (
     classes_exchanged,
     members_table,
@@ -22,12 +23,7 @@ from adatom.crystallography.statements import (
     phase_table,
     statement_of,
 )
-from adatom.crystallography.variant_fits import (
-    LEAST_ROWS,
-    Fitted,
-    fit_classes,
-    without_class_structure,
-)
+from adatom.crystallography.variant_fits import Fitted, fit_classes, without_class_structure
 from adatom.crystallography.variant_labels import Labels, label_sites
 from adatom.crystallography.variant_models import VariantModel
 from adatom.errors import KindError, SettingError, TooFewSitesError
