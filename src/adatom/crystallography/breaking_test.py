@@ -10,13 +10,9 @@ from scipy.stats import chi2
 
 from adatom.crystallography.cell_fields import filled, sampled_field
 from adatom.crystallography.components import gain_of_classes, squared_distances, whitening_of
+from adatom.crystallography.crystal_shifts import without_shifts
 from adatom.crystallography.orbits import find_orbits
-from adatom.crystallography.variant_fits import (
-    averaged_over,
-    core_sites,
-    simulated_means,
-    without_shifts,
-)
+from adatom.crystallography.window_noise import averaged_over, core_sites, simulated_means
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +26,9 @@ _N_DRAWS: Final = 99
 # The standard deviation of so many is known to a tenth.
 _N_ERROR_DRAWS: Final = 40
 _SITES: Final = 3_000
+# Cells that tell of several classes; of one mean a few do, since noise is simulated for the same.
 _LEAST_ROWS: Final = 40
+_LEAST_OF_ONE: Final = 8
 _OUTLYING: Final = 0.9999
 _BREAKS: Final = 0
 _MAPS: Final = np.eye(4).reshape(4, 2, 2)
@@ -47,10 +45,14 @@ class Breaking(NamedTuple):
 
 
 class Chance(NamedTuple):
-    """P-values against noise of a single class: of all classes, and within each phase."""
+    """P-values against noise of a single class: of all classes, and within each phase.
+
+    NaN where too few cells could be tested, which `untested` says for each such phase.
+    """
 
     classes: float
     phase: NDArray[np.float64]
+    untested: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +108,7 @@ def probability_of_chance(
         means, usable, aligned.crystal[sites], lattice_index[sites], fitted, phase, seed
     )
     found = _statistics(centered, tested, fitted.window.whitening)
+    untested = _untested(centered, tested, found)
     rng = np.random.default_rng([seed, 7])
     # Scatter of the data that is larger than that of independent atoms, as where scan lines
     # jump, is in their whitening; noise has its own.
@@ -114,14 +117,35 @@ def probability_of_chance(
     rows = rows[np.isfinite(rows).all(axis=1)]
     if not len(rows):
         # No mean of cells is left that drift could be taken off: nothing can be tested.
-        return Chance(float("nan"), np.full(len(found) - 1, np.nan))
+        return Chance(float("nan"), np.full(len(found) - 1, np.nan), untested)
     whitening = whitening_of(averaged_over(rows.T @ rows / len(rows), fitted.actions))
     reached = np.zeros(len(found))
     for _ in range(_N_DRAWS):
         drawn = simulated_means(field, noise, size, rng)
         reached += _statistics(drawn, tested, whitening) >= found
     p_value = np.where(np.isnan(found), np.nan, (1 + reached) / (1 + _N_DRAWS))
-    return Chance(float(p_value[0]), p_value[1:])
+    return Chance(float(p_value[0]), p_value[1:], untested)
+
+
+def _untested(
+    means: NDArray[np.float64], tested: _Tested, found: NDArray[np.float64]
+) -> tuple[str, ...]:
+    """Say of which phases chance is not known, and what to do."""
+    known = np.isfinite(means).all(axis=1)
+    told = []
+    for phase in np.flatnonzero(np.isnan(found[1:])):
+        n = int((tested.rows[1 + phase] & known).sum())
+        told.append(
+            f"p of phase {phase} is not known: {n} cells have all their neighbors, lie within one "
+            f"domain and near the mean of a class, {_needed(tested.n_classes[1 + phase])} are "
+            "needed: take a larger region, try averaging=1 where domains are narrow, and see "
+            "whether the scan is distorted by more than the position noise"
+        )
+    return tuple(told)
+
+
+def _needed(n_classes: int) -> int:
+    return _LEAST_OF_ONE if n_classes == _BREAKS else _LEAST_ROWS
 
 
 def _tested(
@@ -176,7 +200,7 @@ def _statistics(
             found[k] = 0.0
             continue
         rows = _without_trend(means, held & np.isfinite(means).all(axis=1), tested)
-        if len(rows) < _LEAST_ROWS:
+        if len(rows) < _needed(n):
             continue
         if n == _BREAKS:
             broken = whitening @ tested.breaking @ rows.mean(axis=0)

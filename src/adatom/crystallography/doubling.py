@@ -8,9 +8,10 @@ import numpy as np
 import xarray as xr
 
 from adatom.crystallography.aligned import crystals_of
+from adatom.crystallography.domain_votes import settled_domains
 from adatom.crystallography.orbits import purity
 from adatom.errors import KindError, SettingError
-from adatom.numerics.cell_windows import CellGrid, grid_of_cells, square_box
+from adatom.numerics.cell_windows import CellGrid, grid_of_cells
 from adatom.schema import (
     CLASSES,
     SITES,
@@ -126,7 +127,7 @@ def find_doubling(
         unsure = ~(chance[along] <= level)
         target[unsure] = np.flatnonzero(unsure)
     origin = _class_at_origin(label, index, targets)
-    return _described(sites, grid, origin, targets, shares, chance, label)
+    return _described(sites, variants, grid, origin, targets, shares, chance, label)
 
 
 def _check(sites: Sites, variants: Classes, level: float) -> None:
@@ -214,34 +215,49 @@ def _class_at_origin(
     label: NDArray[np.int64], index: NDArray[np.int64], targets: dict[str, NDArray[np.int64]]
 ) -> NDArray[np.int64]:
     """Move every site's class to the cell 0, 0 of its domain; -1: not doubled."""
-    origin = label.copy()
-    doubled = np.zeros(len(targets["i"]) + 1, dtype=bool)
-    for direction, along in enumerate(_STEPS):
-        odd = (index[:, direction] % 2 == 1) & (label >= 0)
-        origin[odd] = targets[along][origin[odd]]
-        doubled[:-1] |= targets[along] != np.arange(len(targets[along]))
-    return np.where(doubled[label], origin, -1)
+    every = np.arange(len(targets["i"]))
+    doubled = np.any([targets[along] != every for along in _STEPS], axis=0)
+    origin = np.full(len(label), -1)
+    held = np.flatnonzero(label >= 0)
+    origin[held] = _moved(label[held, None], index[held], targets, "ij")[:, 0]
+    origin[held[~doubled[label[held]]]] = -1
+    return origin
 
 
-def _outvoted(grid: CellGrid, origin: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give every site the label of most of the 3 x 3 cells around."""
-    numbers = np.unique(origin[origin >= 0])
-    if not len(numbers):
-        return origin
-    best = np.full(len(origin), -1.0)
-    voted = origin.copy()
-    for number in numbers:
-        member = np.where(origin >= 0, (origin == number).astype(float), np.nan)
-        votes = np.nan_to_num(grid.means(member[:, None], square_box(3))[0][:, 0], nan=-1.0)
-        # A tie leaves a site what it is.
-        votes += 1e-6 * (origin == number)
-        better = votes > best
-        voted[better], best[better] = number, votes[better]
-    return np.where(origin >= 0, voted, -1)
+def _moved(
+    classes: NDArray[np.int64],
+    index: NDArray[np.int64],
+    targets: dict[str, NDArray[np.int64]],
+    order: str,
+) -> NDArray[np.int64]:
+    """Move classes (site, class) of cells to the cell 0, 0, by exchanges in an order."""
+    moved = classes.copy()
+    for along in order:
+        odd = index[:, list(_STEPS).index(along)] % 2 == 1
+        moved[odd] = targets[along][moved[odd]]
+    return moved
+
+
+def _settled(
+    grid: CellGrid,
+    origin: NDArray[np.int64],
+    variants: Classes,
+    targets: dict[str, NDArray[np.int64]],
+    sets: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Give every site the likeliest class at the origin, among those of its set."""
+    names = [name for name in ("probability_of_cell", "probability") if name in variants]
+    if not names or variants[names[0]].sizes["class"] < len(sets):
+        return settled_domains(grid, origin, sets)
+    given = variants[names[0]].transpose("site", "class").values
+    # Which class stands at a site if each stands at the origin: an exchange is its own inverse.
+    here = _moved(np.tile(np.arange(len(sets)), (len(origin), 1)), grid.index, targets, "ji")
+    return settled_domains(grid, origin, sets, np.take_along_axis(given, here, axis=1))
 
 
 def _described(
     sites: Sites,
+    variants: Classes,
     grid: CellGrid,
     origin: NDArray[np.int64],
     targets: dict[str, NDArray[np.int64]],
@@ -249,8 +265,8 @@ def _described(
     chance: dict[str, NDArray[np.float64]],
     label: NDArray[np.int64],
 ) -> Doubling:
-    voted = _outvoted(grid, origin)
     sets = _sets(targets)
+    voted = _settled(grid, origin, variants, targets, sets)
     antiphase = np.full(len(voted), -1, dtype=np.int64)
     for number in np.unique(sets):
         members = np.flatnonzero(sets == number)
