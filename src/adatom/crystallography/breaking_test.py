@@ -17,6 +17,7 @@ from adatom.crystallography.variant_fits import (
     simulated_means,
     without_shifts,
 )
+from adatom.numerics.cell_windows import square_box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +34,9 @@ _SITES: Final = 3_000
 _LEAST_ROWS: Final = 40
 _OUTLYING: Final = 0.9999
 _BREAKS: Final = 0
+# As many as a class needs: with fewer sites inside of domains, it is measured by all.
+_LEAST_INSIDE: Final = 12
+_ALL_LIKE: Final = 0.999
 _MAPS: Final = np.eye(4).reshape(4, 2, 2)
 
 
@@ -205,27 +209,41 @@ def _without_trend(
 def symmetry_breaking(fitted: Fitted, /, *, seed: int) -> Breaking:
     """Measure what of every class breaks the parent's symmetry, and its standard deviation.
 
-    The means of simulated noise over the same sites are added to those of
-    the classes, which are then closed under the group again: the error
+    Classes are measured by the sites inside of their domains: means over cells at a
+    wall are of both sides. The means of simulated noise over the same sites are added to
+    those of the classes, which are then closed under the group again: the error
     contains that of the parent, and that neighboring sites share atoms.
     """
-    orbits, window = fitted.orbits, fitted.window
-    label = window.label
-    counts = np.bincount(label, minlength=len(window.means)).astype(float)
+    window = fitted.window
+    counts = np.bincount(window.label, minlength=len(window.means)).astype(float)
     parent = np.mean(fitted.actions, axis=0)
-    members = [label == k for k in range(len(window.means))]
+
+    def closed(means: NDArray[np.float64]) -> Orbits | None:
+        again = find_orbits(
+            means, fitted.actions, window.whitening, fitted.affine, weights=np.maximum(counts, 1)
+        )
+        same = np.array_equal(again.orbit, fitted.orbits.orbit)
+        return again if same and np.array_equal(again.member, fitted.orbits.member) else None
+
+    members = [window.label == k for k in range(len(window.means))]
+    means, orbits = window.means, fitted.orbits
+    inside = _inside(fitted)
+    inner = [m & inside if (m & inside).sum() >= _LEAST_INSIDE else m for m in members]
+    measured = np.stack([
+        window.rows[mine].mean(axis=0) if mine.any() else mean
+        for mine, mean in zip(inner, means, strict=True)
+    ])  # fmt: skip
+    if (found := closed(measured)) is not None:
+        means, orbits, members = measured, found, inner
     rng = np.random.default_rng([seed, 11])
-    sizes = [_sizes(window.means, orbits, parent)]
+    sizes = [_sizes(means, orbits, parent)]
     for _ in range(_N_ERROR_DRAWS):
         drawn = simulated_means(fitted.field, fitted.noise, window.size, rng)[window.sites]
-        moved = window.means.copy()
+        moved = means.copy()
         for k, mine in enumerate(members):
             if mine.any():
                 moved[k] += np.nan_to_num(np.nanmean(drawn[mine], axis=0))
-        again = find_orbits(
-            moved, fitted.actions, window.whitening, fitted.affine, weights=np.maximum(counts, 1)
-        )
-        if np.array_equal(again.orbit, orbits.orbit):
+        if (again := closed(moved)) is not None:
             sizes.append(_sizes(moved, again, parent))
     spread = np.array(sizes[1:]).reshape(-1, len(orbits.means)) - sizes[0]
     alone = np.bincount(orbits.orbit)[orbits.orbit] == 1
@@ -234,6 +252,21 @@ def symmetry_breaking(fitted: Fitted, /, *, seed: int) -> Breaking:
     error[alone] = np.sqrt((np.array(sizes)[:, alone] ** 2).mean(axis=0))
     n = parent.shape[0] // 2
     return Breaking(sizes[0] / np.sqrt(n), error / np.sqrt(n))
+
+
+def _inside(fitted: Fitted) -> NDArray[np.bool_]:
+    """Tell which rows of the window are of sites with none but like sites around.
+
+    A cell farther than the window on all sides, since labels tell a wall to a cell.
+    """
+    field, window, label = fitted.field, fitted.window, fitted.label
+    box = square_box(window.size + 2)
+    inside = np.zeros(len(window.sites), dtype=bool)
+    for k in np.unique(label[label >= 0]):
+        own = np.where(label >= 0, (label == k).astype(float), np.nan)[:, None]
+        like = field.grid.means(own, box, characters=field.characters)[0][window.sites, 0]
+        inside |= (label[window.sites] == k) & (like > _ALL_LIKE)
+    return inside
 
 
 def _sizes(
