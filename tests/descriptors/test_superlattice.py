@@ -62,6 +62,25 @@ def test_amplitudes_are_those_of_the_waves() -> None:
     np.testing.assert_allclose(inner[3:], 0.5, atol=0.05)
 
 
+def test_intervals_of_amplitudes_hold_the_truth_of_95_of_100() -> None:
+    for amplitude in (0.5, 0.05):
+        held, off = [], []
+        for seed in range(3):
+            image = waves([7, 67, 127], PERIOD)
+            image += amplitude * waves([37, 97, 157], PERIOD * np.sqrt(3))
+            image += np.random.default_rng(seed).normal(0, 1.0, image.shape)
+            found = estimate_superlattice(image_from_array(image, pixel_size="0.02 nm")).amplitudes
+            # Windows that are cut by the border let other waves in.
+            found = found.isel(y=slice(8, -8), x=slice(8, -8))
+            truth = np.array([1.0] * 3 + [amplitude] * 3)
+            low, high = found["amplitude_lower"].values, found["amplitude_upper"].values
+            held.append((low <= truth) & (truth <= high))
+            off.append((found.values - truth) / found["amplitude_error"].values)
+        # Places two to a width are some 1,000 independent ones in all.
+        assert abs(np.mean(held) - 0.95) < 0.025
+        assert abs(np.std(off) - 0.9) < 0.12
+
+
 def test_without_a_superlattice_few_images_show_one() -> None:
     # Half a place an image is allowed, over all places of one.
     marked = [
