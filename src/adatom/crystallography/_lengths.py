@@ -26,7 +26,7 @@ _POWER: Final = 2.7
 _TIGHT: Final = 1.5
 # Share of the length by which steps add to one direction more than to another, in roots of a
 # cell and spacings over smoothing to this power.
-_DIRECTION: Final = 0.0045
+_DIRECTION: Final = 0.0043
 _DIRECTION_POWER: Final = 2.2
 # Rows of a lattice are 10 deg apart or so, as seen by a wall: directions in different bins add
 # as chance has it.
@@ -38,8 +38,10 @@ _ROUND: Final = 1.5 / N_DIRECTIONS
 _WAVES: Final = 1.75
 # What is not known of tight bends, in (curvature smoothing)^4 of the length.
 _BEND: Final = 1.3
-# Of the ends of an open line, in roots of a cell: smoothing turns them towards the rim.
-_ENDS: Final = 0.035
+# What smoothing adds to an open line, whose ends it turns towards the rim, in roots of a cell; and
+# what is not known of that.
+_ENDS: Final = 0.025
+_ENDS_ERROR: Final = 0.025
 # Half of the arc, in smoothings, over which a bend and a direction are told from what the steps of
 # the lattice and noise of the sites make.
 _ARM: Final = 6.0
@@ -68,15 +70,17 @@ def pieces_of_lines(mesh: Mesh, lines: ClassLines, sigma: float, /) -> Pieces:
 
     Smoothing moves an arc of curvature k towards its center by k sigma^2 / 2
     and so shortens it by (k sigma)^2 / 2, which is given back, with the next term; the
-    steps that the lattice leaves are taken off as they are on average.
+    steps that the lattice leaves, and the ends, are taken off as they are on average.
     """
     length = segment_lengths(lines.points, lines.line)
     if not len(length):
         return Pieces(length, length, lines.line)
     bins = direction_bins(_overall_directions(lines, sigma, length))
     bent = (_curvatures(lines, sigma, length, arm=2.0) * sigma) ** 2
-    excess = _STEPS * (np.sqrt(mesh.usual_area) / sigma) ** _POWER
-    true = length * (1 + bent / 2 + _TIGHT * bent**2) / (1 + excess)
+    root = np.sqrt(mesh.usual_area)
+    true = length * (1 + bent / 2 + _TIGHT * bent**2) / (1 + _STEPS * (root / sigma) ** _POWER)
+    total = np.maximum(np.bincount(lines.line, true, len(lines.pair)), root)
+    true = true * np.where(lines.closed, 1.0, 1 - _ENDS * root / total)[lines.line]
     return Pieces(true, true * _curvatures(lines, sigma, length, arm=_ARM) ** 2, bins)
 
 
@@ -136,7 +140,7 @@ def errors_of(
     steps = _DIRECTION * root * mesh.spacing ** (_DIRECTION_POWER - 1) / sigma**_DIRECTION_POWER
     # No bend is tighter than what is smoothed away.
     tight = _BEND * length * np.minimum(bend / safe * sigma**2, 1.0) ** 2
-    ends = np.where(closed, 0.0, _ENDS * root)
+    ends = np.where(closed, 0.0, _ENDS_ERROR * root)
     total = steps**2 * squares + _WAVES * variance * root**3 * bend + tight**2 + ends**2
     return np.asarray(np.sqrt(total) * (length > 0))
 

@@ -140,7 +140,7 @@ def find_boundaries(
     >>> classes = xr.Dataset({"label": ("site", (x.ravel() > 3.5).astype(int))})
     >>> table = find_boundaries(classes, sites).table
     >>> round(table["length"].item(), 2), table["direction"].item()
-    (7.94, 90.0)
+    (7.92, 90.0)
     """
     placed = placed_classes(classes, sites)
     sigma = _smoothing(classes, placed, smoothing)
