@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from adatom.errors import KindError, TooFewSitesError
-from adatom.numerics.probe_tails import Columns, find_tails, image_of_tails
+from adatom.numerics.probe_tails import Columns, Tails, find_tails, image_of_tails
 from adatom.schema import (
     IMAGE,
     MASK,
@@ -21,6 +21,9 @@ from adatom.schema import (
     space_unit,
 )
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 # Of eleven widths the best gains by chance; pixels of windows that overlap count twice.
 _LEAST_SIGNIFICANCE: Final = 5.0
 _LEAST_SITES: Final = 20
@@ -31,12 +34,11 @@ def correct_probe_tails(
 ) -> Image:
     """Take off the tails of the probe, so that bright columns do not pull dim ones.
 
-    A probe has a core and wider tails [1]_. A fit of
-    one Gaussian a column knows the core only: in the slope of the tails of a bright
-    column a dim one is found too near to it. Tails are taken as a second
-    Gaussian around every column, in proportion to its fitted core; its
-    width and height are found in the image, from what the fit of the cores
-    leaves. Refine the sites again in the image that is returned.
+    A probe has a core and wider tails [1]_. A fit of one Gaussian a column knows
+    the core only: in the slope of the tails of a bright column a dim one is
+    found too near to it. Tails are taken as a second Gaussian around every
+    column, in proportion to its fitted core; its width and height are found in
+    the image, from what the fit of the cores leaves. Refine the sites again in the image that is returned.
 
     Parameters
     ----------
@@ -86,37 +88,44 @@ def correct_probe_tails(
     IMAGE.check(image, name="image")
     SITES.check(sites, name="sites")
     columns = _columns(image, sites)
-    values = np.asarray(image.values, dtype=np.float64)
-    usable = np.isfinite(values)
-    if regions is not None:
-        MASK.check(regions, name="regions")
-        if regions.shape != image.shape:
-            msg = f"regions of shape {regions.shape} do not cover an image of shape {image.shape}"
-            raise KindError(msg)
-        usable &= np.asarray(regions.values)
+    usable = _usable(image, regions)
+    values = np.where(usable, np.asarray(image.values, dtype=np.float64), 0.0)
     step = pixel_size(image)
-    tails = find_tails(np.where(usable, values, 0.0), usable, columns, step=step, seed=seed)
-    unit = space_unit(image)
+    tails = find_tails(values, usable, columns, step=step, seed=seed)
+    out = image.astype(np.result_type(image.dtype, np.float32))
     shows = tails.significance >= _LEAST_SIGNIFICANCE
-    dtype = np.result_type(image.dtype, np.float32)
-    if shows:
-        values = values - image_of_tails(values.shape, columns, tails, step=step)
-    out = image.copy(data=values.astype(dtype))
     out.attrs["tail_width"] = tails.width if shows else 0.0
     out.attrs["tail_height"] = tails.height if shows else 0.0
     if not shows:
         add_note(out, f"no tails of the probe show ({tails.significance:.1f} standard errors)")
         return out
-    core = float(np.median(columns.width))
+    taken = image_of_tails(values.shape, columns, tails, step=step)
+    out = out.copy(data=(out.values - taken).astype(out.dtype))
+    _tell(out, tails, float(np.median(columns.width)))
+    return out
+
+
+def _tell(image: Image, tails: Tails, core: float) -> None:
+    unit = space_unit(image)
     share = tails.height * tails.width**2
     share /= share + core**2
     add_note(
-        out,
+        image,
         f"tails of the probe taken off: Gaussians {tails.width:.3g} {unit} wide, beside a core of "
         f"{core:.3g} {unit}, with {share:.0%} of a column's signal; their height is "
         f"{tails.height:.3f} +- {tails.error:.3f} of that of the core",
     )
-    return out
+
+
+def _usable(image: Image, regions: Mask | None) -> NDArray[np.bool_]:
+    usable: NDArray[np.bool_] = np.isfinite(image.values)
+    if regions is None:
+        return usable
+    MASK.check(regions, name="regions")
+    if regions.shape != image.shape:
+        msg = f"regions of shape {regions.shape} do not cover an image of shape {image.shape}"
+        raise KindError(msg)
+    return usable & np.asarray(regions.values)
 
 
 def _columns(image: Image, sites: Sites) -> Columns:

@@ -64,7 +64,9 @@ def label_sites(
     precision = model.whitening.T @ model.whitening
     if model.averaging < _WIDE:
         doubtful = _doubtful(means, share, known, precision, model.weights)
-        means[doubtful] = field.means(flat, _WIDE)[0][doubtful]
+        wide = field.means(flat, _WIDE)[0][doubtful]
+        known_wide = np.isfinite(wide).all(axis=1, keepdims=True)
+        means[doubtful] = np.where(known_wide, wide, means[doubtful])
     label = np.full(len(means), -1, dtype=np.int64)
     probability = np.zeros((len(means), len(known)), dtype=np.float32)
     labelled = (aligned.member >= 0) & np.isfinite(means).any(axis=1)
