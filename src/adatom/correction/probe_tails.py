@@ -38,7 +38,8 @@ def correct_probe_tails(
     the core only: in the slope of the tails of a bright column a dim one is
     found too near to it. Tails are taken as a second Gaussian around every
     column, in proportion to its fitted core; its width and height are found in
-    the image, from what the fit of the cores leaves. Refine the sites again in the image that is returned.
+    the image, from what the fit of the cores leaves. Refine the sites again in
+    the image that is returned.
 
     Parameters
     ----------
@@ -125,7 +126,8 @@ def _usable(image: Image, regions: Mask | None) -> NDArray[np.bool_]:
     if regions.shape != image.shape:
         msg = f"regions of shape {regions.shape} do not cover an image of shape {image.shape}"
         raise KindError(msg)
-    return usable & np.asarray(regions.values)
+    usable &= np.asarray(regions.values)
+    return usable
 
 
 def _columns(image: Image, sites: Sites) -> Columns:
