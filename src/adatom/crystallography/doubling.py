@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _MOST: Final = 0.75
 _N_DRAWS: Final = 99
 _BLOCK: Final = 8
+# Of each class.
+_N_SITES: Final = 20_000
 _STEPS: Final = {"i": (1, 0), "j": (0, 1)}
 
 
@@ -180,11 +182,22 @@ def _chance(
     seed: int,
 ) -> NDArray[np.float64]:
     """Give for each class how often labels drawn anew within blocks alternate as much."""
-    to = grid.partners(step)
-    pairs = np.flatnonzero((to >= 0) & (label >= 0))
-    pairs = pairs[label[to[pairs]] >= 0]
+    block = np.floor_divide(grid.index, _BLOCK)
+    block = block - block.min(axis=0)
+    key = (group * (block[:, 0].max() + 1) + block[:, 0]) * (block[:, 1].max() + 1) + block[:, 1]
     p_value = np.ones(n)
     moving = np.flatnonzero(target != np.arange(n))
+    rank = np.unique(key, return_inverse=True)[1]
+    chosen = np.zeros(int(rank.max(initial=-1)) + 1, dtype=bool)
+    for k in moving:
+        # A million sites show it in any of their thousands of blocks.
+        blocks = np.unique(rank[label == k])
+        chosen[blocks[:: -(-int((label == k).sum()) // _N_SITES)]] = True
+    taken = (label >= 0) & chosen[rank]
+    held = np.flatnonzero(taken)
+    to = grid.partners(step)
+    pairs = np.flatnonzero((to >= 0) & taken)
+    pairs = pairs[taken[to[pairs]]]
     if not len(moving) or not len(pairs):
         return p_value
 
@@ -194,11 +207,6 @@ def _chance(
         counts: NDArray[np.float64] = hits / np.maximum(np.bincount(first, minlength=n), 1)
         return counts
 
-    block = np.floor_divide(grid.index, _BLOCK)
-    block = block - block.min(axis=0)
-    key = (group * (block[:, 0].max() + 1) + block[:, 0]) * (block[:, 1].max() + 1) + block[:, 1]
-    held = np.flatnonzero(label >= 0)
-    # A million sites show it in any of their thousands of blocks.
     rng = np.random.default_rng(seed)
     by_block = held[np.argsort(key[held], kind="stable")]
     found, reached = alternating(label), np.zeros(n)

@@ -177,10 +177,10 @@ def _within_domains(
     """Give variances within domains, of sums of squares (pair, part) of `sizes` numbers each."""
     # Of walls and noise together, which is the larger.
     least = np.array([chi2.ppf(0.5, size) for size in sizes])
-    rough = np.maximum(np.median(squares, axis=0) / least, np.finfo(float).tiny)
+    rough = np.maximum(np.median(squares, axis=0) / least, _LEAST_NOISE**2)
     clean = (squares <= _DIRT**2 * sizes * rough).all(axis=1)
     squares = squares[clean]
-    single = np.maximum(squares.mean(axis=0) / sizes, np.finfo(float).tiny)
+    single = np.maximum(squares.mean(axis=0) / sizes, _LEAST_NOISE**2)
     narrow, gain = _narrower_of_two(squares, sizes, single)
     return narrow if gain >= _LEAST_GAIN else single
 
