@@ -10,6 +10,7 @@
 ``decomposition``    features -> components: principal, purest, non-negative
 ``clustering``       features -> classes
 ``crystallography``  sites that carry neighbors -> lattice, strain, phases, variants
+``defects``          defects against the ideal crystal, their library, their energies
 ``curves``           curves -> what they tell: fits, contacts, loops, lifetimes
 ``pipelines``        stages joined in a loop: training on simulated images ...
 ``plotting``         any kind of data -> figure
@@ -34,6 +35,7 @@ _ROOMS = (
     "crystallography",
     "curves",
     "decomposition",
+    "defects",
     "descriptors",
     "errors",
     "io",

@@ -37,13 +37,14 @@ STAGES = (
     "decomposition",
     "clustering",
     "crystallography",
+    "defects",
     "curves",
     "pipelines",
 )
 VERBS = frozenset(
     {"read", "write", "correct", "predict", "locate", "find", "refine", "link", "fit", "assign"}
     | {"apply", "decompose", "cluster", "choose", "compare", "estimate", "count", "simulate"}
-    | {"train", "export", "search", "plot", "list", "build"}
+    | {"train", "export", "search", "plot", "list", "build", "add", "merge", "relax"}
 )
 # Descriptors are named by the noun that they give; conversions as noun_from_noun.
 NOUNS = re.compile(

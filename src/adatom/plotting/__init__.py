@@ -50,6 +50,7 @@
 ``plot_class_cells``          the mean image around the sites of each class
 ``plot_grains``               sites by their grain, with its lattice vectors
 ``plot_rings``                rings of bonds by the number of their members
+``plot_defect_class``         a class of a library of defects: mean image, atoms, bond lengths
 ``plot_dislocations``         cores of dislocations, with their Burgers vectors
 ============================  ====================================================================
 
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from adatom.plotting.components import plot_components, plot_curve_set, plot_variances
     from adatom.plotting.corrections import plot_correction
     from adatom.plotting.decays import plot_decays
+    from adatom.plotting.defect_classes import plot_defect_class
     from adatom.plotting.dispatch import plot
     from adatom.plotting.domains import plot_boundaries, plot_domains
     from adatom.plotting.feature_maps import plot_feature_maps
@@ -120,6 +122,7 @@ __all__ = [
     "plot_correction",
     "plot_curve_set",
     "plot_decays",
+    "plot_defect_class",
     "plot_diffraction_map",
     "plot_dislocations",
     "plot_domains",
@@ -175,6 +178,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_correction": "corrections",
         "plot_curve_set": "components",
         "plot_decays": "decays",
+        "plot_defect_class": "defect_classes",
         "plot_diffraction_map": "spectra",
         "plot_dislocations": "lattice",
         "plot_domains": "domains",

@@ -3,6 +3,7 @@
 =================  ==========================================================
 ``write_report``   the steps of a run, told in words, pictures and tables
 ``write_index``    one page over the reports of many files
+``write_atlas``    a library of defects, with a card for every class
 ``compare_runs``   classes of many files -> table of their counts and shares
 ``RunRecord``      what a report is written from, with ``StepRecord``,
                    ``SourceRecord``; ``RunOutcome`` for the index
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.report.atlas import write_atlas
     from adatom.report.comparison import compare_runs
     from adatom.report.index import write_index
     from adatom.report.page import write_report
@@ -27,6 +29,7 @@ __all__ = [
     "SourceRecord",
     "StepRecord",
     "compare_runs",
+    "write_atlas",
     "write_index",
     "write_report",
 ]
@@ -39,6 +42,7 @@ __getattr__, __dir__ = lazy_names(
         "SourceRecord": "records",
         "StepRecord": "records",
         "compare_runs": "comparison",
+        "write_atlas": "atlas",
         "write_index": "index",
         "write_report": "page",
     },
