@@ -195,7 +195,7 @@ def estimate_superlattice(
         significance=grid.image(significance, "superlattice_significance"),
         departure=grid.image(departure, "lattice_departure"),
         classes=_classes(significance, least, grid),
-        defects=_defects(departure, significance, false_regions, grid),
+        defects=_defects(departure, significance, lock_in.weight, false_regions, grid),
         waves=_waves(kinds, found, chosen, grid),
     )
 
@@ -504,6 +504,7 @@ def _classes(significance: Floats, least: float, grid: _Grid) -> Classes:
 def _defects(
     departure: Floats,
     significance: Floats,
+    weight: Floats,
     false_defects: float,
     grid: _Grid,
 ) -> Sites:
@@ -513,9 +514,11 @@ def _defects(
     side = 2 * _PER_SIDE + 1
     filled = np.where(known, logs, np.median(logs[known]))
     height = filled - scipy.ndimage.median_filter(filled, side, mode="nearest")
-    middle, low = np.quantile(height[known], [0.5, 0.158655])
-    spread = float(middle - low)
-    least = float(middle) + spread * _least_peak(int(known.sum()), false_defects)
+    height -= np.median(height[known])
+    # A window that a border cuts in half is a mean over half as much noise.
+    height *= np.sqrt(weight)
+    spread = -float(np.quantile(height[known], 0.158655))
+    least = spread * _least_peak(int(known.sum()), false_defects)
     height[~known] = -np.inf
     peaks = (height == scipy.ndimage.maximum_filter(height, 3, mode="nearest")) & (height > least)
     place = np.argwhere(peaks)
@@ -526,12 +529,12 @@ def _defects(
     sites = sites_from_positions(places[0][at[0]], places[1][at[1]], unit=grid.unit)
     sites["departure"] = ("site", departure[at])
     sites["significance"] = ("site", significance[at])
-    sites["score"] = ("site", (height[at] - middle) / (spread or 1.0))
+    sites["score"] = ("site", height[at] / (spread or 1.0))
     sites.attrs["extent"] = grid.extent
     add_note(
         sites,
         f"{len(kept)} places depart from the lattice, each by {np.exp(least):.3g} times the power "
-        "usual around it or more.",
+        "usual around it or more, and by more where a border cuts the window.",
     )
     return sites
 
