@@ -67,9 +67,8 @@ def label_sites(
     known = model.means.reshape(len(model.means), -1)[: model.n_classes]
     affine = affine_basis(model.slots, [action(each) for each in model.star.operations])
     shifts = _shifts(aligned, means, model, known, affine, seed)
-    means -= shifts
-    flat -= shifts
-    own -= shifts
+    # Not in place: where one cell is averaged, its own mean is its vectors themselves.
+    means, flat, own = means - shifts, flat - shifts, own - shifts
     labelled = (aligned.member >= 0) & np.isfinite(means).any(axis=1)
     _restore_sure(means, share, own, known, model)
     _restore_near_walls(means, share, own, known, model.whitening)
