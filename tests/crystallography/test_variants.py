@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ from adatom.crystallography import (
 )
 from adatom.crystallography.aligned import aligned_vectors
 from adatom.crystallography.breaking_test import _measured_inside, _sizes
-from adatom.crystallography.cell_fields import sampled_field
+from adatom.crystallography.cell_fields import sampled_field, whole_field
 from adatom.crystallography.variant_fits import FIT_SITES, fit_classes
+from adatom.crystallography.variant_labels import label_sites
 from adatom.descriptors import neighbor_vectors
 from adatom.errors import KindError, SettingError, StoreError, TooFewSitesError
 from adatom.numerics.scores import adjusted_rand_index
@@ -318,6 +320,22 @@ def test_frames_may_drift_differently() -> None:
     inner = (np.abs(i - 11.5) > 2) & (np.abs(j - 11.5) > 2)
     right = label == np.array([number[k] for k in np.tile(quarter, 3)])
     assert right[np.tile(inner, 3)].mean() > 0.99
+
+
+def test_drift_is_taken_off_once_where_one_cell_is_averaged() -> None:
+    sites = planted("polar and parent", size=30, noise=0.03, seed=0).sites
+    model = find_variants(sites, averaging=1).model
+    aligned = aligned_vectors(sites, None, star=model.star)
+    shear = model.slots @ np.array([[0.03, 0.02], [0.02, -0.03]])
+    drifted = replace(aligned, deviation=aligned.deviation + shear)
+    before, after = (
+        label_sites(each, whole_field(each, sites["lattice_index"].values), model, seed=0)
+        for each in (aligned, drifted)
+    )
+    # Also beside vacancies, where the vectors of the single cell decide.
+    assert not np.isfinite(before.means).all()
+    np.testing.assert_allclose(after.means, before.means, atol=1e-3)
+    assert (after.label == before.label).all()
 
 
 def test_sites_seen_against_others_need_no_spacing() -> None:
