@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from adatom.cli import main
 from adatom.io import read_image, read_sites
 from adatom.schema import positions
+from adatom.simulation import FilmSimulation, OxideSimulation, simulate_film, simulate_oxide
 
 Captured = pytest.CaptureFixture[str]
 
@@ -98,9 +100,49 @@ def test_graphene_has_defects_of_its_own() -> None:
     assert "Si-C3" in read_sites("graphene_truth.csv")["class"].values
 
 
+def test_a_film_comes_with_its_cells_and_its_domains_as_drawn(capsys: Captured) -> None:
+    command = ["simulate", "film", "--size", "96", "--field", "3 nm", "--set", "film.steps=0"]
+    assert main([*command, "--seed", "3"]) == 0
+    assert "classes of pixels in film_drawn.tif" in capsys.readouterr().out
+    image, drawn = read_image("film.tif"), read_image("film_drawn.tif")
+    cells = read_sites("film_cells.csv")
+    assert image.shape == drawn.shape == (96, 96)
+    assert set(read_sites("film_truth.csv")["class"].values) == {"Bi", "FeO", "Sr", "TiO"}
+    assert set(cells["class"].values) == {"FeO", "TiO"}
+    # The map tells the domain of all cells but those within the error of a hand from a border.
+    at = drawn.sel(y=cells.y, x=cells.x, method="nearest")
+    inside = np.abs(cells["wall_distance"].values) > 0.6
+    inside &= np.abs(cells.y.values - 2.25) > 0.6
+    assert inside.sum() > 10
+    np.testing.assert_array_equal(at.values[inside], cells["domain"].values[inside])
+    assert Path("film_drawn.png").stat().st_size > 1000
+
+
+def test_an_oxide_comes_with_the_phase_of_every_pixel() -> None:
+    command = ["simulate", "oxide", "--size", "96", "--field", "4 nm", "--out", "o.nc"]
+    assert main([*command, "--set", "oxide.waviness=0 nm", "--no-pictures"]) == 0
+    regions, truth = read_image("o_regions.nc"), read_sites("o_truth.csv")
+    np.testing.assert_array_equal(
+        regions.sel(y=truth.y, x=truth.x, method="nearest"), truth["phase"]
+    )
+    assert set(truth["phase"].values) == {0, 1}
+    assert not Path("o_regions.png").exists()
+
+
+@pytest.mark.parametrize(("what", "step"), [("film", simulate_film), ("oxide", simulate_oxide)])
+def test_the_command_and_the_step_make_the_same_image(
+    what: str, step: Callable[..., FilmSimulation | OxideSimulation]
+) -> None:
+    assert main(["simulate", what, *SMALL, "--seed", "4", "--no-pictures", "--out", "w.nc"]) == 0
+    made = step(size=64, field="2 nm", seed=4)
+    np.testing.assert_array_equal(read_image("w.nc"), made.image)
+
+
 def test_all_lattices_are_listed(capsys: Captured) -> None:
     assert main(["simulate", "list"]) == 0
-    assert {"graphene", "tmd", "tungsten_bronze"} <= set(capsys.readouterr().out.split())
+    assert {"graphene", "film", "oxide", "tmd", "tungsten_bronze"} <= set(
+        capsys.readouterr().out.split()
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,6 +156,8 @@ def test_all_lattices_are_listed(capsys: Captured) -> None:
         (["tmd", "--set", "sizes=3"], "has no setting `sizes`: did you mean `size`?"),
         (["tmd", "--set", "size"], "write key=value"),
         (["tmd", "--set", "what.is=3"], "'what' is a value, not a table"),
+        (["oxide", "--contamination", "0.1"], "`contamination`, which --contamination would"),
+        (["film", "--spacing", "0.3 nm"], "`sample`, which --spacing and --vacancies would change"),
         (["none.toml"], "cannot read none.toml"),
         (["tmd", *SMALL, "--out", "no/such.tif"], "there is no folder"),
         (["tmd", *SMALL, "--out", "tmd.png"], "no Image is written to .png"),

@@ -51,6 +51,18 @@ def test_a_score_is_high_where_columns_are_plain() -> None:
     assert float(found["sublattice_score"].min()) > 0.95
 
 
+def test_sites_that_were_moved_or_selected_after_their_neighbors_are_told_what_to_do() -> None:
+    sites = _blind(_metals())
+    moved = sites.assign_coords(x=sites.x + 0.05 * np.sin(40 * sites.y))
+    remedy = r"moved since. Run descriptors.neighbor_vectors\(sites\) on these very sites"
+    with pytest.raises(KindError, match=rf"\d+ of \d+ neighbors do not stand where .*{remedy}"):
+        assign_sublattices(moved)
+    with pytest.raises(KindError, match=remedy):
+        assign_sublattices(sites.isel(site=slice(20, None)))
+    # A crystal that drifts as a whole keeps its neighbors.
+    assert "sublattice" in assign_sublattices(sites.assign_coords(x=sites.x + 0.05))
+
+
 def test_scores_fall_with_noise_and_promise_no_more_than_is_true() -> None:
     # The logarithms of Sr and TiO differ by 0.72.
     film = Film(elements=("Sr", "Ti"), misfit=0.0, displacement="0 nm", substrate=0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,11 @@ from adatom.crystallography import (
     assign_variants,
     find_variants,
 )
+from adatom.crystallography.aligned import aligned_vectors
+from adatom.crystallography.breaking_test import _measured_inside, _sizes
+from adatom.crystallography.cell_fields import sampled_field, whole_field
+from adatom.crystallography.variant_fits import FIT_SITES, fit_classes
+from adatom.crystallography.variant_labels import label_sites
 from adatom.descriptors import neighbor_vectors
 from adatom.errors import KindError, SettingError, StoreError, TooFewSitesError
 from adatom.numerics.scores import adjusted_rand_index
@@ -143,6 +149,29 @@ def test_the_error_of_the_broken_symmetry_is_that_over_seeds() -> None:
         off = statement["symmetry_breaking"].item() - 0.03
         pulls.append(off / statement["symmetry_breaking_error"].item())
     assert 0.7 < np.sqrt(np.mean(np.square(pulls))) < 1.4
+
+
+def test_classes_are_measured_inside_of_domains_where_walls_do_not_shorten_them() -> None:
+    by_inside, by_all = [], []
+    for seed in range(8):
+        truth = planted("polar", size=40, noise=0.05, drift=0.0, seed=seed)
+        aligned = aligned_vectors(truth.sites, None)
+        index = truth.sites["lattice_index"].values.astype(np.int64)
+        fitted = fit_classes(aligned, index, max_classes=8, averaging=3, seed=0)
+        parent = np.mean(fitted.actions, axis=0)
+        means, orbits, members = _measured_inside(fitted)
+        sampled = sampled_field(aligned, index, n_sites=FIT_SITES, seed=0).sites
+        # In cells from the nearest wall; windows reach 1.5 cells.
+        wall = truth.wall[sampled][fitted.window.sites]
+        assert (wall[np.any(members, axis=0)] < 1).sum() <= 2
+        for sizes, found in (
+            (by_inside, _sizes(means, orbits, parent)),
+            (by_all, _sizes(fitted.window.means, fitted.orbits, parent)),
+        ):
+            sizes.append(found[0] / 2 * aligned.spacing)
+    # Planted are 0.15, of which each film tells 0.0023; walls take 0.002 of the mean of all sites.
+    assert abs(np.mean(by_inside) - 0.15) < 0.0012
+    assert np.mean(by_all) < np.mean(by_inside) - 0.001
 
 
 def test_the_rotation_of_twins_is_reported_apart() -> None:
@@ -293,6 +322,22 @@ def test_frames_may_drift_differently() -> None:
     assert right[np.tile(inner, 3)].mean() > 0.99
 
 
+def test_drift_is_taken_off_once_where_one_cell_is_averaged() -> None:
+    sites = planted("polar and parent", size=30, noise=0.03, seed=0).sites
+    model = find_variants(sites, averaging=1).model
+    aligned = aligned_vectors(sites, None, star=model.star)
+    shear = model.slots @ np.array([[0.03, 0.02], [0.02, -0.03]])
+    drifted = replace(aligned, deviation=aligned.deviation + shear)
+    before, after = (
+        label_sites(each, whole_field(each, sites["lattice_index"].values), model, seed=0)
+        for each in (aligned, drifted)
+    )
+    # Also beside vacancies, where the vectors of the single cell decide.
+    assert not np.isfinite(before.means).all()
+    np.testing.assert_allclose(after.means, before.means, atol=1e-3)
+    assert (after.label == before.label).all()
+
+
 def test_sites_seen_against_others_need_no_spacing() -> None:
     sites = planted("polar", size=30, noise=0.02).sites
     del sites.attrs["spacing"]
@@ -312,3 +357,29 @@ def test_means_over_walls_are_no_classes(case: str, noise: float, seed: int) -> 
 def test_a_narrow_parent_between_opposite_variants_that_fills_windows_stays() -> None:
     found = find_variants(planted("polar and parent", size=60, noise=0.05, seed=0).sites)
     assert stated(found.statement) == "4 of 4 ferroic, 1 non-ferroic"
+
+
+@pytest.mark.parametrize("failed", ["cages that the frame cuts", "centers"])
+def test_columns_whose_fit_failed_do_not_count(failed: str) -> None:
+    """Their place is that of the finder: of columns that the frame cuts its very edge."""
+    rng = np.random.default_rng(3)
+    i, j = (axis.ravel() for axis in np.indices((30, 30)))
+    cage = np.indices((31, 31)).reshape(2, -1).T - 0.5
+    wrong = {
+        "cages that the frame cuts": (np.zeros(900, dtype=bool), cage[:, 0] < 0),
+        "centers": (rng.random(900) < 0.02, np.zeros(961, dtype=bool)),
+    }[failed]
+    # Two domains, of which one looks up where the cage is cut.
+    center = np.stack([i + np.where(j < 14, 0.15, -0.15), j.astype(float)], axis=1)
+    made = []
+    for place, off in zip((center, cage), wrong, strict=True):
+        moved = place + rng.normal(0, 0.02, place.shape)
+        moved[off, 0] += 0.3
+        made.append(sites_from_positions(*moved.T, unit="nm"))
+        made[-1]["fit_ok"] = ("site", ~off)
+    sites = neighbor_vectors(made[0], made[1], n_neighbors=4)
+    sites["lattice_index"] = (("site", "direction"), np.stack([i, j], axis=1))
+    sites["sublattice"] = sites["grain"] = ("site", np.zeros(900, dtype=np.int64))
+    label = find_variants(sites).variants["label"].values
+    assert ((label == label[(i == 15) & (j == 5)]) == (j < 14)).mean() > 0.997
+    assert set(label) == {0, 1}

@@ -33,3 +33,16 @@ def test_numbers_are_of_the_other_sites_where_these_were_given() -> None:
     filled = index >= 0
     to = positions(others)[index] - positions(found)[:, None]
     assert_allclose(to[filled], vector[filled])
+
+
+def test_neighbors_whose_fit_failed_are_told() -> None:
+    y, x = _shuffled_square(2)
+    sites = sites_from_positions(y, x, unit="px")
+    others = sites_from_positions(y + 0.5, x + 0.5, unit="px")
+    others["fit_ok"] = ("site", np.random.default_rng(0).random(len(y)) > 0.3)
+    found = neighbor_vectors(sites, others)
+    good, index = found["neighbor_fit_ok"].values, found["neighbor_index"].values
+    assert_array_equal(good[index >= 0], others["fit_ok"].values[index[index >= 0]])
+    assert not good[index < 0].any()
+    # Fitted or not is that of the neighbors last sought.
+    assert "neighbor_fit_ok" not in neighbor_vectors(found, others.drop_vars("fit_ok"))

@@ -62,6 +62,25 @@ def test_amplitudes_are_those_of_the_waves() -> None:
     np.testing.assert_allclose(inner[3:], 0.5, atol=0.05)
 
 
+def test_intervals_of_amplitudes_hold_the_truth_of_95_of_100() -> None:
+    for amplitude in (0.5, 0.05):
+        held, off = [], []
+        for seed in range(3):
+            image = waves([7, 67, 127], PERIOD)
+            image += amplitude * waves([37, 97, 157], PERIOD * np.sqrt(3))
+            image += np.random.default_rng(seed).normal(0, 1.0, image.shape)
+            found = estimate_superlattice(image_from_array(image, pixel_size="0.02 nm")).amplitudes
+            # Windows that are cut by the border let other waves in.
+            found = found.isel(y=slice(8, -8), x=slice(8, -8))
+            truth = np.array([1.0] * 3 + [amplitude] * 3)
+            low, high = found["amplitude_lower"].values, found["amplitude_upper"].values
+            held.append((low <= truth) & (truth <= high))
+            off.append((found.values - truth) / found["amplitude_error"].values)
+        # Places two to a width are some 1,000 independent ones in all.
+        assert abs(np.mean(held) - 0.95) < 0.025
+        assert abs(np.std(off) - 0.9) < 0.12
+
+
 def test_without_a_superlattice_few_images_show_one() -> None:
     # Half a place an image is allowed, over all places of one.
     marked = [
@@ -90,6 +109,20 @@ def test_defects_stand_where_the_lattice_departs_and_nowhere_else() -> None:
     # Within the window, 15 pixels; one more may stand there by chance.
     assert (distance.min(axis=0) < 12).all()
     assert (distance.min(axis=1) > 12).sum() <= 1
+
+
+def test_borders_are_no_defects() -> None:
+    n_at_border, n_found = 0, 0
+    for seed in range(10):
+        found = estimate_superlattice(surface(seed, superlattice=0.0))
+        n_found += found.defects.sizes["site"]
+        for dim in ("y", "x"):
+            places = found.departure[dim].values
+            n_at_border += int(np.isin(found.defects[dim].values, places[[0, -1]]).sum())
+    # Half a defect an image is allowed. 8 were seen, 2 of them at a border; 14 and 14 where a
+    # window that the border cuts passed for a whole one.
+    assert n_found <= 11
+    assert n_at_border <= 4
 
 
 def test_gaps_are_not_looked_at() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from adatom import clustering, decomposition, descriptors, simulation
-from adatom.errors import SettingError
+from adatom.errors import AdatomWarning, SettingError
 from adatom.pipelines import choose_window_size
 from adatom.schema import Image, image_from_array, sites_from_positions
 
@@ -112,3 +114,13 @@ def test_impossible_searches_are_refused() -> None:
         choose_window_size(image, n_classes=1)
     with pytest.raises(SettingError, match="no two sizes to compare"):
         choose_window_size(image, smallest="36 px")
+    with pytest.raises(SettingError, match=r"largest='50 px' is 50 .* has 40: .* '40 px' or less"):
+        choose_window_size(image, largest="50 px")
+
+
+@pytest.mark.parametrize("kind", ["square", "hexagonal"])
+def test_windows_of_one_phase_are_warned_of(kind: Literal["square", "hexagonal"]) -> None:
+    crystal = simulation.Crystal(kind, spacing="9 px")
+    image = simulation.simulate_lattice(crystal=crystal, seed=1).image
+    with pytest.warns(AdatomWarning, match=r"agree by 0\.\d+ at most .* need not be 2 patterns"):
+        choose_window_size(image)

@@ -264,6 +264,32 @@ def test_what_failed_is_left_out_of_what_is_collected(images: list[Path], tmp_pa
     assert open_run(tmp_path / "run")["sums"].sizes["row"] == 2
 
 
+def test_reports_of_what_is_collected_name_the_files(tmp_path: Path) -> None:
+    recipe = parse_recipe(
+        '[inputs]\nimage = "io.read_image"\n'
+        '[quantiles]\ndo = "descriptors.window_quantiles(image)"\n'
+        '[all]\ndo = "descriptors.features_from_files(quantiles)"\ncollect = true\n'
+        '[found]\ndo = "clustering.cluster_kmeans(all)"\nn_classes = 2\ncollect = true\n'
+    )
+    rng = np.random.default_rng(0)
+    paths = [tmp_path / name for name in ("calm.npy", "torn.npy", "wild.npy", "other/calm.npy")]
+    paths[3].parent.mkdir()
+    for path, spread in zip(paths, (1, 1, 50, 50), strict=True):
+        np.save(path, rng.normal(100, spread, (32, 32)))
+    paths[1].write_bytes(b"")
+    run_recipe(recipe, paths, out=tmp_path / "run", n_processes=1)
+    (members,) = (tmp_path / "run" / "collected" / "tables").glob("found-classes-2.csv")
+    rows = [line.split(",") for line in members.read_text().splitlines()]
+    assert rows[0][:2] == ["file", "label"]
+    names = [row[0] for row in rows[1:]]
+    # Two files of one name are told by their folders in the run.
+    assert names[1] == "wild.npy"
+    assert [name.rpartition("-")[0] for name in (names[0], names[2])] == ["calm", "calm"]
+    assert all((tmp_path / "run" / name).is_dir() for name in (names[0], names[2]))
+    # The result itself counts files, as those that failed are left out.
+    assert open_run(tmp_path / "run")["found.classes"]["file"].values.tolist() == [0, 1, 2]
+
+
 def test_a_recipe_without_inputs_runs_once(tmp_path: Path) -> None:
     recipe = parse_recipe('[numbers]\ndo = "trial.draw()"\n', name="draw")
     run_recipe(recipe, out=tmp_path / "run", seed=3, reports=False)

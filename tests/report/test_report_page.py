@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import errno
 import io
 import json
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -218,6 +220,21 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(WriteError, match=r"file.* cannot be written: .*; choose another folder"):
         write_report(RunRecord("Nothing", "", ()), tmp_path / "file")
+
+
+def test_a_full_disk_leaves_the_report_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = write_report(RunRecord("Before", "", ()), tmp_path).read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WriteError, match=r"No space left on device; .* make room on the disk"):
+        write_report(RunRecord("After", "", ()), tmp_path)
+    assert (tmp_path / "report.html").read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "summary.json"}
 
 
 def test_a_picture_that_cannot_be_drawn_says_why(record: RunRecord, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -141,6 +143,18 @@ def test_a_folder_that_cannot_be_written_is_named_with_a_remedy(
     (tmp_path / "file").touch()
     with pytest.raises(WriteError, match="Name a folder="):
         simulate_reference_image(name="mgo_100", folder=str(tmp_path / "file" / "set"))
+
+
+def test_a_full_disk_leaves_nothing_half_written(
+    propagation: Propagation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(WriteError, match="No space left on device"):
+        simulate_reference_image(name="mgo_100", folder=str(tmp_path))
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_folder_of_the_user_follows_the_system(

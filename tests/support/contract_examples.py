@@ -32,6 +32,7 @@ import contract_teacher
 import contract_trainer
 import contract_tuning
 import contract_variants
+import contract_walls
 import contract_windows
 import numpy as np
 import xarray as xr
@@ -254,6 +255,7 @@ for _more in (
     contract_trainer,
     contract_tuning,
     contract_variants,
+    contract_walls,
     contract_windows,
 ):
     EXAMPLES.update(_more.EXAMPLES)

@@ -11,10 +11,24 @@ from adatom.errors import SettingError, WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeAlias
 
-    from adatom.schema import Structure
-    from adatom.simulation import Simulation
+    from matplotlib.figure import Figure
 
+    from adatom.schema import Classes, Structure
+    from adatom.simulation import FilmSimulation, OxideSimulation, Simulation
+
+    AnySimulation: TypeAlias = Simulation | FilmSimulation | OxideSimulation
+
+# What is neither a lattice nor a file has a step of its own.
+_STEPS = {
+    "graphene": "simulation.simulate_graphene",
+    "film": "simulation.simulate_film",
+    "oxide": "simulation.simulate_oxide",
+}
+_SAMPLE = "simulation.simulate_sample"
+# Parts of a simulation that are written beside the image, and what they hold.
+_TABLES = {"truth": "sites", "cells": "cells", "vacancies": "vacancies"}
 _OWN = ("what", "dataset", "n_images")
 _FLAGS = {
     "size": "size",
@@ -33,17 +47,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "what",
         metavar="WHAT",
         help="a lattice (tmd, perovskite_110 ...; 'list' names all), 'graphene' with its own "
-        "defects, a structure file (CIF, POSCAR, extxyz ...), or a TOML file of settings",
+        "defects, 'film' (ferroic, with domains), 'oxide' (disordered, of two phases), "
+        "a structure file (CIF, POSCAR, extxyz ...), or a TOML file of settings",
     )
     parser.add_argument(
         "--out",
         metavar="FILE",
         help="the image, .tif, .nc, .zarr or .hspy (default: WHAT.tif); its truth goes to "
-        "..._truth.csv, missing atoms to ..._vacancies.csv, pictures to .png",
+        "..._truth.csv, missing atoms to ..._vacancies.csv, cells of a film to ..._cells.csv, its "
+        "domains as drawn by hand to ..._drawn, phases of an oxide to ..._regions, pictures to "
+        ".png",
     )
     parser.add_argument("--n", type=int, metavar="N", help="so many images, each of a new seed")
-    parser.add_argument("--size", metavar="PX", help="rows and columns (default: 512)")
-    parser.add_argument("--field", metavar="LENGTH", help='width, such as "6 nm" (the default)')
+    parser.add_argument("--size", metavar="PX", help="rows and columns (default: 512; oxide: 1024)")
+    parser.add_argument(
+        "--field",
+        metavar="LENGTH",
+        help='width, such as "6 nm" (the default; film: 10 nm, oxide: 20 nm)',
+    )
     parser.add_argument("--dose", metavar="N", help="electrons from each carbon atom")
     parser.add_argument("--spacing", metavar="LENGTH", help="of the nearest columns of a lattice")
     parser.add_argument("--vacancies", metavar="SHARE", help="of the columns (default: 0)")
@@ -56,8 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="changes",
         metavar="KEY=VALUE",
-        help="any setting of simulation.simulate_sample, such as sample.strain.waviness=0.02 "
-        "or microscope.probe_width='0.06 nm'; may be given again",
+        help="any setting of simulation.simulate_sample (_graphene, _film, _oxide), such as "
+        "sample.strain.waviness=0.02, film.pattern=patches, or microscope.probe_width='0.06 nm'; "
+        "may be given again",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.add_argument("--no-pictures", action="store_true", help="files of data only")
@@ -68,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     from adatom.simulation.cells import LATTICES
 
     if arguments.what == "list":
-        print("\n".join(("graphene", *LATTICES)))
+        print("\n".join((*_STEPS, *LATTICES)))
         return 0
     given = _given(arguments)
     what = str(given.pop("what"))
@@ -149,19 +171,21 @@ def _put(given: dict[str, Any], target: str, text: str, flag: str) -> None:
 
 def _simulations(
     what: str, dataset: object, given: dict[str, Any], n_images: int
-) -> Iterator[Simulation]:
+) -> Iterator[AnySimulation]:
     """Simulate one image after the other, the next of the next seed."""
     from adatom.recipes.steps import find_step
     from adatom.recipes.values import settings_of
 
-    step = find_step("simulation.simulate_graphene" if what == "graphene" else _SAMPLE)
+    step = find_step(_STEPS.get(what, _SAMPLE))
     structure = _structure_or_lattice(what, dataset, given)
     odd = [key for key in given if key not in step.settings]
     if odd:
         from adatom.recipes.steps import suggestion
 
         known = (*step.settings, *_OWN)
-        msg = f"{step.name} has no setting `{odd[0]}`: {suggestion(odd[0], known)}"
+        flags = [f"--{key}" for key, target in _FLAGS.items() if target.split(".")[0] == odd[0]]
+        by = f", which {' and '.join(flags)} would change" if flags else ""
+        msg = f"{step.name} has no setting `{odd[0]}`{by}: {suggestion(odd[0], known)}"
         raise SettingError(msg)
     settings = settings_of(step, given, None)
     first = settings.pop("seed")
@@ -170,22 +194,19 @@ def _simulations(
         yield step.function(*data, **settings, seed=first + number)
 
 
-_SAMPLE = "simulation.simulate_sample"
-
-
 def _structure_or_lattice(what: str, dataset: object, given: dict[str, Any]) -> Structure | None:
     """Read the structure if it is a file, else write the lattice into the settings."""
     from adatom.recipes.steps import suggestion
     from adatom.simulation.cells import LATTICES
 
-    if what == "graphene":
+    if what in _STEPS:
         return None
     if Path(what).exists():
         from adatom.io import read_structure
 
         return read_structure(what, dataset=None if dataset is None else str(dataset))
     if what and what not in LATTICES:
-        hint = suggestion(what, (*LATTICES, "graphene"))
+        hint = suggestion(what, (*LATTICES, *_STEPS))
         msg = f"{what!r} is no lattice, and there is no such file: {hint}"
         raise SettingError(msg)
     crystal = given.setdefault("sample", {}).setdefault("crystal", {})
@@ -196,31 +217,52 @@ def _structure_or_lattice(what: str, dataset: object, given: dict[str, Any]) -> 
     return None
 
 
-def _write(simulation: Simulation, place: Path, overwrite: bool) -> None:
+def _write(simulation: AnySimulation, place: Path, overwrite: bool) -> None:
     from adatom.io import write_file
 
     write_file(simulation.image, place, overwrite=overwrite)
-    truth = place.with_name(f"{place.stem}_truth.csv")
-    write_file(simulation.truth, truth, overwrite=overwrite)
-    told = [f"{simulation.truth.sizes['site']} sites in {truth.name}"]
-    n_missing = simulation.vacancies.sizes["site"]
-    if n_missing:
-        missing = place.with_name(f"{place.stem}_vacancies.csv")
-        write_file(simulation.vacancies, missing, overwrite=overwrite)
-        told.append(f"{n_missing} vacancies in {missing.name}")
+    told = []
+    for part, what in _TABLES.items():
+        sites = getattr(simulation, part, None)
+        if sites is not None and (part != "vacancies" or sites.sizes["site"]):
+            table = place.with_name(f"{place.stem}_{part}.csv")
+            write_file(sites, table, overwrite=overwrite)
+            told.append(f"{sites.sizes['site']} {what} in {table.name}")
+    for part, classes in _classes(simulation).items():
+        map_ = place.with_name(f"{place.stem}_{part}{place.suffix}")
+        # A byte a pixel, which all formats of images hold.
+        write_file(classes["label"].astype("uint8"), map_, overwrite=overwrite)
+        told.append(f"classes of pixels in {map_.name}")
     print(f"{place}: {', '.join(told)}")
 
 
-def _draw(simulation: Simulation, place: Path) -> None:
-    from adatom.plotting import plot_image, plot_sites
+def _classes(simulation: AnySimulation) -> dict[str, Classes]:
+    """Give the maps of classes that belong to the truth."""
+    parts = simulation._asdict()
+    found = {}
+    if "drawn" in parts:
+        names = ["substrate", *(f"domain {number}" for number in range(1, 5))]
+        drawn = parts["drawn"].to_dataset(name="label")
+        found["drawn"] = drawn.assign_attrs(n_classes=len(names), class_names=names)
+    if "regions" in parts:
+        found["regions"] = parts["regions"]
+    return found
+
+
+def _draw(simulation: AnySimulation, place: Path) -> None:
+    from adatom.plotting import plot_classes, plot_image, plot_sites
 
     seen = simulation.truth.isel(site=simulation.truth["visible"].values)
-    for figure, name in (
-        (plot_image(simulation.image), f"{place.stem}.png"),
-        (plot_sites(seen, simulation.image), f"{place.stem}_truth.png"),
-    ):
-        try:
-            figure.savefig(place.with_name(name), dpi=120)
-        except OSError as error:
-            msg = f"cannot write {name}: {error}"
-            raise WriteError(msg) from error
+    figures = {"": plot_image(simulation.image), "_truth": plot_sites(seen, simulation.image)}
+    for part, classes in _classes(simulation).items():
+        figures[f"_{part}"] = plot_classes(classes, simulation.image)
+    for part, figure in figures.items():
+        _save(figure, place.with_name(f"{place.stem}{part}.png"))
+
+
+def _save(figure: Figure, place: Path) -> None:
+    try:
+        figure.savefig(place, dpi=120)
+    except OSError as error:
+        msg = f"cannot write {place.name}: {error}"
+        raise WriteError(msg) from error

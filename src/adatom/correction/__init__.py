@@ -15,6 +15,7 @@
 ``correct_pile_up``            give back photons that came second
 ``correct_time_zero``          count time from the pulse
 ``find_mass_peaks``            masses that show, and each peak summed at every place
+``correct_probe_tails``        take off the tails of bright columns
 ``correct_dead_pixels``        set aside pixels that do not measure
 ``correct_power_law``          take off the background below an edge of EELS
 ``correct_baseline``           take off what varies slowly below lines
@@ -118,6 +119,7 @@ if TYPE_CHECKING:
     from adatom.correction.masses import MassPeaks, find_mass_peaks
     from adatom.correction.outliers import OutlierCorrection, correct_outlier_spectra
     from adatom.correction.plural_scattering import correct_plural_scattering, estimate_thickness
+    from adatom.correction.probe_tails import correct_probe_tails
     from adatom.correction.saturation import SaturationCorrection, correct_saturation
     from adatom.correction.shifts import correct_shifts
     from adatom.correction.spikes import SpikeCorrection, correct_spikes
@@ -172,6 +174,7 @@ __all__ = [
     "correct_pile_up",
     "correct_plural_scattering",
     "correct_power_law",
+    "correct_probe_tails",
     "correct_sampling",
     "correct_saturation",
     "correct_separation",
@@ -240,6 +243,7 @@ __getattr__, __dir__ = lazy_names(
         "correct_pile_up": "decays",
         "correct_plural_scattering": "plural_scattering",
         "correct_power_law": "background",
+        "correct_probe_tails": "probe_tails",
         "correct_sampling": "axes",
         "correct_saturation": "saturation",
         "correct_separation": "force_curves",

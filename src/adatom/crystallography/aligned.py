@@ -101,15 +101,32 @@ def aligned_vectors(
     deviation = np.full(vector.shape, np.nan)
     neighbor = np.full(vector.shape[:2], -1, dtype=np.int64)
     given = sites["neighbor_index"].transpose("site", "neighbor").values
+    measured = _measured(sites, given)
     for number, alignment in enumerate(alignments):
         here = np.flatnonzero(member == number)
         turned = vector[here].astype(float) @ alignment.matrix.T / spacing
-        deviation[here[:, None], alignment.slot] = turned
         neighbor[here[:, None], alignment.slot] = given[here]
+        deviation[here[:, None], alignment.slot] = np.where(
+            measured[here][..., None], turned, np.nan
+        )
     deviation -= star.slots
     return AlignedVectors(
         deviation, neighbor, crystal, group, member, alignments, star, spacing, _itself(sites)
     )
+
+
+def _measured(sites: Sites, index: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which vectors (site, neighbor) lead from a fitted place to a fitted place.
+
+    Where the fit failed the place is that of the finder: of columns that the
+    frame cuts, at its very edge and not where they are.
+    """
+    measured = index >= 0
+    if "neighbor_fit_ok" in sites:
+        measured = measured & sites["neighbor_fit_ok"].transpose("site", "neighbor").values
+    if "fit_ok" in sites:
+        measured = measured & sites["fit_ok"].values.astype(bool)[:, None]
+    return measured
 
 
 def _check(sites: Sites) -> None:

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from scipy.stats import chi2
+from scipy.stats import t as student
 
 from adatom.crystallography.cell_fields import filled, sampled_field
 from adatom.crystallography.components import gain_of_classes, squared_distances, whitening_of
+from adatom.crystallography.crystal_shifts import without_shifts
 from adatom.crystallography.orbits import find_orbits
-from adatom.crystallography.variant_fits import (
-    averaged_over,
-    core_sites,
-    simulated_means,
-    without_shifts,
-)
+from adatom.crystallography.window_noise import averaged_over, core_sites, simulated_means
+from adatom.numerics.cell_windows import square_box
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,9 +28,16 @@ _N_DRAWS: Final = 99
 # The standard deviation of so many is known to a tenth.
 _N_ERROR_DRAWS: Final = 40
 _SITES: Final = 3_000
+# Cells that tell of several classes; of one mean a few do, since noise is simulated for the same.
 _LEAST_ROWS: Final = 40
+_LEAST_OF_ONE: Final = 8
 _OUTLYING: Final = 0.9999
 _BREAKS: Final = 0
+# As many as a class needs: with fewer sites inside of domains, it is measured by all.
+_LEAST_INSIDE: Final = 12
+_ALL_LIKE: Final = 0.999
+# Of a normal distribution 95 % lie within so many standard deviations.
+_NORMAL: Final = 1.96
 _MAPS: Final = np.eye(4).reshape(4, 2, 2)
 
 
@@ -47,10 +52,14 @@ class Breaking(NamedTuple):
 
 
 class Chance(NamedTuple):
-    """P-values against noise of a single class: of all classes, and within each phase."""
+    """P-values against noise of a single class: of all classes, and within each phase.
+
+    NaN where too few cells could be tested, which `untested` says for each such phase.
+    """
 
     classes: float
     phase: NDArray[np.float64]
+    untested: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +115,7 @@ def probability_of_chance(
         means, usable, aligned.crystal[sites], lattice_index[sites], fitted, phase, seed
     )
     found = _statistics(centered, tested, fitted.window.whitening)
+    untested = _untested(centered, tested, found)
     rng = np.random.default_rng([seed, 7])
     # Scatter of the data that is larger than that of independent atoms, as where scan lines
     # jump, is in their whitening; noise has its own.
@@ -114,14 +124,35 @@ def probability_of_chance(
     rows = rows[np.isfinite(rows).all(axis=1)]
     if not len(rows):
         # No mean of cells is left that drift could be taken off: nothing can be tested.
-        return Chance(float("nan"), np.full(len(found) - 1, np.nan))
+        return Chance(float("nan"), np.full(len(found) - 1, np.nan), untested)
     whitening = whitening_of(averaged_over(rows.T @ rows / len(rows), fitted.actions))
     reached = np.zeros(len(found))
     for _ in range(_N_DRAWS):
         drawn = simulated_means(field, noise, size, rng)
         reached += _statistics(drawn, tested, whitening) >= found
     p_value = np.where(np.isnan(found), np.nan, (1 + reached) / (1 + _N_DRAWS))
-    return Chance(float(p_value[0]), p_value[1:])
+    return Chance(float(p_value[0]), p_value[1:], untested)
+
+
+def _untested(
+    means: NDArray[np.float64], tested: _Tested, found: NDArray[np.float64]
+) -> tuple[str, ...]:
+    """Say of which phases chance is not known, and what to do."""
+    known = np.isfinite(means).all(axis=1)
+    told = []
+    for phase in np.flatnonzero(np.isnan(found[1:])):
+        n = int((tested.rows[1 + phase] & known).sum())
+        told.append(
+            f"p of phase {phase} is not known: {n} cells have all their neighbors, lie within one "
+            f"domain and near the mean of a class, {_needed(tested.n_classes[1 + phase])} are "
+            "needed: take a larger region, try averaging=1 where domains are narrow, and see "
+            "whether the scan is distorted by more than the position noise"
+        )
+    return tuple(told)
+
+
+def _needed(n_classes: int) -> int:
+    return _LEAST_OF_ONE if n_classes == _BREAKS else _LEAST_ROWS
 
 
 def _tested(
@@ -176,7 +207,7 @@ def _statistics(
             found[k] = 0.0
             continue
         rows = _without_trend(means, held & np.isfinite(means).all(axis=1), tested)
-        if len(rows) < _LEAST_ROWS:
+        if len(rows) < _needed(n):
             continue
         if n == _BREAKS:
             broken = whitening @ tested.breaking @ rows.mean(axis=0)
@@ -205,35 +236,106 @@ def _without_trend(
 def symmetry_breaking(fitted: Fitted, /, *, seed: int) -> Breaking:
     """Measure what of every class breaks the parent's symmetry, and its standard deviation.
 
-    The means of simulated noise over the same sites are added to those of
-    the classes, which are then closed under the group again: the error
-    contains that of the parent, and that neighboring sites share atoms.
+    Classes are measured by the sites inside of their domains: means over cells at a
+    wall are of both sides. The means of simulated noise over the same sites are added to
+    those of the classes, which are then closed under the group again: the error
+    contains that of the parent, and that neighboring sites share atoms. It is
+    scaled up where sites of a class scatter by more than that noise along what
+    is broken.
     """
-    orbits, window = fitted.orbits, fitted.window
-    label = window.label
-    counts = np.bincount(label, minlength=len(window.means)).astype(float)
-    parent = np.mean(fitted.actions, axis=0)
-    members = [label == k for k in range(len(window.means))]
+    window, parent = fitted.window, np.mean(fitted.actions, axis=0)
+    means, orbits, members = _measured_inside(fitted)
+    broken = _broken_directions(orbits, parent)
     rng = np.random.default_rng([seed, 11])
-    sizes = [_sizes(window.means, orbits, parent)]
+    sizes = [_sizes(means, orbits, parent)]
+    simulated = np.zeros(len(members))
     for _ in range(_N_ERROR_DRAWS):
         drawn = simulated_means(fitted.field, fitted.noise, window.size, rng)[window.sites]
-        moved = window.means.copy()
+        moved = means.copy()
         for k, mine in enumerate(members):
             if mine.any():
                 moved[k] += np.nan_to_num(np.nanmean(drawn[mine], axis=0))
-        again = find_orbits(
-            moved, fitted.actions, window.whitening, fitted.affine, weights=np.maximum(counts, 1)
-        )
-        if np.array_equal(again.orbit, orbits.orbit):
+                simulated[k] += _scatter(drawn[mine], broken[k]) / _N_ERROR_DRAWS
+        if (again := _closed(fitted, moved)) is not None:
             sizes.append(_sizes(moved, again, parent))
     spread = np.array(sizes[1:]).reshape(-1, len(orbits.means)) - sizes[0]
     alone = np.bincount(orbits.orbit)[orbits.orbit] == 1
     error = np.sqrt((spread**2).mean(axis=0)) if len(spread) else np.full(len(alone), np.nan)
     # What a class that keeps the symmetry seems to break is a length of noise alone.
     error[alone] = np.sqrt((np.array(sizes)[:, alone] ** 2).mean(axis=0))
+    seen = np.array([_scatter(window.rows[mine], broken[k]) for k, mine in enumerate(members)])
+    weights = np.array([mine.sum() for mine in members])
+    more = _more_scatter(orbits, seen * weights, simulated * weights)
+    # Errors that so many draws tell are themselves uncertain.
+    more = more * float(student.ppf(0.975, _N_ERROR_DRAWS)) / _NORMAL
     n = parent.shape[0] // 2
-    return Breaking(sizes[0] / np.sqrt(n), error / np.sqrt(n))
+    return Breaking(sizes[0] / np.sqrt(n), more * error / np.sqrt(n))
+
+
+def _closed(fitted: Fitted, means: NDArray[np.float64]) -> Orbits | None:
+    """Close means under the group; none if other orbits come out than those of the fit."""
+    window = fitted.window
+    counts = np.maximum(np.bincount(window.label, minlength=len(window.means)), 1).astype(float)
+    again = find_orbits(means, fitted.actions, window.whitening, fitted.affine, weights=counts)
+    same = np.array_equal(again.orbit, fitted.orbits.orbit)
+    return again if same and np.array_equal(again.member, fitted.orbits.member) else None
+
+
+def _measured_inside(
+    fitted: Fitted,
+) -> tuple[NDArray[np.float64], Orbits, list[NDArray[np.bool_]]]:
+    """Give the means of the classes inside of domains, closed, and the rows that they are of."""
+    window, inside = fitted.window, _inside(fitted)
+    members = [window.label == k for k in range(len(window.means))]
+    inner = [m & inside if (m & inside).sum() >= _LEAST_INSIDE else m for m in members]
+    means = window.means.copy()
+    for k, mine in enumerate(inner):
+        if mine.any():
+            means[k] = window.rows[mine].mean(axis=0)
+    orbits = _closed(fitted, means)
+    return (window.means, fitted.orbits, members) if orbits is None else (means, orbits, inner)
+
+
+def _broken_directions(orbits: Orbits, parent: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Give for every class found what breaks its symmetry, (mode, feature); all that might."""
+    every = np.eye(len(parent)) - parent
+    alone = np.bincount(orbits.orbit)[orbits.orbit] == 1
+    along = orbits.means - orbits.means @ parent.T
+    length = np.linalg.norm(along, axis=1, keepdims=True)
+    along = along / np.where(length > 0, length, 1.0)
+    return [every if alone[k] else along[k][None] for k in orbits.member]
+
+
+def _scatter(rows: NDArray[np.float64], modes: NDArray[np.float64]) -> float:
+    """Give the variance of rows along modes; zero where there are too few."""
+    part = rows[np.isfinite(rows).all(axis=1)] @ modes.T
+    return float(part.var(axis=0, ddof=1).sum()) if len(part) >= _LEAST_INSIDE else 0.0
+
+
+def _more_scatter(
+    orbits: Orbits, seen: NDArray[np.float64], simulated: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give by how much more classes of an orbit scatter than simulated ones, 1 or more."""
+    n = int(orbits.orbit.max()) + 1
+    of_member = orbits.orbit[orbits.member]
+    both = [np.bincount(of_member, part * (simulated > 0), n) for part in (seen, simulated)]
+    ratio = both[0] / np.where(both[1] > 0, both[1], 1.0)
+    return np.asarray(np.sqrt(np.maximum(ratio, 1.0))[orbits.orbit])
+
+
+def _inside(fitted: Fitted) -> NDArray[np.bool_]:
+    """Tell which rows of the window are of sites with none but like sites around.
+
+    A cell farther than the window on all sides, since labels tell a wall to a cell.
+    """
+    field, window, label = fitted.field, fitted.window, fitted.label
+    box = square_box(window.size + 2)
+    inside = np.zeros(len(window.sites), dtype=bool)
+    for k in np.unique(label[label >= 0]):
+        own = np.where(label >= 0, (label == k).astype(float), np.nan)[:, None]
+        like = field.grid.means(own, box, characters=field.characters)[0][window.sites, 0]
+        inside |= (label[window.sites] == k) & (like > _ALL_LIKE)
+    return inside
 
 
 def _sizes(

@@ -15,6 +15,7 @@ from adatom.numerics.cell_alignment import (
     lattice_distortion,
     repeated,
 )
+from adatom.numerics.magnitudes import magnitudes
 from adatom.numerics.plane_groups import periodic_distances, plane_group
 from adatom.numerics.scores import adjusted_rand_index
 from adatom.schema import (
@@ -307,8 +308,9 @@ def _rows(columns: Table, expected: Sites, found: Cell, known: _Expected, way: A
         "distance": distance,
         "column": original,
     }  # fmt: skip
-    rows |= _measured(columns, original, pair, _scale(found, known, way))
-    units = {"distance": "nm", "distance_error": "nm"}
+    rows |= _distance_errors(columns, original, distance, _scale(found, known, way))
+    rows |= _measured(columns, original)
+    units = {f"distance{end}": "nm" for end in ("", "_error", "_lower", "_upper")}
     table = table_from_columns(rows, units={k: v for k, v in units.items() if k in rows})
     return table.assign_attrs(
         a=vectors[0].tolist(), b=vectors[1].tolist(), length_unit=_unit(columns)
@@ -326,14 +328,32 @@ def _padded(values: NDArray[Any], length: int, fill: object) -> NDArray[Any]:
     return np.concatenate([values, np.full(length - len(values), fill, dtype=values.dtype)])
 
 
-def _measured(
-    columns: Table, row: Ints, pair: NDArray[np.bool_], scale: float
-) -> dict[str, NDArray[Any]]:
+def _distance_errors(
+    columns: Table, row: Ints, distance: Floats, scale: float
+) -> dict[str, Floats]:
+    """Give the standard error of distances along one axis, and their intervals."""
+    pair = np.isfinite(distance)
+    if not {"spread", "n_sites"} <= set(columns) or not pair.any():
+        return {}
+    n_sites = np.maximum(columns["n_sites"].values, 1)
+    variance = (scale * columns["spread"].values) ** 2 / n_sites
+    variance = np.where(pair, variance[row], np.nan)
+    # Of m pairs the mean difference is fitted away: each is (1 - 1 / m) of itself, less 1 / m
+    # of all others.
+    m = int(pair.sum())
+    variance = variance * (1 - 2 / m) + np.nansum(variance) / m**2
+    vector = np.stack([distance, np.zeros(len(distance))], axis=1)
+    found = magnitudes(vector, variance[:, None, None] * np.eye(2))
+    return {
+        "distance_error": np.sqrt(variance),
+        "distance_lower": found.lower,
+        "distance_upper": found.upper,
+    }
+
+
+def _measured(columns: Table, row: Ints) -> dict[str, NDArray[Any]]:
     """Take what is known of every found column, missing where none was found."""
     rows: dict[str, NDArray[Any]] = {}
-    if {"spread", "n_sites"} <= set(columns):
-        error = columns["spread"].values / np.sqrt(np.maximum(columns["n_sites"].values, 1))
-        rows["distance_error"] = np.where(pair, scale * error[row], np.nan)
     for name in ("found", "class_share"):
         if name in columns:
             rows[name] = np.where(row >= 0, columns[name].values[row], np.nan)

@@ -8,9 +8,10 @@ import numpy as np
 import xarray as xr
 
 from adatom.crystallography.aligned import crystals_of
+from adatom.crystallography.domain_votes import settled_domains
 from adatom.crystallography.orbits import purity
 from adatom.errors import KindError, SettingError
-from adatom.numerics.cell_windows import CellGrid, grid_of_cells, square_box
+from adatom.numerics.cell_windows import CellGrid, grid_of_cells
 from adatom.schema import (
     CLASSES,
     SITES,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _MOST: Final = 0.75
 _N_DRAWS: Final = 99
 _BLOCK: Final = 8
+# Of each class.
+_N_SITES: Final = 20_000
 _STEPS: Final = {"i": (1, 0), "j": (0, 1)}
 
 
@@ -126,7 +129,7 @@ def find_doubling(
         unsure = ~(chance[along] <= level)
         target[unsure] = np.flatnonzero(unsure)
     origin = _class_at_origin(label, index, targets)
-    return _described(sites, grid, origin, targets, shares, chance, label)
+    return _described(sites, variants, grid, origin, targets, shares, chance, label)
 
 
 def _check(sites: Sites, variants: Classes, level: float) -> None:
@@ -179,11 +182,22 @@ def _chance(
     seed: int,
 ) -> NDArray[np.float64]:
     """Give for each class how often labels drawn anew within blocks alternate as much."""
-    to = grid.partners(step)
-    pairs = np.flatnonzero((to >= 0) & (label >= 0))
-    pairs = pairs[label[to[pairs]] >= 0]
+    block = np.floor_divide(grid.index, _BLOCK)
+    block = block - block.min(axis=0)
+    key = (group * (block[:, 0].max() + 1) + block[:, 0]) * (block[:, 1].max() + 1) + block[:, 1]
     p_value = np.ones(n)
     moving = np.flatnonzero(target != np.arange(n))
+    rank = np.unique(key, return_inverse=True)[1]
+    chosen = np.zeros(int(rank.max(initial=-1)) + 1, dtype=bool)
+    for k in moving:
+        # A million sites show it in any of their thousands of blocks.
+        blocks = np.unique(rank[label == k])
+        chosen[blocks[:: -(-int((label == k).sum()) // _N_SITES)]] = True
+    taken = (label >= 0) & chosen[rank]
+    held = np.flatnonzero(taken)
+    to = grid.partners(step)
+    pairs = np.flatnonzero((to >= 0) & taken)
+    pairs = pairs[taken[to[pairs]]]
     if not len(moving) or not len(pairs):
         return p_value
 
@@ -193,11 +207,6 @@ def _chance(
         counts: NDArray[np.float64] = hits / np.maximum(np.bincount(first, minlength=n), 1)
         return counts
 
-    block = np.floor_divide(grid.index, _BLOCK)
-    block = block - block.min(axis=0)
-    key = (group * (block[:, 0].max() + 1) + block[:, 0]) * (block[:, 1].max() + 1) + block[:, 1]
-    held = np.flatnonzero(label >= 0)
-    # A million sites show it in any of their thousands of blocks.
     rng = np.random.default_rng(seed)
     by_block = held[np.argsort(key[held], kind="stable")]
     found, reached = alternating(label), np.zeros(n)
@@ -214,34 +223,49 @@ def _class_at_origin(
     label: NDArray[np.int64], index: NDArray[np.int64], targets: dict[str, NDArray[np.int64]]
 ) -> NDArray[np.int64]:
     """Move every site's class to the cell 0, 0 of its domain; -1: not doubled."""
-    origin = label.copy()
-    doubled = np.zeros(len(targets["i"]) + 1, dtype=bool)
-    for direction, along in enumerate(_STEPS):
-        odd = (index[:, direction] % 2 == 1) & (label >= 0)
-        origin[odd] = targets[along][origin[odd]]
-        doubled[:-1] |= targets[along] != np.arange(len(targets[along]))
-    return np.where(doubled[label], origin, -1)
+    every = np.arange(len(targets["i"]))
+    doubled = np.any([targets[along] != every for along in _STEPS], axis=0)
+    origin = np.full(len(label), -1)
+    held = np.flatnonzero(label >= 0)
+    origin[held] = _moved(label[held, None], index[held], targets, "ij")[:, 0]
+    origin[held[~doubled[label[held]]]] = -1
+    return origin
 
 
-def _outvoted(grid: CellGrid, origin: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give every site the label of most of the 3 x 3 cells around."""
-    numbers = np.unique(origin[origin >= 0])
-    if not len(numbers):
-        return origin
-    best = np.full(len(origin), -1.0)
-    voted = origin.copy()
-    for number in numbers:
-        member = np.where(origin >= 0, (origin == number).astype(float), np.nan)
-        votes = np.nan_to_num(grid.means(member[:, None], square_box(3))[0][:, 0], nan=-1.0)
-        # A tie leaves a site what it is.
-        votes += 1e-6 * (origin == number)
-        better = votes > best
-        voted[better], best[better] = number, votes[better]
-    return np.where(origin >= 0, voted, -1)
+def _moved(
+    classes: NDArray[np.int64],
+    index: NDArray[np.int64],
+    targets: dict[str, NDArray[np.int64]],
+    order: str,
+) -> NDArray[np.int64]:
+    """Move classes (site, class) of cells to the cell 0, 0, by exchanges in an order."""
+    moved = classes.copy()
+    for along in order:
+        odd = index[:, list(_STEPS).index(along)] % 2 == 1
+        moved[odd] = targets[along][moved[odd]]
+    return moved
+
+
+def _settled(
+    grid: CellGrid,
+    origin: NDArray[np.int64],
+    variants: Classes,
+    targets: dict[str, NDArray[np.int64]],
+    sets: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Give every site the likeliest class at the origin, among those of its set."""
+    names = [name for name in ("probability_of_cell", "probability") if name in variants]
+    if not names or variants[names[0]].sizes["class"] < len(sets):
+        return settled_domains(grid, origin, sets)
+    given = variants[names[0]].transpose("site", "class").values
+    # Which class stands at a site if each stands at the origin: an exchange is its own inverse.
+    here = _moved(np.tile(np.arange(len(sets)), (len(origin), 1)), grid.index, targets, "ji")
+    return settled_domains(grid, origin, sets, np.take_along_axis(given, here, axis=1))
 
 
 def _described(
     sites: Sites,
+    variants: Classes,
     grid: CellGrid,
     origin: NDArray[np.int64],
     targets: dict[str, NDArray[np.int64]],
@@ -249,8 +273,8 @@ def _described(
     chance: dict[str, NDArray[np.float64]],
     label: NDArray[np.int64],
 ) -> Doubling:
-    voted = _outvoted(grid, origin)
     sets = _sets(targets)
+    voted = _settled(grid, origin, variants, targets, sets)
     antiphase = np.full(len(voted), -1, dtype=np.int64)
     for number in np.unique(sets):
         members = np.flatnonzero(sets == number)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import scipy.sparse
 
-from adatom.crystallography.magnitudes import magnitudes
 from adatom.crystallography.neighborhoods import fit_affine, fitted, neighborhood
 from adatom.crystallography.position_noise import (
     robust_variance,
@@ -17,6 +16,7 @@ from adatom.crystallography.position_noise import (
     told_covariance,
 )
 from adatom.errors import SettingError, UnitError
+from adatom.numerics.magnitudes import magnitudes
 from adatom.numerics.neighbors import PointTree
 from adatom.schema import SITES, Sites, add_note, positions, space_unit
 from adatom.units import Length

@@ -40,6 +40,8 @@ _PIECE: Final = 6.0
 # this many correlation lengths over the length of a piece: 0.32 where the correlation is
 # a Gaussian of the distance, 0.5 where it is exponential.
 _SHARED: Final = 0.5
+# Of a normal distribution 95 % lie within so many standard deviations.
+_NORMAL: Final = 1.96
 _COMPONENTS: Final = ("normal", "along")
 
 
@@ -107,15 +109,14 @@ def estimate_profile(
         ``value_low`` and ``value_high`` of an interval of 95 %, ``fit``,
         and ``n`` sites or pixels. ``wall``: ``center``, ``width`` (from 10 to
         90 % of a step, full width at half maximum of a peak), ``low`` and
-        ``rise``, each with ``_error``; ``n_pieces``. Of simulated walls 1.96
-        errors of width and rise hold the truth of 90 %; the interval of the
-        profile itself holds 95 %.
+        ``rise``, each with ``_error``; ``n_pieces``.
 
         Errors are from the scatter of pieces of the boundary (delete-one
         jackknife [1]_), each many times as long as neighboring sites agree
-        along it, so that they hold whatever the noise has in common.
-        Intervals are those of Student's distribution. Where there is no
-        boundary, tables have no rows.
+        along it, so that they hold whatever the noise has in common. Where
+        pieces are few they are widened by Student's distribution, so that
+        1.96 errors are an interval of 95 %. Where there is no boundary, tables
+        have no rows.
 
     Raises
     ------
@@ -417,26 +418,28 @@ def _result(
     distance, value = samples.means()
     n_pieces = samples.count.shape[1]
     left_out = [samples.means(piece) for piece in range(n_pieces)]
-    value_error = samples.inflation * _jackknife(np.array([one[1] for one in left_out]))
+    # The scatter of a few pieces is itself not well known: 1.96 errors are the interval of
+    # Student's distribution.
+    widened = samples.inflation * float(student.ppf(0.975, n_pieces - 1)) / _NORMAL
+    value_error = widened * _jackknife(np.array([one[1] for one in left_out]))
     # Bins count by their numbers: weights from errors that a few pieces tell would
     # let those bins decide whose scatter happens to be small.
     fit = _fit(distance, value, samples, is_step)
     others = [_fit(*one, samples, is_step) for one in left_out]
-    factor = float(student.ppf(0.975, n_pieces - 1))
     profile = table_from_columns(
         {
             "distance": distance,
             "value": value,
             "value_error": value_error,
-            "value_low": value - factor * value_error,
-            "value_high": value + factor * value_error,
+            "value_low": value - _NORMAL * value_error,
+            "value_high": value + _NORMAL * value_error,
             "fit": fit.at(distance, is_step=is_step),
             "n": samples.count.sum(axis=1).astype(np.int64),
         },
         units=dict.fromkeys(("value", "value_error", "value_low", "value_high", "fit"), unit)
         | {"distance": space},
     )
-    wall = _wall(fit, others, samples.inflation, (unit, space), is_step)
+    wall = _wall(fit, others, widened, (unit, space), is_step)
     # A wall within one bin may be of any width up to that.
     unresolved = wall["width"] < samples.size
     wall["width_error"] = wall["width_error"].clip(min=samples.size / 2 * unresolved)
@@ -491,7 +494,7 @@ def _jackknife(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _wall(
-    fit: WallFit, others: list[WallFit], inflation: float, unit: tuple[str, str], is_step: bool
+    fit: WallFit, others: list[WallFit], widened: float, unit: tuple[str, str], is_step: bool
 ) -> Table:
     scale = STEP_WIDTH if is_step else PEAK_WIDTH
     of_value, space = unit
@@ -502,6 +505,6 @@ def _wall(
         columns[name] = [factor * getattr(fit, name)]
         scattered = factor * np.array([getattr(one, name) for one in others])
         errors = _jackknife(scattered) if others else np.nan
-        columns[f"{name}_error"] = [inflation * float(errors)]
+        columns[f"{name}_error"] = [widened * float(errors)]
     columns["n_pieces"] = [len(others)]
     return table_from_columns(columns, units=units | {f"{k}_error": u for k, u in units.items()})

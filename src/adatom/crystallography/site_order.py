@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from adatom.crystallography.magnitudes import length_bias
 from adatom.crystallography.position_noise import stated_covariance, told_covariance
 from adatom.errors import SettingError, TooFewSitesError
+from adatom.numerics.magnitudes import length_bias
 from adatom.numerics.neighbors import PointTree, spatial_order
 from adatom.numerics.stars import relative_neighbors
 from adatom.schema import SITES, Sites, add_note, positions

@@ -197,6 +197,6 @@ def statement_of(table: Table, /) -> str:
             told.append(
                 f"; {cells} classes exchanged by translation: a cell {cells} times as large"
             )
-        told.append(f" (p = {p:.2g})")
+        told.append(" (p is not known)" if np.isnan(p) else f" (p = {p:.2g})")
         parts.append("".join(told))
     return "; ".join(parts)

@@ -22,8 +22,14 @@ from adatom.crystallography.components import (
     squared_distances,
     whitening_of,
 )
+from adatom.crystallography.crystal_shifts import LEAST_ROWS, without_shifts
 from adatom.crystallography.neighbor_noise import estimate_noise
 from adatom.crystallography.orbits import Orbits, affine_basis, find_orbits
+from adatom.crystallography.window_noise import (
+    core_sites,
+    covariance_of_means,
+    widened_as_measured,
+)
 from adatom.errors import TooFewSitesError
 from adatom.numerics.cell_windows import square_box
 from adatom.numerics.point_groups import action
@@ -36,12 +42,10 @@ if TYPE_CHECKING:
 WINDOWS: Final = (1, 3, 5)
 # Of two classes seven standard deviations apart, one site in 4,000 is mistaken for the other.
 _WELL_APART: Final = 7.0
-# Covariances of a dozen features are then exact to some per cent.
-_DRAWN: Final = 20_000
 FIT_SITES: Final = 20_000
-LEAST_ROWS: Final = 40
 _LEAST_CORE: Final = 0.2
-_UNEVEN: Final = 0.99
+# Of the rows of a class, so many lie nearer to its mean than those that are left out.
+_OUTER: Final = 0.99
 # Of an orbit of eight, two found may have six images, all found in a round or two.
 _MOST_ROUNDS: Final = 3
 # Sites that stand where symmetry puts a class: half as many as a class needs by itself.
@@ -170,7 +174,7 @@ def _with_rare_images(
     white = rows @ window.whitening.T
     squared = squared_distances(white, (orbits.means + orbits.affine) @ window.whitening.T)
     closest, least = squared.argmin(axis=1), squared.min(axis=1)
-    inner, outer = (float(chi2.ppf(share, rows.shape[1])) for share in (0.5, _UNEVEN))
+    inner, outer = (float(chi2.ppf(share, rows.shape[1])) for share in (0.5, _OUTER))
     goal = window.means @ window.whitening.T
     rare = []
     for k in range(orbits.n_populated, len(orbits.means)):
@@ -226,64 +230,10 @@ def _sample(
         )
         raise TooFewSitesError(msg)
     flat = field.unturned(aligned.deviation[sites])[0]
-    whitening = whitening_of(_covariance(field, noise, 1, actions, seed))
+    whitening = whitening_of(covariance_of_means(field, noise, 1, actions, seed))
     field = field.with_characters(find_characters(field, flat, whitening))
     core = core_sites(field, flat, noise, seed)
     return Sample(field, flat, aligned.crystal[sites], noise, core, whitening)
-
-
-def simulated_means(
-    field: CellField, noise: Noise, size: int, rng: np.random.Generator, /
-) -> NDArray[np.float64]:
-    """Give the means over cells that noise alone would make."""
-    flat = field.simulated(noise, rng)
-    return field.means(field.unturned(flat.reshape(len(flat), -1, 2))[0], size)[0]
-
-
-def _covariance(
-    field: CellField,
-    noise: Noise,
-    size: int,
-    actions: tuple[NDArray[np.float64], ...],
-    seed: int,
-) -> NDArray[np.float64]:
-    """Simulate the covariance of means over cells, averaged over the group.
-
-    Labels of replicas are then those of the images of classes, exactly.
-    """
-    rng = np.random.default_rng([seed, size])
-    drawn: list[NDArray[np.float64]] = []
-    while sum(map(len, drawn)) < _DRAWN and len(drawn) < 50:
-        rows = simulated_means(field, noise, size, rng)
-        drawn.append(rows[np.isfinite(rows).all(axis=1)])
-    rows = np.concatenate(drawn)
-    return averaged_over(rows.T @ rows / len(rows), actions)
-
-
-def averaged_over(
-    covariance: NDArray[np.float64], actions: tuple[NDArray[np.float64], ...], /
-) -> NDArray[np.float64]:
-    """Average a covariance over a group."""
-    mean: NDArray[np.float64] = np.mean([a @ covariance @ a.T for a in actions], axis=0)
-    return mean
-
-
-def core_sites(
-    field: CellField, flat: NDArray[np.float64], noise: Noise, seed: int, /
-) -> NDArray[np.bool_]:
-    """Tell which sites lie within one domain: the halves of the cells around are alike."""
-    uneven = field.unevenness(flat)
-    simulated = field.simulated(noise, np.random.default_rng([seed, 99]))
-    drawn = field.unevenness(field.unturned(simulated.reshape(len(simulated), -1, 2))[0])
-    drawn = drawn[np.isfinite(drawn).all(axis=1)]
-    if len(drawn) < 2 * drawn.shape[1]:
-        return np.ones(len(flat), dtype=bool)
-    white = uneven @ whitening_of(drawn.T @ drawn / len(drawn)).T
-    squared = (white**2).sum(axis=1)
-    # Real noise is larger than that of independent atoms where scan lines jump.
-    scale = max(1.0, float(np.nanmedian(squared)) / float(chi2.ppf(0.5, white.shape[1])))
-    core: NDArray[np.bool_] = squared < scale * float(chi2.ppf(_UNEVEN, white.shape[1]))
-    return core
 
 
 def _window(
@@ -296,8 +246,8 @@ def _window(
 ) -> Window:
     means, share = sample.field.means(sample.flat, size)
     usable = filled(share, means)
-    covariance = _covariance(sample.field, sample.noise, size, actions, seed)
-    covariance = _as_measured(sample.field, means, covariance, size, actions)
+    covariance = covariance_of_means(sample.field, sample.noise, size, actions, seed)
+    covariance = widened_as_measured(sample.field, means, covariance, size, actions)
     whitening = whitening_of(covariance)
     held: NDArray[np.bool_] = usable & sample.core
     if held.sum() < max(LEAST_ROWS, _LEAST_CORE * usable.sum()):
@@ -351,114 +301,6 @@ def _is_between(place: NDArray[np.float64], ends: NDArray[np.float64]) -> bool:
     part = (to * along).sum(axis=1) / np.maximum(length**2, 1e-300)
     off = np.sqrt(((to - np.clip(part, 0, 1)[:, None] * along) ** 2).sum(axis=1))
     return bool((off < np.maximum(_WELL_APART / 2, 0.3 * length)).any())
-
-
-def _as_measured(
-    field: CellField,
-    means: NDArray[np.float64],
-    covariance: NDArray[np.float64],
-    size: int,
-    actions: tuple[NDArray[np.float64], ...],
-) -> NDArray[np.float64]:
-    """Widen a simulated covariance where means that share no atom differ by more.
-
-    Scan lines that jump move whole rows of atoms. The half of the differences
-    that is least leaves walls out.
-    """
-    lag = size + 3 + (size + 3) % 2
-    differences = []
-    for step in ((lag, 0), (0, lag)):
-        to = field.grid.partners(step)
-        rows = np.flatnonzero(to >= 0)
-        differences.append(means[rows] - means[to[rows]])
-    pooled = np.concatenate(differences) / np.sqrt(2)
-    pooled = pooled[np.isfinite(pooled).all(axis=1)]
-    n = pooled.shape[1]
-    if len(pooled) < 20 * n:
-        return covariance
-    whitening = whitening_of(covariance)
-    white = pooled @ whitening.T
-    squared = (white**2).sum(axis=1)
-    least = white[squared <= np.median(squared)]
-    # Of the half of a normal distribution within a sphere.
-    factor = 0.5 / float(chi2.cdf(chi2.ppf(0.5, n), n + 2))
-    values, directions = np.linalg.eigh(factor * least.T @ least / len(least))
-    wider = (directions * np.maximum(values, 1.0)) @ directions.T
-    back = np.linalg.inv(whitening)
-    return averaged_over(back @ wider @ back.T, actions)
-
-
-def without_shifts(
-    means: NDArray[np.float64],
-    crystal: NDArray[np.int64],
-    whitening: NDArray[np.float64],
-    affine: NDArray[np.float64],
-    /,
-    *,
-    max_classes: int,
-    seed: int,
-) -> NDArray[np.float64]:
-    """Bring the affine parts of all crystals to that of the largest."""
-    counts = np.bincount(crystal)
-    if (counts > 0).sum() < 2 or not len(affine):
-        return means
-    main = int(counts.argmax())
-    back = np.linalg.inv(whitening).T
-    white = means @ whitening.T
-    classes = find_components(white[crystal == main], max_classes=max_classes, seed=seed) @ back
-    out = means.copy()
-    for number in np.flatnonzero(counts):
-        mine = crystal == number
-        if number != main and mine.sum() >= LEAST_ROWS:
-            out[mine] -= shift_between(
-                means[mine], classes, whitening, affine, max_classes=max_classes, seed=seed
-            )
-    return out
-
-
-def shift_between(
-    means: NDArray[np.float64],
-    classes: NDArray[np.float64],
-    whitening: NDArray[np.float64],
-    affine: NDArray[np.float64],
-    /,
-    *,
-    max_classes: int,
-    seed: int,
-    expected: NDArray[np.float64] | None = None,
-) -> NDArray[np.float64]:
-    """Find the affine part by which the classes of a crystal lie off known ones.
-
-    Each class of the crystal is tried as each of the known; what brings most
-    rows near to a class is taken, the least of those that are as good.
-    """
-    zero = np.zeros(means.shape[1])
-    expected = zero if expected is None else expected
-    own = find_components(means @ whitening.T, max_classes=max_classes, seed=seed)
-    own = own @ np.linalg.inv(whitening).T
-    # Rows of the crystal are many; a few thousand tell which shift is right.
-    few = means[:: -(-len(means) // 4000)]
-    tried = [expected]
-    tried += [affine.T @ (affine @ (mine - known)) for mine in own for known in classes]
-    best, least = expected, np.inf
-    for shift in tried:
-        for _ in range(3):
-            white = (few - shift) @ whitening.T
-            squared = squared_distances(white, classes @ whitening.T)
-            near = squared.min(axis=1) < float(chi2.ppf(_UNEVEN, means.shape[1]))
-            if not near.any():
-                break
-            off = few[near] - classes[squared.argmin(axis=1)[near]]
-            shift = affine.T @ (affine @ off.mean(axis=0))  # noqa: PLW2901 -- moved to the best place
-        white = (few - shift) @ whitening.T
-        cost = np.minimum(
-            squared_distances(white, classes @ whitening.T).min(axis=1),
-            float(chi2.ppf(0.9999, means.shape[1])),
-        ).mean()
-        cost += 1e-3 * float(np.linalg.norm(whitening @ (shift - expected)))
-        if cost < least:
-            best, least = shift, cost
-    return best
 
 
 def _clearest(windows: list[Window]) -> Window:

@@ -14,6 +14,7 @@ from adatom.crystallography.breaking_test import (
     symmetry_breaking,
 )
 from adatom.crystallography.cell_fields import whole_field
+from adatom.crystallography.crystal_shifts import LEAST_ROWS
 from adatom.crystallography.statements import (
     classes_exchanged,
     members_table,
@@ -22,12 +23,7 @@ from adatom.crystallography.statements import (
     phase_table,
     statement_of,
 )
-from adatom.crystallography.variant_fits import (
-    LEAST_ROWS,
-    Fitted,
-    fit_classes,
-    without_class_structure,
-)
+from adatom.crystallography.variant_fits import Fitted, fit_classes, without_class_structure
 from adatom.crystallography.variant_labels import Labels, label_sites
 from adatom.crystallography.variant_models import VariantModel
 from adatom.errors import KindError, SettingError, TooFewSitesError
@@ -109,7 +105,8 @@ def find_variants(
         a broken symmetry in one of twenty perfect crystals at most. P-values
         say how often simulated noise of one class gains as much by as many
         classes as were found. Where no classes stand apart nothing is asked,
-        and p is 1: no weaker order was found, nor excluded. 0.01 is the least.
+        and p is 1: no weaker order was found, nor excluded. 0.01 is the least,
+        and NaN, with a note, where too few cells lie within domains to be tested.
     seed : int
         Of simulated noise.
 
@@ -121,7 +118,9 @@ def find_variants(
         of its classes hold no sites, so that no more can be told. A drift, or
         any affine strain common to a grain, is taken off; so is a rotation
         common to several cells, which ``members`` reports in deg. Sites
-        without lattice index have the label -1.
+        without lattice index have the label -1. Where cells alternate,
+        ``variants`` has ``probability_of_cell``, of each cell by itself, by which
+        `find_doubling` places antiphase boundaries.
 
     Raises
     ------
@@ -222,7 +221,7 @@ def assign_variants(sites: Sites, model: VariantModel, /, *, seed: int = 0) -> C
     _check_indexed(sites)
     field = whole_field(aligned, _lattice_index(sites))
     labels = label_sites(aligned, field, model, seed=seed)
-    return _classes(sites, labels.label, labels.probability)
+    return _classes(sites, labels.label, labels.probability, labels.of_cell)
 
 
 def _check(max_classes: int, averaging: int | None, level: float) -> None:
@@ -282,13 +281,21 @@ def _model(aligned: AlignedVectors, fitted: Fitted, phase: NDArray[np.int64]) ->
     )
 
 
-def _classes(sites: Sites, label: NDArray[np.int64], probability: NDArray[np.floating]) -> Classes:
+def _classes(
+    sites: Sites,
+    label: NDArray[np.int64],
+    probability: NDArray[np.floating],
+    of_cell: NDArray[np.floating] | None = None,
+) -> Classes:
     names = [name for name in ("y", "x", "frame") if name in sites.coords]
+    variables = {
+        "label": ("site", label.astype(np.int32)),
+        "probability": (("site", "class"), probability.astype(np.float32)),
+    }
+    if of_cell is not None:
+        variables["probability_of_cell"] = (("site", "class"), of_cell.astype(np.float32))
     return xr.Dataset(
-        {
-            "label": ("site", label.astype(np.int32)),
-            "probability": (("site", "class"), probability.astype(np.float32)),
-        },
+        variables,
         coords={name: sites.coords[name] for name in names},
         attrs={k: v for k, v in sites.attrs.items() if k in ("spacing", "extent")},
     )
@@ -305,7 +312,7 @@ def _described(
     exchanged: NDArray[np.int64],
     seed: int,
 ) -> Variants:
-    variants = _classes(sites, labels.label, labels.probability)
+    variants = _classes(sites, labels.label, labels.probability, labels.of_cell)
     of_class = model.phase[: model.n_classes]
     n_phases = int(of_class.max()) + 1
     shares = np.zeros((len(labels.label), n_phases))
@@ -322,6 +329,8 @@ def _described(
     members = members_table(aligned, model, labels, space_unit(sites), exchanged)
     for made in (variants, phases, statement):
         _tell(made, fitted, aligned, labels, space_unit(sites))
+    for note in chance.untested:
+        add_note(statement, note)
     return Variants(variants, phases, statement, members, operations_table(fitted, model), model)
 
 

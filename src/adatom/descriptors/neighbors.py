@@ -97,9 +97,10 @@ def neighbor_vectors(
         filled, 1 vacant, 2 unknown, where the slot's disc of
         capture is not wholly inside ``attrs["extent"]`` (without it: the
         extent of `regions`, or the box around the sites of each frame) and
-        `regions`; ``star_index`` (site); and ``attrs["stars"]``, the slots
-        (star, neighbor, axis). Slots are ordered by angle, stars by their
-        number of sites. ``attrs["spacing"]`` is added where it is missing.
+        `regions`; ``neighbor_fit_ok`` (site, neighbor), whether that neighbor has
+        ``fit_ok``, if they carry it; ``star_index`` (site); and
+        ``attrs["stars"]``, the slots (star, neighbor, axis). Slots are ordered by
+        angle, stars by their number of sites. ``attrs["spacing"]`` is added where it is missing.
 
     Raises
     ------
@@ -152,7 +153,9 @@ def neighbor_vectors(
         points,
         room=lambda places, empty: _room(places, empty, box, regions, frame),
     )
-    return _described(sites, order, slots, state, found, itself=others is None, asked=n_neighbors)
+    out = _described(sites, order, slots, state, found, itself=others is None, asked=n_neighbors)
+    _tell_unfitted(out, sites if others is None else others)
+    return out
 
 
 def _common_unit(sites: Sites, others: Sites | None, regions: Mask | None) -> str:
@@ -339,7 +342,7 @@ def _described(
     unit = space_unit(sites)
     dtype = np.result_type(sites.coords["y"].dtype, np.float32)
     out = sites.copy()
-    old = ("neighbor_vector", "neighbor_index", "slot_state")
+    old = ("neighbor_vector", "neighbor_index", "slot_state", "neighbor_fit_ok")
     out = out.drop_vars([name for name in old if name in out])
     out = out.drop_dims([dim for dim in ("neighbor",) if dim in out.dims])
     out.coords["axis"] = ("axis", np.array(["y", "x"]))
@@ -365,6 +368,14 @@ def _described(
         out.attrs["spacing"] = float(lengths[lengths < _LIKE * lengths.min()].mean())
     _tell(out, found, asked, unit)
     return out
+
+
+def _tell_unfitted(sites: Sites, neighbors: Sites) -> None:
+    """Note which neighbors stand where no fit has put them, so that others can leave them out."""
+    if "fit_ok" in neighbors:
+        index = sites["neighbor_index"].values
+        good = neighbors["fit_ok"].values.astype(bool)[np.maximum(index, 0)]
+        sites["neighbor_fit_ok"] = (("site", "neighbor"), good & (index >= 0))
 
 
 def _tell(sites: Sites, found: StarSearch, asked: int | None, unit: str) -> None:

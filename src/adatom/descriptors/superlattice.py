@@ -13,6 +13,7 @@ import xarray as xr
 
 from adatom.errors import SettingError
 from adatom.numerics.lock_in import PER_WIDTH, LockIn
+from adatom.numerics.magnitudes import magnitudes
 from adatom.numerics.peaks import thin_out
 from adatom.numerics.periodic_part import BraggLattice, find_bragg_lattice, repeating_mean
 from adatom.numerics.reflections import find_spots
@@ -63,7 +64,9 @@ class Superlattice(NamedTuple):
 
     amplitudes: Features
     """Amplitude around every place (y, x, measure) of each wave of the lattice and superlattice,
-    in the unit of the image; ``h``, ``k`` (measure) count reciprocal vectors of the lattice."""
+    in the unit of the image; ``h``, ``k`` (measure) count reciprocal vectors of the lattice.
+    ``amplitude_error`` (y, x, measure) is one standard deviation, by the background; since no
+    amplitude is negative, ``amplitude_lower`` to ``amplitude_upper`` is the interval of 95 %."""
     significance: Image
     """Power of the waves of the superlattice over that of the background; 1 for noise alone."""
     departure: Image
@@ -188,11 +191,11 @@ def estimate_superlattice(
     significance = np.where(lock_in.seen, significance, np.nan)
     departure = _departure(values, counts, lattice, lock_in)
     return Superlattice(
-        amplitudes=_amplitudes(lock_in, [kinds[0], *(kinds[number] for number in chosen)], grid),
+        amplitudes=_amplitudes(lock_in, kinds, found, [0, *chosen.tolist()], grid),
         significance=grid.image(significance, "superlattice_significance"),
         departure=grid.image(departure, "lattice_departure"),
         classes=_classes(significance, least, grid),
-        defects=_defects(departure, significance, false_regions, grid),
+        defects=_defects(departure, significance, lock_in.weight, false_regions, grid),
         waves=_waves(kinds, found, chosen, grid),
     )
 
@@ -426,24 +429,55 @@ def _wave_name(h: float, k: float) -> str:
     return f"wave ({whole[0]}, {whole[1]})"
 
 
-def _amplitudes(lock_in: LockIn, kinds: list[_Kind], grid: _Grid) -> Features:
-    frequency = np.concatenate([kind.frequency for kind in kinds])
-    indices = np.concatenate([kind.indices for kind in kinds])
-    maps = np.stack([lock_in.amplitude(one) for one in frequency], axis=-1)
-    maps[~lock_in.seen] = np.nan
+def _amplitudes(
+    lock_in: LockIn, kinds: list[_Kind], found: list[_Strength], chosen: list[int], grid: _Grid
+) -> Features:
+    indices = np.concatenate([kinds[number].indices for number in chosen])
+    power, error = (
+        np.concatenate([part[number] for number in chosen])
+        for part in ([one.power for one in found], [_amplitude_errors(one) for one in found])
+    )
+    maps = np.moveaxis(np.sqrt(power), 0, -1)
+    error = np.moveaxis(error, 0, -1)
+    lower, upper = _interval(maps, error)
+    named = {"amplitude_error": error, "amplitude_lower": lower, "amplitude_upper": upper}
+    dims = ("y", "x", "measure")
+    seen = lock_in.seen[:, :, None]
     return xr.DataArray(
-        maps.astype(grid.dtype),
-        dims=("y", "x", "measure"),
+        np.where(seen, maps, np.nan).astype(grid.dtype),
+        dims=dims,
         coords={
             **grid.axes,
             "measure": [_wave_name(h, k) for h, k in indices],
             "unit": ("measure", [grid.units] * len(indices)),
             "h": ("measure", indices[:, 0]),
             "k": ("measure", indices[:, 1]),
+            **{
+                name: (dims, np.where(seen, part, np.nan).astype(grid.dtype), {"units": grid.units})
+                for name, part in named.items()
+            },
         },
         name="wave_amplitude",
         attrs={"units": grid.units, "extent": grid.extent},
     )
+
+
+def _amplitude_errors(strength: _Strength) -> Floats:
+    """Give the standard errors (wave, y, x) of amplitudes, by the background.
+
+    Noise adds a complex number to a wave, half of whose power is along the wave. Its
+    mean over few frequencies is itself uncertain: errors are widened so that 1.96 of
+    them are an interval of Student's distribution.
+    """
+    widened = float(scipy.stats.t.ppf(0.975, 2 * strength.n_around)) / 1.96
+    return np.asarray(widened * np.sqrt(strength.background / 2))
+
+
+def _interval(amplitude: Floats, error: Floats) -> tuple[Floats, Floats]:
+    """Give the ends of the interval of amplitudes, which noise makes look larger."""
+    vector = np.stack([amplitude.ravel(), np.zeros(amplitude.size)], axis=1)
+    found = magnitudes(vector, error.ravel()[:, None, None] ** 2 * np.eye(2))
+    return found.lower.reshape(amplitude.shape), found.upper.reshape(amplitude.shape)
 
 
 def _classes(significance: Floats, least: float, grid: _Grid) -> Classes:
@@ -470,6 +504,7 @@ def _classes(significance: Floats, least: float, grid: _Grid) -> Classes:
 def _defects(
     departure: Floats,
     significance: Floats,
+    weight: Floats,
     false_defects: float,
     grid: _Grid,
 ) -> Sites:
@@ -479,9 +514,11 @@ def _defects(
     side = 2 * _PER_SIDE + 1
     filled = np.where(known, logs, np.median(logs[known]))
     height = filled - scipy.ndimage.median_filter(filled, side, mode="nearest")
-    middle, low = np.quantile(height[known], [0.5, 0.158655])
-    spread = float(middle - low)
-    least = float(middle) + spread * _least_peak(int(known.sum()), false_defects)
+    height -= np.median(height[known])
+    # A window that a border cuts in half is a mean over half as much noise.
+    height *= np.sqrt(weight)
+    spread = -float(np.quantile(height[known], 0.158655))
+    least = spread * _least_peak(int(known.sum()), false_defects)
     height[~known] = -np.inf
     peaks = (height == scipy.ndimage.maximum_filter(height, 3, mode="nearest")) & (height > least)
     place = np.argwhere(peaks)
@@ -492,12 +529,12 @@ def _defects(
     sites = sites_from_positions(places[0][at[0]], places[1][at[1]], unit=grid.unit)
     sites["departure"] = ("site", departure[at])
     sites["significance"] = ("site", significance[at])
-    sites["score"] = ("site", (height[at] - middle) / (spread or 1.0))
+    sites["score"] = ("site", height[at] / (spread or 1.0))
     sites.attrs["extent"] = grid.extent
     add_note(
         sites,
         f"{len(kept)} places depart from the lattice, each by {np.exp(least):.3g} times the power "
-        "usual around it or more.",
+        "usual around it or more, and by more where a border cuts the window.",
     )
     return sites
 

@@ -51,7 +51,8 @@ class LockIn:
         covered = self._transformed(counts.astype(np.float64))
         # A window that is cut by a border has less weight.
         weight = self._filtered(covered, (0.0, 0.0), width).real
-        self._weight = np.maximum(weight, 1e-3)
+        self.weight = np.clip(weight, 1e-3, 1.0)
+        """Share of each window on what was measured: less at borders and gaps."""
         self.seen = weight > 0.1
         """Where a window holds something to judge by."""
 
@@ -65,7 +66,7 @@ class LockIn:
         """
         found = self._filtered(self._plane, frequency, self.width)
         # A real wave has half of its amplitude at either of its two frequencies.
-        return np.asarray(2 * np.abs(found) / self._weight)
+        return np.asarray(2 * np.abs(found) / self.weight)
 
     def _transformed(self, image: Floats) -> NDArray[np.complexfloating]:
         plane = scipy.fft.fft2(image, self._size)

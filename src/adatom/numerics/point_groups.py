@@ -133,7 +133,7 @@ def symmetric_star(star: NDArray[np.float64], group: str | None = None, /) -> Sy
 
     The measured star may be the symmetric one after an affine map (drift, a
     stretched phase; principal stretches up to a ratio of 1.12) and with its
-    center displaced (a polar phase, up to a quarter of a bond). Groups of
+    center displaced (a polar phase, up to a quarter of an undisplaced bond). Groups of
     three-fold symmetry and more have one size only, so that the affine map is
     found from the second moments of the star.
 
@@ -144,21 +144,22 @@ def symmetric_star(star: NDArray[np.float64], group: str | None = None, /) -> Sy
     """
     length = float(np.linalg.norm(star, axis=1).min())
     for name in (group,) if group else _BY_ORDER:
-        for shape in _shapes(star, name, length):
+        for shape in _shapes(star, name):
             found = _symmetrized(shape, name, _LARGEST_MISFIT * length)
             if found is not None:
                 return found
     return None
 
 
-def _shapes(star: NDArray[np.float64], group: str, length: float) -> list[NDArray[np.float64]]:
+def _shapes(star: NDArray[np.float64], group: str) -> list[NDArray[np.float64]]:
     """Give the star as it may have been before strain and displacement."""
     if int(group[1]) == 1:
         return [star]
     center = star.mean(axis=0)
-    if np.linalg.norm(center) > _LARGEST_SHIFT * length:
-        return []
     centered = star - center
+    # A displaced center shortens its own shortest bond: a quarter is of one that is not.
+    if np.linalg.norm(center) > _LARGEST_SHIFT * np.linalg.norm(centered, axis=1).min():
+        return []
     if int(group[1]) == 2:
         return [centered]
     stretch, directions = np.linalg.eigh(centered.T @ centered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from adatom.clustering.soft_maps import classes_from_scores, classes_from_windows
 from adatom.decomposition.nmf import decompose_nmf
 from adatom.descriptors.windows import window_spectra
-from adatom.errors import SettingError
+from adatom.errors import AdatomWarning, SettingError
 from adatom.numerics.scores import adjusted_rand_index
 from adatom.numerics.spectrum import FINEST_PERIOD, bragg_rings, radial_spectrum
 from adatom.schema import (
@@ -38,6 +39,9 @@ _WIDEST: Final = 0.3
 _AS_GOOD: Final = 0.02
 # The pixels at which maps are compared, along a side: maps are smooth over a step of windows.
 _COMPARED: Final = 256
+# In 147 images of one pattern, noise and lattices in noise, the best agreement of an image was 0.3
+# in the median and above this in three; maps of two simulated phases agreed by 0.86 or more.
+_BY_CHANCE: Final = 0.6
 # A window of fewer pixels holds too few waves for a pattern.
 _LEAST: Final = 16
 
@@ -78,7 +82,8 @@ def choose_window_size(
         Where to begin. By default four periods of the coarsest wave that rises
         above the noise, and 16 pixels at least.
     largest : length, optional
-        Where to end. By default 0.3 of the shorter side of the image.
+        Where to end. By default 0.3 of the shorter side of the image, or eight
+        periods of the coarsest wave if these are more.
     seed : int
         Of the factorization.
 
@@ -94,7 +99,13 @@ def choose_window_size(
     Raises
     ------
     SettingError
-        If `n_classes` is less than 2, or there is no room for two sizes.
+        If `n_classes` is less than 2, `largest` is larger than the image, or there
+        is no room for two sizes.
+
+    Warns
+    -----
+    AdatomWarning
+        If the maps agree so little at every size that the image may show no such patterns.
 
     Examples
     --------
@@ -136,9 +147,21 @@ def choose_window_size(
         f"twice the area by {agreement[best]:.2f} (adjusted Rand index); the best is "
         f"{max(agreement):.2f}.",
     )
+    if max(agreement) < _BY_CHANCE:
+        warnings.warn(_doubt(max(agreement), n_classes), AdatomWarning, stacklevel=2)
     if not waves.seen:
         add_note(table, "No wave rises above the noise: what the maps show need not be a lattice.")
     return table
+
+
+def _doubt(agreement: float, n_classes: int) -> str:
+    return (
+        f"maps of windows of different sizes agree by {agreement:.2f} at most (adjusted Rand "
+        f"index), as they do by chance in images of one pattern (up to {_BY_CHANCE}): what they "
+        f"show need not be {n_classes} patterns. Look at maps of two sizes side by side; tell "
+        "n_classes= if the image shows more patterns, larger windows (smallest=, largest=) if "
+        "its cells are large; or find phases by atoms (localization.find_atoms)"
+    )
 
 
 def _waves_of(image: Image) -> _Waves:
@@ -169,16 +192,19 @@ def _sizes(
 ) -> list[int]:
     shorter = min(image.sizes["y"], image.sizes["x"])
     least = max(_LEAST, int(np.ceil(_FEWEST_PERIODS * waves.coarsest)))
-    most = max(int(_WIDEST * shorter), 2 * least) if ends[1] is None else least
-    if ends[0] is not None:
-        least = round(
-            length_from_setting(ends[0], unit=unit, pixel_size=pixel, name="smallest") / pixel
+    most = min(max(int(_WIDEST * shorter), 2 * least), shorter)
+    least, most = (
+        own
+        if end is None
+        else round(length_from_setting(end, unit=unit, pixel_size=pixel, name=name) / pixel)
+        for own, end, name in zip((least, most), ends, ("smallest", "largest"), strict=True)
+    )
+    if most > shorter:
+        msg = (
+            f"largest={ends[1]!r} is {most} pixels, and the shorter side of the image has "
+            f"{shorter}: no window can be larger; give '{shorter * pixel:.6g} {unit}' or less"
         )
-    if ends[1] is not None:
-        most = round(
-            length_from_setting(ends[1], unit=unit, pixel_size=pixel, name="largest") / pixel
-        )
-    most = min(most, shorter)
+        raise SettingError(msg)
     number = int(np.floor(np.log(max(most, 1) / max(least, 1)) / np.log(_GROWTH) + 1e-6)) + 1
     if least < 4 or number < 2:
         msg = (

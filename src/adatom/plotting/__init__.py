@@ -39,7 +39,6 @@
 ``plot_table``                how each column of a table spreads
 ``plot_site_quantity``        sites colored by a quantity: strain, rotation, cells
 ``plot_site_profiles``        quantities of sites with error bars along an axis
-``plot_displacements``        displacements of sites as arrows
 ``plot_column_comparison``    the columns found over those of a structure, in one cell
 ``plot_window_sizes``         how far maps of one size of windows agree with the next
 ``plot_domains``              domains in tints, with their boundaries
@@ -92,16 +91,13 @@ if TYPE_CHECKING:
     from adatom.plotting.phasors import plot_phasors
     from adatom.plotting.sites import plot_neighbor_vectors, plot_site_statistics, plot_sites
     from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
-    from adatom.plotting.strain import plot_displacements, plot_site_profiles, plot_site_quantity
+    from adatom.plotting.strain import plot_site_profiles, plot_site_quantity
     from adatom.plotting.sweeps import plot_class_sweep
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
     from adatom.plotting.training import plot_training
     from adatom.plotting.trees import plot_tree
-    from adatom.plotting.vectors import (
-        plot_class_cells,
-        plot_class_displacements,
-        plot_vector_field,
-    )
+    from adatom.plotting.vector_fields import plot_vector_field
+    from adatom.plotting.vectors import plot_class_cells, plot_class_displacements
     from adatom.plotting.walls import (
         plot_boundary_directions,
         plot_boundary_profile,
@@ -132,7 +128,6 @@ __all__ = [
     "plot_defect_class",
     "plot_diffraction_map",
     "plot_dislocations",
-    "plot_displacements",
     "plot_domains",
     "plot_feature_histogram",
     "plot_feature_maps",
@@ -190,7 +185,6 @@ __getattr__, __dir__ = lazy_names(
         "plot_defect_class": "defect_classes",
         "plot_diffraction_map": "spectra",
         "plot_dislocations": "lattice",
-        "plot_displacements": "strain",
         "plot_domains": "domains",
         "plot_feature_histogram": "histograms",
         "plot_feature_maps": "feature_maps",
@@ -219,7 +213,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_tree": "trees",
         "plot_unit_cells": "cells",
         "plot_variances": "components",
-        "plot_vector_field": "vectors",
+        "plot_vector_field": "vector_fields",
         "plot_window_sizes": "window_sizes",
     },
 )

@@ -1,11 +1,11 @@
-"""Quantities of sites over their image: strain, rotation, cells, displacements."""
+"""Quantities of sites over their image: strain, rotation, cells."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.colors import Normalize
 
 from adatom.errors import KindError, SettingError
 from adatom.plotting._canvas import (
@@ -48,10 +48,6 @@ _SHARE: Final = 0.8
 # More marks, or error bars, than this only cost time: they overlap.
 _MOST_MARKS: Final = 100_000
 _MOST_BARS: Final = 600
-# Arrows of typical displacements are two thirds of a spacing long.
-_ARROW: Final = 0.67
-# Directions -x, -y, +x, +y and -x again: all of them dark enough for paper and for gray images.
-_DIRECTIONS: Final = ("#1b7f9c", "#6a3d9a", "#c23b22", "#a87b00", "#1b7f9c")
 
 
 def quantities_of(sites: xr.Dataset, /) -> list[str]:
@@ -121,75 +117,6 @@ def plot_site_quantity(
         linewidths=0,
     )
     draw_colorbar(panel, drawn, label=_label(here, quantity), values=values[known])
-    return panel.figure
-
-
-def plot_displacements(
-    sites: Sites, image: Image | None = None, /, *, frame: int | None = None
-) -> Figure:
-    """Draw the displacement of every site as an arrow, over their image.
-
-    Parameters
-    ----------
-    sites : Sites
-        With ``displacement_y`` and ``displacement_x``. Arrows are colored by
-        direction and enlarged, by how much is told below the map; those within
-        twice their error are gray.
-    image : Image, optional
-        Drawn faintly below.
-    frame : int, optional
-        Of several frames; the first by default.
-
-    Raises
-    ------
-    KindError
-        If the sites carry no displacements.
-
-    Examples
-    --------
-    >>> from adatom.schema import sites_from_positions
-    >>> sites = sites_from_positions([0.0, 1.0], [0.0, 1.0], unit="nm")
-    >>> for name in ("displacement_y", "displacement_x"):
-    ...     sites[name] = ("site", [0.01, 0.02], {"units": "nm"})
-    >>> figure = plot_displacements(sites)
-    """
-    SITES.check(sites)
-    if not {"displacement_y", "displacement_x"} <= set(sites):
-        msg = "these sites carry no displacements: run crystallography.estimate_polarization first"
-        raise KindError(msg)
-    here, number = frame_of(sites, frame)
-    moved = np.stack([here[f"displacement_{axis}"].values for axis in ("y", "x")], axis=1)
-    moved = moved.astype(np.float64)
-    known = np.isfinite(moved).all(axis=1)
-    length = np.linalg.norm(moved[known], axis=1)
-    usual = float(np.median(length)) if known.any() else 0.0
-    factor = _ARROW * site_spacing(here) / usual if usual > 0 else 1.0
-    remark = f"arrows {factor:.3g} times as long; gray: within twice the error"
-    panel = _panel(here, image_of_frame(image, number), colorbar=False, remark=remark)
-    error = here.get("displacement_magnitude_error")
-    clear = np.ones(len(moved), dtype=bool)
-    if error is not None:
-        clear = np.linalg.norm(moved, axis=1) > 2 * error.values
-    places = positions(here)
-    angle = np.arctan2(moved[:, 0], moved[:, 1])
-    for keep, is_clear in ((known & ~clear, False), (known & clear, True)):
-        panel.axes.quiver(
-            *(places[keep, 1], places[keep, 0], *(factor * moved[keep, ::-1].T)),
-            *([angle[keep]] if is_clear else []),
-            color=None if is_clear else "#9aa0a6",
-            cmap=LinearSegmentedColormap.from_list("directions", _DIRECTIONS),
-            norm=Normalize(-np.pi, np.pi),
-            angles="xy",
-            scale_units="xy",
-            scale=1,
-            pivot="mid",
-            units="xy",
-            width=0.09 * site_spacing(here),
-            headwidth=3.2,
-            headlength=3.2,
-            headaxislength=2.9,
-            minlength=0.5,
-        )
     return panel.figure
 
 

@@ -71,6 +71,8 @@ class Pass:
     done: dict[str, DoneStep] = field(default_factory=dict)
     collected: Mapping[str, Sequence[StoredResult]] = field(default_factory=dict)
     """For steps that collect: the results of all files by name."""
+    files: Sequence[str] = ()
+    """For steps that collect: the names of these files."""
     has_report: bool = True
     """Whether its folder gets a report of its own."""
     _loaded: dict[str, Any] = field(default_factory=dict)

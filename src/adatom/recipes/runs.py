@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,7 +209,7 @@ def run_recipe(
     try:
         with use_executor(executor or current_executor()):
             outcomes = _run_items(items, jobs, folder, n_processes, told)
-            collected = _collect(wired, folder, versions, outcomes, has_report=reports)
+            collected = _collect(wired, folder, versions, items, outcomes, has_report=reports)
     finally:
         told.end()
     several = reports and (len(items) > 1 or collected is not None)
@@ -323,6 +324,7 @@ def _collect(
     recipe: Recipe,
     folder: Path,
     versions: Mapping[str, CodeVersion],
+    items: Sequence[_Item],
     outcomes: Sequence[Outcome],
     *,
     has_report: bool,
@@ -330,13 +332,15 @@ def _collect(
     """Run once what collects over all files; those that failed are left out."""
     calls = [call for call in recipe.calls if call.collect]
     good = [outcome for outcome in outcomes if not outcome.error]
+    known = dict(zip((item.name for item in items), _shown_names(recipe, items), strict=True))
+    files = [known[outcome.name] for outcome in good]
     if not calls or not good:
         return None
     error = report_error = ""
     with ResultStore(folder / "store") as store, measured() as took:
         names = [call.name for call in recipe.calls if not call.collect]
         collected = {name: _stored(store, [one.keys[name] for one in good]) for name in names}
-        one = Pass(recipe, store, versions, collected=collected, has_report=has_report)
+        one = Pass(recipe, store, versions, collected=collected, files=files, has_report=has_report)
         try:
             one.run(calls)
         except StepFailedError as failed:
@@ -356,18 +360,27 @@ def _stored(store: ResultStore, keys: Sequence[str]) -> list[Any]:
     return found
 
 
+def _shown_names(recipe: Recipe, items: Sequence[_Item]) -> list[str]:
+    """Name items by their files, and by their folders of the run where names occur twice."""
+    names = [", ".join(path.name for path in item.paths.values()) or recipe.name for item in items]
+    count = Counter(names)
+    return [
+        name if count[name] == 1 else item.name for name, item in zip(names, items, strict=True)
+    ]
+
+
 def _write_index(
     recipe: Recipe, folder: Path, items: Sequence[_Item], outcomes: Sequence[Outcome]
 ) -> list[str]:
     """Write the page over all files; give what went wrong with it."""
     shown = [
         RunOutcome(
-            source=", ".join(path.name for path in item.paths.values()) or recipe.name,
+            source=name,
             folder=folder / item.name,
             error=outcome.error or outcome.report_error,
             seconds=outcome.seconds,
         )
-        for item, outcome in zip(items, outcomes, strict=True)
+        for name, item, outcome in zip(_shown_names(recipe, items), items, outcomes, strict=True)
     ]
     try:
         from adatom.report import write_index

@@ -1,17 +1,19 @@
-"""Files that are there whole or not at all."""
+"""Files of a report: whole, and by names that are safe."""
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adatom.errors import WriteError
+from adatom.numerics.whole_files import write_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes, /) -> None:
-    """Write a file beside its place and move it there in one go.
+def write_in_folder(path: Path, contents: bytes, /) -> None:
+    """Write a file whole, and make its folder if there is none.
 
     Raises
     ------
@@ -20,19 +22,12 @@ def write_whole(path: Path, content: bytes, /) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+        write_whole(path, contents)
     except OSError as error:
-        msg = f"{path} cannot be written: {error.strerror}; choose another folder"
-        raise WriteError(msg) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        # mkstemp makes files that only their owner may read.
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        msg = f"{path} cannot be written: {error.strerror}; is the disk full?"
+        msg = (
+            f"{path} cannot be written: {error.strerror or error}; choose another folder, or "
+            "make room on the disk if it is full"
+        )
         raise WriteError(msg) from error
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import adatom
-from adatom.report.files import write_whole
+from adatom.report.files import write_in_folder
 from adatom.report.page import page_template, read_summary
 from adatom.report.records import RunOutcome
 
@@ -87,7 +87,7 @@ def write_index(
         version=adatom.__version__,
         written=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    write_whole(folder / "index.html", page.encode())
+    write_in_folder(folder / "index.html", page.encode())
     return folder / "index.html"
 
 

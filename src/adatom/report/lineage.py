@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import xarray as xr
+
 from adatom.schema import CLASSES, SITES, TABLE, kind_of_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from adatom.report.records import RunRecord, StepRecord
     from adatom.schema import Kind
@@ -32,6 +35,22 @@ class Result:
     kind: Kind | None
 
 
+def with_names(value: Any, files: Sequence[str], /) -> Any:  # noqa: ANN401 -- any result
+    """Put names of files in the place of their numbers, where results of many are collected."""
+    if not files or not isinstance(value, xr.Dataset | xr.DataArray):
+        return value
+    known = value if isinstance(value, xr.Dataset) else value.coords
+    if "file" not in known or known["file"].dtype.kind != "i":
+        return value
+    number = known["file"].variable
+    if number.values.min(initial=0) < 0 or number.values.max(initial=0) >= len(files):
+        return value
+    named = number.copy(data=np.array(files)[number.values])
+    if isinstance(value, xr.Dataset) and "file" in value.data_vars:
+        return value.assign(file=named)
+    return value.assign_coords(file=named)
+
+
 @dataclass(frozen=True, eq=False)
 class Lineage:
     """A run as a graph: results, and the steps that took them."""
@@ -48,7 +67,7 @@ class Lineage:
                 kind = kind_of_data(value)
                 # Small against maps, and looked at from many sides: read once.
                 whole = value.compute() if kind in (SITES, CLASSES, TABLE) else value
-                found[name] = Result(name, step, whole, kind)
+                found[name] = Result(name, step, with_names(whole, self.record.files), kind)
         return found
 
     def of_step(self, step: StepRecord, /) -> list[Result]:

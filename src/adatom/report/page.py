@@ -19,7 +19,7 @@ from adatom.plotting._canvas import DPI, png_from_figure
 from adatom.report import words
 from adatom.report.crystal_words import crystal_sentences
 from adatom.report.encoding import fewer_colors, thumbnail
-from adatom.report.files import file_stem, write_whole
+from adatom.report.files import file_stem, write_in_folder
 from adatom.report.lineage import Lineage
 from adatom.report.picture import Picture
 from adatom.report.pictures import comparison_picture, main_picture, pictures_of
@@ -148,9 +148,9 @@ def write_report(record: RunRecord, folder: Path, /) -> Path:
     )
     written = _write_files(folder, sections)
     if lead is not None:
-        write_whole(folder / _THUMBNAIL, thumbnail(lead.png))
+        write_in_folder(folder / _THUMBNAIL, thumbnail(lead.png))
         written.append(_THUMBNAIL)
-    write_whole(folder / "report.html", page.encode())
+    write_in_folder(folder / "report.html", page.encode())
     _write_summary(folder, lineage, sections, written)
     return folder / "report.html"
 
@@ -230,7 +230,7 @@ def _warnings(record: RunRecord) -> list[tuple[str, str, str]]:
 def _write_files(folder: Path, sections: list[Section]) -> list[str]:
     files = [one for section in sections for one in section.files()]
     for name, content in files:
-        write_whole(folder / name, content)
+        write_in_folder(folder / name, content)
     return [name for name, _ in files]
 
 
@@ -258,7 +258,7 @@ def _write_summary(
         "tables": tables,
         "files": written,
     }
-    write_whole(path, json.dumps(summary, indent=1, ensure_ascii=False).encode())
+    write_in_folder(path, json.dumps(summary, indent=1, ensure_ascii=False).encode())
 
 
 def read_summary(folder: Path, /) -> dict[str, Any]:

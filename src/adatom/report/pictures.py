@@ -21,7 +21,6 @@ from adatom.plotting import (
     plot_comparison,
     plot_components,
     plot_curve_set,
-    plot_displacements,
     plot_feature_histogram,
     plot_features,
     plot_image,
@@ -38,6 +37,7 @@ from adatom.plotting import (
     plot_tree,
     plot_unit_cells,
     plot_variances,
+    plot_vector_field,
     plot_window_sizes,
 )
 from adatom.plotting._curves import is_curve
@@ -265,7 +265,7 @@ def _quantities(lineage: Lineage, result: Result, names: list[str]) -> list[Pict
     pictures = []
     if "displacement_magnitude" in names:
         caption = f"{result.name}: displacement of every site, colored by its direction."
-        draw = partial(plot_displacements, sites, ground)
+        draw = partial(plot_vector_field, sites, ground)
         pictures.append(Picture(f"{name}-displacements", caption, draw))
     for quantity in names:
         caption = (

@@ -58,6 +58,8 @@ class RunRecord:
     """Versions, machine, times, seed: JSON values."""
     repeat: str = ""
     """The command that repeats the run."""
+    files: tuple[str, ...] = ()
+    """Names of the files whose results were collected, in the order in which they are counted."""
 
 
 @dataclass(frozen=True)

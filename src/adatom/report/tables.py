@@ -155,7 +155,7 @@ def _member_table(result: Result) -> list[ShownTable]:
     if "probability" in flat:
         flat["probability"] = ("site", classes["probability"].max("class").values)
     keep = [str(name) for name in flat.variables if flat[name].dims == ("site",)]
-    order = [name for name in ("frame", "y", "x", "label") if name in keep]
+    order = [name for name in ("file", "frame", "y", "x", "label") if name in keep]
     columns = {name: flat[name] for name in [*order, *(n for n in keep if n not in order)]}
     table = table_from_columns(
         {name: column.values for name, column in columns.items()},

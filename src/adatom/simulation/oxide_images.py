@@ -103,5 +103,5 @@ def _regions(truth: Sites, image: Image) -> Classes:
     grid = np.stack(np.meshgrid(image.y.values, image.x.values, indexing="ij"), axis=-1)
     nearest = KDTree(positions(truth)).query(grid.reshape(-1, 2))[1]
     label = truth["phase"].values[nearest].reshape(image.shape).astype(np.int64)
-    names = {"class_names": ["M1", "M2"]}
-    return xr.Dataset({"label": (("y", "x"), label, names)}, coords=image.coords)
+    names = {"n_classes": 2, "class_names": ["M1", "M2"]}
+    return xr.Dataset({"label": (("y", "x"), label)}, coords=image.coords, attrs=names)

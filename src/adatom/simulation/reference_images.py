@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from adatom import __version__
 from adatom.errors import SettingError, WriteError
+from adatom.numerics.whole_files import write_whole
 from adatom.schema import add_note
 from adatom.simulation.electron_waves import PeriodicImages, periodic_images
 from adatom.simulation.multislice import (
@@ -219,11 +220,11 @@ def _write(path: Path, images: PeriodicImages, told: dict[str, Any]) -> None:
     """Write arrays, then the text beside them that makes them valid, then the list of all."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, _npz(images))
+        write_whole(path, _npz(images))
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         text = told | {"algorithm": images.algorithm, "sha256": digest}
-        _replace(path.with_suffix(".json"), _json(text))
-        _replace(path.parent / "manifest.json", _json(_manifest(path.parent)))
+        write_whole(path.with_suffix(".json"), _json(text))
+        write_whole(path.parent / "manifest.json", _json(_manifest(path.parent)))
     except OSError as error:
         msg = f"{path.parent}: the reference set cannot be kept here: {error}. Name a folder="
         raise WriteError(msg) from error
@@ -253,10 +254,3 @@ def _manifest(folder: Path) -> dict[str, Any]:
         with suppress(OSError, ValueError):
             entries[sidecar.stem] = json.loads(sidecar.read_text(encoding="utf-8"))
     return {"set": VERSION, "entries": entries}
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write so that a reader sees all of it or nothing."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(content)
-    draft.replace(path)
