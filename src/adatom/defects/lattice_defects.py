@@ -52,12 +52,14 @@ class _Layered(NamedTuple):
     """Place by bond: 1 where the bond ends at the place."""
 
     def column(self, place: int) -> Column | None:
+        """Give what stands at a place, None where nothing is known."""
         number = int(self.number[place])
         return None if number < 0 else self.columns[number]
 
     def bonds_at(self, places: Ints) -> Ints:
         """Give the bonds that end at any of the places, in their order."""
-        return self.bonds[np.unique(self.ends[places].indices)]
+        bonds: Ints = self.bonds[np.unique(self.ends[places].indices)]
+        return bonds
 
 
 def find_lattice_defects(sites: Sites, /, *, false_discovery: float = 0.05) -> Defects:
@@ -203,7 +205,8 @@ def _sharing(layered: _Layered, odd: Ints) -> Ints:
     # one defect by that.
     around = layered.ends[lacking] @ layered.ends.T
     in_common = around[pairs[:, 0]].multiply(around[pairs[:, 1]]).sum(axis=1)
-    return lacking[pairs[in_common > 0]]
+    joined: Ints = lacking[pairs[in_common > 0]]
+    return joined
 
 
 class _Part(NamedTuple):
