@@ -1,4 +1,4 @@
-"""Simulated layers of MoS2 with known defects, and how many of them are found."""
+"""Simulated layers of MoS2 or WS2 with known defects, and how many of them are found."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from scipy.spatial import cKDTree
 
 from adatom.defects import assign_column_species
 from adatom.defects.lattice_defects import find_lattice_defects
+from adatom.defects.layers import layer_of_name
 from adatom.localization import find_atoms, find_lattice_sites
 from adatom.schema import Sites, positions
 from adatom.simulation import Crystal, Disorder, Microscope, Sample, Simulation, simulate_sample
 
-NAMES = {
-    "S2 less S": "V_S", "Mo for S2": "Mo_S2", "S2 for Mo": "S2_Mo", "Se for S": "Se_S",
-    "V(Mo)": "V_Mo", "V(S2)": "V_S2",
-}  # fmt: skip
-"""Of what the simulator calls the defects at a place."""
+
+def names_of_defects(metal: str, /) -> dict[str, str]:
+    """Translate what the simulator calls the defects at a place."""
+    return {
+        "S2 less S": "V_S", f"{metal} for S2": f"{metal}_S2", f"S2 for {metal}": f"S2_{metal}",
+        "Se for S": "Se_S", f"V({metal})": f"V_{metal}", "V(S2)": "V_S2",
+    }  # fmt: skip
 
 
 class Score(NamedTuple):
@@ -29,13 +32,15 @@ class Score(NamedTuple):
     found: int
 
 
-def sulfide(*, electrons: float, seed: int, size: int = 512) -> Simulation:
-    """Simulate 8 nm of MoS2 with vacancies, antisites and selenium."""
+def sulfide(*, electrons: float, seed: int, size: int = 512, metal: str = "Mo") -> Simulation:
+    """Simulate 8 nm of a layer of the metal and sulfur with vacancies, antisites and selenium."""
     disorder = Disorder(
         vacancies=0.02, empty_columns=0.005, substitutions=0.02, substitute="Se", antisites=0.005
     )
     return simulate_sample(
-        sample=Sample(crystal=Crystal("tmd", spacing="1 d"), disorder=disorder),
+        sample=Sample(
+            crystal=Crystal("tmd", spacing="1 d", species=(metal, "S")), disorder=disorder
+        ),
         size=size,
         field="8 nm",
         microscope=Microscope(electrons=electrons),
@@ -43,11 +48,11 @@ def sulfide(*, electrons: float, seed: int, size: int = 512) -> Simulation:
     )
 
 
-def named_places(simulation: Simulation, /) -> Sites:
+def named_places(simulation: Simulation, /, *, metal: str = "Mo") -> Sites:
     """Give all places with what stands there, from the image alone."""
     image = simulation.image
     lattice = find_lattice_sites(image, find_atoms(image), n_columns=2)
-    return assign_column_species(lattice, host="MoS2", chalcogens=["Se"])
+    return assign_column_species(lattice, host=f"{metal}S2", chalcogens=["Se"])
 
 
 def scores(simulation: Simulation, named: Sites, /) -> dict[str, Score]:
@@ -73,10 +78,11 @@ def scores(simulation: Simulation, named: Sites, /) -> dict[str, Score]:
 def _planted(simulation: Simulation, named: Sites, tree: cKDTree) -> dict[int, str]:
     planted: dict[int, str] = {}
     reach = 0.3 * float(named.attrs["spacing"])
-    usual = {"Mo", "S2"}
+    metal = layer_of_name(str(named.attrs["host"])).metal
+    usual, names = {metal, "S2"}, names_of_defects(metal)
     for sites in (simulation.vacancies, simulation.truth):
         apart, place = tree.query(positions(sites))
         for name, k, distance in zip(sites["class"].values.astype(str), place, apart):
             if distance < reach and name not in usual:
-                planted[int(k)] = NAMES.get(name, "?")
+                planted[int(k)] = names.get(name, "?")
     return planted

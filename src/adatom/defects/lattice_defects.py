@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+    Flags = NDArray[np.bool_]
 
 # Between the first (1) and the second neighbors of a honeycomb of two sublattices (1.73).
 _BONDED: Final = 1.35
@@ -41,10 +42,24 @@ class _Layered(NamedTuple):
     """Places, what stands at each, and the bonds between places."""
 
     place: Floats
-    column: list[Column | None]
-    """None where nothing is known."""
+    columns: list[Column]
+    """All that may stand somewhere."""
+    number: Ints
+    """Of the column at each place, -1 where nothing is known."""
     bonds: Ints
     bond: float
+    ends: csr_array
+    """Place by bond: 1 where the bond ends at the place."""
+
+    def column(self, place: int) -> Column | None:
+        """Give what stands at a place, None where nothing is known."""
+        number = int(self.number[place])
+        return None if number < 0 else self.columns[number]
+
+    def bonds_at(self, places: Ints) -> Ints:
+        """Give the bonds that end at any of the places, in their order."""
+        bonds: Ints = self.bonds[np.unique(self.ends[places].indices)]
+        return bonds
 
 
 def find_lattice_defects(sites: Sites, /, *, false_discovery: float = 0.05) -> Defects:
@@ -111,19 +126,13 @@ def find_lattice_defects(sites: Sites, /, *, false_discovery: float = 0.05) -> D
     layered = _layered(sites, layer)
     odd = _odd_places(sites, false_discovery)
     which = _complexes(layered, odd)
-    parts = [_part(layered, np.flatnonzero(which == k), sites) for k in range(which.max() + 1)]
+    parts = [_part(layered, core, sites) for core in _places_of_each(which)]
     return _defects(sites, layer, layered, parts, len(odd), false_discovery)
 
 
 def _layered(sites: Sites, layer: Layer) -> _Layered:
-    kinds = columns_of_layer(layer, sites.attrs["metals"], sites.attrs["chalcogens"])
-    sublattice = sites["sublattice"].values
-    is_metal = sublattice == int(sites.attrs["metal_sublattice"])
-    known: list[dict[str, Column]] = [{one.label: one for one in columns} for columns in kinds]
-    column = [
-        known[0 if metal else 1].get(str(label))
-        for metal, label in zip(is_metal, sites["column"].values)
-    ]
+    is_metal = sites["sublattice"].values == int(sites.attrs["metal_sublattice"])
+    columns, number = _columns(sites, layer, is_metal)
     place = positions(sites)
     apart, _ = cKDTree(place[is_metal]).query(place[~is_metal])
     bond = float(np.median(apart))
@@ -131,7 +140,23 @@ def _layered(sites: Sites, layer: Layer) -> _Layered:
         cKDTree(place[~is_metal]), _BONDED * bond, output_type="coo_matrix"
     )
     pairs = np.stack([np.flatnonzero(is_metal)[near.row], np.flatnonzero(~is_metal)[near.col]], 1)
-    return _Layered(place, column, pairs[np.lexsort(pairs.T[::-1])].astype(np.int64), bond)
+    bonds = pairs[np.lexsort(pairs.T[::-1])].astype(np.int64)
+    of = np.repeat(np.arange(len(bonds)), 2)
+    ends = csr_array((np.ones(len(of)), (bonds.ravel(), of)), shape=(len(place), len(bonds)))
+    return _Layered(place, columns, number, bonds, bond, ends)
+
+
+def _columns(sites: Sites, layer: Layer, is_metal: Flags) -> tuple[list[Column], Ints]:
+    """List what may stand somewhere, the metal's first, and the number of what does."""
+    kinds = columns_of_layer(layer, sites.attrs["metals"], sites.attrs["chalcogens"])
+    labels, label = np.unique(sites["column"].values.astype(str), return_inverse=True)
+    number = np.full(len(label), -1, dtype=np.int64)
+    first = 0
+    for columns, here in zip(kinds, (is_metal, ~is_metal)):
+        known = {one.label: first + k for k, one in enumerate(columns)}
+        number[here] = np.array([known.get(str(one), -1) for one in labels])[label[here]]
+        first += len(columns)
+    return [*kinds[0], *kinds[1]], number
 
 
 def _odd_places(sites: Sites, false_discovery: float) -> Ints:
@@ -160,16 +185,23 @@ def _complexes(layered: _Layered, odd: Ints) -> Ints:
     return which
 
 
+def _places_of_each(which: Ints) -> list[Ints]:
+    """List the places of every defect, in the order of places."""
+    order = np.argsort(which, kind="stable")
+    first = np.searchsorted(which[order], np.arange(which.max(initial=-1) + 2))
+    return np.split(order, first)[1:-1]
+
+
 def _sharing(layered: _Layered, odd: Ints) -> Ints:
     """List pairs of places that lack an atom each and have a neighbor in common."""
-    lacking = [k for k in odd.tolist() if (c := layered.column[k]) is not None and c.n_missing]
-    if len(lacking) < 2:
-        return np.empty((0, 2), dtype=np.int64)
-    numbers = np.array(lacking)
+    # What is not known, number -1, lacks nothing.
+    n_missing = np.array([*(one.n_missing for one in layered.columns), 0])
+    lacking = odd[n_missing[layered.number[odd]] > 0]
     # Places of one sublattice that share a neighbor are sqrt(3) bonds apart.
-    pairs = cKDTree(layered.place[numbers]).query_pairs(
+    pairs = cKDTree(layered.place[lacking]).query_pairs(
         np.sqrt(3) * _BONDED * layered.bond, output_type="ndarray"
     )
+<<<<<<< HEAD
     pairs = numbers[pairs.reshape(-1, 2)]
     around = _neighbors(layered)
     shares = [bool(around[a] & around[b]) for a, b in pairs.tolist()]
@@ -182,6 +214,14 @@ def _neighbors(layered: _Layered) -> list[set[int]]:
         around[one].add(other)
         around[other].add(one)
     return around
+=======
+    # Of places and their neighbors: if a place is itself the neighbor, the two are bonded, and
+    # one defect by that.
+    around = layered.ends[lacking] @ layered.ends.T
+    in_common = around[pairs[:, 0]].multiply(around[pairs[:, 1]]).sum(axis=1)
+    joined: Ints = lacking[pairs[in_common > 0]]
+    return joined
+>>>>>>> tmd2
 
 
 class _Part(NamedTuple):
@@ -194,11 +234,11 @@ class _Part(NamedTuple):
 
 def _part(layered: _Layered, core: Ints, sites: Sites) -> _Part:
     at_core = set(core.tolist())
-    bonds = layered.bonds[np.isin(layered.bonds, core).any(axis=1)]
+    bonds = layered.bonds_at(core)
     places = [*core.tolist(), *sorted(set(bonds.ravel().tolist()) - at_core)]
     number = {place: k for k, place in enumerate(places)}
     edges = np.array([[number[a], number[b]] for a, b in bonds.tolist()]).reshape(-1, 2)
-    columns = [layered.column[place] for place in places]
+    columns = [layered.column(place) for place in places]
     labels = [one.label if one else "?" for one in columns]
     key = key_of_graph(layered.place[places], labels, edges.astype(np.int64))
     members, atoms_at = _members(places, columns, len(core), sites)
