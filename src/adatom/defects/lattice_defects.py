@@ -201,27 +201,12 @@ def _sharing(layered: _Layered, odd: Ints) -> Ints:
     pairs = cKDTree(layered.place[lacking]).query_pairs(
         np.sqrt(3) * _BONDED * layered.bond, output_type="ndarray"
     )
-<<<<<<< HEAD
-    pairs = numbers[pairs.reshape(-1, 2)]
-    around = _neighbors(layered)
-    shares = [bool(around[a] & around[b]) for a, b in pairs.tolist()]
-    return np.asarray(pairs[np.array(shares, dtype=bool)], dtype=np.int64)
-
-
-def _neighbors(layered: _Layered) -> list[set[int]]:
-    around: list[set[int]] = [set() for _ in layered.place]
-    for one, other in layered.bonds.tolist():
-        around[one].add(other)
-        around[other].add(one)
-    return around
-=======
     # Of places and their neighbors: if a place is itself the neighbor, the two are bonded, and
     # one defect by that.
     around = layered.ends[lacking] @ layered.ends.T
     in_common = around[pairs[:, 0]].multiply(around[pairs[:, 1]]).sum(axis=1)
     joined: Ints = lacking[pairs[in_common > 0]]
     return joined
->>>>>>> tmd2
 
 
 class _Part(NamedTuple):
