@@ -152,7 +152,8 @@ def test_the_error_of_the_broken_symmetry_is_that_over_seeds() -> None:
 
 
 def test_classes_are_measured_inside_of_domains_where_walls_do_not_shorten_them() -> None:
-    by_inside, by_all = [], []
+    by_inside: list[float] = []
+    by_all: list[float] = []
     for seed in range(8):
         truth = planted("polar", size=40, noise=0.05, drift=0.0, seed=seed)
         aligned = aligned_vectors(truth.sites, None)
