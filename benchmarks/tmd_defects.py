@@ -97,7 +97,9 @@ def named(
     image = read_image(path)
     regions = find_lattice_regions(image)
     lattice = find_lattice_sites(image, find_atoms(image, regions), regions, n_columns=2)
-    return assign_column_species(lattice, host=host, metals=metals, chalcogens=chalcogens)
+    return assign_column_species(
+        lattice, host=host, metals=list(metals), chalcogens=list(chalcogens)
+    )
 
 
 def listed(names: np.ndarray) -> dict[str, int]:

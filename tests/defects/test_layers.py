@@ -155,7 +155,7 @@ def test_hosts_and_elements_must_be_ones() -> None:
     with pytest.raises(SettingError, match="no chalcogen"):
         assign_column_species(layer(), host="MoC2")
     with pytest.raises(SettingError, match=r"must be a list of elements, such as \['Te'\]"):
-        assign_column_species(layer(), host="MoS2", chalcogens="Te")
+        assign_column_species(layer(), host="MoS2", chalcogens="Te")  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="not the host's S"):
         assign_column_species(layer(), host="MoS2", chalcogens=["S"])
 

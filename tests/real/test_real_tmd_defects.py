@@ -31,7 +31,9 @@ def named(path: Path, host: str, metals: tuple[str, ...], chalcogens: tuple[str,
     image = read_image(path)
     regions = find_lattice_regions(image)
     lattice = find_lattice_sites(image, find_atoms(image, regions), regions, n_columns=2)
-    return assign_column_species(lattice, host=host, metals=metals, chalcogens=chalcogens)
+    return assign_column_species(
+        lattice, host=host, metals=list(metals), chalcogens=list(chalcogens)
+    )
 
 
 def count(counts: Table, sublattice: str, column: str) -> int:

@@ -27,8 +27,8 @@ def assign_column_species(
     /,
     *,
     host: str,
-    metals: Sequence[str] = (),
-    chalcogens: Sequence[str] = (),
+    metals: list[str] | None = None,
+    chalcogens: list[str] | None = None,
 ) -> Sites:
     """Assign what stands at every place of a layer of metal and chalcogen, seen along its axis.
 
@@ -46,7 +46,7 @@ def assign_column_species(
         From `find_lattice_sites` with ``n_columns=2``.
     host : str
         Formula such as "MoS2" or "WSe2".
-    metals, chalcogens : sequence of str
+    metals, chalcogens : list of str
         Further elements that may stand in the place of the metal, and of one
         or both chalcogen atoms. What is not told is not found: vacancies and
         the metal on a chalcogen place are always looked for.
@@ -89,9 +89,10 @@ def assign_column_species(
     """
     SITES.check(sites)
     layer = layer_of_name(host)
-    _check_elements(layer, metals, chalcogens)
+    others = [() if told is None else told for told in (metals, chalcogens)]
+    _check_elements(layer, *others)
     sublattice = _sublattices(sites)
-    kinds = columns_of_layer(layer, metals, chalcogens)
+    kinds = columns_of_layer(layer, *others)
     # The brighter of the two stands for 1 in what is measured.
     bright = [layer.brightness(columns[0]) for columns in kinds]
     order = (0, 1) if bright[0] > bright[1] else (1, 0)
@@ -117,8 +118,8 @@ def assign_column_species(
     out["host_probability"] = ("site", probability[:, 1])
     out.attrs |= {
         "host": layer.name,
-        "metals": list(map(str, metals)),
-        "chalcogens": list(map(str, chalcogens)),
+        "metals": list(map(str, others[0])),
+        "chalcogens": list(map(str, others[1])),
         "metal_sublattice": order.index(0),
     }
     add_note(out, f"columns of {layer.name}: {'; '.join(told)}")

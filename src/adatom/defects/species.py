@@ -49,6 +49,7 @@ _FACTORS: Final = np.linspace(np.log(0.7), np.log(2.6), 96)
 # exponent differs from 1.64 with the angles of the detector (1.5 to 1.8 for 50 to 200 mrad).
 _ALIKE: Final = 0.1
 _EXPONENT_ERROR: Final = 0.12
+_LEAST_SPREAD: Final = 0.02
 # Shares beforehand: of each impurity, and of what is neither (adatoms, contamination).
 _IMPURITY: Final = 0.01
 _NEITHER: Final = 0.005
@@ -234,6 +235,8 @@ def _posterior(ratio: Floats, error: Floats, logs: Floats, sizes: Floats) -> _Po
     seen, its_error = ratio[known], error[known]
     middle = float(np.median(seen)) if known.any() else 1.0
     spread = SIGMA_OF_MAD * float(np.median(np.abs(seen - middle))) if known.any() else 1.0
+    # Atoms whose heights are told without noise are not alike to more than this.
+    spread = max(spread, _LEAST_SPREAD)
     prior = np.full(len(logs) + 1, _IMPURITY)
     prior[-1] = _NEITHER
     prior[0] = 1.0 - prior[1:].sum()
