@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import xarray as xr
 from simulated_atoms import errors, gaussians, lattice, simulate
 
 from adatom.localization import refine_sites
-from adatom.numerics import gaussian_steps
-from adatom.numerics.gaussian_scene import residual_of
 from adatom.schema import image_from_array, sites_from_positions
 
 
@@ -93,30 +89,6 @@ def test_very_noisy_honeycombs_do_not_run_away() -> None:
     assert np.sqrt(np.mean(errors(sites, scene.truth)[ok] ** 2)) < 1.6
     assert float(sites["width"].median()) == pytest.approx(5.0, rel=0.1)
     assert float(sites["width"].max()) < 11
-
-
-@pytest.mark.parametrize("kind", ["square", "honeycomb"])
-def test_sites_that_have_run_away_do_not_keep_the_others_from_arriving(
-    kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = simulate(kind, n_sites=400, snr=20, off=0.3, seed=3)
-    away = np.random.default_rng(3).choice(len(scene.truth), 12, replace=False)
-    y = scene.start.y.values.copy()
-    # Twice as far as they may go.
-    y[away] += 2.4
-    start = scene.start.assign_coords(y=("site", y, scene.start.y.attrs))
-    looks = []
-
-    def count(*arguments: Any) -> Any:
-        looks.append(1)
-        return residual_of(*arguments)
-
-    monkeypatch.setattr(gaussian_steps, "residual_of", count)
-    sites = refine_sites(scene.image, start, max_shift="0.15 d")
-    assert not sites["fit_ok"][away].any()
-    assert sites["fit_ok"].sum() == len(scene.truth) - 12
-    # 10 were seen, and 34 and 40 where those at their bounds went on to try.
-    assert len(looks) <= 15
 
 
 def test_pure_noise_holds_almost_no_sites() -> None:

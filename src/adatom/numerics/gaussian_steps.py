@@ -64,10 +64,6 @@ _START_STEPS: Final = 3
 _LARGE_STEP: Final = 0.3
 # In units of the noise.
 _HAIR: Final = 0.1
-# Damping at which nothing moves.
-_HELD: Final = 1e9
-# Of a bound: what is nearer to it than this is at it, whatever rounding left.
-_AT_BOUND: Final = 1e-6
 # Damping of all sites after a step that was taken back as a whole.
 _RETREAT: Final = 0.05
 # A center farther outside the image than one width says nothing about the atom there.
@@ -185,8 +181,7 @@ def solve_jointly(
             )
         on_knots = scene.hats.along_y.T @ (weight * state.residual) @ scene.hats.along_x
         on_knots = on_knots.ravel() - stiffness @ scene.knots.ravel()
-        damped = np.where(_held(scene, state, pull), _HELD, np.maximum(damping, least)[:, None])
-        equations = _Equations(normal, damped, pull)
+        equations = _Equations(normal, np.maximum(damping, least), pull)
         step, knot_step = _joint_step(scene, state, equations, on_knots, pull)
         before = scene.parameters
         scene.parameters = _within_bounds(before, before + step, scene)
@@ -356,7 +351,7 @@ def _joint_widening(
         held=False,
     )
     n_sites = len(solution.curvature)
-    lone = _Equations(normal, np.zeros((n_sites, 4)), pull)
+    lone = _Equations(normal, np.zeros(n_sites), pull)
     sample = _far_apart(scene, layout)
     widening = []
     for slopes, variances in quantities:
@@ -460,30 +455,6 @@ def _accept(
     scene.knots = scene.knots - knot_step
     # Those to blame hold still in the next step, so that the others and the background may go.
     return state, np.maximum(damping, np.where(better, _RETREAT, 1.0))
-
-
-def _held(scene: Scene, state: State, pull: float) -> NDArray[np.bool_]:
-    """Tell the parameters (site, 4) that stand at a bound and would go on beyond it.
-
-    Their sites have failed unless the others let them come back. If they went on to try, no
-    step would be what the joint equations promise, and the sites around them never came to rest.
-    """
-    place, slope = scene.parameters[:, [Y, X]], state.gradient[:, SITE].copy()
-    slope[:, LOG_WIDTH] -= pull * _excess(scene.parameters)
-    shift = place - scene.start
-    far = np.linalg.norm(shift, axis=1) >= scene.max_shift * (1 - _AT_BOUND)
-    far &= np.sum(shift * slope[:, [Y, X]], axis=1) > 0
-    rim = (_RIM_IN_WIDTHS - _AT_BOUND) * np.exp(scene.parameters[:, LOG_WIDTH, None])
-    outside = (place <= scene.lowest - rim) & (slope[:, [Y, X]] < 0)
-    outside |= (place >= scene.highest + rim) & (slope[:, [Y, X]] > 0)
-    faint = scene.parameters[:, AMPLITUDE] <= LEAST_AMPLITUDE * (1 + _AT_BOUND)
-    excess = scene.parameters[:, LOG_WIDTH] - scene.log_width
-    unlike = np.abs(excess) >= WIDTH_RANGE * (1 - _AT_BOUND)
-    held = np.empty(slope.shape, dtype=bool)
-    held[:, AMPLITUDE] = faint & (slope[:, AMPLITUDE] < 0)
-    held[:, [Y, X]] = far[:, None] | outside
-    held[:, LOG_WIDTH] = unlike & (excess * slope[:, LOG_WIDTH] > 0)
-    return held
 
 
 def _decrement(step: Floats, curvature: Floats, noise: Floats) -> Floats:
@@ -617,17 +588,17 @@ def _block_matrix(blocks: Floats, overlaps: Floats, pairs: Ints) -> Any:  # noqa
 
 
 class _Equations:
-    """The joint equations with a damping (site, 4), and their solution site by site."""
+    """The damped joint equations, and their solution site by site as preconditioner."""
 
     def __init__(self, normal: _Normal, damping: Floats, pull: float) -> None:
         self.normal = normal
         self._cut = normal.scale.size
-        self._damping = damping.ravel()
+        self._damping = np.repeat(damping, 4)
         self._pull = pull / len(damping)
         number = np.arange(len(damping) + 1)
         # A hair keeps the blocks of sites regular of which hardly a pixel is seen; as a
         # preconditioner it leaves the solution as it is.
-        inverse = np.linalg.inv(normal.blocks + (damping[:, None] + _REGULAR) * np.eye(4))
+        inverse = np.linalg.inv(normal.blocks + (damping[:, None, None] + _REGULAR) * np.eye(4))
         self._alone = sparse.bsr_array((inverse, number[:-1], number), shape=(self._cut, self._cut))
 
     def apply(self, vector: Floats) -> Floats:
