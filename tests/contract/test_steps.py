@@ -95,6 +95,9 @@ def _is_data(annotation: object) -> bool:
         return True
     if get_origin(annotation) is list:
         return all(_is_data(part) for part in get_args(annotation))
+    if hasattr(annotation, "_fields"):
+        # What a step gave as a whole, as the defects of an image.
+        return all(map(_is_data, typing.get_type_hints(annotation, include_extras=True).values()))
     return dataclasses.is_dataclass(annotation)
 
 

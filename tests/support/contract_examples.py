@@ -12,12 +12,16 @@ import contract_boundaries
 import contract_cells
 import contract_choice
 import contract_clustering
+import contract_computing
 import contract_decay
 import contract_electrons
 import contract_films
 import contract_fitting
 import contract_generator
+import contract_graphene
 import contract_lattice
+import contract_layers
+import contract_library
 import contract_multislice
 import contract_particles
 import contract_prediction
@@ -230,17 +234,21 @@ for _more in (
     contract_boundaries,
     contract_cells,
     contract_choice,
+    contract_computing,
     contract_clustering,
     contract_decay,
     contract_electrons,
     contract_films,
     contract_fitting,
     contract_generator,
+    contract_graphene,
     contract_lattice,
+    contract_library,
     contract_multislice,
     contract_particles,
     contract_prediction,
     contract_probe,
+    contract_layers,
     contract_strain,
     contract_structures,
     contract_teacher,
@@ -252,7 +260,7 @@ for _more in (
 ):
     EXAMPLES.update(_more.EXAMPLES)
 
-NEEDS = dict(contract_multislice.NEEDS)
+NEEDS = {**contract_multislice.NEEDS, **contract_computing.NEEDS}
 """Libraries of the extras without which a step is not called here."""
 
 READERS = frozenset(

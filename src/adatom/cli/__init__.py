@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "train": "train a network by a recipe; go on where an earlier training was killed",
     "show": "tell what a file or a run folder holds",
     "rerun": "repeat a run and say whether its results are identical",
+    "library": "keep the defects of many images in a database, and search it",
     "simulate": "make images of a lattice or a structure file, with their truth",
     "recipes": "list the recipes that come with adatom",
     "formats": "list the files that can be read",

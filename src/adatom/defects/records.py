@@ -55,7 +55,8 @@ class Defects(NamedTuple):
         The atoms of the defects, one site for each atom of each defect (an atom that two
         defects share stands twice), with ``defect`` (number along the sites of `defects`),
         ``species`` (element, `MISSING` for a missing atom), ``role`` (one of `ROLES`), ``atom``
-        (number along the sites that were searched, -1 for a missing one),
+        (number along the sites that were searched, -1 where none is: of a missing atom, or
+        of one that the finder overlooked and the pixels show),
         ``species_probability``, and ``y_error``, ``x_error`` where they are known.
     bonds : Table
         Bonds within each defect: ``first`` and ``second`` (numbers along the sites of

@@ -3,6 +3,7 @@
 =============================  ===================================================================
 ``find_atoms``                 positions of atoms, with nothing told but the image
 ``find_atoms_in_movie``        the same in every frame of a movie
+``find_sheet_atoms``           atoms of a sheet with a known bond, in noisy images
 ``find_particles``             rods, triangles ... and where they point, by a network
 ``find_lattice_regions``       where there is a lattice to analyze
 ``find_lattice_sites``         every place of a crystal, atom or no atom, and its intensity
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from adatom.localization.refinement import refine_sites
     from adatom.localization.regions import find_lattice_regions
     from adatom.localization.scale import ScaleComparison, compare_scale
+    from adatom.localization.sheet import find_sheet_atoms
 
 __all__ = [
     "ScaleComparison",
@@ -62,6 +64,7 @@ __all__ = [
     "find_lattice_sites",
     "find_motifs",
     "find_particles",
+    "find_sheet_atoms",
     "find_unit_cell",
     "refine_sites",
     "sites_from_labels",
@@ -86,6 +89,7 @@ __getattr__, __dir__ = lazy_names(
         "find_lattice_sites": "lattice_sites",
         "find_motifs": "motifs",
         "find_particles": "particles",
+        "find_sheet_atoms": "sheet",
         "find_unit_cell": "cells",
         "refine_sites": "refinement",
         "sites_from_labels": "labels",

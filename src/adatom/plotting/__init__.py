@@ -35,6 +35,7 @@
 ``plot_correction``           spectra before and after a correction
 ``plot_fits``                 curves, the models fitted to them, and what is left
 ``plot_feature_histogram``    how features of one number spread, class by class
+``plot_contact_sheet``        many small images side by side, each with its name
 ``plot_table``                how each column of a table spreads
 ``plot_site_quantity``        sites colored by a quantity: strain, rotation, cells
 ``plot_site_profiles``        quantities of sites with error bars along an axis
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from adatom.plotting.columns import plot_cell_columns
     from adatom.plotting.comparison import plot_comparison
     from adatom.plotting.components import plot_components, plot_curve_set, plot_variances
+    from adatom.plotting.contact_sheet import plot_contact_sheet
     from adatom.plotting.corrections import plot_correction
     from adatom.plotting.decays import plot_decays
     from adatom.plotting.defect_classes import plot_defect_class
@@ -119,6 +121,7 @@ __all__ = [
     "plot_column_comparison",
     "plot_comparison",
     "plot_components",
+    "plot_contact_sheet",
     "plot_correction",
     "plot_curve_set",
     "plot_decays",
@@ -175,6 +178,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_column_comparison": "column_comparison",
         "plot_comparison": "comparison",
         "plot_components": "components",
+        "plot_contact_sheet": "contact_sheet",
         "plot_correction": "corrections",
         "plot_curve_set": "components",
         "plot_decays": "decays",

@@ -123,6 +123,11 @@ class ClusterExecutor:
         return blocks.n_bytes < self._smallest
 
     @property
+    def client(self) -> Any:  # noqa: ANN401 -- much of distributed has no types
+        """The connection, for work that is no piece of blocks."""
+        return self._client
+
+    @property
     def n_threads(self) -> int:
         """Threads of all workers together, as of some seconds ago."""
         return self._workers()[0]

@@ -13,6 +13,7 @@ import adatom
 from adatom.errors import AdatomError, AdatomWarning
 from adatom.numerics.executors import current_executor
 from adatom.numerics.long_work import lend_long_work
+from adatom.numerics.origins import Origin, lend_origin
 from adatom.recipes.cache import ResultStore, StoredResult
 from adatom.recipes.code import CodeVersion
 from adatom.recipes.measuring import machine, measured, now
@@ -98,7 +99,7 @@ class Pass:
         for call in calls:
             settings = settings_of(find_step(call.step), call.settings, self.recipe.seed)
             stored, _ = self._find(self._key(call, settings))
-            if stored is None:
+            if stored is None or not _still_true(find_step(call.step), stored):
                 return False
             self.done[call.name] = DoneStep(call, stored, reused=True)
         return True
@@ -108,7 +109,7 @@ class Pass:
         settings = settings_of(step, call.settings, self.recipe.seed)
         key = self._key(call, settings)
         stored, damage = self._find(key)
-        if stored is not None:
+        if stored is not None and _still_true(step, stored):
             return DoneStep(call, stored, reused=True)
         with lend_long_work(self.store.unfinished(key)):
             result, origin = self._compute(call, step, settings)
@@ -152,7 +153,11 @@ class Pass:
             data: list[Any] = [self.sources[call.name].path]
         else:
             data = [self.value(name) for name in call.data]
-        with warnings.catch_warnings(record=True) as caught, measured() as took:
+        with (
+            lend_origin(self._origin()),
+            warnings.catch_warnings(record=True) as caught,
+            measured() as took,
+        ):
             _record_warnings()
             result = step.function(*data, **settings)
         version = self.versions[call.step]
@@ -173,6 +178,13 @@ class Pass:
         }
         return result, origin
 
+    def _origin(self) -> Origin:
+        return Origin(
+            recipe=self.recipe.title,
+            recipe_sha256=hashlib.sha256(self.recipe.text.encode()).hexdigest(),
+            files={source.path.name: source.sha256 for source in self.sources.values()},
+        )
+
     def value(self, name: str) -> Any:  # noqa: ANN401 -- whatever steps give
         """Load a result, or a field of it, as the next step gets it.
 
@@ -191,6 +203,16 @@ class Pass:
         if root in self.collected:
             return [_field(one, path) for one in found]
         return _field(found, path)
+
+
+def _still_true(step: Step, stored: StoredResult) -> bool:
+    """Ask a result that tells of something outside of the run folder whether it holds yet.
+
+    Such results, as of rows in a library, have a method ``still_true``.
+    """
+    if not hasattr(step.gives, "still_true"):
+        return True
+    return bool(stored.load().still_true())
 
 
 def _field(value: object, path: Sequence[str]) -> Any:  # noqa: ANN401 -- whatever steps give

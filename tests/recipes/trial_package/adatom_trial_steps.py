@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from adatom.defects import Defects
 from adatom.errors import AdatomWarning, SettingError
 from adatom.schema import (
     IMAGE,
@@ -31,6 +32,7 @@ __all__ = [
     "count",
     "crash",
     "draw",
+    "make_defects",
     "measure",
     "no_step",
     "pixels",
@@ -163,3 +165,12 @@ def crash(image: Image, /, *, above: float) -> Image:
 def no_step(image: Image, factor: float) -> Image:
     """Break the rule of signatures."""
     return image * factor
+
+
+def make_defects(image: Image, /, *, name: str = "Si1C3") -> Defects:
+    """Make two defects that differ from image to image."""
+    from simulated_defects import simulated_defects
+
+    _log("make_defects")
+    seed = int(float(image.values.sum()) * 1e3) % 2**31
+    return simulated_defects([name, "V1"], seed=seed, unit="px", nm_per_unit=0.02)

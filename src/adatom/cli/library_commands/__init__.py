@@ -1,0 +1,1 @@
+"""Commands of ``adatom library``, one module each, as those of `adatom.cli`."""
