@@ -125,7 +125,7 @@ def relax_defect(
     --------
     >>> from adatom.defects import Calculator, build_impurity, relax_defect
     >>> found = relax_defect(build_impurity("Si"), calculator=Calculator("tersoff"))
-    >>> found.bonds["pair"].values[0], len(found.bonds["pair"])
+    >>> str(found.bonds["pair"].values[0]), len(found.bonds["pair"])
     ('C-Si', 3)
     """
     STRUCTURE.check(structure)

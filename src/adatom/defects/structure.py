@@ -100,8 +100,8 @@ def structure_from_defect(
     >>> defects = sites_from_positions([0.0], [0.0], unit="nm").assign(
     ...     name=("site", ["Si1C3"]), kind=("site", ["substitution"]))
     >>> defects.attrs["host"] = "graphene"
-    >>> str(structure_from_defect(defects, members).symbols.formula.reduce()[0])
-    'SiC31'
+    >>> structure_from_defect(defects, members).get_chemical_formula()
+    'C31Si'
     """
     SITES.check(defects, name="defects")
     SITES.check(members, name="members")
@@ -348,8 +348,8 @@ def build_impurity(
 
     Examples
     --------
-    >>> str(build_impurity("Si").symbols.formula.reduce()[0])
-    'SiC31'
+    >>> build_impurity("Si").get_chemical_formula()
+    'C31Si'
     """
     from ase.data import atomic_numbers
 
