@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from planted_outlines import LATTICES, Array, classes_of, lattice, sites_of
+from measured_walls import excess_of_wall
+from planted_outlines import LATTICES, classes_of, lattice, sites_of
 
 from adatom.crystallography import find_boundaries
 from adatom.errors import SettingError
@@ -26,35 +27,13 @@ def test_straight_boundaries_have_their_length_at_every_angle(kind: str) -> None
         assert abs(float(found.table["length"][0]) / span - 1) < 0.03
 
 
-def _wall(kind: str, seed: int, radius: float) -> tuple[float, float]:
-    """Give by how much a wall of 30 spacings is found too long, and its error."""
-    points = lattice(kind, size=44, seed=seed, angle=0.0)
-    angle = np.random.default_rng([9, seed]).uniform(0, np.pi)
-    normal = np.array([np.sin(angle), np.cos(angle)])
-    tangent = np.array([-normal[1], normal[0]])
-
-    def laid_out(places: Array) -> Array:
-        """Give the distance from the wall, and the way along it."""
-        from_center = places @ normal + radius
-        turn = np.arctan2(places @ tangent, from_center)
-        away = np.hypot(from_center, places @ tangent) - radius - 0.3
-        return np.stack([away, turn * (radius + 0.3)])
-
-    points = points[np.abs(laid_out(points)[1]) < 15]
-    found = find_boundaries(classes_of(laid_out(points)[0] > 0), sites_of(points))
-    assert found.table.sizes["row"] == 1
-    lines = np.column_stack([found.vertices["y"], found.vertices["x"]])
-    off = float(found.table["length"][0]) - float(np.ptp(laid_out(lines)[1]))
-    return off, float(found.table["length_error"][0])
-
-
 @pytest.mark.parametrize("kind", LATTICES)
 # Straight, and gently bent.
 @pytest.mark.parametrize("radius", [1e6, 40.0])
 def test_lengths_of_walls_are_off_by_their_errors_and_not_by_much_less(
     kind: str, radius: float
 ) -> None:
-    off, error = np.array([_wall(kind, seed, radius) for seed in range(50)]).T
+    off, error = np.array([excess_of_wall(kind, radius=radius, seed=seed) for seed in range(50)]).T
     # Of 50 repeats the spread is known to a tenth.
     assert 0.7 < np.sqrt((off**2 / error**2).mean()) < 1.3
 

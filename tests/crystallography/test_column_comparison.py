@@ -172,6 +172,17 @@ def test_standard_errors_come_with_the_distances() -> None:
     np.testing.assert_allclose(table["distance_error"].values, expected, rtol=1e-5)
 
 
+def test_the_distance_of_a_single_column_has_no_error() -> None:
+    polonium = ase.Atoms("Po", cell=[3.35] * 3, pbc=True)
+    columns = found_columns(polonium).assign(
+        spread=("row", np.full(1, 2.0), {"units": "px"}), n_sites=("row", np.full(1, 100))
+    )
+    table = compare_columns(columns, sites_from_structure(polonium, field=(2.0, 2.0))).columns
+    assert table["state"].values.tolist() == ["matched"]
+    for name in ("distance_error", "distance_lower", "distance_upper"):
+        assert np.isnan(table[name].values).all()
+
+
 def test_intervals_of_distances_hold_the_truth_of_95_of_100() -> None:
     size, held = 0.004, []
     moved = np.random.default_rng(0).normal(0, 0.01, (16, 2))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from scipy.stats import chi2
-from scipy.stats import t as student
 
 from adatom.crystallography.cell_fields import filled, sampled_field
 from adatom.crystallography.components import gain_of_classes, squared_distances, whitening_of
@@ -15,6 +14,7 @@ from adatom.crystallography.crystal_shifts import without_shifts
 from adatom.crystallography.orbits import find_orbits
 from adatom.crystallography.window_noise import averaged_over, core_sites, simulated_means
 from adatom.numerics.cell_windows import square_box
+from adatom.numerics.intervals import student_widening
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,8 +36,6 @@ _BREAKS: Final = 0
 # As many as a class needs: with fewer sites inside of domains, it is measured by all.
 _LEAST_INSIDE: Final = 12
 _ALL_LIKE: Final = 0.999
-# Of a normal distribution 95 % lie within so many standard deviations.
-_NORMAL: Final = 1.96
 _MAPS: Final = np.eye(4).reshape(4, 2, 2)
 
 
@@ -267,7 +265,7 @@ def symmetry_breaking(fitted: Fitted, /, *, seed: int) -> Breaking:
     weights = np.array([mine.sum() for mine in members])
     more = _more_scatter(orbits, seen * weights, simulated * weights)
     # Errors that so many draws tell are themselves uncertain.
-    more = more * float(student.ppf(0.975, _N_ERROR_DRAWS)) / _NORMAL
+    more = more * student_widening(_N_ERROR_DRAWS)
     n = parent.shape[0] // 2
     return Breaking(sizes[0] / np.sqrt(n), more * error / np.sqrt(n))
 

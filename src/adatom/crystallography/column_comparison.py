@@ -110,9 +110,11 @@ def compare_columns(
         set of equivalent columns under the plane group of the projection, and
         ``multiplicity``; ``along_a`` and ``along_b`` by the structure, ``found_a`` and
         ``found_b`` as found, in fractions of the common cell, whose vectors in the image
-        are ``attrs["a"]`` and ``attrs["b"]``; ``distance`` in nm, and ``distance_error``,
-        one standard error of the found place along one axis, where it is known; ``column``,
-        the row of `columns`, -1: none; ``class`` and ``class_share``, ``n_sites``.
+        are ``attrs["a"]`` and ``attrs["b"]``; ``distance`` in nm, with one standard error
+        along one axis, ``distance_error``, and the interval of 95 %, ``distance_lower`` to
+        ``distance_upper``, where scatter and number of the sites of columns are known (a
+        single column has none: the common origin takes it up); ``column``, the row of
+        `columns`, -1: none; ``class`` and ``class_share``, ``n_sites``.
         ``summary`` has the counts of these states, ``rms`` distance in nm, ``purity`` (share
         of the sites in matched columns whose orbit is the most frequent one of their class),
         ``completeness`` (the reverse: it is low where a mirror of the crystal exchanges
@@ -342,6 +344,9 @@ def _distance_errors(
     # of all others.
     m = int(pair.sum())
     variance = variance * (1 - 2 / m) + np.nansum(variance) / m**2
+    if m == 1:
+        # Where the origin is follows from that pair: its distance is zero, and tells nothing.
+        variance = np.full(len(variance), np.nan)
     vector = np.stack([distance, np.zeros(len(distance))], axis=1)
     found = magnitudes(vector, variance[:, None, None] * np.eye(2))
     return {

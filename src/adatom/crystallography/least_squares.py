@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import scipy.special
 
 from adatom.crystallography.checked import finite_positions
 from adatom.errors import KindError, TooFewSitesError
+from adatom.numerics.intervals import student_widening
 from adatom.schema import SITES, Sites
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def fit_grain(
     origins, origin_errors = np.full((2, n_sub, 2), np.nan)
     origins[held] = back @ found
     spread = np.sqrt(np.einsum("kp,pq,kq->k", back, inverse, back))
-    wide = float(scipy.special.stdtrit(freedom, 0.975) / scipy.special.ndtri(0.975))
+    wide = student_widening(freedom)
     origin_errors[held] = spread[:, None] * scatter * wide
     deviation = np.sqrt(np.diagonal(inverse)[:2])
     product = float(deviation.prod())

@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from adatom.crystallography.checked import numbers_of_frames
 from adatom.crystallography.lattice_fits import sites_of_grains
 from adatom.crystallography.least_squares import Lattice, fit_grain, indexed_lattice
+from adatom.numerics.intervals import student_widening
 from adatom.schema import Sites, add_note, sites_from_positions, space_unit
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 _FILLED: Final = 0.5
 # Neighbors whose mean displacement a place shares.
 _N_AROUND: Final = 8
-# By what Student's t of seven degrees of freedom widens an interval of 95 %: 2.365 / 1.960.
-_WIDE: Final = 1.207
 # A diagonal of the cell that is not this much longer than its sides joins neighbors too.
 _ALIKE: Final = 1.2
 
@@ -103,6 +102,7 @@ def _of_grain(
     if len(here) < _N_AROUND:
         return []
     fit = fit_grain(lattice, grain, here)
+    wide = student_widening(_N_AROUND - 1)
     found = []
     for k in np.unique(lattice.sublattice[here]):
         mine = here[lattice.sublattice[here] == k]
@@ -114,7 +114,7 @@ def _of_grain(
         place = fit.origins[k] + empty @ fit.vectors
         _, near = cKDTree(ideal).query(place, k=_N_AROUND)
         place = place + displaced[near].mean(axis=1)
-        error = _WIDE * displaced[near].std(axis=1, ddof=1) / np.sqrt(_N_AROUND)
+        error = wide * displaced[near].std(axis=1, ddof=1) / np.sqrt(_N_AROUND)
         away, _ = tree.query(place)
         open_ = away > gap
         number = np.full(int(open_.sum()), k)

@@ -11,6 +11,7 @@ import xarray as xr
 from adatom.crystallography._distances import NearestLine, nearest_line
 from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.numerics.class_contours import normals
+from adatom.numerics.intervals import NORMAL_95, student_widening
 from adatom.numerics.wall_fits import PEAK_WIDTH, STEP_WIDTH, WallFit, fit_wall
 from adatom.schema import (
     IMAGE,
@@ -40,8 +41,6 @@ _PIECE: Final = 6.0
 # this many correlation lengths over the length of a piece: 0.32 where the correlation is
 # a Gaussian of the distance, 0.5 where it is exponential.
 _SHARED: Final = 0.5
-# Of a normal distribution 95 % lie within so many standard deviations.
-_NORMAL: Final = 1.96
 _COMPONENTS: Final = ("normal", "along")
 
 
@@ -413,14 +412,11 @@ def _correlation_length(
 def _result(
     samples: _Samples, name: str, unit: str, space: str, *, is_step: bool
 ) -> BoundaryProfile:
-    from scipy.stats import t as student
-
     distance, value = samples.means()
     n_pieces = samples.count.shape[1]
     left_out = [samples.means(piece) for piece in range(n_pieces)]
-    # The scatter of a few pieces is itself not well known: 1.96 errors are the interval of
-    # Student's distribution.
-    widened = samples.inflation * float(student.ppf(0.975, n_pieces - 1)) / _NORMAL
+    # The scatter of a few pieces is itself not well known.
+    widened = samples.inflation * student_widening(n_pieces - 1)
     value_error = widened * _jackknife(np.array([one[1] for one in left_out]))
     # Bins count by their numbers: weights from errors that a few pieces tell would
     # let those bins decide whose scatter happens to be small.
@@ -431,8 +427,8 @@ def _result(
             "distance": distance,
             "value": value,
             "value_error": value_error,
-            "value_low": value - _NORMAL * value_error,
-            "value_high": value + _NORMAL * value_error,
+            "value_low": value - NORMAL_95 * value_error,
+            "value_high": value + NORMAL_95 * value_error,
             "fit": fit.at(distance, is_step=is_step),
             "n": samples.count.sum(axis=1).astype(np.int64),
         },

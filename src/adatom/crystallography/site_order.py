@@ -8,6 +8,7 @@ import numpy as np
 
 from adatom.crystallography.position_noise import stated_covariance, told_covariance
 from adatom.errors import SettingError, TooFewSitesError
+from adatom.numerics.intervals import NORMAL_95
 from adatom.numerics.magnitudes import length_bias
 from adatom.numerics.neighbors import PointTree, spatial_order
 from adatom.numerics.stars import relative_neighbors
@@ -23,10 +24,6 @@ _CANDIDATES: Final = 12
 _BLOCK: Final = 20_000
 # Variance of a phase that is spread over a whole turn, (2 pi)^2: it says nothing any more.
 _MOST_SPREAD: Final = 39.5
-
-
-# Half the width of a 95 % interval, in standard deviations.
-_WIDE: Final = 1.96
 _QUANTITIES: Final = {
     "bond_order": "1",
     "bond_order_angle": "deg",
@@ -247,8 +244,8 @@ def _interval(
     with np.errstate(invalid="ignore", divide="ignore"):
         slope = np.where(lacking > 1e-9, (variance - least) / lacking, usual)
     seen = 1 - order
-    middle = seen + _WIDE**2 * slope / 2
-    half = np.sqrt(np.maximum(middle**2 - seen**2 + _WIDE**2 * least, 0.0))
+    middle = seen + NORMAL_95**2 * slope / 2
+    half = np.sqrt(np.maximum(middle**2 - seen**2 + NORMAL_95**2 * least, 0.0))
     return np.clip(1 - middle - half, 0.0, 1.0), np.clip(1 - middle + half, 0.0, 1.0)
 
 

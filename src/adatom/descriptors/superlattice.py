@@ -12,6 +12,7 @@ import scipy.stats
 import xarray as xr
 
 from adatom.errors import SettingError
+from adatom.numerics.intervals import student_widening
 from adatom.numerics.lock_in import PER_WIDTH, LockIn
 from adatom.numerics.magnitudes import magnitudes
 from adatom.numerics.peaks import thin_out
@@ -469,7 +470,7 @@ def _amplitude_errors(strength: _Strength) -> Floats:
     mean over few frequencies is itself uncertain: errors are widened so that 1.96 of
     them are an interval of Student's distribution.
     """
-    widened = float(scipy.stats.t.ppf(0.975, 2 * strength.n_around)) / 1.96
+    widened = student_widening(2 * strength.n_around)
     return np.asarray(widened * np.sqrt(strength.background / 2))
 
 

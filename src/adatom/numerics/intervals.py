@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.special import stdtrit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+NORMAL_95: Final = 1.96
+"""Of a normal distribution 95 % lie within so many standard deviations."""
 
 
 def wilson_interval(
@@ -32,3 +36,16 @@ def wilson_interval(
     root = np.sqrt(share * (1 - share) / number + z**2 / (4 * number**2))
     half = z * root / (1 + z**2 / number)
     return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+
+
+def student_widening(freedom: float, /) -> float:
+    """Give by what errors are widened whose scatter so many degrees of freedom tell.
+
+    1.96 of the widened errors are an interval of 95 %, that of Student's distribution.
+
+    Examples
+    --------
+    >>> round(student_widening(7), 2), round(student_widening(1000), 2)
+    (1.21, 1.0)
+    """
+    return float(stdtrit(freedom, 0.975)) / NORMAL_95

@@ -91,9 +91,7 @@ def plot_site_quantity(
         raise KindError(msg)
     here, number = frame_of(sites, frame)
     values = here[quantity].values.astype(np.float64)
-    panel = _panel(
-        here, image_of_frame(image, number), colorbar=True, remark=_remark(here, quantity)
-    )
+    panel = _panel(here, image_of_frame(image, number), remark=_remark(here, quantity))
     places, diameter = positions(here), mark_size(panel, site_spacing(here), share=_SHARE)
     known = np.isfinite(values)
     open_places = places[~known][:_MOST_MARKS]
@@ -187,11 +185,9 @@ def plot_site_profiles(sites: Sites, /, *, quantities: Sequence[str], along: str
     return figure
 
 
-def _panel(
-    sites: xr.Dataset, image: xr.DataArray | None, *, colorbar: bool, remark: str
-) -> MapPanel:
+def _panel(sites: xr.Dataset, image: xr.DataArray | None, *, remark: str) -> MapPanel:
     edges = site_edges(sites) if image is None else pixel_edges(image)
-    panel = map_panel(edges, unit=space_unit(sites), colorbar=colorbar, remark=remark)
+    panel = map_panel(edges, unit=space_unit(sites), colorbar=True, remark=remark)
     if image is not None:
         shown = shown_pixels(image)
         low, high = contrast_limits(shown.values, PERCENTILES)
