@@ -149,7 +149,7 @@ def _write_cells(defects: Iterable[StoredDefect], path: Path, file_format: str) 
         atoms = atoms[atoms.numbers > 0]
         atoms.center(vacuum=_VACUUM)
         atoms.pbc = True
-        stem = f"{_safe(one.row.name or 'class-' + one.row.class_key[:8])}-{one.id}"
+        stem = f"{file_name(one.row.name or 'class-' + one.row.class_key[:8])}-{one.id}"
         if file_format == "cif":
             place = path / f"{stem}.cif"
             write(place, atoms, format="cif")
@@ -161,15 +161,22 @@ def _write_cells(defects: Iterable[StoredDefect], path: Path, file_format: str) 
     return written
 
 
-def _safe(name: str) -> str:
-    return re.sub(r"[^\w.+-]", "_", name) or "unnamed"
+def file_name(text: str, /) -> str:
+    """Make a name of a file of any text, such as that of a defect in a library of somebody else.
+
+    Examples
+    --------
+    >>> file_name("Mo_W+V_S"), file_name("../a b")
+    ('Mo_W+V_S', '_a_b')
+    """
+    return re.sub(r"[^\w.+-]", "_", text).lstrip(".") or "unnamed"
 
 
 def _write_hdf5(defects: Iterable[StoredDefect], path: Path) -> list[Path]:
     """Write one file an image and name, as the published library has them."""
     groups: dict[tuple[str, int], list[StoredDefect]] = {}
     for one in defects:
-        folder = _safe(one.row.name or f"class-{one.row.class_key[:8]}")
+        folder = file_name(one.row.name or f"class-{one.row.class_key[:8]}")
         groups.setdefault((folder, one.image["id"]), []).append(one)
     written = []
     for (folder, image_id), members in groups.items():
