@@ -73,6 +73,25 @@ def test_a_file_that_is_cut_short_is_told(tmp_path: Path) -> None:
         assert check_library(library) == []
 
 
+def test_a_file_that_becomes_something_else_is_told_when_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "defects.db"
+    open_library(path, create=True).close()
+    with open_library(path) as library:
+        path.write_bytes(b"hello" * 9999)
+        with pytest.raises(StoreError, match="no SQLite file, or is damaged"):
+            add_defects(library, simulated_defects(["Si1C3"], seed=1))
+
+
+def test_after_a_failed_commit_the_library_is_written_again(tmp_path: Path) -> None:
+    with open_library(tmp_path / "defects.db", create=True) as library:
+        session = library.session
+        session.execute("CREATE TABLE a (b INTEGER REFERENCES adatom_images(id) "
+                        "DEFERRABLE INITIALLY DEFERRED)")  # fmt: skip
+        with pytest.raises(StoreError, match="FOREIGN KEY"), session.transaction():
+            session.execute("INSERT INTO a VALUES (99)")
+        assert add_defects(library, simulated_defects(["Si1C3"], seed=1)).state == "new"
+
+
 def test_damaged_atoms_are_told(library: Library) -> None:
     add_defects(library, simulated_defects(["Si1C3"], seed=1))
     library.session.execute("UPDATE adatom_defects SET members = ?", (b"123",))
