@@ -118,7 +118,10 @@ def _spelled(values: np.ndarray[Any, Any]) -> list[Any]:
 def _write_extxyz(defects: Iterable[StoredDefect], path: Path) -> list[Path]:
     from ase.io import write
 
-    write(path, [_with_facts(one) for one in defects], format="extxyz")
+    with path.open("x", encoding="utf-8") as file:
+        # One after the other: all at once would not fit where a library does.
+        for one in defects:
+            write(file, _with_facts(one), format="extxyz")
     return [path]
 
 
