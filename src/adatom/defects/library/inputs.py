@@ -370,7 +370,7 @@ def _result(place: Path, card: dict[str, Any]) -> tuple[Structure, float, NDArra
             msg = f"{name} cannot be read ({type(error).__name__}: {error}): was the run cut off?"
             raise SettingError(msg) from error
         start = _read_start(place / _START)
-        if not np.array_equal(found.numbers, start.pop("numbers", None)):
+        if not np.array_equal(found.numbers, start.pop("numbers", np.empty(0))):
             msg = f"{name} holds other atoms than were exported"
             raise SettingError(msg)
         for array, values in start.items():
