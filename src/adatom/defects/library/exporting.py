@@ -86,7 +86,7 @@ def export_defects(
             return _write_extxyz(defects, path)
         path.mkdir(parents=True, exist_ok=True)
         if file_format == "hdf5":
-            return _write_hdf5(defects, path)
+            return _write_hdf5(library, table, path)
         return _write_cells(defects, path, file_format)
     except OSError as error:
         if isinstance(error, StoreError):
@@ -175,14 +175,16 @@ def file_name(text: str, /) -> str:
     return re.sub(r"[^\w.+-]", "_", text).lstrip(".") or "unnamed"
 
 
-def _write_hdf5(defects: Iterable[StoredDefect], path: Path) -> list[Path]:
+def _write_hdf5(library: Library, table: Table, path: Path) -> list[Path]:
     """Write one file an image and name, as the published library has them."""
-    groups: dict[tuple[str, int], list[StoredDefect]] = {}
-    for one in defects:
-        folder = file_name(one.row.name or f"class-{one.row.class_key[:8]}")
-        groups.setdefault((folder, one.image["id"]), []).append(one)
+    columns = (table[key].values.tolist() for key in ("id", "name", "class_key", "image_id"))
+    groups: dict[tuple[str, int], list[int]] = {}
+    for number, name, key, image_id in zip(*columns, strict=True):
+        folder = file_name(name or f"class-{key[:8]}")
+        groups.setdefault((folder, image_id), []).append(number)
     written = []
-    for (folder, image_id), members in groups.items():
+    for (folder, image_id), numbers in groups.items():
+        members = list(read_defects(library, numbers))
         place = path / folder / f"{image_id}.hdf5"
         place.parent.mkdir(exist_ok=True)
         _write_hdf5_file(members, place)
