@@ -12,7 +12,13 @@ from simulated_defects import simulated_defects, simulated_picture
 
 from adatom.cli import main
 from adatom.cli.library import COMMANDS
-from adatom.defects.library import add_defects, open_library, read_defect
+from adatom.defects.library import (
+    DefectQuery,
+    add_defects,
+    open_library,
+    read_defect,
+    store_calculation,
+)
 from adatom.defects.library.exporting import export_defects
 from adatom.io import read_data
 
@@ -64,6 +70,7 @@ def test_search_by_geometry_and_likeness(place: str, tmp_path: Path, capsys: Cap
     assert capsys.readouterr().out.splitlines()[1].split()[:2] == ["1", "Si1C3"]
     assert _run("search", place, "--bond", "Si-C=0.1..0.2", "--angle", "C-Si-C=100..140") == 0
     assert _run("search", place, "--bond", "Si-C=0.3..0.4") == 1
+    assert "`adatom library show" in capsys.readouterr().out
     assert _run("search", place, "--bond", "Si-C") == 2
     assert "two limits, such as Si-C=0.16..0.19" in capsys.readouterr().err
 
@@ -104,6 +111,23 @@ def test_import_tells_what_it_skips(place: str, tmp_path: Path, capsys: Captured
     (tmp_path / "out" / "bad.hdf5").write_bytes(b"bad")
     assert _run("import", str(tmp_path / "new.db"), str(tmp_path / "out")) == 1
     assert "skipped: " in capsys.readouterr().err
+
+
+def test_what_is_not_known_is_shown_as_such(place: str, tmp_path: Path, capsys: Captured) -> None:
+    with open_library(place) as library:
+        export_defects(library, tmp_path / "out", DefectQuery(name="Si1C3"), file_format="hdf5")
+    new = str(tmp_path / "new.db")
+    assert _run("import", new, str(tmp_path / "out")) == 0
+    with open_library(new) as library:
+        store_calculation(library, 1, calculator="vasp", settings={}, version="6", energy=-288.25)
+    capsys.readouterr()
+    assert _run("show", new, "1") == 0
+    told = capsys.readouterr().out
+    assert "confidence not known" in told
+    assert "vasp 6: energy -288.25 eV, formation energy not known" in told
+    assert "nan" not in told
+    assert _run("import", new, str(tmp_path / "nowhere")) == 2
+    assert "is neither a file nor a folder" in capsys.readouterr().err
 
 
 def test_a_new_library_is_made_once(tmp_path: Path, capsys: Captured) -> None:

@@ -9,13 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from simulated_defects import simulated_defects
 
 from adatom.defects import Calculator, build_impurity, relax_defect, structure_from_defect
-from adatom.defects.calculators import attach_calculator, require_calculator
+from adatom.defects.calculators import (
+    attach_calculator,
+    level_of_calculator,
+    require_calculator,
+)
 from adatom.defects.hosts import host_of_name
-from adatom.defects.references import chemical_potential, formation_energy, host_reference
+from adatom.defects.references import (
+    _relaxed_constant,
+    _relaxed_energy,
+    chemical_potential,
+    formation_energy,
+    host_reference,
+)
 from adatom.defects.relaxing import observed_distance
 from adatom.defects.structure import sheet_of_host
 from adatom.errors import KindError, MissingExtraError, SettingError
@@ -267,3 +278,20 @@ def test_a_relaxed_defect_is_stored_with_the_result_of_a_recipe(tmp_path: Path) 
     np.testing.assert_array_equal(back.structure.arrays["role"], found.structure.arrays["role"])
     assert back.summary.identical(found.summary)
     assert back.bonds.identical(found.bonds)
+
+
+def test_a_lattice_constant_that_is_not_found_is_told_and_not_guessed() -> None:
+    with pytest.raises(SettingError, match=r"no minimum within 12 % of 2\.46 angstrom"):
+        _relaxed_constant(lambda a: -a, 2.46)
+
+
+def test_a_reference_that_is_not_relaxed_gives_no_energy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adatom.defects.references._MOST_STEPS", 0)
+    pair = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.9]])
+    with pytest.raises(SettingError, match="Cu2, against which energies are counted, is not"):
+        _relaxed_energy(pair, Calculator("emt"))
+
+
+def test_the_label_of_gpaw_names_the_functional_that_is_taken() -> None:
+    assert "GPAW, PBE" in level_of_calculator(Calculator("gpaw")).label
+    assert "GPAW, LDA" in level_of_calculator(Calculator("gpaw", settings={"xc": "LDA"})).label

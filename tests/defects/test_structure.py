@@ -266,3 +266,10 @@ def test_an_impurity_is_built_without_an_image() -> None:
     assert _counts(made) == {"Mo": 15, "S": 32, "W": 1}
     assert np.isnan(made.arrays["observed"]).all()
     assert made.cell.array[0, 0] == pytest.approx(4 * host_of_name("MoS2").lattice_constant)
+
+
+def test_an_atom_of_no_known_element_cannot_be_embedded() -> None:
+    places = np.array([[0.0, 0.0], [0.16, 0.0], [-0.08, 0.139], [-0.08, -0.139]])
+    roles = ["core", "neighbor", "neighbor", "neighbor"]
+    with pytest.raises(KindError, match=r"defect 0 holds atoms of '\?', which is no element"):
+        structure_from_defect(*_records(["?", "C", "C", "C"], places, roles))

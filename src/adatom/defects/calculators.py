@@ -89,6 +89,8 @@ class Level(NamedTuple):
 
 
 _XTB: Final = {"gfn1-xtb": "GFN1-xTB", "gfn2-xtb": "GFN2-xTB", "ipea1-xtb": "IPEA1-xTB"}
+# Of GPAW, unless another one is set.
+_FUNCTIONAL: Final = "PBE"
 _POTENTIALS: Final = frozenset({"emt", "tersoff", "lj", "morse", "tip3p", "eam"})
 
 
@@ -104,7 +106,7 @@ def level_of_calculator(calculator: Calculator, /) -> Level:
     if calculator.name in _POTENTIALS:
         return Level("potential", f"geometry of a classical potential ({calculator.name})")
     if calculator.name == "gpaw":
-        return Level("DFT", f"DFT geometry (GPAW, {calculator.settings.get('xc', 'LDA')})")
+        return Level("DFT", f"DFT geometry (GPAW, {calculator.settings.get('xc', _FUNCTIONAL)})")
     return Level("other", f"geometry of {calculator.name}")
 
 
@@ -233,7 +235,7 @@ def _tblite(atoms: Any, calculator: Calculator) -> Any:  # noqa: ANN401 -- of AS
 def _gpaw(atoms: Any, calculator: Calculator) -> Any:  # noqa: ANN401 -- of ASE, untyped
     from gpaw import GPAW
 
-    settings: dict[str, Any] = {"txt": None, "mode": "lcao", "basis": "dzp", "xc": "PBE"}
+    settings: dict[str, Any] = {"txt": None, "mode": "lcao", "basis": "dzp", "xc": _FUNCTIONAL}
     settings |= dict(calculator.settings)
     if calculator.charge:
         settings["charge"] = calculator.charge

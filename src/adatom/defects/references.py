@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -20,6 +19,7 @@ from adatom.defects.hosts import Host
 from adatom.defects.structure import sheet_of_host
 from adatom.errors import AdatomError, SettingError
 from adatom.numerics.long_work import current_long_work
+from adatom.numerics.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -234,7 +234,13 @@ def _relaxed_energy(atoms: Any, calculator: Calculator) -> float:  # noqa: ANN40
 
     attach_calculator(atoms, calculator)
     with BFGS(atoms, logfile=None) as optimizer:
-        optimizer.run(fmax=_RELAXED, steps=_MOST_STEPS)
+        converged = optimizer.run(fmax=_RELAXED, steps=_MOST_STEPS)
+    if not converged:
+        msg = (
+            f"{atoms.symbols.formula}, against which energies are counted, is not relaxed after "
+            f"{_MOST_STEPS} steps of {calculator.name!r}: take another calculator"
+        )
+        raise SettingError(msg)
     return float(atoms.get_potential_energy())
 
 
@@ -262,6 +268,12 @@ def _relaxed_constant(
             break
         # Beyond what was computed a parabola is not trusted: walk one step down.
         middle += int(np.sign(shift))
+    else:
+        msg = (
+            f"the energy has no minimum within {100 * _ROUNDS * _STRETCH:.0f} % of {start:.4g} "
+            "angstrom: take a calculator that knows these elements"
+        )
+        raise SettingError(msg)
     constant = start + (middle + shift) * step
     if finer:
         small = step / 4.0
@@ -297,9 +309,7 @@ def _cached(
             raise SettingError(msg) from error
     if file is not None and not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(f".{uuid.uuid4().hex}")
-        draft.write_text(json.dumps({"of": told, "values": _known[key]}), encoding="utf-8")
-        draft.replace(file)
+        write_whole(file, json.dumps({"of": told, "values": _known[key]}).encode())
     return _known[key]
 
 

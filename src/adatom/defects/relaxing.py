@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections import Counter
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -25,6 +26,7 @@ from adatom.defects.references import formation_energy, host_reference
 from adatom.defects.registration import rigid_motion
 from adatom.errors import KindError, SettingError
 from adatom.numerics.long_work import current_long_work
+from adatom.numerics.whole_files import write_whole
 from adatom.schema import STRUCTURE, Structure, Table, add_note, table_from_columns
 
 if TYPE_CHECKING:
@@ -302,10 +304,10 @@ def _keep(file: Path | None, places: NDArray[np.float64], done: int) -> None:
     if file is None:
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(".draft")
-    with draft.open("wb") as stream:
-        np.save(stream, np.vstack([places, [done, 0.0, 0.0]]))
-    draft.replace(file)
+    stream = BytesIO()
+    np.save(stream, np.vstack([places, [done, 0.0, 0.0]]))
+    # Two processes may relax like defects at once: each writes a draft of its own.
+    write_whole(file, stream.getvalue())
 
 
 def _restored(file: Path | None, atoms: Any) -> int:  # noqa: ANN401 -- of ASE, untyped

@@ -145,7 +145,20 @@ def _members_of(defects: xr.Dataset, members: xr.Dataset, number: int) -> NDArra
     if not len(chosen):
         msg = f"defect {number} has no members: take what find_defects gives"
         raise SettingError(msg)
+    _check_species(members["species"].values[chosen].astype(str), number)
     return chosen
+
+
+def _check_species(species: NDArray[np.str_], number: int) -> None:
+    from ase.data import atomic_numbers
+
+    odd = sorted(set(species.tolist()) - set(atomic_numbers))
+    if odd:
+        msg = (
+            f"defect {number} holds atoms of {odd[0]!r}, which is no element: name the element, or "
+            "leave this defect out"
+        )
+        raise KindError(msg)
 
 
 def _points(defects: xr.Dataset, members: xr.Dataset, host: Host) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from adatom.defects.library import (
 )
 from adatom.defects.library.checking import check_library
 from adatom.defects.library.opening import ase_database
+from adatom.defects.library.packing import key_of_rows, rows_of_defects
 from adatom.defects.library.reading import image_of_facts
 from adatom.defects.library.sessions import SQLiteSession
 from adatom.defects.records import Defects
@@ -263,3 +265,12 @@ def test_a_defect_without_a_place_is_refused(library: Library) -> None:
     lost = found.defects.assign_coords(y=("site", [np.nan], {"units": "nm"}))
     with pytest.raises(KindError, match=r"defects \[0\] have no place"):
         add_defects(library, Defects(lost, found.members, found.bonds))
+
+
+def test_the_sign_of_nan_makes_no_other_analysis() -> None:
+    rows = rows_of_defects(simulated_defects(["Si1C3"], seed=1))
+    keys = [
+        key_of_rows([replace(row, confidence=value) for row in rows], "graphene", 1.0)
+        for value in (np.nan, -np.nan)
+    ]
+    assert keys[0] == keys[1]

@@ -59,3 +59,24 @@ def assert_bright_where_drawn(image: Image | None, drawing: Drawing | None) -> N
 def test_an_empty_library_has_no_cards(tmp_path: Path) -> None:
     with open_library(tmp_path / "a.db", create=True) as library:
         assert cards_of_library(library) == []
+
+
+def test_a_class_is_counted_by_host_and_in_the_area_of_its_host(tmp_path: Path) -> None:
+    with open_library(tmp_path / "a.db", create=True) as library:
+        for seed, host in enumerate(["graphene", "graphene", "BN"]):
+            found = simulated_defects(["Si1C3"], seed=seed, box=6.0)
+            found.defects.attrs["host"] = host
+            add_defects(library, found)
+        cards = cards_of_library(library)
+    assert [card.count.value for card in cards] == [2, 1]
+    # Both have one in each image of 36 nm^2; those of the other host do not thin them out.
+    assert [card.density.value for card in cards] == pytest.approx([1 / 36.0] * 2)
+
+
+def test_a_caption_tells_no_confidence_that_is_not_known(tmp_path: Path) -> None:
+    found = simulated_defects(["Si1C3"], seed=1, box=6.0)
+    found.defects["confidence"][:] = np.nan
+    with open_library(tmp_path / "a.db", create=True) as library:
+        add_defects(library, found, picture(found, 1), source="folder/1.tif")
+        (card,) = cards_of_library(library)
+    assert card.captions == ("1.tif",)

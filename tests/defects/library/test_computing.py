@@ -24,6 +24,7 @@ from adatom.defects.library import (
     read_calculation_array,
     read_calculations,
     search_library,
+    store_calculation,
 )
 from adatom.defects.library.computing import Computation, compute_library
 from adatom.defects.library.jobs import (
@@ -31,11 +32,13 @@ from adatom.defects.library.jobs import (
     add_jobs,
     claim_job,
     count_jobs,
+    fail_job,
     failures,
     finish_job,
     name_of_process,
     release_jobs,
 )
+from adatom.defects.library.opening import ase_database
 from adatom.errors import SettingError
 
 TERSOFF = Computation(Calculator("tersoff"), max_force=2.0)
@@ -124,6 +127,29 @@ def test_the_job_of_a_silent_process_elsewhere_is_taken_over_after_its_lease(
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 1000.0)
     assert claim_job(library, "key", name_of_process()) is not None
+
+
+def test_the_failure_of_a_job_that_was_taken_over_does_not_count(library: Library) -> None:
+    add_defects(library, simulated_defects(["Si1C3"], seed=1))
+    add_jobs(library, [1], "key")
+    mine, other = name_of_process(), name_of_process()
+    job = claim_job(library, "key", mine)
+    assert job is not None
+    library.session.execute("UPDATE adatom_jobs SET lease_ends = 0")
+    assert claim_job(library, "key", other) == job
+    fail_job(library, job, mine, "too late")
+    assert failures(library, "key") == []
+    fail_job(library, job, other, "in time")
+    assert failures(library, "key") == [(1, "in time")]
+
+
+def test_an_energy_that_is_not_known_is_no_key_of_ase(library: Library) -> None:
+    add_defects(library, simulated_defects(["Si1C3"], seed=1))
+    number = store_calculation(
+        library, 1, calculator="tersoff", settings={}, version="1", formation_energy=float("nan")
+    )
+    row = ase_database(library.place).get(id=number)
+    assert "formation_energy" not in row.key_value_pairs
 
 
 def test_a_job_over_which_processes_die_is_given_up(library: Library) -> None:

@@ -166,5 +166,5 @@ def test_what_is_no_hdf5_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"not this")
     with pytest.raises(ReadError, match="cannot be read as HDF5"):
         read_aicrystallographer(path)
-    with pytest.raises(ReadError, match=r"holds no \.hdf5"):
+    with pytest.raises(ReadError, match="neither a file nor a folder"):
         files_of_library(tmp_path / "nothing")

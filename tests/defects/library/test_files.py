@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
+import zarr
 from simulated_defects import simulated_defects, simulated_picture
 
 from adatom.defects.library import Library, add_defects, open_library, read_defect
 from adatom.defects.library.checking import check_library
+from adatom.defects.library.merging import merge_libraries
 from adatom.defects.library.opening import ase_database
 from adatom.defects.library.sessions import shown_place
 from adatom.errors import SettingError, StoreError
@@ -69,6 +73,25 @@ def test_a_file_that_is_cut_short_is_told(tmp_path: Path) -> None:
         assert check_library(library) == []
 
 
+def test_a_file_that_becomes_something_else_is_told_when_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "defects.db"
+    open_library(path, create=True).close()
+    with open_library(path) as library:
+        path.write_bytes(b"hello" * 9999)
+        with pytest.raises(StoreError, match="no SQLite file, or is damaged"):
+            add_defects(library, simulated_defects(["Si1C3"], seed=1))
+
+
+def test_after_a_failed_commit_the_library_is_written_again(tmp_path: Path) -> None:
+    with open_library(tmp_path / "defects.db", create=True) as library:
+        session = library.session
+        session.execute("CREATE TABLE a (b INTEGER REFERENCES adatom_images(id) "
+                        "DEFERRABLE INITIALLY DEFERRED)")  # fmt: skip
+        with pytest.raises(StoreError, match="FOREIGN KEY"), session.transaction():
+            session.execute("INSERT INTO a VALUES (99)")
+        assert add_defects(library, simulated_defects(["Si1C3"], seed=1)).state == "new"
+
+
 def test_damaged_atoms_are_told(library: Library) -> None:
     add_defects(library, simulated_defects(["Si1C3"], seed=1))
     library.session.execute("UPDATE adatom_defects SET members = ?", (b"123",))
@@ -90,6 +113,31 @@ def test_missing_pictures_are_told(library: Library) -> None:
     with pytest.raises(StoreError, match="missing or damaged"):
         read_defect(library, 1).patch()
     assert check_library(library) == [f"pixels {'0' * 16} are missing in {library.store}"]
+
+
+def test_pictures_in_a_format_that_may_hold_pickles_are_not_opened(library: Library) -> None:
+    add_defects(library, simulated_defects(["Si1C3"], seed=1), simulated_picture(seed=1))
+    (digest,) = library.session.rows("SELECT pixels FROM adatom_images")[0]
+    assert library.store is not None
+    place = library.store / digest[:2] / digest
+    shutil.rmtree(place)
+    zarr.open_group(place, mode="w-", zarr_format=2).create_array("image", data=np.zeros((9, 9)))
+    with pytest.raises(StoreError, match="missing or damaged"):
+        read_defect(library, 1).patch()
+
+
+def test_pictures_that_are_not_what_their_hash_says_are_not_taken_over(
+    library: Library, tmp_path: Path
+) -> None:
+    with open_library(tmp_path / "other.db", create=True) as other:
+        add_defects(other, simulated_defects(["Si1C3"], seed=1), simulated_picture(seed=1))
+        (digest,) = other.session.rows("SELECT pixels FROM adatom_images")[0]
+        assert other.store is not None
+        group = zarr.open_group(other.store / digest[:2] / digest, mode="r+")
+        group["image"][0, 0] = 1e3  # type: ignore[index]
+        with pytest.raises(StoreError, match="something else than its hash says"):
+            merge_libraries(library, other)
+    assert library.session.rows("SELECT COUNT(*) FROM adatom_images") == [(0,)]
 
 
 def test_a_password_is_never_shown() -> None:

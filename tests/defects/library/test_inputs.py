@@ -11,7 +11,7 @@ from ase.io import read
 from simulated_defects import simulated_defects
 
 from adatom.defects.calculators import Calculator
-from adatom.defects.library import Library, add_defects, read_calculations
+from adatom.defects.library import Library, add_defects, open_library, read_calculations
 from adatom.defects.library.computing import Computation
 from adatom.defects.library.inputs import export_inputs, read_outputs
 from adatom.errors import SettingError, WriteError
@@ -77,6 +77,44 @@ def test_a_result_that_is_cut_off_is_told_and_the_others_are_read(
     stored, missing = read_outputs(library, tmp_path / "out")
     assert stored == []
     assert "was the run cut off?" in missing[0][1]
+
+
+def test_results_go_to_the_library_of_their_inputs_only(library: Library, tmp_path: Path) -> None:
+    place = _exported(library, tmp_path / "out", "vasp")
+    atoms: Any = read(place / "POSCAR")
+    (place / "vasprun.xml").write_text(_vasprun(atoms, -288.25))
+    with open_library(tmp_path / "other.db", create=True) as other:
+        # Its first row is another defect.
+        add_defects(other, simulated_defects(["V1"], seed=2))
+        stored, missing = read_outputs(other, tmp_path / "out")
+    assert stored == []
+    assert "exported from another library" in missing[0][1]
+
+
+@pytest.mark.parametrize("file", ["adatom.json", "start.npz"])
+@pytest.mark.parametrize("text", ["[]", "{}", None])
+def test_a_damaged_export_is_told_by_its_file(
+    library: Library, tmp_path: Path, file: str, text: str | None
+) -> None:
+    place = _exported(library, tmp_path / "out", "vasp")
+    (place / "vasprun.xml").write_text(_vasprun(read(place / "POSCAR"), -288.25))
+    if text is not None:
+        (place / file).write_text(text)
+    elif file == "start.npz":
+        (place / file).unlink()
+    else:
+        (place / file).write_bytes(b"\xff")
+    stored, missing = read_outputs(library, tmp_path / "out")
+    assert stored == []
+    assert f"{file} cannot be read" in missing[0][1]
+
+
+def test_the_name_of_a_defect_leads_to_no_other_folder(library: Library, tmp_path: Path) -> None:
+    add_defects(library, simulated_defects(["Si1C3"], seed=1))
+    library.session.execute("UPDATE adatom_defects SET name = ?", ("x/../../../a\nNSW = 0",))
+    (place,) = export_inputs(library, tmp_path / "out")
+    assert place.resolve().parent == (tmp_path / "out").resolve()
+    assert "\nNSW = 0\n" not in (place / "INCAR").read_text()
 
 
 def test_a_folder_that_holds_files_is_not_written_into(library: Library, tmp_path: Path) -> None:

@@ -80,6 +80,26 @@ def test_names_take_a_star_and_nothing_else_as_a_pattern(filled: Library) -> Non
     assert _names(filled, name="Si1C*") == {"Si1C3", "Si1C4"}
     assert _names(filled, name="Si1C_") == set()
     assert _names(filled, name="%") == set()
+    assert _names(filled, name="[S]i1C?*") == set()
+    # Co is not CO.
+    assert _names(filled, name="si1c*") == set()
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (DefectQuery(lengths={"Si-Q": (0.1, 0.2)}), "Si-Q: 'Q' is no element"),
+        (DefectQuery(angles={"C-Sj-C": (100, 120)}), "C-Sj-C: 'Sj' is no element"),
+        (DefectQuery(min_confidence=95), "min_confidence=95 is no probability"),
+        (DefectQuery(min_confidence=float("nan")), "min_confidence=nan is no probability"),
+        (DefectQuery(computed={"energy": (5, 0)}), r"computed energy=\[5, 0\]: give the lower"),
+    ],
+)
+def test_what_no_defect_can_fulfil_is_told(
+    filled: Library, query: DefectQuery, message: str
+) -> None:
+    with pytest.raises(SettingError, match=message):
+        search_library(filled, query)
 
 
 def test_class_kind_host_and_confidence_narrow_a_search(filled: Library) -> None:

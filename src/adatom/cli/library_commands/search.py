@@ -39,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     with open_library(arguments.library) as library:
         found = _found(library, arguments)
         if not found.sizes["row"]:
-            print("no defect fulfils this")
+            print(
+                f"no defect fulfils this: `adatom library show {arguments.library}` lists classes"
+            )
             return 1
         print_columns(found, _SHOWN)
         for note in notes(found):

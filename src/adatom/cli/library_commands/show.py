@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def _show_defect(library: Library, number: int) -> None:
     one = read_defect(library, number)
     row, image = one.row, one.image
     print(f"defect {number}: {row.name or 'without a name'} ({row.kind}) in {image['host']}")
-    print(f"  class {row.class_key}, confidence {row.confidence:.3g}, extent {row.extent:.4g} nm")
+    sure = _told("confidence", row.confidence)
+    print(f"  class {row.class_key}, {sure}, extent {row.extent:.4g} nm")
     print(f"  at y = {row.y:.4g} nm, x = {row.x:.4g} nm of {image['source'] or 'its image'}")
     print(f"  image {image['image_hash'][:16]}, {image['height']} x {image['width']} px")
     made = f"recipe {image['recipe'] or 'none'} {image['recipe_sha256'][:8]}".rstrip()
@@ -69,7 +71,14 @@ def _show_defect(library: Library, number: int) -> None:
         unit = "deg" if what.count("-") == 2 else "nm"
         print(f"  {what}: {count}, {low:.4g} to {high:.4g} {unit}, mean {mean:.4g} {unit}")
     for made_by in read_calculations(library, defect_id=number):
-        print(
-            f"  {made_by.calculator} {made_by.version}: energy {made_by.energy:.6g} eV, formation "
-            f"energy {made_by.formation_energy:.4g} eV, {made_by.rmsd:.3g} nm from the observed"
+        told = (
+            _told("energy", made_by.energy, "eV", digits=6),
+            _told("formation energy", made_by.formation_energy, "eV"),
+            _told("distance from the observed", made_by.rmsd, "nm"),
         )
+        print(f"  {made_by.calculator} {made_by.version}: {', '.join(told)}")
+
+
+def _told(name: str, value: float, unit: str = "", *, digits: int = 4) -> str:
+    known = f"{value:.{digits}g} {unit}".rstrip() if math.isfinite(value) else "not known"
+    return f"{name} {known}"

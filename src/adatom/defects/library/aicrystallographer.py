@@ -41,7 +41,8 @@ def files_of_library(path: Path, /) -> list[Path]:
         return [path]
     found = sorted(p for ending in ("hdf5", "h5") for p in path.rglob(f"*.{ending}"))
     if not found:
-        msg = f"{path} holds no .hdf5 files"
+        why = "holds no .hdf5 files" if path.is_dir() else "is neither a file nor a folder"
+        msg = f"{path} {why}: name a file or folder of AICrystallographer's library"
         raise ReadError(msg)
     return found
 

@@ -207,8 +207,10 @@ def store_calculation(
         values: dict[str, str | float] = {"adatom": "calculation", "defect": defect_id}
         if known[0][0]:
             values["name"] = known[0][0]
-        if formation_energy is not None:
-            values["formation_energy"] = float(formation_energy)
+        # NaN, an energy that is not known, is no value of JSON.
+        formed = _real(formation_energy)
+        if formed is not None:
+            values["formation_energy"] = formed
         ase_rows.add(
             number,
             structure if structure is not None else Atoms(),
@@ -221,7 +223,7 @@ def store_calculation(
             insertion("adatom_calculations", _COLUMNS),
             [(
                 number, defect_id, key, calculator, settings_text, version, _real(energy),
-                _real(formation_energy), _real(rmsd_nm),
+                formed, _real(rmsd_nm),
                 json.dumps(dict(results or {}), sort_keys=True), kept,
                 datetime.now(UTC).isoformat(timespec="seconds"),
             )],

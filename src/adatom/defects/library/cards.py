@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.ndimage import map_coordinates
-from scipy.stats import chi2
 
 from adatom.defects.class_cards import ClassCard, Computed, Drawing, Estimate
 from adatom.defects.library.calculations import (
@@ -14,8 +13,9 @@ from adatom.defects.library.calculations import (
     read_calculation_array,
     read_calculations,
 )
+from adatom.defects.library.counting import poisson_interval
 from adatom.defects.library.packing import symbols_of_numbers
-from adatom.defects.library.reading import StoredDefect, read_all_image_facts, read_defects
+from adatom.defects.library.reading import StoredDefect, read_defects
 from adatom.defects.records import ROLES
 from adatom.errors import StoreError
 from adatom.numerics.point_alignment import align_points
@@ -56,21 +56,26 @@ def cards_of_library(library: Library, /) -> list[ClassCard]:
         Opened; only what is current counts.
     """
     told = library.session.rows(
-        "SELECT class_key, COUNT(*), COUNT(DISTINCT image_id) FROM adatom_defects "
-        "WHERE is_current = 1 GROUP BY class_key ORDER BY COUNT(*) DESC, class_key"
+        "SELECT i.host, d.class_key, COUNT(*), COUNT(DISTINCT d.image_id) FROM adatom_defects d "
+        "JOIN adatom_images i ON i.id = d.image_id WHERE d.is_current = 1 "
+        "GROUP BY i.host, d.class_key ORDER BY COUNT(*) DESC, i.host, d.class_key"
     )
-    area = _area(library)
+    areas = _areas(library)
     computed = _by_defect(read_calculations(library))
     return [
-        _card(library, str(key), int(count), int(n_images), area, computed)
-        for key, count, n_images in told
+        _card(library, (host, key), int(count), int(n_images), areas[host], computed)
+        for host, key, count, n_images in told
     ]
 
 
-def _area(library: Library) -> float:
-    """Give the area of all images in nm^2; NaN where that of any is not known."""
-    areas = [image["area_nm2"] for image in read_all_image_facts(library)]
-    return float(sum(areas)) if areas and None not in areas else float("nan")
+def _areas(library: Library) -> dict[str, float]:
+    """Give the area of all images of each host in nm^2; NaN where that of any is not known."""
+    areas: dict[str, float] = {}
+    for host, area in library.session.rows(
+        "SELECT host, area_nm2 FROM adatom_images WHERE is_current = 1 ORDER BY id"
+    ):
+        areas[host] = areas.get(host, 0.0) + (float("nan") if area is None else float(area))
+    return areas
 
 
 def _by_defect(calculations: Iterable[Calculation]) -> dict[int, list[Calculation]]:
@@ -82,21 +87,22 @@ def _by_defect(calculations: Iterable[Calculation]) -> dict[int, list[Calculatio
 
 def _card(
     library: Library,
-    key: str,
+    of: tuple[str, str],
     count: int,
     n_images: int,
     area: float,
     computed: dict[int, list[Calculation]],
 ) -> ClassCard:
-    members = _surest(library, key)
+    numbers = _numbers_of_class(library, of)
+    members = list(read_defects(library, numbers[:_MOST_MEMBERS]))
     middle, angle, mirrored = _laid_over_the_middle(members)
     bonds = _bond_lengths(members)
     patches = [member.patch(size_nm=_SIDE) for member in members[:_N_EXAMPLES]]
     examples = [(patch, member) for patch, member in zip(patches, members) if patch is not None]
-    low, high = _poisson_interval(count)
+    low, high = (float(end) for end in poisson_interval(np.int64(count)))
     return ClassCard(
         name=members[0].row.name,
-        class_key=key,
+        class_key=of[1],
         count=Estimate(count, low, high),
         density=Estimate(count / area, low / area, high / area),
         n_images=n_images,
@@ -107,29 +113,22 @@ def _card(
         bond_lengths=bonds,
         computed=tuple(
             _computed(library, calculation)
-            for number in _numbers_of_class(library, key)
+            for number in numbers
             for calculation in computed.get(number, ())
         ),
     )
 
 
-def _numbers_of_class(library: Library, key: str) -> list[int]:
+def _numbers_of_class(library: Library, of: tuple[str, str]) -> list[int]:
+    """List the defects of a class of a host, the surest first."""
     told = library.session.rows(
-        "SELECT id FROM adatom_defects WHERE class_key = ? AND is_current = 1 "
-        "ORDER BY confidence DESC, id",
-        (key,),
+        "SELECT d.id FROM adatom_defects d JOIN adatom_images i ON i.id = d.image_id "
+        "WHERE i.host = ? AND d.class_key = ? AND d.is_current = 1 "
+        # What is not known comes last in SQLite and first in PostgreSQL.
+        "ORDER BY d.confidence IS NULL, d.confidence DESC, d.id",
+        of,
     )
     return [int(number) for (number,) in told]
-
-
-def _surest(library: Library, key: str) -> list[StoredDefect]:
-    return list(read_defects(library, _numbers_of_class(library, key)[:_MOST_MEMBERS]))
-
-
-def _poisson_interval(count: int) -> tuple[float, float]:
-    """Give the 95 % interval of the mean of a Poisson count (F. Garwood, Biometrika 28, 437)."""
-    low = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
-    return float(low), float(chi2.ppf(0.975, 2 * count + 2) / 2)
 
 
 def _laid_over_the_middle(
@@ -208,7 +207,8 @@ def _resampled(patch: Image, member: StoredDefect, places: Floats) -> Floats:
 
 def _caption(member: StoredDefect) -> str:
     name = str(member.image["source"]).replace("\\", "/").rpartition("/")[2]
-    return f"{name}, {member.row.confidence:.2f}"
+    sure = member.row.confidence
+    return f"{name}, {sure:.2f}" if np.isfinite(sure) else name
 
 
 def _drawing(member: StoredDefect) -> Drawing:

@@ -32,6 +32,10 @@ def classes_with_numbers(
     SettingError
         If it is not known what is asked.
     """
+    for what, (low, high) in bounds.items():
+        if not low <= high:
+            msg = f"computed {what}={[low, high]}: give the lower limit first, such as [0, 5]"
+            raise SettingError(msg)
     spelled = {_spelled(what): limits for what, limits in bounds.items()}
     ids = sorted(
         {

@@ -224,7 +224,7 @@ def compute_library(
             tasks = _tasks(library, key, owner, own)
             for task, outcome in (workers or serial_workers)(tasks):
                 if outcome.computed is None:
-                    fail_job(library, task.job, outcome.error)
+                    fail_job(library, task.job, owner, outcome.error)
                 else:
                     _store(library, task.job.defect_id, outcome.computed, by)
                     finish_job(library, task.job, owner)

@@ -49,7 +49,7 @@ class LibraryCounts(NamedTuple):
 
 
 def poisson_interval(
-    counts: NDArray[np.int64], /
+    counts: NDArray[np.int64] | np.int64, /
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give the exact 95 % interval of the expectation of counts.
 

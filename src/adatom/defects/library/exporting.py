@@ -86,7 +86,7 @@ def export_defects(
             return _write_extxyz(defects, path)
         path.mkdir(parents=True, exist_ok=True)
         if file_format == "hdf5":
-            return _write_hdf5(defects, path)
+            return _write_hdf5(library, table, path)
         return _write_cells(defects, path, file_format)
     except OSError as error:
         if isinstance(error, StoreError):
@@ -118,7 +118,10 @@ def _spelled(values: np.ndarray[Any, Any]) -> list[Any]:
 def _write_extxyz(defects: Iterable[StoredDefect], path: Path) -> list[Path]:
     from ase.io import write
 
-    write(path, [_with_facts(one) for one in defects], format="extxyz")
+    with path.open("x", encoding="utf-8") as file:
+        # One after the other: all at once would not fit where a library does.
+        for one in defects:
+            write(file, _with_facts(one), format="extxyz")
     return [path]
 
 
@@ -149,7 +152,7 @@ def _write_cells(defects: Iterable[StoredDefect], path: Path, file_format: str) 
         atoms = atoms[atoms.numbers > 0]
         atoms.center(vacuum=_VACUUM)
         atoms.pbc = True
-        stem = f"{_safe(one.row.name or 'class-' + one.row.class_key[:8])}-{one.id}"
+        stem = f"{file_name(one.row.name or 'class-' + one.row.class_key[:8])}-{one.id}"
         if file_format == "cif":
             place = path / f"{stem}.cif"
             write(place, atoms, format="cif")
@@ -161,18 +164,27 @@ def _write_cells(defects: Iterable[StoredDefect], path: Path, file_format: str) 
     return written
 
 
-def _safe(name: str) -> str:
-    return re.sub(r"[^\w.+-]", "_", name) or "unnamed"
+def file_name(text: str, /) -> str:
+    """Make a name of a file of any text, such as that of a defect in a library of somebody else.
+
+    Examples
+    --------
+    >>> file_name("Mo_W+V_S"), file_name("../a b")
+    ('Mo_W+V_S', '_a_b')
+    """
+    return re.sub(r"[^\w.+-]", "_", text).lstrip(".") or "unnamed"
 
 
-def _write_hdf5(defects: Iterable[StoredDefect], path: Path) -> list[Path]:
+def _write_hdf5(library: Library, table: Table, path: Path) -> list[Path]:
     """Write one file an image and name, as the published library has them."""
-    groups: dict[tuple[str, int], list[StoredDefect]] = {}
-    for one in defects:
-        folder = _safe(one.row.name or f"class-{one.row.class_key[:8]}")
-        groups.setdefault((folder, one.image["id"]), []).append(one)
+    columns = (table[key].values.tolist() for key in ("id", "name", "class_key", "image_id"))
+    groups: dict[tuple[str, int], list[int]] = {}
+    for number, name, key, image_id in zip(*columns, strict=True):
+        folder = file_name(name or f"class-{key[:8]}")
+        groups.setdefault((folder, image_id), []).append(number)
     written = []
-    for (folder, image_id), members in groups.items():
+    for (folder, image_id), numbers in groups.items():
+        members = list(read_defects(library, numbers))
         place = path / folder / f"{image_id}.hdf5"
         place.parent.mkdir(exist_ok=True)
         _write_hdf5_file(members, place)

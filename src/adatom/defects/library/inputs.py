@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from adatom.defects.library.computing import (
     plain_structure,
     results_of_relaxation,
 )
+from adatom.defects.library.exporting import file_name
 from adatom.defects.library.reading import read_defect
 from adatom.defects.relaxing import relaxed_from_structure
 from adatom.defects.structure import structure_from_defect
@@ -142,8 +144,10 @@ def export_inputs(
         found = read_defect(library, row.id).found
         start: Any = structure_from_defect(found.defects, found.members, cell=own.cell)
         _stretch(start, own.strain)
-        place = target / f"defect-{row.id}-{row.name or row.class_key[:8]}"
-        _write(place, start, code, own, defect_id=row.id)
+        # The name is whatever the library says.
+        name = file_name(row.name or row.class_key[:8])
+        place = target / f"defect-{row.id}-{name}"
+        _write(place, start, code, own, {"library": library.id, "defect_id": row.id, "name": name})
         written.append(place)
     if written:
         outputs = " or ".join(name for name, _ in _OUTPUTS[code])
@@ -169,8 +173,7 @@ def _write(
     atoms: Any,  # noqa: ANN401 -- of ASE, untyped
     code: Code,
     computation: Computation,
-    *,
-    defect_id: int,
+    of: dict[str, Any],
 ) -> None:
     place.mkdir(parents=True)
     # Codes want atoms of one element together; the order here is kept to find them again.
@@ -178,16 +181,16 @@ def _write(
     ordered = atoms[order]
     points = max(1, round(_POINTS_OF_ONE_CELL / int(atoms.info["cell"])))
     writer = {"vasp": _write_vasp, "espresso": _write_espresso}[code]
+    ordered.info["defect"] = of["name"]
     writer(place, ordered, points, computation)
     arrays = {name: ordered.arrays[name] for name in ("role", "observed") if name in ordered.arrays}
     np.savez(place / _START, numbers=ordered.numbers, **arrays)
     card = {
+        **of,
         "code": code,
-        "defect_id": defect_id,
         "settings": _record(computation),
         "host": ordered.info["host"],
         "cell": ordered.info["cell"],
-        "defect": ordered.info["defect"],
     }
     (place / _CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
 
@@ -205,7 +208,7 @@ def _write_vasp(place: Path, atoms: Any, points: int, computation: Computation) 
         )
     write(place / "POSCAR", plain_structure(atoms), format="vasp", direct=True, vasp5=True)
     text = _INCAR.format(
-        name=atoms.info["defect"] or atoms.info["host"],
+        name=atoms.info["defect"],
         steps=computation.max_steps,
         force=computation.max_force / 10.0,
         spin=1 if unpaired is None else 2,
@@ -281,13 +284,31 @@ def read_outputs(
     missing: list[tuple[str, str]] = []
     for path in cards:
         try:
-            card = json.loads(path.read_text(encoding="utf-8"))
-            stored.append(_stored(library, path.parent, card))
+            stored.append(_stored(library, path.parent, _read_card(path, library)))
         except AdatomError as error:
             missing.append((path.parent.name, str(error)))
-        except (ValueError, KeyError) as error:
-            missing.append((path.parent.name, f"{_CARD} is damaged ({error})"))
     return stored, missing
+
+
+def _read_card(path: Path, library: Library) -> dict[str, Any]:
+    """Read what was exported, and whether from this library: numbers of rows are its own."""
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        numbers = [float(card["settings"][name]) for name in ("max_force", "strain")]
+        numbers += [int(card["cell"]), int(card["defect_id"])]
+        texts = [card[name] for name in ("library", "name", "host")]
+        whole = bool(np.isfinite(numbers).all()) and card["code"] in _OUTPUTS
+        whole = whole and all(isinstance(text, str) for text in texts)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{_CARD} cannot be read ({type(error).__name__}: {error}): export again"
+        raise SettingError(msg) from error
+    if not whole:
+        msg = f"{_CARD} is none of adatom: export again"
+        raise SettingError(msg)
+    if card["library"] != library.id:
+        msg = f"it was exported from another library than {library!r}: name that one"
+        raise SettingError(msg)
+    return dict(card)
 
 
 def _stored(library: Library, place: Path, card: dict[str, Any]) -> int:
@@ -324,6 +345,15 @@ def _stored(library: Library, place: Path, card: dict[str, Any]) -> int:
     return int(card["defect_id"])
 
 
+def _read_start(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as start:
+            return {name: start[name] for name in ("numbers", "role", "observed") if name in start}
+    except (OSError, ValueError, BadZipFile) as error:
+        msg = f"{_START} cannot be read ({error}): export again"
+        raise SettingError(msg) from error
+
+
 def _result(place: Path, card: dict[str, Any]) -> tuple[Structure, float, NDArray[np.float64]]:
     """Read the last geometry of a code, with its energy and forces."""
     from ase.io import read
@@ -339,17 +369,16 @@ def _result(place: Path, card: dict[str, Any]) -> tuple[Structure, float, NDArra
         except Exception as error:
             msg = f"{name} cannot be read ({type(error).__name__}: {error}): was the run cut off?"
             raise SettingError(msg) from error
-        with np.load(place / _START, allow_pickle=False) as start:
-            if not np.array_equal(found.numbers, start["numbers"]):
-                msg = f"{name} holds other atoms than were exported"
-                raise SettingError(msg)
-            for array in ("role", "observed"):
-                if array in start:
-                    found.set_array(array, start[array])
+        start = _read_start(place / _START)
+        if not np.array_equal(found.numbers, start.pop("numbers", np.empty(0))):
+            msg = f"{name} holds other atoms than were exported"
+            raise SettingError(msg)
+        for array, values in start.items():
+            found.set_array(array, values)
         found.calc = None
         constant = host_of_name(card["host"]).lattice_constant
         found.info.update(
-            host=card["host"], cell=card["cell"], defect=card["defect"], lattice_constant=constant
+            host=card["host"], cell=card["cell"], defect=card["name"], lattice_constant=constant
         )
         return found, energy, forces
     names = " or ".join(name for name, _ in _OUTPUTS[code])

@@ -7,10 +7,11 @@ import socket
 import threading
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from adatom.defects.library.sessions import insertion
+from adatom.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,9 +72,10 @@ def name_of_process() -> str:
 
 def add_jobs(library: Library, defect_ids: Sequence[int], key: str, /) -> None:
     """Add jobs that are not in the queue yet."""
-    library.session.create(_TABLE)
     with library.session.transaction():
         library.session.lock("adatom jobs")
+        # PostgreSQL fails where two make one table at once.
+        library.session.create(_TABLE)
         known = {
             row[0]
             for row in library.session.rows(
@@ -119,9 +121,15 @@ def finish_job(library: Library, job: Job, owner: str, /) -> None:
     library.session.execute("DELETE FROM adatom_jobs WHERE id = ? AND owner = ?", (job.id, owner))
 
 
-def fail_job(library: Library, job: Job, error: str, /) -> None:
-    """Keep the reason why a job gave nothing; it is not done again before `retry_jobs`."""
-    _set(library.session, job.id, "failed", error)
+def fail_job(library: Library, job: Job, owner: str, error: str, /) -> None:
+    """Keep the reason why a job gave nothing; it is not done again before `retry_jobs`.
+
+    A job that another process has taken over meanwhile is that one's.
+    """
+    library.session.execute(
+        "UPDATE adatom_jobs SET state = 'failed', owner = '', error = ? WHERE id = ? AND owner = ?",
+        (error[:2000], job.id, owner),
+    )
 
 
 def release_jobs(library: Library, owner: str, /) -> None:
@@ -177,10 +185,13 @@ def signs_of_life(library: Library, owner: str, /) -> Iterator[None]:
         # A connection belongs to one thread.
         with open_library(library.place) as own:
             while not ended.wait(_SIGN_SECONDS):
-                own.session.execute(
-                    "UPDATE adatom_jobs SET lease_ends = ? WHERE owner = ? AND state = 'running'",
-                    (time.time() + LEASE_SECONDS, owner),
-                )
+                # A sign that is missed, as while others write for long, is made up by the next.
+                with suppress(StoreError):
+                    own.session.execute(
+                        "UPDATE adatom_jobs SET lease_ends = ? WHERE owner = ? "
+                        "AND state = 'running'",
+                        (time.time() + LEASE_SECONDS, owner),
+                    )
 
     thread = threading.Thread(target=sign, daemon=True)
     thread.start()

@@ -247,8 +247,9 @@ def key_of_rows(rows: Sequence[DefectRow], host: str, nm_per_unit: float, /) -> 
         text = (row.name, row.kind, row.class_key, row.chirality, row.formula)
         digest.update(repr(text).encode())
         for values in (np.array([row.confidence, row.orientation]), row.members, row.bonds):
-            # Adding 0 makes -0.0 and 0.0 one.
-            digest.update(np.round(values, _DECIMALS).__add__(0.0).tobytes())
+            # Adding 0 makes -0.0 and 0.0 one; NaN has a sign too, another one on each machine.
+            rounded = np.round(values, _DECIMALS) + 0.0
+            digest.update(np.where(np.isnan(rounded), np.nan, rounded).tobytes())
     return digest.hexdigest()
 
 

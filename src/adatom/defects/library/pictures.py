@@ -31,6 +31,11 @@ def hash_of_array(values: NDArray[Any], /) -> str:
     return digest.hexdigest()
 
 
+def _hash_of_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
+    told = {name: hash_of_array(values) for name, values in arrays.items()}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
 def hash_of_image(values: NDArray[Any], /) -> str:
     """Hash an image by its values alone: the same as bytes and as real numbers."""
     return hash_of_array(values.astype(np.float32))
@@ -48,8 +53,7 @@ def put_arrays(store: Path, arrays: Mapping[str, NDArray[Any]], /) -> str:
     StoreError
         If the disk is full or may not be written.
     """
-    told = {name: hash_of_array(values) for name, values in arrays.items()}
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    digest = _hash_of_arrays(arrays)
     place = _place(store, digest)
     if place.exists():
         return digest
@@ -71,6 +75,13 @@ def put_arrays(store: Path, arrays: Mapping[str, NDArray[Any]], /) -> str:
     return digest
 
 
+def _opened(place: Path) -> Any:  # noqa: ANN401 -- a group of zarr
+    import zarr
+
+    # Libraries come from others, and in the older format arrays may be pickled.
+    return zarr.open_group(place, mode="r", zarr_format=3)
+
+
 def get_array(store: Path, digest: str, name: str, /) -> NDArray[Any]:
     """Read one array of those kept under a hash.
 
@@ -79,12 +90,10 @@ def get_array(store: Path, digest: str, name: str, /) -> NDArray[Any]:
     StoreError
         If it is missing or damaged.
     """
-    import zarr
-
     place = _place(store, digest)
     try:
-        group = zarr.open_group(place, mode="r")
-        return np.asarray(group[name][...])  # type: ignore[index]
+        group = _opened(place)
+        return np.asarray(group[name][...])
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         msg = f"{name} of {digest[:12]} is missing or damaged in {store}: add the image again"
         raise StoreError(msg) from error
@@ -92,11 +101,9 @@ def get_array(store: Path, digest: str, name: str, /) -> NDArray[Any]:
 
 def list_arrays(store: Path, digest: str, /) -> list[str]:
     """Name the arrays that are kept under a hash."""
-    import zarr
-
     place = _place(store, digest)
     try:
-        return sorted(zarr.open_group(place, mode="r").array_keys())
+        return sorted(_opened(place).array_keys())
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         msg = f"{digest[:12]} is missing or damaged in {store}: restore a copy"
         raise StoreError(msg) from error
@@ -104,12 +111,10 @@ def list_arrays(store: Path, digest: str, /) -> list[str]:
 
 def get_window(store: Path, digest: str, rows: slice, columns: slice, /) -> NDArray[Any]:
     """Read a part of an image."""
-    import zarr
-
     place = _place(store, digest)
     try:
-        group = zarr.open_group(place, mode="r")
-        return np.asarray(group["image"][rows, columns])  # type: ignore[index]
+        group = _opened(place)
+        return np.asarray(group["image"][rows, columns])
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         msg = f"image {digest[:12]} is missing or damaged in {store}: add it again"
         raise StoreError(msg) from error
@@ -121,22 +126,21 @@ def has_arrays(store: Path, digest: str, /) -> bool:
 
 
 def copy_arrays(source: Path, target: Path, digest: str, /) -> None:
-    """Take what is kept under a hash over into another store."""
+    """Take what is kept under a hash over into another store.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or damaged, or is not what its hash says: under that hash it would be
+        taken for the image of whoever adds it next.
+    """
     if has_arrays(target, digest):
         return
-    place = _place(source, digest)
-    draft = target / f"{_DRAFT}{uuid.uuid4().hex}"
-    try:
-        shutil.copytree(place, draft)
-        _flush(draft)
-        _place(target, digest).parent.mkdir(parents=True, exist_ok=True)
-        draft.rename(_place(target, digest))
-    except OSError as error:
-        if not has_arrays(target, digest):
-            msg = f"cannot copy pictures from {source} to {target}: {error.strerror or error}"
-            raise StoreError(msg) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    arrays = {name: get_array(source, digest, name) for name in list_arrays(source, digest)}
+    if _hash_of_arrays(arrays) != digest:
+        msg = f"{digest[:12]} in {source} holds something else than its hash says: restore a copy"
+        raise StoreError(msg)
+    put_arrays(target, arrays)
 
 
 def remove_drafts(store: Path, /) -> int:
@@ -158,7 +162,7 @@ def _place(store: Path, digest: str) -> Path:
 def _write_group(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     import zarr
 
-    group = zarr.open_group(folder, mode="w-")
+    group = zarr.open_group(folder, mode="w-", zarr_format=3)
     for name, values in arrays.items():
         made = group.create_array(
             name,

@@ -106,12 +106,12 @@ def parse_formula(text: str, /) -> dict[str, int] | None:
     return counts if counts and end == len(text) else None
 
 
-def _check_elements(symbols: set[str], text: str) -> None:
+def _check_elements(symbols: set[str], what: str) -> None:
     from ase.data import atomic_numbers
 
     odd = sorted(symbols - set(atomic_numbers) - {MISSING, UNKNOWN})
     if odd:
-        msg = f"formula={text!r}: {odd[0]!r} is no element"
+        msg = f"{what}: {odd[0]!r} is no element"
         raise SettingError(msg)
 
 
@@ -131,7 +131,7 @@ def formulas_that_fit(text: str, known: list[str], /) -> list[str]:
     counts = {formula: parse_formula(formula) or {} for formula in known}
     wanted = parse_formula(text.strip())
     if wanted is not None:
-        _check_elements(set(wanted), text)
+        _check_elements(set(wanted), f"formula={text!r}")
         whole = {symbol: number for symbol, number in wanted.items() if number}
         return [formula for formula in known if counts[formula] == whole]
     conditions = []
@@ -144,7 +144,7 @@ def formulas_that_fit(text: str, known: list[str], /) -> list[str]:
             )
             raise SettingError(msg)
         conditions.append((found[1], _OPERATORS[found[2]], int(found[3])))
-    _check_elements({symbol for symbol, _, _ in conditions}, text)
+    _check_elements({symbol for symbol, _, _ in conditions}, f"formula={text!r}")
     return [
         formula
         for formula in known
@@ -171,7 +171,7 @@ def condition_of_query(library: Library, query: DefectQuery, /) -> tuple[str, li
         fitting = formulas_that_fit(query.formula, _known_formulas(library))
         add(_one_of("d.formula", len(fitting)), *fitting)
     if query.name is not None:
-        add(*_like("d.name", query.name))
+        add(*_like("d.name", query.name, library))
     if query.class_key is not None:
         add(*_beginning("d.class_key", _hexadecimal(query.class_key, "class_key")))
     if query.kind is not None:
@@ -182,7 +182,10 @@ def condition_of_query(library: Library, query: DefectQuery, /) -> tuple[str, li
     if query.host is not None:
         add("i.host = ?", query.host)
     if query.source is not None:
-        add(*_source(query.source))
+        add(*_source(query.source, library))
+    if not 0 <= query.min_confidence <= 1:
+        msg = f"min_confidence={query.min_confidence} is no probability: give one from 0 to 1"
+        raise SettingError(msg)
     if query.min_confidence > 0:
         add("d.confidence >= ?", query.min_confidence)
     for what, bounds in {**query.lengths, **query.angles}.items():
@@ -206,10 +209,13 @@ def _one_of(column: str, number: int) -> str:
     return f"{column} IN ({', '.join('?' * number)})" if number else "1 = 0"
 
 
-def _like(column: str, pattern: str) -> tuple[str, str]:
-    """Compare with a text in which ``*`` stands for any text."""
+def _like(column: str, pattern: str, library: Library) -> tuple[str, str]:
+    """Compare with a text in which ``*`` stands for any text; Co is not CO."""
     if "*" not in pattern:
         return f"{column} = ?", pattern
+    if library.session.is_sqlite:
+        # Its LIKE takes small letters for capitals.
+        return f"{column} GLOB ?", re.sub(r"([\[?])", r"[\1]", pattern)
     escaped = re.sub(r"([%_!])", r"!\1", pattern).replace("*", "%")
     return f"{column} LIKE ? ESCAPE '!'", escaped
 
@@ -227,8 +233,8 @@ def _hexadecimal(text: str, name: str) -> str:
     return digits
 
 
-def _source(text: str) -> tuple[str, ...]:
-    like, pattern = _like("i.source", text)
+def _source(text: str, library: Library) -> tuple[str, ...]:
+    like, pattern = _like("i.source", text, library)
     if re.fullmatch(r"(image-)?[0-9a-f]{8,64}", text):
         begins, first, last = _beginning("i.image_hash", _hexadecimal(text, "source"))
         return f"({like} OR ({begins}))", pattern, first, last
@@ -243,6 +249,7 @@ def _measured(what: str, bounds: tuple[float, float], *, is_angle: bool) -> tupl
         example = "C-Si-C = [110, 130]" if is_angle else "Si-C = [0.16, 0.19]"
         msg = f"{what}={list(bounds)}: give {need} elements and two limits, such as {example}"
         raise SettingError(msg)
+    _check_elements(set(elements), what)
     # Bonds and angles stand in the order of the alphabet, the vertex of an angle in the middle.
     ends = sorted((elements[0], elements[-1]))
     spelled = "-".join([ends[0], *elements[1:-1], ends[1]])

@@ -154,13 +154,12 @@ class SQLiteSession:
         self._begin()
         try:
             yield
+            self.execute("COMMIT")
         except BaseException:
-            # A full disk has ended it already.
+            # A full disk has ended it already, or not, where it has failed at the last step.
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
-        with self._told():
-            self._connection.execute("COMMIT")
 
     def _begin(self) -> None:
         """Take the right to write; SQLite's own wait may give up early among many writers."""
@@ -168,7 +167,7 @@ class SQLiteSession:
         while True:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 if "locked" not in str(error) or time.monotonic() > end:
                     msg = f"{self._path}: {error}{_remedy(str(error))}"
                     raise StoreError(msg) from error
@@ -215,14 +214,20 @@ class PostgreSQLSession:
         self._connection.autocommit = True
         self._errors = psycopg2.Error
 
-    def _do(self, statement: str, values: Sequence[Any]) -> Any:  # noqa: ANN401 -- a cursor
-        cursor = self._connection.cursor()
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Name the server in errors of the database."""
         try:
-            cursor.execute(statement.replace("?", "%s"), tuple(values))
+            yield
         except self._errors as error:
             msg = f"{self._url}: {' '.join(str(error).split())}"
             raise StoreError(msg) from error
-        return cursor
+
+    def _do(self, statement: str, values: Sequence[Any]) -> Any:  # noqa: ANN401 -- a cursor
+        with self._told():
+            cursor = self._connection.cursor()
+            cursor.execute(statement.replace("?", "%s"), tuple(values))
+            return cursor
 
     def rows(self, statement: str, values: Sequence[Any] = (), /) -> list[tuple[Any, ...]]:
         """Give all rows of a question."""
@@ -240,7 +245,7 @@ class PostgreSQLSession:
             return
         # `VALUES (?, ?)` becomes one list of all rows, which travels in one go.
         text = re.sub(r"VALUES \([?, ]+\)", "VALUES %s", statement)
-        with self._connection.cursor() as cursor:
+        with self._told(), self._connection.cursor() as cursor:
             if text != statement:
                 self._values(cursor, text, rows, page_size=_ROWS_AT_ONCE)
             else:
