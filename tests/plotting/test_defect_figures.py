@@ -71,7 +71,7 @@ def test_bonds_end_at_the_rims_of_their_atoms(mixed: Defects) -> None:
     lines = [
         one
         for one in figure.axes[0].collections
-        if isinstance(one, LineCollection) and to_hex(one.get_edgecolor()[0]) == "#ffffff"  # type: ignore[index]
+        if isinstance(one, LineCollection) and np.all(np.asarray(one.get_edgecolor()) == 1.0)
     ]
     segments = np.concatenate([np.array(one.get_segments()) for one in lines])
     length = np.linalg.norm(segments[:, 1] - segments[:, 0], axis=1)
