@@ -73,6 +73,16 @@ def test_doubtful_defects_are_told_as_such() -> None:
     assert told.endswith("2 V1; 2 doubtful (confidence below 0.1).")
 
 
+def test_where_only_the_surest_are_listed_the_sentence_says_so() -> None:
+    found = with_names(graphene(0.006)["found"], ["V_S", "V_S"])
+    step = StepRecord(
+        "found", "defects.find_lattice_defects", (), {"false_discovery": 0.05}, "",
+        found._asdict(), "",
+    )  # fmt: skip
+    (told,) = defect_sentences(Lineage(RunRecord("Test", "", (step,))))
+    assert told.endswith("2 V_S; only the surest are listed, 5 % of them by chance.")
+
+
 def test_of_many_sorts_the_rest_is_counted() -> None:
     made = graphene(0.006)
     made["found"] = with_names(made["found"], [f"Si{k}C{k}" for k in range(1, 12)])

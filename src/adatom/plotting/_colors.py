@@ -36,7 +36,7 @@ _OTHER_ELEMENT: Final = "#56B4E9"
 _ELEMENTS: Final = {
     "C": "#3c4043", "Si": "#E69F00", "N": "#0072B2", "O": "#D55E00", "S": "#F0E442",
     "B": "#CC79A7", "Se": "#E69F00", "Mo": "#009E73", "W": "#0072B2", "Te": "#CC79A7",
-    "V": "#D55E00", "?": "#FFFFFF",
+    "V": "#CC79A7", "?": "#FFFFFF",
 }  # fmt: skip
 
 # Bright shades are seen on an image, but not on paper.

@@ -27,7 +27,8 @@ def defect_sentences(lineage: Lineage, /) -> list[str]:
             statement = str(result.value.attrs["statement"])
             told += [f"{part[0].upper()}{part[1:]}." for part in statement.split("; ")]
         elif is_defects(result.step) and result.name.endswith(".defects"):
-            told.append(_defects_sentence(result.value))
+            chance = result.step.settings.get("false_discovery")
+            told.append(_defects_sentence(result.value, chance))
     return told
 
 
@@ -40,7 +41,7 @@ def is_column_table(result: Result, /) -> bool:
     )
 
 
-def _defects_sentence(defects: xr.Dataset) -> str:
+def _defects_sentence(defects: xr.Dataset, chance: float | None) -> str:
     area = defects.attrs.get("area")
     within = f" in {number_text(float(area), digits=3)} {space_unit(defects)}²" if area else ""
     number = defects.sizes["site"]
@@ -59,4 +60,6 @@ def _defects_sentence(defects: xr.Dataset) -> str:
     listed = next(iter(counts)) if number == 1 else list_text(parts)
     n_doubtful = int((defects["confidence"].values < DOUBTFUL).sum())
     doubt = f"; {n_doubtful} doubtful (confidence below {DOUBTFUL})" if n_doubtful else ""
-    return f"{count_text(number, 'defect')}{within}: {listed}{doubt}."
+    # Why fewer are listed than columns are counted.
+    sure = f"; only the surest are listed, {100 * chance:g} % of them by chance" if chance else ""
+    return f"{count_text(number, 'defect')}{within}: {listed}{doubt}{sure}."
