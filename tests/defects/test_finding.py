@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from adatom.defects import assign_species, compare_defects, find_defects
 from adatom.errors import KindError, SettingError
-from adatom.schema import Sites, sites_from_positions
+from adatom.schema import Sites, notes, sites_from_positions
 from adatom.simulation import Flake, build_graphene
 
 _BOND = 0.142
@@ -63,6 +65,30 @@ def test_a_turned_bond_is_a_stone_wales_defect() -> None:
     place[near] += 0.12 * (middle - place[near])
     found = find_defects(_atoms(place))
     assert found.defects["name"].values.tolist() == ["SW(55-77)"]
+
+
+def test_a_vacancy_two_of_whose_neighbors_have_bonded_is_v1_of_a_five_and_a_nine() -> None:
+    place = _sheet()
+    gone = place[np.linalg.norm(place, axis=1).argmin()]
+    order = np.argsort(np.linalg.norm(place - gone, axis=1))
+    # The Jahn-Teller distorted vacancy: two of three neighbors move together to 1.2 bonds.
+    first, other = order[1:3]
+    middle = (place[first] + place[other]) / 2
+    apart = np.linalg.norm(place[first] - place[other])
+    for k in (first, other):
+        place[k] = middle + (place[k] - middle) * 1.2 * _BOND / apart
+    found = find_defects(_atoms(np.delete(place, order[0], axis=0)))
+    assert found.defects["name"].values.tolist() == ["V1(5-9)"]
+    assert found.defects["kind"].values.tolist() == ["vacancy"]
+
+
+def test_departures_that_no_sheet_has_are_left_out_and_told() -> None:
+    # Atoms strewn at random have bonds and rings, but no sheet.
+    place = np.random.default_rng(0).uniform(0, 3.0, (300, 2))
+    found = find_defects(_atoms(place))
+    (note,) = notes(found.defects)
+    left_out = int(re.search(r"(\d+) departures left out", note)[1])  # type: ignore[index]
+    assert left_out > 10
 
 
 @pytest.mark.parametrize("turn", [0.0, 0.4, 1.0])

@@ -74,6 +74,20 @@ def test_a_missing_metal_and_sulfur_beside_it_are_a_complex() -> None:
     assert find_lattice_defects(named).defects["name"].values.tolist() == ["V_Mo+V_S"]
 
 
+@pytest.mark.parametrize(
+    ("brightness", "name", "kind"), [(1.0, "Mo_S2", "antisite"), (0.91, "Se_S", "substitution")]
+)
+def test_the_hosts_own_metal_is_an_antisite_and_selenium_a_substitution(
+    brightness: float, name: str, kind: str
+) -> None:
+    sites = layer()
+    sites["relative_intensity"].values[14 * 14 + 100] = brightness
+    told = ["Se"] if name == "Se_S" else []
+    found = find_lattice_defects(assign_column_species(sites, host="MoS2", chalcogens=told))
+    assert found.defects["name"].values.tolist() == [name]
+    assert found.defects["kind"].values.tolist() == [kind]
+
+
 def test_turned_and_mirrored_defects_are_of_one_class() -> None:
     sites = layer(half=(14 * 14 + 100,))
     turned = sites.assign_coords(y=("site", sites["x"].values, sites["y"].attrs),

@@ -78,8 +78,7 @@ def fit_mixture(
     shares /= shares.sum()
     starts = _FACTORS if factor is None else np.array([factor])
     fits = [_fitted(seen, its_error, expected, shares, float(one), factor) for one in starts]
-    value, best = max(fits, key=lambda fit: fit[0])
-    del value
+    _, best = max(fits, key=lambda fit: fit[0])
     share = np.full((len(brightness), len(shares)), np.nan)
     share[known] = best.share
     return best._replace(share=share)

@@ -46,7 +46,10 @@ _AROUND: Final = 3.2
 # through noise half of the atoms and more.
 _LEAST_ORDER: Final = 0.25
 _FULL_ORDER: Final = 0.6
+_HEXAGON: Final = 6
 _SMALLEST_RING: Final = 5
+# The ring around a missing atom whose neighbors have not moved together.
+_VACANT_RING: Final = 12
 
 
 def find_defects(
@@ -122,7 +125,7 @@ def find_defects(
     atoms = sheet_atoms(sites, image, regions, sheet)
     groups = group_defects(atoms, sheet)
     drafts = _drafts(atoms, groups, sheet)
-    return _described(sites, regions, atoms, drafts, sheet)
+    return _described(sites, regions, atoms, drafts, sheet, groups.n_defects - len(drafts))
 
 
 def _check(sites: Sites, image: Image | None, regions: Mask | None) -> None:
@@ -154,7 +157,6 @@ def _drafts(atoms: SheetAtoms, groups: Groups, sheet: Sheet) -> list[_Draft]:
     bounds = np.searchsorted(groups.defect[order], np.arange(groups.n_defects + 1))
     by_node = _PairsOfNodes(atoms.pairs, len(atoms.place))
     doubts = _doubts(atoms)
-    whole = degrees(atoms.pairs, len(atoms.place)) >= _THREE
     orderly = _orderly(atoms, sheet)
     drafts = []
     for defect in range(groups.n_defects):
@@ -162,11 +164,7 @@ def _drafts(atoms: SheetAtoms, groups: Groups, sheet: Sheet) -> list[_Draft]:
         node, role = groups.node[here], groups.role[here]
         pairs = by_node.within(node)
         rings = groups.rings.size[groups.ring_defect == defect]
-        # Rings that leave a net disclination, or are of less than five, come of atoms that were
-        # missed or are none: a sheet around a point defect stays flat.
-        if len(rings) and (
-            rings.min() < _SMALLEST_RING or ((rings - 6).sum() and rings.max() < 12)
-        ):
+        if len(rings) and not _possible(rings):
             continue
         name = (
             name_of_rings(rings.tolist())
@@ -177,18 +175,24 @@ def _drafts(atoms: SheetAtoms, groups: Groups, sheet: Sheet) -> list[_Draft]:
         if around < _LEAST_ORDER and name.kind != "edge":
             continue
         name, cut = _cut_name(atoms, node, role, name)
-        sure = _confidence(atoms, node, role, pairs, doubts, whole)
+        sure = _confidence(atoms, node, role, pairs, doubts)
         sure *= min(1.0, around / _FULL_ORDER) * (0.5 if cut or not name.name else 1.0)
         drafts.append(_Draft(node, role, pairs, name, sure))
     return drafts
 
 
 def _possible(rings: Ints) -> bool:
-    """Tell whether rings leave a sheet flat; rings of twelve and more are unrelaxed vacancies."""
+    """Tell whether rings can be in a sheet, which stays flat around a point defect.
+
+    Others, and rings of less than five, come of atoms that were missed or are none. A ring of
+    twelve or more, and the nine of V1(5-9), have members with two bonds, which do not count for
+    the disclination.
+    """
     if rings.min() < _SMALLEST_RING:
         return False
-    known = bool(name_of_rings(rings.tolist()).kind == "vacancy")
-    return known or int((rings - 6).sum()) == 0
+    if rings.max() >= _VACANT_RING or name_of_rings(rings.tolist()).kind == "vacancy":
+        return True
+    return int((rings - _HEXAGON).sum()) == 0
 
 
 class _PairsOfNodes:
@@ -208,7 +212,7 @@ class _PairsOfNodes:
 
 
 def _doubts(atoms: SheetAtoms) -> Floats:
-    """Give the probability (atom,) that no pair beyond the limit is a bond to an impurity."""
+    """Give the probability (atom,) that no pair beyond the limit is a bond of the atom."""
     free = np.ones(len(atoms.place))
     for end in (0, 1):
         np.multiply.at(free, atoms.doubt_pairs[:, end], 1 - atoms.doubt)
@@ -262,18 +266,15 @@ def _cut_name(atoms: SheetAtoms, node: Ints, role: Ints, name: Name) -> tuple[Na
     return name, False
 
 
-def _confidence(
-    atoms: SheetAtoms, node: Ints, role: Ints, pairs: Ints, doubts: Floats, whole: Bools
-) -> float:
+def _confidence(atoms: SheetAtoms, node: Ints, role: Ints, pairs: Ints, doubts: Floats) -> float:
     special = node[role != NEIGHBOR]
     of_special = np.isin(atoms.pairs[pairs], special).any(axis=1)
     sure = float(np.prod(atoms.chance[special])) * float(np.prod(atoms.weight[special]))
     sure *= float(np.prod(atoms.sureness[pairs][of_special]))
-    foreign = node[(role == CORE) & (atoms.species[node] != "")]
-    sure *= float(np.prod(doubts[foreign]))
+    sure *= float(np.prod(doubts[node[role == CORE]]))
     near = node[role == NEIGHBOR]
     sure *= float(np.prod(atoms.weight[near])) ** 0.5
-    return float(np.clip(sure, 0.0, 1.0)) if whole.size else 0.0
+    return float(np.clip(sure, 0.0, 1.0))
 
 
 def _described(
@@ -282,10 +283,11 @@ def _described(
     atoms: SheetAtoms,
     drafts: list[_Draft],
     sheet: Sheet,
+    n_left_out: int,
 ) -> Defects:
     unit, bond = space_unit(sites), atoms.bond
     attrs = _attributes(sites, regions, bond, sheet)
-    defects = _defect_sites(drafts, atoms, unit, attrs)
+    defects = _defect_sites(drafts, atoms, unit, attrs, sites.attrs.get("extent"))
     node = np.concatenate([draft.node for draft in drafts]) if drafts else _none()
     role = np.concatenate([draft.role for draft in drafts]) if drafts else _none()
     sizes = np.array([len(draft.node) for draft in drafts], dtype=np.int64)
@@ -300,7 +302,7 @@ def _described(
     for name in ("y_error", "x_error"):
         members[name] = ("site", atoms.error[node] * bond, {"units": unit})
     bonds = _bond_table(drafts, atoms, sizes, unit)
-    _tell(defects, atoms)
+    _tell(defects, atoms, n_left_out)
     check_defects(defects, members, bonds)
     return Defects(defects, members, bonds)
 
@@ -329,14 +331,18 @@ def _attributes(
 
 
 def _defect_sites(
-    drafts: list[_Draft], atoms: SheetAtoms, unit: str, attrs: dict[str, float | str]
+    drafts: list[_Draft],
+    atoms: SheetAtoms,
+    unit: str,
+    attrs: dict[str, float | str],
+    frame: list[float] | None,
 ) -> Sites:
     rows = [_row(draft, atoms) for draft in drafts]
     middle = np.array([row["middle"] for row in rows], dtype=float).reshape(-1, 2) * atoms.bond
-    defects = sites_from_positions(*middle.T, unit=unit)
-    texts = {"name": "<U24", "kind": "<U12", "class_key": "<U16"}
-    for name, dtype in texts.items():
-        defects[name] = ("site", np.array([row[name] for row in rows], dtype=dtype))
+    defects = sites_from_positions(*middle.T, unit=unit, extent=frame)
+    for name in ("name", "kind", "class_key"):
+        # As long as the longest: a chain of rings, as along a boundary, has a long name.
+        defects[name] = ("site", np.array([row[name] for row in rows], dtype=np.str_))
     for name in ("chirality", "n_core", "n_neighbors", "n_missing"):
         defects[name] = ("site", np.array([row[name] for row in rows], dtype=np.int64))
     for name, its_unit in (("orientation", "deg"), ("extent", unit), ("confidence", "1")):
@@ -395,7 +401,7 @@ def _bond_table(drafts: list[_Draft], atoms: SheetAtoms, sizes: Ints, unit: str)
     )
 
 
-def _tell(defects: Sites, atoms: SheetAtoms) -> None:
+def _tell(defects: Sites, atoms: SheetAtoms, n_left_out: int) -> None:
     names, counts = np.unique(
         [name or f"unnamed {kind}" for name, kind in
          zip(defects["name"].values, defects["kind"].values, strict=True)],
@@ -407,5 +413,6 @@ def _tell(defects: Sites, atoms: SheetAtoms) -> None:
         defects,
         f"{defects.sizes['site']} defects: {listed or 'none'}; bonds of the host "
         f"{atoms.bond:.4g} {space_unit(defects)}; {inferred} atoms overlooked by the finder were "
-        f"added, {atoms.n_no_atom} sites without an atom left out.",
+        f"added, {atoms.n_no_atom} sites without an atom left out; {n_left_out} departures left "
+        "out that have no ordered sheet around them, or are rings that no sheet has.",
     )

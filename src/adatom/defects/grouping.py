@@ -46,10 +46,7 @@ def group_defects(atoms: SheetAtoms, sheet: Sheet, /) -> Groups:
     host = atoms.species == sheet.element
     foreign = ~host & ~atoms.missing
     ordinary = host & (atoms.atom >= 0)
-    touched = np.zeros(n, dtype=bool)
     special = ~host
-    for one, other in ((0, 1), (1, 0)):
-        touched[atoms.pairs[:, one][special[atoms.pairs[:, other]]]] = True
     rings = odd_rings(atoms.place, atoms.pairs, ordinary)
     links = [_between(atoms.pairs, special), _through(atoms.pairs, foreign, host)]
     label = _components(n, links)

@@ -51,6 +51,11 @@ class _Layered(NamedTuple):
     ends: csr_array
     """Place by bond: 1 where the bond ends at the place."""
 
+    @property
+    def own_elements(self) -> frozenset[str]:
+        """Give the elements of the host: one of them in the place of another is an antisite."""
+        return frozenset(atom for one in self.columns if not one.name for atom in one.atoms)
+
     def column(self, place: int) -> Column | None:
         """Give what stands at a place, None where nothing is known."""
         number = int(self.number[place])
@@ -152,7 +157,7 @@ def _columns(sites: Sites, layer: Layer, is_metal: Flags) -> tuple[list[Column],
     labels, label = np.unique(sites["column"].values.astype(str), return_inverse=True)
     number = np.full(len(label), -1, dtype=np.int64)
     first = 0
-    for columns, here in zip(kinds, (is_metal, ~is_metal)):
+    for columns, here in zip(kinds, (is_metal, ~is_metal), strict=True):
         known = {one.label: first + k for k, one in enumerate(columns)}
         number[here] = np.array([known.get(str(one), -1) for one in labels])[label[here]]
         first += len(columns)
@@ -235,7 +240,7 @@ def _part(layered: _Layered, core: Ints, sites: Sites) -> _Part:
     told = {
         "place": layered.place[core].mean(axis=0),
         "name": _joined([str(sites["defect_name"].values[k]) for k in core]),
-        "kind": _kind([one for one in columns[: len(core)] if one], len(core)),
+        "kind": _kind([one for one in columns[: len(core)] if one], layered.own_elements),
         "class_key": key.key,
         "chirality": key.chirality,
         "orientation": _orientation(layered, core, places),
@@ -253,7 +258,7 @@ def _members(
     atoms_at: list[list[int]] = []
     probability, sublattice = sites["column_probability"].values, sites["sublattice"].values
     layer, metal = layer_of_name(str(sites.attrs["host"])), int(sites.attrs["metal_sublattice"])
-    for k, (place, column) in enumerate(zip(places, columns)):
+    for k, (place, column) in enumerate(zip(places, columns, strict=True)):
         here: list[int] = []
         own = layer.metal if sublattice[place] == metal else layer.chalcogen
         rows = [] if column is None else [
@@ -278,13 +283,12 @@ def _joined(names: list[str]) -> str:
     return "+".join(f"{n} {name}" if n > 1 else name for name, n in sorted(counts.items()))
 
 
-def _kind(columns: list[Column], n_core: int) -> str:
-    missing = [one.n_missing > 0 for one in columns]
-    if all(missing):
+def _kind(columns: list[Column], own: frozenset[str]) -> str:
+    if all(one.n_missing > 0 for one in columns):
         return "vacancy"
-    if n_core > 1:
+    if len(columns) > 1:
         return "complex"
-    return "antisite" if columns[0].share < 1e-3 else "substitution"
+    return "antisite" if own.issuperset(columns[0].atoms) else "substitution"
 
 
 def _orientation(layered: _Layered, core: Ints, places: Sequence[int]) -> float:
@@ -305,7 +309,9 @@ def _defects(
 ) -> Defects:
     unit = space_unit(sites)
     center = np.array([part.told["place"] for part in parts]).reshape(-1, 2)
-    defects = sites_from_positions(center[:, 0], center[:, 1], unit=unit)
+    defects = sites_from_positions(
+        center[:, 0], center[:, 1], unit=unit, extent=sites.attrs.get("extent")
+    )
     for name, dtype, units in (
         ("name", np.str_, None), ("kind", np.str_, None), ("class_key", np.str_, None),
         ("chirality", np.int64, None), ("orientation", np.float64, "deg"),
@@ -332,7 +338,10 @@ def _all_members(sites: Sites, layered: _Layered, parts: list[_Part]) -> tuple[S
 
     place = np.array(every("place"), dtype=np.int64)
     where = layered.place[place].reshape(-1, 2)
-    members = sites_from_positions(where[:, 0], where[:, 1], unit=space_unit(sites))
+    members = sites_from_positions(
+        where[:, 0], where[:, 1], unit=space_unit(sites), spacing=layered.bond,
+        extent=sites.attrs.get("extent"),
+    )  # fmt: skip
     sizes = np.array([len(part.members["place"]) for part in parts], dtype=np.int64)
     role = np.array(every("role"), dtype=np.str_)
     members["defect"] = ("site", np.repeat(np.arange(len(parts)), sizes))
@@ -346,7 +355,7 @@ def _all_members(sites: Sites, layered: _Layered, parts: list[_Part]) -> tuple[S
 def _bonds(members: Sites, parts: list[_Part], starts: Ints) -> Any:  # noqa: ANN401 -- a Table
     pairs = [
         (int(start) + a, int(start) + b)
-        for part, start in zip(parts, starts)
+        for part, start in zip(parts, starts, strict=True)
         for a, b in part.pairs
     ]
     ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)

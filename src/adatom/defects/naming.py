@@ -76,6 +76,8 @@ def name_of_points(
     --------
     >>> name_of_points(["Si", "Si"], "C", 6, 0, False)
     Name(name='Si2C6', kind='cluster')
+    >>> name_of_points(["Si"], "C", 0, 0, False)
+    Name(name='', kind='adatom')
     >>> name_of_points([], "C", 3, 1, False)
     Name(name='V1', kind='vacancy')
     """
@@ -85,9 +87,10 @@ def name_of_points(
         return Name(f"V{n_missing}", "vacancy")
     counts = sorted(Counter(foreign).items())
     label = "".join(f"{element}{count}" for element, count in counts) + f"{host}{n_neighbors}"
-    if UNKNOWN in foreign:
+    # What is bonded to nothing of the sheet is not in it, and has no composition.
+    if UNKNOWN in foreign or not n_neighbors:
         label = ""
-    if hosts_whole:
+    if hosts_whole or (len(foreign) == 1 and not n_neighbors and not n_missing):
         return Name(label, "adatom")
     # An impurity with four neighbors fills the place of two atoms.
     if n_missing or (len(foreign) == 1 and n_neighbors > _THREE):

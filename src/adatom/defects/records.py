@@ -49,8 +49,8 @@ class Defects(NamedTuple):
         * ``n_core``, ``n_neighbors``, ``n_missing`` : number of its members of each role.
 
         Attributes: ``host`` ("graphene", "MoS2"), ``nm_per_unit`` (1 where the sites are in nm)
-        and ``scale_from`` ("file", "host lattice" or "user"), ``area`` (analyzed, in the squared
-        unit of the sites), ``spacing``.
+        and ``scale_from`` ("file", "host lattice" or "user"), ``spacing``, and ``area``
+        (analyzed, in the squared unit of the sites) where the sites or regions tell it.
     members : Sites
         The atoms of the defects, one site for each atom of each defect (an atom that two
         defects share stands twice), with ``defect`` (number along the sites of `defects`),

@@ -37,6 +37,8 @@ _N_AROUND: Final = 24
 # hundred, and one place in a hundred is vacant.
 _GAP: Final = 0.5
 _USUAL_SPREAD: Final = 0.2
+# Without an image a place that no site fills is vacant, unless the finder missed its atom.
+_UNSEEN: Final = 0.9
 
 
 class SheetAtoms(NamedTuple):
@@ -181,7 +183,7 @@ def _with_inferred(
 ) -> SheetAtoms:
     found = vacant_places(atoms.place, atoms.pairs, reach, atoms.inside)
     n, m = len(atoms.place), len(found.place)
-    vacant = np.full(m, 1.0 - _NO_ATOM * 0.25)
+    vacant = np.full(m, _UNSEEN)
     if image is not None and m:
         vacant = _chance_of_vacancy(atoms, found.place, image, spread)
     empty = vacant >= 0.5

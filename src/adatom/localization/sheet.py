@@ -118,19 +118,26 @@ def find_sheet_atoms(
     if lattice.power < _LEAST_POWER or not len(lattice.place):
         if found is None:
             msg = (
-                "neither the network nor the spectrum shows a lattice of the host: check the scale"
+                f"neither the network nor the spectrum shows bonds of {bond:.3g} "
+                f"{space_unit(image)}, {bond / float(np.sqrt(step.prod())):.1f} px: check the "
+                "scale, as by pixel_size= of read_image, or use find_atoms, which finds its own"
             )
             raise NoLatticeError(msg)
         return found
-    covered = 0.0
-    if found is not None:
-        places = lattice.place * step + np.array(extent(image)[::2])
-        inside = everywhere.values[tuple(lattice.place.astype(int).T)]
-        distance, _ = cKDTree(positions(found)).query(places[inside])
-        covered = float((distance < _SAME * bond).mean()) if inside.any() else 1.0
+    covered = 0.0 if found is None else _covered(found, image, everywhere, lattice, bond)
     if found is not None and covered >= _LEAST_COVERED:
         return found
     return _lattice_sites(image, everywhere, lattice, bond, covered)
+
+
+def _covered(found: Sites, image: Image, regions: Mask, lattice: Honeycomb, bond: float) -> float:
+    """Give the share of the lattice's places at which the network found an atom."""
+    inside = regions.values[tuple(lattice.place.astype(int).T)]
+    if not inside.any():
+        return 1.0
+    places = lattice.place[inside] * np.array(pixel_size(image)) + np.array(extent(image)[::2])
+    distance, _ = cKDTree(positions(found)).query(places)
+    return float((distance < _SAME * bond).mean())
 
 
 def _lattice_sites(

@@ -51,6 +51,7 @@
 ``plot_class_cells``          the mean image around the sites of each class
 ``plot_grains``               sites by their grain, with its lattice vectors
 ``plot_rings``                rings of bonds by the number of their members
+``plot_defects``              defects over their image: atoms by element, bonds, names
 ``plot_defect_class``         a class of a library of defects: mean image, atoms, bond lengths
 ``plot_dislocations``         cores of dislocations, with their Burgers vectors
 ============================  ====================================================================
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from adatom.plotting.corrections import plot_correction
     from adatom.plotting.decays import plot_decays
     from adatom.plotting.defect_classes import plot_defect_class
+    from adatom.plotting.defects_on_image import plot_defects
     from adatom.plotting.dispatch import plot
     from adatom.plotting.domains import plot_boundaries, plot_domains
     from adatom.plotting.feature_maps import plot_feature_maps
@@ -126,6 +128,7 @@ __all__ = [
     "plot_curve_set",
     "plot_decays",
     "plot_defect_class",
+    "plot_defects",
     "plot_diffraction_map",
     "plot_dislocations",
     "plot_domains",
@@ -183,6 +186,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_curve_set": "components",
         "plot_decays": "decays",
         "plot_defect_class": "defect_classes",
+        "plot_defects": "defects_on_image",
         "plot_diffraction_map": "spectra",
         "plot_dislocations": "lattice",
         "plot_domains": "domains",

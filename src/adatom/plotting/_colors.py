@@ -29,6 +29,15 @@ MISS: Final = "#F0E442"
 FALSE: Final = "#D55E00"
 LEFT_OUT: Final = "#D55E00"
 SITE: Final = "#E69F00"
+MISSING_ATOM: Final = "#D55E00"
+
+_OTHER_ELEMENT: Final = "#56B4E9"
+# Of what is common in two-dimensional crystals; all others share one.
+_ELEMENTS: Final = {
+    "C": "#3c4043", "Si": "#E69F00", "N": "#0072B2", "O": "#D55E00", "S": "#F0E442",
+    "B": "#CC79A7", "Se": "#E69F00", "Mo": "#009E73", "W": "#0072B2", "Te": "#CC79A7",
+    "V": "#CC79A7", "?": "#FFFFFF",
+}  # fmt: skip
 
 # Bright shades are seen on an image, but not on paper.
 _ON_PAPER: Final = {"#F0E442": "#B5A400", "#FFFFFF": "#3c4043", UNCLASSIFIED: "#80868b"}
@@ -61,6 +70,21 @@ class ClassStyle:
 def on_paper(color: str, /) -> str:
     """Give the shade of a color that is seen on white."""
     return _ON_PAPER.get(color, color)
+
+
+def element_color(element: str, /, *, on_image: bool = False) -> str:
+    """Give the color of an element, the same in every picture but for carbon.
+
+    Carbon is dark on paper, as chemists draw it, and light on an image, which is dark itself.
+
+    Examples
+    --------
+    >>> element_color("Si"), element_color("C"), element_color("C", on_image=True)
+    ('#E69F00', '#3c4043', '#56B4E9')
+    """
+    if on_image and element == "C":
+        return _OTHER_ELEMENT
+    return _ELEMENTS.get(element, _OTHER_ELEMENT)
 
 
 _AGREEMENT: Final = {

@@ -10,6 +10,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
+from adatom.defects.records import MISSING
 from adatom.plotting._canvas import (
     FAINT,
     FONT,
@@ -22,7 +23,7 @@ from adatom.plotting._canvas import (
     text_style,
     write_numbers_out,
 )
-from adatom.plotting._colors import OKABE_ITO, on_paper
+from adatom.plotting._colors import OKABE_ITO, element_color, on_paper
 from adatom.plotting._display import contrast_limits, pixel_edges
 
 if TYPE_CHECKING:
@@ -38,14 +39,6 @@ _SIDE: Final = 1.9
 _GAP: Final = 0.12
 _THUMB: Final = 0.94
 _MOST_EXAMPLES: Final = 8
-_CARBON: Final = "#3c4043"
-# Of what is common in two-dimensional crystals; all others share one.
-_OTHER: Final = "#56B4E9"
-_ELEMENT: Final = {
-    "C": _CARBON, "Si": "#E69F00", "N": "#0072B2", "O": "#D55E00", "S": "#F0E442", "B": "#CC79A7",
-    "Se": "#E69F00", "Mo": "#009E73", "W": "#0072B2",
-}  # fmt: skip
-_MISSING: Final = "X"
 _AXIS_ROOM: Final = 0.55
 _ATOM: Final = 90.0
 _NEIGHBOR: Final = 55.0
@@ -145,14 +138,14 @@ def _draw_atoms(axes: Axes, drawing: Drawing) -> None:
     axes.add_collection(LineCollection(lines, colors=FAINT, linewidths=1.4, zorder=1))
     for name in sorted(set(drawing.species)):
         here = np.array([one == name for one in drawing.species])
-        is_missing = name == _MISSING
+        is_missing = name == MISSING
         sizes = [
             _NEIGHBOR if drawing.roles[k] == "neighbor" else _ATOM for k in np.flatnonzero(here)
         ]
         axes.scatter(
             places[here, 1], places[here, 0],
             s=sizes,
-            facecolors="none" if is_missing else _ELEMENT.get(name, _OTHER),
+            facecolors="none" if is_missing else element_color(name),
             edgecolors=FAINT if is_missing else INK,
             linestyles="dotted" if is_missing else "solid",
             linewidths=0.8, zorder=2, label="missing" if is_missing else name,

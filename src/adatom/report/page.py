@@ -18,6 +18,7 @@ from adatom.errors import AdatomError
 from adatom.plotting._canvas import DPI, png_from_figure
 from adatom.report import words
 from adatom.report.crystal_words import crystal_sentences
+from adatom.report.defect_words import defect_sentences
 from adatom.report.encoding import fewer_colors, thumbnail
 from adatom.report.files import file_stem, write_in_folder
 from adatom.report.lineage import Lineage
@@ -157,7 +158,8 @@ def write_report(record: RunRecord, folder: Path, /) -> Path:
 
 def _summary(lineage: Lineage) -> list[str]:
     """Open with the answer to what was asked; how many atoms it rests on comes after."""
-    return crystal_sentences(lineage) + words.summary_sentences(lineage)
+    answers = crystal_sentences(lineage) + defect_sentences(lineage)
+    return answers + words.summary_sentences(lineage)
 
 
 def _section(lineage: Lineage, step: StepRecord) -> Section:

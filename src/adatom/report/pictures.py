@@ -50,6 +50,7 @@ from adatom.plotting.strain import quantities_of
 from adatom.plotting.training import has_training
 from adatom.plotting.trees import is_tree
 from adatom.plotting.window_sizes import has_window_sizes
+from adatom.report.defect_pictures import defect_pictures, is_defects, is_untold_defect
 from adatom.report.domain_pictures import (
     boundary_pictures,
     is_region,
@@ -105,6 +106,8 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
     if result.kind is SITES and is_comparison(result.step):
         # One picture shows all of them together.
         return []
+    if is_defects(result.step):
+        return defect_pictures(result, _ground(lineage, result.step))
     if is_sweep(result.step) and result.kind is not TABLE:
         # As of the numbers of classes side by side, drawn with their table.
         return []
@@ -129,7 +132,9 @@ def main_result(lineage: Lineage, /) -> Result | None:
     """Pick the result whose picture opens the report: classes, else sites, else an image."""
     for kind in (CLASSES, SITES, MASK, IMAGE, MOVIE, SPECTRAL_MAP):
         of_kind = [
-            one for one in lineage.of_kind(kind) if not (is_judgement(one) or is_region(one))
+            one
+            for one in lineage.of_kind(kind)
+            if not (is_judgement(one) or is_region(one) or is_untold_defect(one))
         ]
         # Domains say more than the phases that they are of.
         variants = [one for one in of_kind if is_variant(one)]
