@@ -181,6 +181,16 @@ def test_arrays_come_back_exactly(ending: str, kind: str, data: st.DataObject) -
         assert kind_of_data(back) is kind_of_data(array)
 
 
+def test_a_title_of_one_dot_is_no_group_of_its_own(tmp_path: Path) -> None:
+    energy = ("energy", [1.0, 3.0], {"units": "eV"})
+    spectra = xr.DataArray(
+        np.zeros((2, 2)), {"energy": energy}, ("site", "energy"), attrs={"units": "1", "title": "."}
+    )
+    back = _read(write_file(spectra, tmp_path / "dot.hspy"))
+    assert back.attrs["title"] == "."
+    assert back["energy"].values.tolist() == [1.0, 3.0]
+
+
 @pytest.mark.parametrize("kind", ARRAYS)
 @QUICK
 @given(data=st.data())

@@ -73,7 +73,7 @@ def _hspy_signal(data: xr.DataArray, kind: str) -> dict[str, Any]:
         "data": data.data if lazy else data.values,
         "axes": axes,
         "metadata": {
-            "General": {"title": str(data.attrs.get("title", ""))},
+            "General": {"title": _hspy_title(data)},
             "Signal": {"signal_type": "", "quantity": quantity},
             **({"Acquisition_instrument": {"TEM": instrument}} if instrument else {}),
         },
@@ -84,6 +84,16 @@ def _hspy_signal(data: xr.DataArray, kind: str) -> dict[str, Any]:
         "models": {},
         "package_info": {"package": "adatom", "package_version": str(VERSION)},
     }
+
+
+def _hspy_title(data: xr.DataArray) -> str:
+    """Give the title, which becomes the name of a group of HDF5.
+
+    There a dot is the group that it stands in: the signal would be none. The
+    title is read back from adatom's own attributes.
+    """
+    title = str(data.attrs.get("title", ""))
+    return "" if title == "." else title
 
 
 def _hspy_axis(data: xr.DataArray, number: int, navigate: bool) -> dict[str, Any]:
