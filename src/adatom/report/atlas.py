@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _SHOWN_DPI: Final = 100
 _UNKNOWN: Final = "\N{EN DASH}"
+# Of a key: as many as `adatom library search --class` is likely to be given.
+_KEY_DIGITS: Final = 8
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,15 @@ def write_atlas(
     """
     path = Path(place)
     n_defects = int(sum(card.count.value for card in cards))
+    keys = _short_keys(cards)
     page = page_template("atlas.html.j2").render(
         title=title,
         verdict=_verdict(cards, n_defects),
-        table=_table(cards),
-        cards=[_shown(card, number) for number, card in enumerate(cards)],
+        table=_table(cards, keys),
+        cards=[
+            _shown(card, number, title)
+            for number, (card, title) in enumerate(zip(cards, _titles(cards, keys), strict=True))
+        ],
         version=adatom.__version__,
         written=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -110,14 +117,49 @@ def _verdict(cards: Sequence[ClassCard], n_defects: int) -> str:
     )
 
 
-def _table(cards: Sequence[ClassCard]) -> _Rows:
-    columns = ("class", "seen", "95 %", "images", "per nm²", "95 %", "formation energy in eV")
+def _short_keys(cards: Sequence[ClassCard]) -> list[str]:
+    """Give the first digits of the keys, as many as tell them apart."""
+    whole = {card.class_key for card in cards}
+    length = _KEY_DIGITS
+    while len({key[:length] for key in whole}) < len(whole):
+        length += 1
+    return [card.class_key[:length] for card in cards]
+
+
+def _titles(cards: Sequence[ClassCard], keys: Sequence[str]) -> list[str]:
+    """Name the classes, with key and host where others have the same name."""
+    n_of_name = Counter(_name(card) for card in cards)
+    n_of_key = Counter(card.class_key for card in cards)
+    titles = []
+    for card, key in zip(cards, keys, strict=True):
+        title = _name(card)
+        if n_of_name[title] > 1:
+            title += f", class {key}"
+        if n_of_key[card.class_key] > 1 and card.host:
+            title += f", in {card.host}"
+        titles.append(title)
+    return titles
+
+
+def _table(cards: Sequence[ClassCard], keys: Sequence[str]) -> _Rows:
+    columns = (
+        "class",
+        "key",
+        "host",
+        "seen",
+        "95 %",
+        "images",
+        "per nm²",
+        "95 %",
+        "formation energy in eV",
+    )
     rows = tuple(
         (
-            _name(card), f"{card.count.value:.0f}", _interval(card.count), str(card.n_images),
+            _name(card), key, card.host or _UNKNOWN, f"{card.count.value:.0f}",
+            _interval(card.count), str(card.n_images),
             _number(card.density.value), _interval(card.density), _energies(card),
         )
-        for card in cards
+        for card, key in zip(cards, keys, strict=True)
     )  # fmt: skip
     return _Rows("How often each class was seen", columns, rows)
 
@@ -141,12 +183,12 @@ def _energies(card: ClassCard) -> str:
     return "; ".join(f"{one.formation_energy:.2f} ({one.calculator})" for one in known) or _UNKNOWN
 
 
-def _shown(card: ClassCard, number: int) -> _Shown:
+def _shown(card: ClassCard, number: int, title: str) -> _Shown:
     figure = plot_defect_class(card)
     width = int(figure.get_size_inches()[0] * _SHOWN_DPI)
     uri = base64.b64encode(fewer_colors(png_from_figure(figure))).decode("ascii")
-    picture = _Picture(f"data:image/png;base64,{uri}", f"{_name(card)}.", card.class_key, width)
-    return _Shown(f"class-{number}", _name(card), _told(card), picture)
+    picture = _Picture(f"data:image/png;base64,{uri}", f"{title}.", card.class_key, width)
+    return _Shown(f"class-{number}", title, _told(card), picture)
 
 
 def _told(card: ClassCard) -> str:

@@ -116,6 +116,7 @@ def _card(
             for number in numbers
             for calculation in computed.get(number, ())
         ),
+        host=of[0],
     )
 
 
