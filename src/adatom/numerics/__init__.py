@@ -16,6 +16,7 @@ Modules are imported by name: ``from adatom.numerics.folds import fold``.
 ``groups``            counts, sums and means of the rows of a group
 ``indexing``          reflections counted in terms of a cell of known shape
 ``least_squares``     many small nonlinear fits at once
+``life_locks``        a file that is locked as long as its process lives
 ``matching``          exclusive matching of two sets of points
 ``moments``           count, mean and Gram matrix of features, samples of rows
 ``network_card``      what an exported network takes and gives, and what is known of it

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from simulated_defects import simulated_defects, simulated_picture
 
-from adatom.defects.library import Library, add_defects, count_defects, open_library
+from adatom.defects.library import DefectQuery, Library, add_defects, count_defects, open_library
 from adatom.defects.library.counting import poisson_interval
 from adatom.schema import notes
 
@@ -35,6 +35,18 @@ def test_an_older_analysis_is_not_counted(library: Library) -> None:
     add_defects(library, simulated_defects(["Si1C3"] * 5, seed=1), image)
     add_defects(library, simulated_defects(["Si1C3"] * 2, seed=2), image)
     assert count_defects(library).classes["count"].values.tolist() == [2]
+
+
+def test_older_analyses_are_counted_where_asked_and_with_their_area(library: Library) -> None:
+    image = simulated_picture(seed=1)
+    add_defects(library, simulated_defects(["Si1C3"] * 5, seed=1), image)
+    add_defects(library, simulated_defects(["Si1C3"] * 2, seed=2), image)
+    classes = count_defects(library, DefectQuery(all_analyses=True)).classes
+    assert classes["count"].values.tolist() == [7]
+    assert classes["n_images"].values.tolist() == [2]
+    # 4 nm^2 for each of both analyses.
+    np.testing.assert_allclose(classes["density"].values, [7 / 8])
+    assert "1 older analyses count as images of their own" in notes(classes)[0]
 
 
 def test_images_of_unknown_area_are_left_out_of_densities_and_told(library: Library) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
@@ -88,6 +87,8 @@ def count_defects(
     library : Library
     query : DefectQuery, optional
         Count these only. Shares are among them, and areas are those of all images.
+        With its ``all_analyses`` an image that was analyzed again counts once for
+        every analysis, with its area, which a note tells.
     by : {"name", "class_key", "kind"}
         What makes a class. A name stands for several graphs where rings differ.
 
@@ -95,22 +96,29 @@ def count_defects(
     -------
     LibraryCounts
     """
-    # Older analyses of an image would count it twice.
-    newest = replace(query or DefectQuery(), all_analyses=False)
-    where, values = condition_of_query(library, newest)
+    asked = query or DefectQuery()
+    where, values = condition_of_query(library, asked)
+    counted = "" if asked.all_analyses else "WHERE is_current = 1"
     rows = library.session.rows(
         f"SELECT i.host, d.{by}, d.class_key, d.image_id "  # noqa: S608 -- one of three names
         f"FROM adatom_defects d JOIN adatom_images i ON i.id = d.image_id WHERE {where}",
         values,
     )
     images = library.session.rows(
-        "SELECT host, id, area_nm2 FROM adatom_images WHERE is_current = 1 ORDER BY id"
+        f"SELECT host, id, area_nm2 FROM adatom_images {counted} ORDER BY id"  # noqa: S608
     )
     labels = [(host, label or f"class-{key[:8]}", image) for host, label, key, image in rows]
     table = _class_table(labels, images)
     unknown = sum(area is None for _, _, area in images)
     if unknown:
         add_note(table, f"densities leave out {unknown} images whose analyzed area is not known")
+    if asked.all_analyses:
+        n_older = library.session.rows("SELECT COUNT(*) FROM adatom_images WHERE is_current = 0")
+        add_note(
+            table,
+            f"{n_older[0][0]} older analyses count as images of their own: counts are not "
+            "independent of one another",
+        )
     add_note(
         table,
         f"{len(rows)} defects in {len(images)} images; intervals of 95 %: counts by Poisson "
