@@ -79,8 +79,9 @@ def merge_libraries(
         raise SettingError(msg)
     images: list[tuple[Any, ...]] = []
     conflicts: list[tuple[Any, ...]] = []
-    # Older analyses first, so that the current one is the last that is written.
-    there = other.session.rows("SELECT id FROM adatom_images ORDER BY is_current, id")
+    # What counts there comes first, and so counts here too where the image is new; older analyses
+    # then stand behind it.
+    there = other.session.rows("SELECT id FROM adatom_images ORDER BY is_current DESC, id")
     for (number,) in there:
         # One image at a time is held.
         facts = read_image_facts(other, number)
