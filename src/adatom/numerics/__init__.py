@@ -26,6 +26,7 @@ Modules are imported by name: ``from adatom.numerics.folds import fold``.
 ``peaks``             peaks of an image and the valley beneath true ones
 ``reflections``         spots of a spectrum, measured to a fraction of a bin
 ``scores``            how alike two ways of labelling the same things are
+``sheet_bonds``       distances between neighbors of flat sheets, by name
 ``slots``             which neighbor fills each slot of a star; empty slots
 ``spacing``           the distance between neighbors in a set of points
 ``spectrum``          rings of the power spectrum and the noise beneath them
