@@ -22,6 +22,8 @@ from adatom.report.words import number_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.figure import Figure
+
     from adatom.defects.class_cards import ClassCard, Estimate
 
 _SHOWN_DPI: Final = 100
@@ -31,7 +33,9 @@ _KEY_DIGITS: Final = 8
 
 
 @dataclass(frozen=True)
-class _Picture:
+class ShownFigure:
+    """A picture inside of a page."""
+
     uri: str
     caption: str
     file: str
@@ -39,15 +43,19 @@ class _Picture:
 
 
 @dataclass(frozen=True)
-class _Shown:
+class ShownCard:
+    """A class as a page shows it."""
+
     anchor: str
     title: str
     told: str
-    picture: _Picture
+    picture: ShownFigure
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
+    """A table as a page shows it."""
+
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -89,15 +97,11 @@ def write_atlas(
     """
     path = Path(place)
     n_defects = int(sum(card.count.value for card in cards))
-    keys = _short_keys(cards)
     page = page_template("atlas.html.j2").render(
         title=title,
         verdict=_verdict(cards, n_defects),
-        table=_table(cards, keys),
-        cards=[
-            _shown(card, number, title)
-            for number, (card, title) in enumerate(zip(cards, _titles(cards, keys), strict=True))
-        ],
+        table=table_of_cards(cards),
+        cards=shown_cards(cards),
         version=adatom.__version__,
         written=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -141,7 +145,18 @@ def _titles(cards: Sequence[ClassCard], keys: Sequence[str]) -> list[str]:
     return titles
 
 
-def _table(cards: Sequence[ClassCard], keys: Sequence[str]) -> _Rows:
+def shown_cards(cards: Sequence[ClassCard], /) -> list[ShownCard]:
+    """Give what a page shows of every class: its name, its figure, and sentences."""
+    titles = _titles(cards, _short_keys(cards))
+    return [
+        _shown(card, number, title)
+        for number, (card, title) in enumerate(zip(cards, titles, strict=True))
+    ]
+
+
+def table_of_cards(cards: Sequence[ClassCard], /) -> Rows:
+    """Give the rows of a page: how often each class was seen, how dense, what was computed."""
+    keys = _short_keys(cards)
     columns = (
         "class",
         "key",
@@ -161,7 +176,7 @@ def _table(cards: Sequence[ClassCard], keys: Sequence[str]) -> _Rows:
         )
         for card, key in zip(cards, keys, strict=True)
     )  # fmt: skip
-    return _Rows("How often each class was seen", columns, rows)
+    return Rows("How often each class was seen", columns, rows)
 
 
 def _name(card: ClassCard) -> str:
@@ -183,12 +198,16 @@ def _energies(card: ClassCard) -> str:
     return "; ".join(f"{one.formation_energy:.2f} ({one.calculator})" for one in known) or _UNKNOWN
 
 
-def _shown(card: ClassCard, number: int, title: str) -> _Shown:
-    figure = plot_defect_class(card)
+def _shown(card: ClassCard, number: int, title: str) -> ShownCard:
+    picture = shown_figure(plot_defect_class(card), f"{title}.", card.class_key)
+    return ShownCard(f"class-{number}", title, _told(card), picture)
+
+
+def shown_figure(figure: Figure, caption: str, file: str, /) -> ShownFigure:
+    """Give a figure as a page holds it, with its words and the name of where it comes from."""
     width = int(figure.get_size_inches()[0] * _SHOWN_DPI)
     uri = base64.b64encode(fewer_colors(png_from_figure(figure))).decode("ascii")
-    picture = _Picture(f"data:image/png;base64,{uri}", f"{title}.", card.class_key, width)
-    return _Shown(f"class-{number}", title, _told(card), picture)
+    return ShownFigure(f"data:image/png;base64,{uri}", caption, file, width)
 
 
 def _told(card: ClassCard) -> str:

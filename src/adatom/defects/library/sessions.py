@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _BUSY_SECONDS: Final = 120.0
 """How long a writer waits for others: images are added in well under a second each."""
 _ROWS_AT_ONCE: Final = 1000
+# Of SQLite's machine: about a thousandth of a second.
+_INSTRUCTIONS_BETWEEN_LOOKS: Final = 100_000
 
 URL: Final = re.compile(r"postgres(?:ql)?://")
 """Beginning of the address of a PostgreSQL database."""
@@ -68,6 +70,10 @@ class Session(Protocol):
 
     def transaction(self) -> Any:  # noqa: ANN401 -- a context manager
         """Do all that is done inside, or nothing of it."""
+        ...
+
+    def limit_to_reading(self, *, max_seconds: float) -> None:
+        """Refuse from now on to write, and end what takes longer."""
         ...
 
     def close(self) -> None:
@@ -161,6 +167,14 @@ class SQLiteSession:
                 self._connection.execute("ROLLBACK")
             raise
 
+    def limit_to_reading(self, *, max_seconds: float) -> None:
+        """Refuse to write, and to go on with a question after so long since now."""
+        self.execute("PRAGMA query_only = ON")
+        end = time.monotonic() + max_seconds
+        self._connection.set_progress_handler(
+            lambda: time.monotonic() > end, _INSTRUCTIONS_BETWEEN_LOOKS
+        )
+
     def _begin(self) -> None:
         """Take the right to write; SQLite's own wait may give up early among many writers."""
         end = time.monotonic() + _BUSY_SECONDS
@@ -181,6 +195,8 @@ class SQLiteSession:
 
 
 def _remedy(error: str) -> str:
+    if "interrupted" in error:
+        return ". The question takes too long: ask for less"
     if "locked" in error:
         return (
             ". Another program holds it: close it, and keep libraries with several writers off "
@@ -286,6 +302,11 @@ class PostgreSQLSession:
                 self.execute("ROLLBACK")
             raise
         self.execute("COMMIT")
+
+    def limit_to_reading(self, *, max_seconds: float) -> None:
+        """Refuse to write, and to go on with any one question for longer."""
+        self.execute("SET default_transaction_read_only = on")
+        self.execute(f"SET statement_timeout = {round(1000 * max_seconds)}")
 
     def close(self) -> None:
         """Close the connection."""
