@@ -73,7 +73,7 @@ class Session(Protocol):
         ...
 
     def limit_to_reading(self, *, max_seconds: float) -> None:
-        """Refuse from now on to write, and end what takes longer."""
+        """Refuse from now on to write, and end questions that take longer."""
         ...
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class SQLiteSession:
     is_sqlite = True
 
     def __init__(self, path: Path, /, *, read_only: bool = False) -> None:
-        self._path = path
+        self._path, self._asked = path, time.monotonic()
         how = "rw"
         if read_only:
             # A file that none can write needs no log beside it, which could not be made.
@@ -123,6 +123,7 @@ class SQLiteSession:
 
     def rows(self, statement: str, values: Sequence[Any] = (), /) -> list[tuple[Any, ...]]:
         """Give all rows of a question."""
+        self._asked = time.monotonic()
         with self._told():
             return self._connection.execute(statement, tuple(values)).fetchall()
 
@@ -168,11 +169,10 @@ class SQLiteSession:
             raise
 
     def limit_to_reading(self, *, max_seconds: float) -> None:
-        """Refuse to write, and to go on with a question after so long since now."""
+        """Refuse to write, and to go on with any one question for longer."""
         self.execute("PRAGMA query_only = ON")
-        end = time.monotonic() + max_seconds
         self._connection.set_progress_handler(
-            lambda: time.monotonic() > end, _INSTRUCTIONS_BETWEEN_LOOKS
+            lambda: time.monotonic() - self._asked > max_seconds, _INSTRUCTIONS_BETWEEN_LOOKS
         )
 
     def _begin(self) -> None:
