@@ -14,7 +14,8 @@ from adatom.explorer.addresses import Asked, address, read_address
         "/defects.db", "/../defects.db", "/..%2f..%2fetc/passwd", "/defect/../1", "/defect/1/",
         "/defect/-1", "/defect/1e3", "/defect/%31", "/defect/", "//search", "/search/",
         "http://elsewhere/search", "*", "", "/%00", "/defect/" + "1" * 40, "//[",
-        "http://[search",        "/defect/\N{ARABIC-INDIC DIGIT ONE}", "C:\\defects.db", "/search\\..\\x",
+        "http://[search",
+        "/defect/\N{ARABIC-INDIC DIGIT ONE}", "C:\\defects.db", "/search\\..\\x",
     ],
 )  # fmt: skip
 def test_what_is_no_page_leads_nowhere(target: str) -> None:
