@@ -298,7 +298,9 @@ def _picture(one: StoredDefect) -> ShownFigure:
         origin, step = float(one.image[f"origin_{dim}"]), float(one.image[f"step_{dim}_nm"])
         first = round((at - origin) / step) - patch.sizes[dim] // 2
         places[dim] = (dim, origin + step * (first + np.arange(patch.sizes[dim])), {"units": "nm"})
-    figure = plot_defects(one.found, patch.assign_coords(places))
+    # Beyond the edge of the image there is nothing to show.
+    seen = patch.assign_coords(places).dropna("y", how="all").dropna("x", how="all")
+    figure = plot_defects(one.found, seen if min(seen.shape) > 1 else None)
     return shown_figure(figure, "Atoms and bonds as found, over the image.", "")
 
 
