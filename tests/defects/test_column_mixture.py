@@ -30,11 +30,11 @@ def brightness(
 def test_groups_of_like_places_give_what_every_place_gives(
     factor: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen, error, _ = brightness(4000)
+    seen, error, _ = brightness(25_000)
     grouped = fit_mixture(seen, error, EXPECTED, PRIOR, factor=factor)
 
     def one_by_one(seen: NDArray[np.float64], error: NDArray[np.float64]) -> column_mixture._Groups:
-        return column_mixture._Groups(seen, error, np.ones(len(seen)))
+        return column_mixture._Groups(seen, error, np.ones(len(seen)), float(np.median(error)))
 
     monkeypatch.setattr(column_mixture, "_grouped", one_by_one)
     alone = fit_mixture(seen, error, EXPECTED, PRIOR, factor=factor)
@@ -47,7 +47,7 @@ def test_groups_of_like_places_give_what_every_place_gives(
 
 def test_the_fit_of_many_places_is_of_few_groups_and_keeps_rare_kinds() -> None:
     seen, error, kind = brightness(300_000)
-    assert len(column_mixture._grouped(seen, error).n_places) < 5000
+    assert len(column_mixture._grouped(seen, error).n_places) < 20_000
     found = fit_mixture(seen, error, EXPECTED, PRIOR, factor=None)
     assert found.factor == pytest.approx(1.05, rel=0.03)
     # 150 places of the rarest kind, their mean known to 0.003.
@@ -63,3 +63,10 @@ def test_places_that_were_not_measured_have_no_probability() -> None:
     found = fit_mixture(seen, error, EXPECTED, PRIOR, factor=None)
     assert np.isnan(found.share[3]).all()
     assert found.share[4].sum() == pytest.approx(1)
+
+
+def test_few_places_are_no_groups() -> None:
+    seen, error, _ = brightness(20_000)
+    groups = column_mixture._grouped(seen, error)
+    assert groups.seen is seen
+    assert (groups.n_places == 1).all()

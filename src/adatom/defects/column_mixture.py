@@ -32,18 +32,21 @@ _NEITHER: Final = 0.002
 _RARE: Final = 1e-3
 _ALIKE: Final = 4.0
 _ROUNDS: Final = 60
-# The fit sees places that are alike as one: brightness within a fifth of the least spread, errors
-# within a tenth. A million places are some thousand groups.
-_STEP: Final = 0.002
-_ERROR_STEP: Final = (0.01, 0.1)
+# Of more places than an image of one camera shows, the fit sees those that are alike as one:
+# brightness within a tenth of the least spread, errors within a twentieth. A million places are
+# some ten thousand groups.
+_ALONE: Final = 20_000
+_STEP: Final = 0.001
+_ERROR_STEP: Final = (0.01, 0.05)
 
 
 class _Groups(NamedTuple):
-    """Places of like brightness: means of brightness and error, and how many they are."""
+    """Places of like brightness: means of brightness and error, how many; median of all errors."""
 
     seen: Floats
     error: Floats
     n_places: Floats
+    usual_error: float
 
 
 class Mixture(NamedTuple):
@@ -73,10 +76,10 @@ def fit_mixture(
 ) -> Mixture:
     """Fit the kinds by expectation-maximization from every factor, and take the likeliest.
 
-    The fit is of groups of places that are alike, so that its time hardly grows with the
-    number of places; probabilities are told of every place. Means are drawn to what is
-    expected times the factor, shares to those told beforehand: so a kind that is not there
-    keeps its place and gets no members.
+    Of more than 20,000 places the fit is of groups of those that are alike, so that its time
+    hardly grows with their number; probabilities are told of every place. Means are drawn to
+    what is expected times the factor, shares to those told beforehand: so a kind that is not
+    there keeps its place and gets no members.
 
     Parameters
     ----------
@@ -102,6 +105,9 @@ def fit_mixture(
 
 
 def _grouped(seen: Floats, error: Floats) -> _Groups:
+    usual = float(np.median(error)) if len(error) else 0.0
+    if len(seen) <= _ALONE:
+        return _Groups(seen, error, np.ones(len(seen)), usual)
     near, ratio = _ERROR_STEP
     cells = np.stack([np.rint(seen / _STEP), np.rint(np.log1p(error / near) / ratio)], axis=1)
     _, group, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
@@ -109,7 +115,7 @@ def _grouped(seen: Floats, error: Floats) -> _Groups:
     group = group.ravel()
     squared = np.bincount(group, weights=error**2, minlength=len(counts)) / counts
     mean = np.bincount(group, weights=seen, minlength=len(counts)) / counts
-    return _Groups(mean, np.sqrt(squared), counts.astype(np.float64))
+    return _Groups(mean, np.sqrt(squared), counts.astype(np.float64), usual)
 
 
 def _joint(seen: Floats, error: Floats, mixture: Mixture, wide: float) -> Floats:
@@ -128,7 +134,7 @@ def _fitted(
     start: float,
     fixed: float | None,
 ) -> tuple[float, Mixture]:
-    seen, error, count = groups
+    seen, error, count, usual = groups
     factor, mean, weight = start, start * expected, prior.copy()
     # Spread of the host's own, narrower than that of all kinds together.
     nearest = np.abs(seen[:, None] - mean).min(axis=1)
@@ -147,7 +153,8 @@ def _fitted(
             break
         value = now
         weight = share.sum(axis=0) + _STRENGTH * prior
-        reach = _ALIKE * float(np.nan_to_num(weighted_median(scale[:, 0], count)))
+        # Of all places: which kinds are held may turn on it.
+        reach = _ALIKE * float(np.hypot(spread, usual))
         weight = _shares(weight / weight.sum(), prior, mean, reach)
         precision = share[:, :-1] / scale**2
         if fixed is None:
