@@ -1,6 +1,6 @@
 """How well defects of graphene are found: the shared library, and planted ones at several doses.
 
-ADATOM_DATA=... python benchmarks/graphene_defects.py [real | simulated] [PICTURE.png]
+ADATOM_DATA=... python benchmarks/graphene_defects.py [real | simulated] [FOLDER]
 """
 
 from __future__ import annotations
@@ -8,15 +8,19 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial import cKDTree
 
+if TYPE_CHECKING:
+    from adatom.defects import Defects
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 
-def real(picture: str | None) -> None:
-    """Print recall of atoms, labels, and the confusion matrix; draw all images if asked."""
+def real(folder: str | None) -> None:
+    """Print recall of atoms, labels, and the confusion matrix; draw all images where asked."""
     from graphene_truth import defects_of_file, library_files, match_labels
 
     rows, found = [], {}
@@ -39,45 +43,18 @@ def real(picture: str | None) -> None:
         )
     for (label, names), count in sorted(Counter((one.label, one.names) for _, one in rows).items()):
         print(f"{label:6s} -> {', '.join(names) or 'not found':14s} {count}")
-    if picture:
-        _draw(found, picture)
+    if folder:
+        _draw(found, folder)
 
 
-def _draw(found: dict, picture: str) -> None:
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-    from scipy.ndimage import gaussian_filter
-
+def _draw(found: dict[Path, Defects], folder: str) -> None:
     from adatom.io import read_image
+    from adatom.plotting import plot_defects
 
-    figure, axes = plt.subplots(6, 8, figsize=(32, 25))
-    for axis, (path, defects) in zip(axes.flat, found.items(), strict=False):
-        image = read_image(path)
-        width = float(image.x[-1])
-        axis.imshow(gaussian_filter(image.values, 1.2), cmap="gray", extent=(0, width, width, 0))
-        members = defects.members
-        for first, second in zip(
-            defects.bonds["first"].values, defects.bonds["second"].values, strict=True
-        ):
-            axis.plot(
-                members.x.values[[first, second]], members.y.values[[first, second]], "y", lw=1
-            )
-        for name, color in (("Si", "red"), ("C", "lime"), ("X", "cyan"), ("?", "magenta")):
-            own = members["species"].values == name
-            axis.plot(members.x.values[own], members.y.values[own], ".", color=color, ms=6)
-        for y, x, name in zip(
-            defects.defects.y.values,
-            defects.defects.x.values,
-            defects.defects["name"].values,
-            strict=True,
-        ):
-            axis.text(x, y, name, color="orange", fontsize=9)
-        axis.set_title(f"{path.parent.name}/{path.stem}", fontsize=9)
-        axis.axis("off")
-    figure.tight_layout()
-    figure.savefig(picture, dpi=45)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for path, defects in found.items():
+        figure = plot_defects(defects, read_image(path))
+        figure.savefig(Path(folder) / f"{path.parent.name}-{path.stem}.png")
 
 
 def simulated() -> None:
@@ -124,4 +101,4 @@ if __name__ == "__main__":
     if "simulated" in sys.argv[1:]:
         simulated()
     else:
-        real(next((name for name in sys.argv[1:] if name.endswith(".png")), None))
+        real(next((name for name in sys.argv[1:] if name != "real"), None))

@@ -136,6 +136,30 @@ def test_a_new_library_is_made_once(tmp_path: Path, capsys: Captured) -> None:
     assert "is a library already" in capsys.readouterr().err
 
 
+def test_what_is_no_library_is_told_where_a_new_one_is_asked_for(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    (tmp_path / "a.db").write_bytes(b"SQLite format 3")
+    assert _run("new", str(tmp_path / "a.db")) == 2
+    assert "is no SQLite database" in capsys.readouterr().err
+
+
+def test_a_server_that_does_not_answer_is_told(capsys: Captured) -> None:
+    pytest.importorskip("psycopg2")
+    nowhere = "postgresql://nobody@127.0.0.1:1/none"
+    assert _run("new", nowhere) == 2
+    assert "does not answer" in capsys.readouterr().err
+
+
+def test_stats_count_older_analyses_where_asked(place: str, capsys: Captured) -> None:
+    with open_library(place) as library:
+        add_defects(library, simulated_defects(["Si1C3"], seed=3), simulated_picture(seed=1))
+    assert _run("stats", place) == 0
+    assert "4 defects in 2 images" in capsys.readouterr().out
+    assert _run("stats", place, "--all-analyses") == 0
+    assert "7 defects in 3 images" in capsys.readouterr().out
+
+
 def test_no_library_and_no_step_are_told(tmp_path: Path, capsys: Captured) -> None:
     assert _run("search", str(tmp_path / "none.db")) == 2
     assert "there is no library" in capsys.readouterr().err

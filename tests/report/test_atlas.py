@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from adatom.report import write_atlas
 from adatom.schema import image_from_array
 
 
-def card(name: str = "Si1C3", count: float = 12.0) -> ClassCard:
+def card(
+    name: str = "Si1C3", count: float = 12.0, key: str = "0123456789abcdef", host: str = "graphene"
+) -> ClassCard:
     """Make a card with everything on it: Si with three C around, blurred on 48 pixels."""
     angle = np.radians([90.0, 210.0, 330.0])
     places = np.vstack([np.zeros(2), 0.175 * np.stack([np.sin(angle), np.cos(angle)], axis=1)])
@@ -26,7 +29,8 @@ def card(name: str = "Si1C3", count: float = 12.0) -> ClassCard:
     energy = np.linspace(-8, 6, 200)
     return ClassCard(
         name=name,
-        class_key="0123456789abcdef",
+        class_key=key,
+        host=host,
         count=Estimate(count, 0.6 * count, 1.5 * count),
         density=Estimate(0.05, 0.03, 0.08),
         n_images=5,
@@ -70,3 +74,28 @@ def test_an_empty_library_has_a_page(tmp_path: Path) -> None:
 def test_names_cannot_write_into_the_page(tmp_path: Path) -> None:
     place = write_atlas([card("<script>alert(1)</script>")], tmp_path / "atlas.html")
     assert "<script>" not in place.read_text(encoding="utf-8")
+
+
+def test_classes_of_one_name_are_told_apart_by_key_and_host(tmp_path: Path) -> None:
+    cards = [
+        card(key="0123456789abcdef"),
+        card(key="0123456789ffffff"),
+        card(key="0123456789ffffff", host="WSe2"),
+        card("V1", key="fedcba9876543210"),
+    ]
+    text = write_atlas(cards, tmp_path / "atlas.html").read_text(encoding="utf-8")
+    rows = [re.findall(r"<td>(.*?)</td>", row)[:3] for row in re.findall(r"<tr>(.*?)</tr>", text)]
+    # Eight digits would be the same for three of them.
+    assert rows[1:5] == [
+        ["Si1C3", "0123456789a", "graphene"],
+        ["Si1C3", "0123456789f", "graphene"],
+        ["Si1C3", "0123456789f", "WSe2"],
+        ["V1", "fedcba98765", "graphene"],
+    ]
+    heads = re.findall(r"<h2 id=.class-\d.>(.*?)<a", text)
+    assert heads == [
+        "Si1C3, class 0123456789a",
+        "Si1C3, class 0123456789f, in graphene",
+        "Si1C3, class 0123456789f, in WSe2",
+        "V1",
+    ]

@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "show": "tell what a library or one of its defects holds",
     "stats": "count defects by class, with intervals, densities and classes that go together",
     "atlas": "write a page with a card for every class: mean image, atoms, bonds, energies",
+    "serve": "show the atlas, searches and defects as pages for a browser, read only",
     "compute": "relax defects and compute energies and densities of states; go on after a kill",
     "export": "write defects as csv, extxyz, cif, poscar or hdf5",
     "merge": "take all of another library over, and tell conflicts",

@@ -113,8 +113,10 @@ def _sharp(place: Floats, pairs: Ints, bonded: Bools, foreign: Bools) -> Ints:
     without which the others are spread most evenly is the one to drop.
     """
     drop: list[int] = []
+    of_atom = PairsOfNodes(pairs, len(place))
     for atom in np.flatnonzero(foreign):
-        here = np.flatnonzero(bonded & (pairs == atom).any(axis=1))
+        here = of_atom.at(int(atom))
+        here = here[bonded[here]]
         other = pairs[here].sum(axis=1) - atom
         here, other = here[~foreign[other]], other[~foreign[other]]
         while len(here) > _THREE:
@@ -137,3 +139,22 @@ def _narrowest(angle: Floats) -> float:
 def degrees(pairs: Ints, n_atoms: int, /) -> Ints:
     """Count the bonds of every atom."""
     return np.bincount(pairs.ravel(), minlength=n_atoms).astype(np.int64)
+
+
+class PairsOfNodes:
+    """Pairs (pair, 2) sorted by node, to list those at a node, or within a set of nodes."""
+
+    def __init__(self, pairs: Ints, n_nodes: int, /) -> None:
+        both = np.concatenate([pairs[:, 0], pairs[:, 1]])
+        self._order = np.argsort(both, kind="stable") % max(len(pairs), 1)
+        self._bounds = np.searchsorted(np.sort(both), np.arange(n_nodes + 1))
+
+    def at(self, node: int, /) -> Ints:
+        """Give the numbers of the pairs that end at a node, in their order."""
+        return np.sort(self._order[self._bounds[node] : self._bounds[node + 1]]).astype(np.int64)
+
+    def within(self, nodes: Ints, /) -> Ints:
+        """Give the numbers of the pairs both of whose ends are among the nodes."""
+        near = [self._order[self._bounds[k] : self._bounds[k + 1]] for k in nodes]
+        number, count = np.unique(np.concatenate(near), return_counts=True)
+        return np.asarray(number[count == 2], dtype=np.int64)

@@ -93,6 +93,8 @@ class ClassCard:
     bond_lengths : mapping of str to ndarray
         Of all its defects, in nm, by the elements of the bond.
     computed : tuple of Computed
+    host : str
+        The crystal; empty where it is not told.
     """
 
     name: str
@@ -106,3 +108,4 @@ class ClassCard:
     drawing: Drawing | None = None
     bond_lengths: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     computed: tuple[Computed, ...] = ()
+    host: str = ""

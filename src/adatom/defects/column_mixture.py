@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from adatom.numerics.medians import SIGMA_OF_MAD
+from adatom.numerics.medians import SIGMA_OF_MAD, weighted_median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +32,21 @@ _NEITHER: Final = 0.002
 _RARE: Final = 1e-3
 _ALIKE: Final = 4.0
 _ROUNDS: Final = 60
+# Of more places than an image of one camera shows, the fit sees those that are alike as one:
+# brightness within a tenth of the least spread, errors within a twentieth. A million places are
+# some ten thousand groups.
+_ALONE: Final = 20_000
+_STEP: Final = 0.001
+_ERROR_STEP: Final = (0.01, 0.05)
+
+
+class _Groups(NamedTuple):
+    """Places of like brightness: means of brightness and error, how many; median of all errors."""
+
+    seen: Floats
+    error: Floats
+    n_places: Floats
+    usual_error: float
 
 
 class Mixture(NamedTuple):
@@ -61,8 +76,10 @@ def fit_mixture(
 ) -> Mixture:
     """Fit the kinds by expectation-maximization from every factor, and take the likeliest.
 
-    Means are drawn to what is expected times the factor, shares to those told
-    beforehand: so a kind that is not there keeps its place and gets no members.
+    Of more than 20,000 places the fit is of groups of those that are alike, so that its time
+    hardly grows with their number; probabilities are told of every place. Means are drawn to
+    what is expected times the factor, shares to those told beforehand: so a kind that is not
+    there keeps its place and gets no members.
 
     Parameters
     ----------
@@ -74,38 +91,71 @@ def fit_mixture(
     """
     known = np.isfinite(brightness)
     seen, its_error = brightness[known], np.nan_to_num(error[known])
+    groups = _grouped(seen, its_error)
+    wide = max(float(np.ptp(seen)), 1.0) if len(seen) else 1.0
     shares = np.append(prior, _NEITHER)
     shares /= shares.sum()
     starts = _FACTORS if factor is None else np.array([factor])
-    fits = [_fitted(seen, its_error, expected, shares, float(one), factor) for one in starts]
+    fits = [_fitted(groups, wide, expected, shares, float(one), factor) for one in starts]
     _, best = max(fits, key=lambda fit: fit[0])
     share = np.full((len(brightness), len(shares)), np.nan)
-    share[known] = best.share
+    joint = _joint(seen, its_error, best, wide)
+    share[known] = joint / (joint.sum(axis=1, keepdims=True) + 1e-300)
     return best._replace(share=share)
 
 
+def _grouped(seen: Floats, error: Floats) -> _Groups:
+    usual = float(np.median(error)) if len(error) else 0.0
+    if len(seen) <= _ALONE:
+        return _Groups(seen, error, np.ones(len(seen)), usual)
+    near, ratio = _ERROR_STEP
+    cells = np.stack([np.rint(seen / _STEP), np.rint(np.log1p(error / near) / ratio)], axis=1)
+    _, group, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+    # Older numpy gives the numbers with another axis.
+    group = group.ravel()
+    squared = np.bincount(group, weights=error**2, minlength=len(counts)) / counts
+    mean = np.bincount(group, weights=seen, minlength=len(counts)) / counts
+    return _Groups(mean, np.sqrt(squared), counts.astype(np.float64), usual)
+
+
+def _joint(seen: Floats, error: Floats, mixture: Mixture, wide: float) -> Floats:
+    """Give the probability density (place, kind + 1) of each kind times its share."""
+    scale = np.sqrt(mixture.spread**2 + error[:, None] ** 2)
+    likelihood = _likelihood((seen[:, None] - mixture.mean) / scale) / scale
+    neither = np.full((len(seen), 1), 1 / wide)
+    return np.asarray(mixture.weight * np.concatenate([likelihood, neither], axis=1))
+
+
 def _fitted(
-    seen: Floats, error: Floats, expected: Floats, prior: Floats, start: float, fixed: float | None
+    groups: _Groups,
+    wide: float,
+    expected: Floats,
+    prior: Floats,
+    start: float,
+    fixed: float | None,
 ) -> tuple[float, Mixture]:
+    seen, error, count, usual = groups
     factor, mean, weight = start, start * expected, prior.copy()
     # Spread of the host's own, narrower than that of all kinds together.
-    nearest = np.abs(seen[:, None] - mean).min(axis=1) if len(seen) else np.zeros(1)
-    spread = max(SIGMA_OF_MAD * float(np.median(nearest)), 0.02)
-    wide = max(float(np.ptp(seen)), 1.0) if len(seen) else 1.0
+    nearest = np.abs(seen[:, None] - mean).min(axis=1)
+    spread = max(SIGMA_OF_MAD * float(np.nan_to_num(weighted_median(nearest, count))), 0.02)
     value, share = -np.inf, np.zeros((0, len(prior)))
     for _ in range(_ROUNDS):
         scale = np.sqrt(spread**2 + error[:, None] ** 2)
-        likelihood = _likelihood((seen[:, None] - mean) / scale) / scale
-        joint = weight * np.concatenate([likelihood, np.full((len(seen), 1), 1 / wide)], axis=1)
+        joint = _joint(seen, error, Mixture(share, mean, spread, weight, factor), wide)
         total = joint.sum(axis=1, keepdims=True) + 1e-300
-        share = joint / total
-        now = float(np.log(total).sum()) + _log_prior(mean, weight, expected, prior, factor, fixed)
+        # Members of a kind in every group.
+        share = count[:, None] * joint / total
+        now = float(count @ np.log(total[:, 0]))
+        now += _log_prior(mean, weight, expected, prior, factor, fixed)
         if now - value < 1e-6 * max(1.0, abs(now)):
             value = now
             break
         value = now
         weight = share.sum(axis=0) + _STRENGTH * prior
-        weight = _shares(weight / weight.sum(), prior, mean, _ALIKE * float(np.median(scale)))
+        # Of all places: which kinds are held may turn on it.
+        reach = _ALIKE * float(np.hypot(spread, usual))
+        weight = _shares(weight / weight.sum(), prior, mean, reach)
         precision = share[:, :-1] / scale**2
         if fixed is None:
             factor = _factor(seen, precision, mean, expected)

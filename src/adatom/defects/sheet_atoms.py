@@ -83,7 +83,8 @@ def sheet_atoms(
     place = place / bond
     error = _errors(sites)[kept] / bond
     bonds = bonds_of_atoms(place, species, sheet, np.nan_to_num(error, nan=0.1))
-    reach = np.array([_reach(sheet, name) for name in species])
+    names, number = np.unique(species, return_inverse=True)
+    reach = np.array([_reach(sheet, str(name)) for name in names])[number]
     pairs, sureness = _with_stretched(place, bonds.pairs, bonds.probability, reach, inside)
     draft = SheetAtoms(
         place,

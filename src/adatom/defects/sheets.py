@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from adatom.errors import SettingError
+from adatom.numerics.sheet_bonds import SHEET_BONDS
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,9 @@ class Sheet:
     bond: float
 
 
+_ELEMENTS: Final = {"graphene": "C"}
 SHEETS: Final = {
-    # A. H. Castro Neto et al., Rev. Mod. Phys. 81, 109 (2009): a = 1.42 angstrom.
-    "graphene": Sheet("graphene", "C", 0.142),
+    name: Sheet(name, element, SHEET_BONDS[name]) for name, element in _ELEMENTS.items()
 }
 
 EXPONENT: Final = 1.64

@@ -16,6 +16,7 @@ from adatom.numerics.exported_network import ExportedNetwork
 from adatom.numerics.honeycomb_waves import Honeycomb, fit_honeycomb
 from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.numerics.peaks import thin_out
+from adatom.numerics.sheet_bonds import SHEET_BONDS
 from adatom.schema import (
     IMAGE,
     Image,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_BONDS: Final = {"graphene": 0.142}
 # Noise of 128 to 256 px, searched over all angles and scales, gives at most 11; a lattice that the
 # eye just sees 100 and more.
 _LEAST_POWER: Final = 20.0
@@ -99,13 +99,13 @@ def find_sheet_atoms(
     True
     """
     IMAGE.check(image)
-    if host not in _BONDS:
-        msg = f"{host=} is not known: {', '.join(_BONDS)}"
+    if host not in SHEET_BONDS:
+        msg = f"{host=} is not known: {', '.join(SHEET_BONDS)}"
         raise SettingError(msg)
     unit = {"nm": 1.0, "mm": 1e-6}.get(space_unit(image))
     if unit is None:
         return find_atoms(image, regions, trained)
-    bond = _BONDS[host] * unit
+    bond = SHEET_BONDS[host] * unit
     everywhere = xr.ones_like(image, dtype=bool) if regions is None else regions
     try:
         found = find_atoms(image, everywhere, trained, spacing=f"{bond!r} {space_unit(image)}")

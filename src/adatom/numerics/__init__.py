@@ -16,6 +16,7 @@ Modules are imported by name: ``from adatom.numerics.folds import fold``.
 ``groups``            counts, sums and means of the rows of a group
 ``indexing``          reflections counted in terms of a cell of known shape
 ``least_squares``     many small nonlinear fits at once
+``life_locks``        a file that is locked as long as its process lives
 ``matching``          exclusive matching of two sets of points
 ``moments``           count, mean and Gram matrix of features, samples of rows
 ``network_card``      what an exported network takes and gives, and what is known of it
@@ -25,6 +26,7 @@ Modules are imported by name: ``from adatom.numerics.folds import fold``.
 ``peaks``             peaks of an image and the valley beneath true ones
 ``reflections``         spots of a spectrum, measured to a fraction of a bin
 ``scores``            how alike two ways of labelling the same things are
+``sheet_bonds``       distances between neighbors of flat sheets, by name
 ``slots``             which neighbor fills each slot of a star; empty slots
 ``spacing``           the distance between neighbors in a set of points
 ``spectrum``          rings of the power spectrum and the noise beneath them

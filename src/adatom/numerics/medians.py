@@ -36,3 +36,23 @@ def medians_of_rows(rows: NDArray[np.float64], /) -> NDArray[np.float64]:
     middles = np.minimum(middles, np.maximum(count - 1, 0)[:, None])
     medians = np.take_along_axis(ranked, middles, axis=1).mean(axis=1)
     return np.where(count > 0, medians, np.nan)
+
+
+def weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64], /) -> float:
+    """Give the median of values that stand for as many as their weights say; NaN of none.
+
+    With whole numbers as weights it is the median of every value repeated as often.
+
+    Examples
+    --------
+    >>> weighted_median(np.array([1.0, 5.0, 2.0]), np.array([1.0, 1.0, 3.0]))
+    2.0
+    """
+    if not len(values):
+        return float("nan")
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    half = reached[-1] / 2
+    low, high = (int(np.searchsorted(reached, half, side=side)) for side in ("left", "right"))
+    last = len(values) - 1
+    return float(values[order[[min(low, last), min(high, last)]]].mean())

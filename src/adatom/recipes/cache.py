@@ -17,8 +17,8 @@ from typing import Any, Final, Self
 
 from adatom.errors import AdatomWarning, StoreError
 from adatom.io.store import read_result, write_result
+from adatom.numerics.life_locks import LifeLock
 from adatom.numerics.whole_files import write_whole
-from adatom.recipes.locking import LifeLock
 
 _CHUNK: Final = 2**20
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,14 +22,20 @@ from adatom.report.words import number_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.figure import Figure
+
     from adatom.defects.class_cards import ClassCard, Estimate
 
 _SHOWN_DPI: Final = 100
 _UNKNOWN: Final = "\N{EN DASH}"
+# Of a key: as many as `adatom library search --class` is likely to be given.
+_KEY_DIGITS: Final = 8
 
 
 @dataclass(frozen=True)
-class _Picture:
+class ShownFigure:
+    """A picture inside of a page."""
+
     uri: str
     caption: str
     file: str
@@ -36,15 +43,19 @@ class _Picture:
 
 
 @dataclass(frozen=True)
-class _Shown:
+class ShownCard:
+    """A class as a page shows it."""
+
     anchor: str
     title: str
     told: str
-    picture: _Picture
+    picture: ShownFigure
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
+    """A table as a page shows it."""
+
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -89,8 +100,8 @@ def write_atlas(
     page = page_template("atlas.html.j2").render(
         title=title,
         verdict=_verdict(cards, n_defects),
-        table=_table(cards),
-        cards=[_shown(card, number) for number, card in enumerate(cards)],
+        table=table_of_cards(cards),
+        cards=shown_cards(cards),
         version=adatom.__version__,
         written=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -110,16 +121,62 @@ def _verdict(cards: Sequence[ClassCard], n_defects: int) -> str:
     )
 
 
-def _table(cards: Sequence[ClassCard]) -> _Rows:
-    columns = ("class", "seen", "95 %", "images", "per nm²", "95 %", "formation energy in eV")
+def _short_keys(cards: Sequence[ClassCard]) -> list[str]:
+    """Give the first digits of the keys, as many as tell them apart."""
+    whole = {card.class_key for card in cards}
+    length = _KEY_DIGITS
+    while len({key[:length] for key in whole}) < len(whole):
+        length += 1
+    return [card.class_key[:length] for card in cards]
+
+
+def _titles(cards: Sequence[ClassCard], keys: Sequence[str]) -> list[str]:
+    """Name the classes, with key and host where others have the same name."""
+    n_of_name = Counter(_name(card) for card in cards)
+    n_of_key = Counter(card.class_key for card in cards)
+    titles = []
+    for card, key in zip(cards, keys, strict=True):
+        title = _name(card)
+        if n_of_name[title] > 1:
+            title += f", class {key}"
+        if n_of_key[card.class_key] > 1 and card.host:
+            title += f", in {card.host}"
+        titles.append(title)
+    return titles
+
+
+def shown_cards(cards: Sequence[ClassCard], /) -> list[ShownCard]:
+    """Give what a page shows of every class: its name, its figure, and sentences."""
+    titles = _titles(cards, _short_keys(cards))
+    return [
+        _shown(card, number, title)
+        for number, (card, title) in enumerate(zip(cards, titles, strict=True))
+    ]
+
+
+def table_of_cards(cards: Sequence[ClassCard], /) -> Rows:
+    """Give the rows of a page: how often each class was seen, how dense, what was computed."""
+    keys = _short_keys(cards)
+    columns = (
+        "class",
+        "key",
+        "host",
+        "seen",
+        "95 %",
+        "images",
+        "per nm²",
+        "95 %",
+        "formation energy in eV",
+    )
     rows = tuple(
         (
-            _name(card), f"{card.count.value:.0f}", _interval(card.count), str(card.n_images),
+            _name(card), key, card.host or _UNKNOWN, f"{card.count.value:.0f}",
+            _interval(card.count), str(card.n_images),
             _number(card.density.value), _interval(card.density), _energies(card),
         )
-        for card in cards
+        for card, key in zip(cards, keys, strict=True)
     )  # fmt: skip
-    return _Rows("How often each class was seen", columns, rows)
+    return Rows("How often each class was seen", columns, rows)
 
 
 def _name(card: ClassCard) -> str:
@@ -141,12 +198,16 @@ def _energies(card: ClassCard) -> str:
     return "; ".join(f"{one.formation_energy:.2f} ({one.calculator})" for one in known) or _UNKNOWN
 
 
-def _shown(card: ClassCard, number: int) -> _Shown:
-    figure = plot_defect_class(card)
+def _shown(card: ClassCard, number: int, title: str) -> ShownCard:
+    picture = shown_figure(plot_defect_class(card), f"{title}.", card.class_key)
+    return ShownCard(f"class-{number}", title, _told(card), picture)
+
+
+def shown_figure(figure: Figure, caption: str, file: str, /) -> ShownFigure:
+    """Give a figure as a page holds it, with its words and the name of where it comes from."""
     width = int(figure.get_size_inches()[0] * _SHOWN_DPI)
     uri = base64.b64encode(fewer_colors(png_from_figure(figure))).decode("ascii")
-    picture = _Picture(f"data:image/png;base64,{uri}", f"{_name(card)}.", card.class_key, width)
-    return _Shown(f"class-{number}", _name(card), _told(card), picture)
+    return ShownFigure(f"data:image/png;base64,{uri}", caption, file, width)
 
 
 def _told(card: ClassCard) -> str:

@@ -108,14 +108,43 @@ def test_a_job_goes_to_one_process_only(library: Library) -> None:
     assert count_jobs(library, "key") == (1, 0, 0)
 
 
-def test_the_job_of_a_dead_process_is_taken_over(library: Library) -> None:
+_CLAIMING = """
+import sys, time
+from adatom.defects.library import open_library
+from adatom.defects.library.jobs import claim_job, name_of_process, signs_of_life
+owner = name_of_process()
+with open_library(sys.argv[1]) as library, signs_of_life(library, owner):
+    print(claim_job(library, "key", owner) is not None, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_the_job_of_a_living_process_is_left_and_of_a_killed_one_taken_over(
+    library: Library,
+) -> None:
     add_jobs(library, [7], "key")
-    with subprocess.Popen([sys.executable, "-c", "pass"]) as dead:
-        dead.wait()
-    owner = name_of_process().split(":")
-    ghost = f"{owner[0]}:{dead.pid}:{owner[2]}"
-    assert claim_job(library, "key", ghost) is not None
-    assert claim_job(library, "key", name_of_process()) is not None
+    with subprocess.Popen(
+        [sys.executable, "-c", _CLAIMING, library.place],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "True\n"
+        assert claim_job(library, "key", name_of_process()) is None
+        other.kill()
+        other.wait()
+        assert claim_job(library, "key", name_of_process()) is not None
+
+
+def test_the_name_of_a_process_leads_to_no_other_file(library: Library, tmp_path: Path) -> None:
+    add_jobs(library, [7], "key")
+    kept = tmp_path / "kept.lock"
+    kept.write_bytes(b"")
+    owner = f"{name_of_process().split(':')[0]}:1:../..{tmp_path}/kept"
+    assert claim_job(library, "key", owner) is not None
+    assert claim_job(library, "key", name_of_process()) is None
+    assert kept.exists()
 
 
 def test_the_job_of_a_silent_process_elsewhere_is_taken_over_after_its_lease(

@@ -12,6 +12,7 @@ from adatom.defects.library import (
     DefectQuery,
     Library,
     add_defects,
+    merging,
     open_library,
     read_calculated_structure,
     read_calculation_array,
@@ -113,3 +114,24 @@ def test_differences_of_two_analyses_are_named() -> None:
 def test_a_library_is_not_merged_with_itself(library: Library) -> None:
     with open_library(library.place) as same, pytest.raises(SettingError, match="with itself"):
         merge_libraries(library, same)
+
+
+def test_an_older_analysis_comes_behind_and_what_is_here_is_not_read_again(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _other(tmp_path) as other:
+        for names in (["Si1C3", "V1"], ["Si1C3"]):
+            add_defects(other, simulated_defects(names, seed=1), simulated_picture(seed=1))
+        merged = merge_libraries(library, other)
+        assert merged.images["state"].values.tolist() == ["new"]
+        # What counted there counts here, though an older analysis came with it.
+        assert search_library(library)["name"].values.tolist() == ["Si1C3"]
+        assert search_library(library, DefectQuery(all_analyses=True)).sizes["row"] == 3
+
+        def read(*_: object) -> None:
+            raise AssertionError
+
+        monkeypatch.setattr(merging, "rows_of_image", read)
+        again = merge_libraries(library, other).images
+        assert again["state"].values.tolist() == ["known"]
+        assert again["n_defects"].values.tolist() == [1]

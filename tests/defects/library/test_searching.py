@@ -274,3 +274,34 @@ def test_stopping_at_the_bound_loses_no_neighbor(crowded: Library) -> None:
     assert every.attrs["n_compared"] == 1200
     assert few.attrs["is_exact"]
     np.testing.assert_array_equal(few["id"].values, every["id"].values[:10])
+
+
+def test_a_long_list_is_gone_through_page_by_page(library: Library) -> None:
+    add_defects(library, simulated_defects(["Si1C3"] * 7, seed=1))
+    pages = [search_library(library, limit=3, offset=offset) for offset in (0, 3, 6, 9)]
+    assert [page["id"].values.tolist() for page in pages] == [[1, 2, 3], [4, 5, 6], [7], []]
+    assert [page.attrs["n_found"] for page in pages] == [7, 7, 7, 7]
+    assert notes(pages[1]) == ["defects 4 to 6 of 7 defects that were found"]
+    with pytest.raises(SettingError, match=r"offset=3 must be 0 or more, and needs limit="):
+        search_library(library, offset=3)
+
+
+def test_a_session_that_is_limited_to_reading_refuses_to_write(library: Library) -> None:
+    add_defects(library, simulated_defects(["Si1C3"], seed=1))
+    with open_library(library.place) as reader:
+        reader.session.limit_to_reading(max_seconds=60.0)
+        assert search_library(reader).sizes["row"] == 1
+        with pytest.raises(StoreError, match=r"readonly|read-only"):
+            add_defects(reader, simulated_defects(["V1"], seed=2))
+    assert search_library(library).sizes["row"] == 1
+
+
+def test_a_question_that_takes_too_long_is_ended(library: Library) -> None:
+    with open_library(library.place) as reader:
+        reader.session.limit_to_reading(max_seconds=0.2)
+        endless = (
+            "WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 100000000) "
+            "SELECT COUNT(*) FROM n"
+        )
+        with pytest.raises(StoreError, match=r"takes too long|statement timeout"):
+            reader.session.rows(endless)

@@ -19,12 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from adatom.defects.library import open_library
+    from adatom.defects.library.opening import has_library
 
-    try:
+    if has_library(arguments.library):
+        # Says what else is there, if it is none.
         open_library(arguments.library).close()
-    except StoreError:
-        pass
-    else:
         msg = f"{arguments.library} is a library already"
         raise StoreError(msg)
     with open_library(arguments.library, create=True, store=arguments.store) as library:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from scipy.ndimage import map_coordinates
@@ -22,7 +22,7 @@ from adatom.numerics.point_alignment import align_points
 from adatom.schema import image_from_array
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -40,8 +40,29 @@ _N_EXAMPLES: Final = 8
 # Holds a ring of the crystal around a defect of a few atoms.
 _SIDE: Final = 1.2
 _MEAN_PIXELS: Final = 97
+# Of the defects of a class that were computed.
+_MOST_COMPUTED: Final = 20
+_COUNTED: Final = (
+    "SELECT i.host, d.class_key, COUNT(*), COUNT(DISTINCT d.image_id) FROM adatom_defects d "
+    "JOIN adatom_images i ON i.id = d.image_id"
+)
+_OF_CLASS: Final = (
+    "FROM adatom_defects d JOIN adatom_images i ON i.id = d.image_id "
+    "WHERE i.host = ? AND d.class_key = ? AND d.is_current = 1"
+)
+# What is not known comes last in SQLite and first in PostgreSQL.
+_SUREST_FIRST: Final = "ORDER BY d.confidence IS NULL, d.confidence DESC, d.id"
 # Half a bond of graphene, as in `compare_defects`.
 _PENALTY: Final = 0.07
+
+
+class ClassCount(NamedTuple):
+    """How often a class of a host is in a library, and in how many images."""
+
+    host: str
+    class_key: str
+    n_defects: int
+    n_images: int
 
 
 def cards_of_library(library: Library, /) -> list[ClassCard]:
@@ -55,17 +76,35 @@ def cards_of_library(library: Library, /) -> list[ClassCard]:
     library : Library
         Opened; only what is current counts.
     """
+    return cards_of_classes(library, list_classes(library))
+
+
+def list_classes(
+    library: Library, /, *, limit: int | None = None, offset: int = 0
+) -> list[ClassCount]:
+    """List the classes of a library, or so many after some, the most frequent first."""
+    part = "" if limit is None else f" LIMIT {int(limit)} OFFSET {int(offset)}"
     told = library.session.rows(
-        "SELECT i.host, d.class_key, COUNT(*), COUNT(DISTINCT d.image_id) FROM adatom_defects d "
-        "JOIN adatom_images i ON i.id = d.image_id WHERE d.is_current = 1 "
-        "GROUP BY i.host, d.class_key ORDER BY COUNT(*) DESC, i.host, d.class_key"
+        f"{_COUNTED} WHERE d.is_current = 1 GROUP BY i.host, d.class_key "
+        f"ORDER BY COUNT(*) DESC, i.host, d.class_key{part}"
     )
+    return [ClassCount(str(row[0]), str(row[1]), int(row[2]), int(row[3])) for row in told]
+
+
+def find_class(library: Library, host: str, class_key: str, /) -> ClassCount | None:
+    """Count a class of a host; None where there is none."""
+    told = library.session.rows(
+        f"{_COUNTED} WHERE d.is_current = 1 AND i.host = ? AND d.class_key = ? "
+        "GROUP BY i.host, d.class_key",
+        (host, class_key),
+    )
+    return ClassCount(host, class_key, int(told[0][2]), int(told[0][3])) if told else None
+
+
+def cards_of_classes(library: Library, classes: Sequence[ClassCount], /) -> list[ClassCard]:
+    """Sum up some classes of a library, as `cards_of_library` does with all."""
     areas = _areas(library)
-    computed = _by_defect(read_calculations(library))
-    return [
-        _card(library, (host, key), int(count), int(n_images), areas[host], computed)
-        for host, key, count, n_images in told
-    ]
+    return [_card(library, one, areas[one.host]) for one in classes]
 
 
 def _areas(library: Library) -> dict[str, float]:
@@ -78,23 +117,9 @@ def _areas(library: Library) -> dict[str, float]:
     return areas
 
 
-def _by_defect(calculations: Iterable[Calculation]) -> dict[int, list[Calculation]]:
-    found: dict[int, list[Calculation]] = {}
-    for calculation in calculations:
-        found.setdefault(calculation.defect_id, []).append(calculation)
-    return found
-
-
-def _card(
-    library: Library,
-    of: tuple[str, str],
-    count: int,
-    n_images: int,
-    area: float,
-    computed: dict[int, list[Calculation]],
-) -> ClassCard:
-    numbers = _numbers_of_class(library, of)
-    members = list(read_defects(library, numbers[:_MOST_MEMBERS]))
+def _card(library: Library, of: ClassCount, area: float) -> ClassCard:
+    members = list(read_defects(library, _numbers_of_class(library, of)))
+    count = of.n_defects
     middle, angle, mirrored = _laid_over_the_middle(members)
     bonds = _bond_lengths(members)
     patches = [member.patch(size_nm=_SIDE) for member in members[:_N_EXAMPLES]]
@@ -102,10 +127,10 @@ def _card(
     low, high = (float(end) for end in poisson_interval(np.int64(count)))
     return ClassCard(
         name=members[0].row.name,
-        class_key=of[1],
+        class_key=of.class_key,
         count=Estimate(count, low, high),
         density=Estimate(count / area, low / area, high / area),
-        n_images=n_images,
+        n_images=of.n_images,
         mean_image=_mean_image(members, angle, mirrored),
         examples=tuple(patch for patch, _ in examples),
         captions=tuple(_caption(member) for _, member in examples),
@@ -113,20 +138,28 @@ def _card(
         bond_lengths=bonds,
         computed=tuple(
             _computed(library, calculation)
-            for number in numbers
-            for calculation in computed.get(number, ())
+            for number in _computed_of_class(library, of)
+            for calculation in read_calculations(library, defect_id=number)
         ),
+        host=of.host,
     )
 
 
-def _numbers_of_class(library: Library, of: tuple[str, str]) -> list[int]:
-    """List the defects of a class of a host, the surest first."""
+def _numbers_of_class(library: Library, of: ClassCount) -> list[int]:
+    """List those defects of a class of a host that its card is made of, the surest first."""
     told = library.session.rows(
-        "SELECT d.id FROM adatom_defects d JOIN adatom_images i ON i.id = d.image_id "
-        "WHERE i.host = ? AND d.class_key = ? AND d.is_current = 1 "
-        # What is not known comes last in SQLite and first in PostgreSQL.
-        "ORDER BY d.confidence IS NULL, d.confidence DESC, d.id",
-        of,
+        f"SELECT d.id {_OF_CLASS} {_SUREST_FIRST} LIMIT {_MOST_MEMBERS}", (of.host, of.class_key)
+    )
+    return [int(number) for (number,) in told]
+
+
+def _computed_of_class(library: Library, of: ClassCount) -> list[int]:
+    """List the defects of a class of a host that were computed, the surest first."""
+    told = library.session.rows(
+        f"SELECT d.id {_OF_CLASS} AND d.id IN "  # noqa: S608 -- all of it ours
+        "(SELECT defect_id FROM adatom_calculations) "
+        f"{_SUREST_FIRST} LIMIT {_MOST_COMPUTED}",
+        (of.host, of.class_key),
     )
     return [int(number) for (number,) in told]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
@@ -88,6 +88,8 @@ def count_defects(
     library : Library
     query : DefectQuery, optional
         Count these only. Shares are among them, and areas are those of all images.
+        With its ``all_analyses`` an image that was analyzed again counts once for
+        every analysis, with its area, which a note tells.
     by : {"name", "class_key", "kind"}
         What makes a class. A name stands for several graphs where rings differ.
 
@@ -95,66 +97,94 @@ def count_defects(
     -------
     LibraryCounts
     """
-    # Older analyses of an image would count it twice.
-    newest = replace(query or DefectQuery(), all_analyses=False)
-    where, values = condition_of_query(library, newest)
-    rows = library.session.rows(
-        f"SELECT i.host, d.{by}, d.class_key, d.image_id "  # noqa: S608 -- one of three names
-        f"FROM adatom_defects d JOIN adatom_images i ON i.id = d.image_id WHERE {where}",
-        values,
-    )
-    images = library.session.rows(
-        "SELECT host, id, area_nm2 FROM adatom_images WHERE is_current = 1 ORDER BY id"
-    )
-    labels = [(host, label or f"class-{key[:8]}", image) for host, label, key, image in rows]
-    table = _class_table(labels, images)
-    unknown = sum(area is None for _, _, area in images)
+    asked = query or DefectQuery()
+    counted = "" if asked.all_analyses else "WHERE is_current = 1"
+    images = {
+        str(host): _Images(int(number), int(known), float(area or 0.0))
+        for host, number, known, area in library.session.rows(
+            "SELECT host, COUNT(*), COUNT(area_nm2), SUM(area_nm2) "  # noqa: S608
+            f"FROM adatom_images {counted} GROUP BY host"
+        )
+    }
+    classes = _counted_classes(library, asked, by)
+    table = _class_table(classes, images)
+    n_images = sum(one.number for one in images.values())
+    unknown = n_images - sum(one.known for one in images.values())
     if unknown:
         add_note(table, f"densities leave out {unknown} images whose analyzed area is not known")
+    if asked.all_analyses:
+        n_older = library.session.rows("SELECT COUNT(*) FROM adatom_images WHERE is_current = 0")
+        add_note(
+            table,
+            f"{n_older[0][0]} older analyses count as images of their own: counts are not "
+            "independent of one another",
+        )
     add_note(
         table,
-        f"{len(rows)} defects in {len(images)} images; intervals of 95 %: counts by Poisson "
-        "(exact), shares by Wilson",
+        f"{sum(one.count for one in classes)} defects in {n_images} images; intervals of 95 %: "
+        "counts by Poisson (exact), shares by Wilson",
     )
-    return LibraryCounts(table, _pair_table(labels, images))
+    return LibraryCounts(table, _pair_table(library, asked, by, classes, images))
 
 
-_Labels = list[tuple[str, str, int]]
-_Images = list[tuple[str, int, float | None]]
+@dataclass(frozen=True)
+class _Images:
+    """Images of a host: how many, of how many the area is known, and that area in nm^2."""
+
+    number: int
+    known: int
+    area: float
 
 
-def _class_table(labels: _Labels, images: _Images) -> Table:
-    counts: dict[tuple[str, str], int] = {}
-    shown: dict[tuple[str, str], set[int]] = {}
+@dataclass(frozen=True)
+class _Class:
+    """A class of a host: its defects, images that show it, defects where the area is known."""
+
+    host: str
+    label: str
+    count: int
+    n_images: int
+    with_area: int
+
+
+def _label(by: str) -> str:
+    """Spell the name of a class: the beginning of its key where it has none."""
+    return f"CASE WHEN d.{by} = '' THEN 'class-' || substr(d.class_key, 1, 8) ELSE d.{by} END"
+
+
+def _counted_classes(library: Library, query: DefectQuery, by: str) -> list[_Class]:
+    """Let the database count, so that no row of a defect is held here; most frequent first."""
+    where, values = condition_of_query(library, query)
+    told = library.session.rows(
+        f"SELECT i.host, {_label(by)}, COUNT(*), COUNT(DISTINCT d.image_id), "  # noqa: S608
+        "COUNT(i.area_nm2) FROM adatom_defects d JOIN adatom_images i ON i.id = d.image_id "
+        f"WHERE {where} GROUP BY 1, 2",
+        values,
+    )
+    classes = [_Class(str(row[0]), str(row[1]), *map(int, row[2:])) for row in told]
+    return sorted(classes, key=lambda one: (-one.count, one.host, one.label))
+
+
+def _class_table(classes: list[_Class], images: dict[str, _Images]) -> Table:
     hosts: dict[str, int] = {}
-    for host, label, image in labels:
-        counts[host, label] = counts.get((host, label), 0) + 1
-        shown.setdefault((host, label), set()).add(image)
-        hosts[host] = hosts.get(host, 0) + 1
-    known = {image for _, image, area in images if area is not None}
-    areas: dict[str, float] = {}
-    for host, _, area in images:
-        areas[host] = areas.get(host, 0.0) + (area or 0.0)
-    order = sorted(counts, key=lambda key: (-counts[key], key))
-    count = np.array([counts[key] for key in order], dtype=np.int64)
-    total = np.array([hosts[host] for host, _ in order], dtype=np.int64)
-    with_area: dict[tuple[str, str], int] = {}
-    for host, label, image in labels:
-        with_area[host, label] = with_area.get((host, label), 0) + (image in known)
-    analyzed = np.array([areas.get(host, 0.0) for host, _ in order])
+    for one in classes:
+        hosts[one.host] = hosts.get(one.host, 0) + one.count
+    count = np.array([one.count for one in classes], dtype=np.int64)
+    total = np.array([hosts[one.host] for one in classes], dtype=np.int64)
+    analyzed = np.array([images[one.host].area for one in classes])
     analyzed = np.where(analyzed > 0, analyzed, np.nan)
     low, high = poisson_interval(count)
     share = count / np.maximum(total, 1)
     share_low, share_high = wilson_interval(share, np.maximum(total, 1), deviations=_DEVIATIONS)
-    dense = np.array([with_area[key] for key in order], dtype=np.int64)
+    dense = np.array([one.with_area for one in classes], dtype=np.int64)
     dense_low, dense_high = poisson_interval(dense)
     return table_from_columns(
         {
-            "name": np.array([label for _, label in order], dtype=np.str_),
-            "host": np.array([host for host, _ in order], dtype=np.str_),
+            "name": np.array([one.label for one in classes], dtype=np.str_),
+            "host": np.array([one.host for one in classes], dtype=np.str_),
             "count": count, "count_low": low, "count_high": high,
             "share": share, "share_low": share_low, "share_high": share_high,
-            "n_images": np.array([len(shown[key]) for key in order], dtype=np.int64),
+            "n_images": np.array([one.n_images for one in classes], dtype=np.int64),
             "density": dense / analyzed, "density_low": dense_low / analyzed,
             "density_high": dense_high / analyzed,
         },
@@ -162,24 +192,28 @@ def _class_table(labels: _Labels, images: _Images) -> Table:
     )  # fmt: skip
 
 
-def _pair_table(labels: _Labels, images: _Images) -> Table:
+def _pair_table(
+    library: Library,
+    query: DefectQuery,
+    by: str,
+    classes: list[_Class],
+    images: dict[str, _Images],
+) -> Table:
     from scipy.stats import hypergeom
 
-    n_images: dict[str, int] = {}
-    for host, _, _ in images:
-        n_images[host] = n_images.get(host, 0) + 1
-    shown: dict[tuple[str, str], set[int]] = {}
-    for host, label, image in labels:
-        shown.setdefault((host, label), set()).add(image)
-    keys = sorted(sorted(shown, key=lambda key: (-len(shown[key]), key))[:_MOST_PAIRED])
-    rows = []
-    for place, one in enumerate(keys):
-        for other in keys[place + 1 :]:
-            if one[0] != other[0]:
-                continue
-            n, n_one, n_other = n_images.get(one[0], 0), len(shown[one]), len(shown[other])
-            both = len(shown[one] & shown[other])
-            rows.append((one[1], other[1], one[0], both, n, n_one, n_other))
+    most = sorted(classes, key=lambda one: (-one.n_images, one.host, one.label))[:_MOST_PAIRED]
+    most.sort(key=lambda one: (one.host, one.label))
+    shared_images = _shared_images(library, query, by, most)
+    rows = [
+        (
+            one.label, other.label, one.host,
+            shared_images.get((one.host, one.label, other.label), 0),
+            images[one.host].number, one.n_images, other.n_images,
+        )
+        for place, one in enumerate(most)
+        for other in most[place + 1 :]
+        if one.host == other.host
+    ]  # fmt: skip
     columns = list(zip(*rows)) if rows else [()] * 7
     shared, total, ones, others = (np.array(column, dtype=np.int64) for column in columns[3:])
     expected = ones * others / np.maximum(total, 1)
@@ -200,3 +234,24 @@ def _pair_table(labels: _Labels, images: _Images) -> Table:
             "probability": np.where(shared >= expected, more, fewer).astype(np.float64),
         }
     )
+
+
+def _shared_images(
+    library: Library, query: DefectQuery, by: str, classes: list[_Class]
+) -> dict[tuple[str, str, str], int]:
+    """Count the images that show two classes of a host, by host and both labels in order."""
+    if len(classes) < 2:
+        return {}
+    where, values = condition_of_query(library, query)
+    labels = sorted({one.label for one in classes})
+    marks = ", ".join("?" * len(labels))
+    told = library.session.rows(
+        f"WITH shown AS (SELECT DISTINCT i.host AS host, {_label(by)} AS label, "  # noqa: S608
+        "d.image_id AS image FROM adatom_defects d JOIN adatom_images i ON i.id = d.image_id "
+        f"WHERE ({where}) AND {_label(by)} IN ({marks})) "
+        "SELECT a.host, a.label, b.label, COUNT(*) FROM shown a JOIN shown b "
+        "ON a.image = b.image AND a.label < b.label GROUP BY a.host, a.label, b.label",
+        [*values, *labels],
+    )
+    # A server may have another alphabet.
+    return {(host, *sorted((one, other))): int(number) for host, one, other, number in told}

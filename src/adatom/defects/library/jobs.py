@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
+import tempfile
 import threading
 import time
 import uuid
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from adatom.defects.library.sessions import insertion
 from adatom.errors import StoreError
+from adatom.numerics.life_locks import LifeLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +26,7 @@ LEASE_SECONDS: Final = 120.0
 """How long a job stays with a process that gives no sign of life: three missed signs, and some
 difference of the clocks of two machines."""
 _SIGN_SECONDS: Final = 30.0
+_TOKEN: Final = re.compile(r"[0-9a-f]{32}")
 
 _TABLE: Final = """CREATE TABLE IF NOT EXISTS adatom_jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -66,8 +71,11 @@ class JobCounts(NamedTuple):
 
 
 def name_of_process() -> str:
-    """Name this process so that another one of the same machine can tell whether it lives."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+    """Name this process so that another one of the same machine can tell whether it lives.
+
+    That is told while `signs_of_life` lasts, or by the file that is left where it was killed.
+    """
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
 
 
 def add_jobs(library: Library, defect_ids: Sequence[int], key: str, /) -> None:
@@ -91,8 +99,8 @@ def add_jobs(library: Library, defect_ids: Sequence[int], key: str, /) -> None:
 def claim_job(library: Library, key: str, owner: str, /) -> Job | None:
     """Take the next job that nobody works on; none if there is none.
 
-    Jobs of processes that died are taken over: at once where they ran on this
-    machine, after their lease elsewhere.
+    Jobs of processes that died within `signs_of_life` are taken over: at once where
+    they ran on this machine, after their lease elsewhere.
     """
     session = library.session
     with session.transaction():
@@ -102,7 +110,7 @@ def claim_job(library: Library, key: str, owner: str, /) -> Job | None:
             "WHERE calculation_key = ? AND state IN ('waiting', 'running') ORDER BY id",
             (key,),
         ):
-            if state == "running" and time.time() < ends and _lives(other):
+            if state == "running" and time.time() < ends and not _is_dead(other):
                 continue
             if starts >= MOST_STARTS:
                 _set(session, number, "failed", f"its process died {starts} times: more memory?")
@@ -176,10 +184,14 @@ def failures(library: Library, key: str, /) -> list[tuple[int, str]]:
 
 @contextmanager
 def signs_of_life(library: Library, owner: str, /) -> Iterator[None]:
-    """Renew the leases of this process as long as the block runs."""
+    """Renew the leases of this process, and hold a locked file, as long as the block runs."""
     from adatom.defects.library.opening import open_library
 
     ended = threading.Event()
+    lock = LifeLock(_file_of_life(owner))
+    # Where no file can be written, the lease alone tells.
+    with suppress(OSError):
+        lock.take()
 
     def sign() -> None:
         # A connection belongs to one thread.
@@ -200,6 +212,7 @@ def signs_of_life(library: Library, owner: str, /) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+        lock.free()
 
 
 def _set(session: Any, number: int, state: str, error: str) -> None:  # noqa: ANN401
@@ -209,18 +222,28 @@ def _set(session: Any, number: int, state: str, error: str) -> None:  # noqa: AN
     )
 
 
-def _lives(owner: str) -> bool:
-    """Tell whether a process may still live; of another machine it is not known."""
+def _file_of_life(owner: str) -> Path:
+    """Give the file that a process locks, in a folder that others of the machine see too."""
+    return Path(tempfile.gettempdir()) / f"adatom-job-{owner.rpartition(':')[2]}.lock"
+
+
+def _is_dead(owner: str) -> bool:
+    """Tell whether a process surely ended: it left the file that it held locked.
+
+    Asked by its number alone, another process that got the number since would be taken for it.
+    """
     host, _, rest = owner.partition(":")
-    if host != socket.gethostname():
-        return True
-    number = rest.partition(":")[0]
-    if not number.isdecimal():
+    # The name comes from the database, which anybody may have written.
+    if host != socket.gethostname() or not _TOKEN.fullmatch(rest.rpartition(":")[2]):
         return False
+    path = _file_of_life(owner)
+    if not path.is_file() or path.is_symlink():
+        return False
+    lock = LifeLock(path)
     try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
+        if not lock.take():
+            return False
+    except OSError:
         return False
-    except (PermissionError, OSError):
-        return True
+    lock.free()
     return True

@@ -11,7 +11,7 @@ from adatom.defects.library.adding import Analysis, State, write_analysis
 from adatom.defects.library.calculations import copy_calculations
 from adatom.defects.library.packing import DefectRow
 from adatom.defects.library.pictures import copy_arrays
-from adatom.defects.library.reading import read_all_image_facts, rows_of_image
+from adatom.defects.library.reading import read_image_facts, rows_of_image
 from adatom.errors import SettingError
 from adatom.schema import Table, table_from_columns
 
@@ -79,21 +79,35 @@ def merge_libraries(
         raise SettingError(msg)
     images: list[tuple[Any, ...]] = []
     conflicts: list[tuple[Any, ...]] = []
-    # Older analyses first, so that the current one is the last that is written.
-    facts_there = sorted(
-        read_all_image_facts(other, only_current=False), key=lambda facts: facts["is_current"]
-    )
-    for facts in facts_there:
-        rows = rows_of_image(other, facts["id"])
-        told = _conflicts_of_image(library, facts, [row for _, row in rows])
-        state = _take_over(library, other, facts, [row for _, row in rows], prefer)
+    # What counts there comes first, and so counts here too where the image is new; older analyses
+    # then stand behind it.
+    there = other.session.rows("SELECT id FROM adatom_images ORDER BY is_current DESC, id")
+    for (number,) in there:
+        # One image at a time is held.
+        facts = read_image_facts(other, number)
+        told, state = None, "known"
+        if not _is_here(library, facts):
+            rows = [row for _, row in rows_of_image(other, number)]
+            told = _conflicts_of_image(library, facts, rows)
+            state = _take_over(library, other, facts, rows, prefer)
         n_calculations = copy_calculations(library, other, facts)
         if facts["is_current"]:
             shown = "conflict" if told is not None else state
             told = told or []
             conflicts += told
-            images.append((facts["source"], facts["image_hash"], shown, len(rows), n_calculations))
+            images.append(
+                (facts["source"], facts["image_hash"], shown, facts["n_defects"], n_calculations)
+            )
     return Merged(_image_table(images), _conflict_table(conflicts))
+
+
+def _is_here(library: Library, facts: dict[str, Any]) -> bool:
+    """Tell whether an analysis is here and counts no less than there: nothing is to be written."""
+    found = library.session.rows(
+        "SELECT is_current FROM adatom_images WHERE image_hash = ? AND analysis_key = ?",
+        (facts["image_hash"], facts["analysis_key"]),
+    )
+    return bool(found) and bool(found[0][0] or not facts["is_current"])
 
 
 def _take_over(

@@ -127,6 +127,24 @@ def open_library(
     return _open_sqlite(path, create=create)
 
 
+def has_library(place: str | Path, /) -> bool:
+    """Tell whether there is a file, or in a PostgreSQL database a library.
+
+    Raises
+    ------
+    StoreError
+        If the server does not answer.
+    """
+    text = str(place)
+    if not URL.match(text):
+        return Path(place).exists()
+    session = PostgreSQLSession(text)
+    try:
+        return session.has_table("adatom_library")
+    finally:
+        session.close()
+
+
 def _open_sqlite(path: Path, *, create: bool) -> Library:
     if not path.exists():
         if not create:

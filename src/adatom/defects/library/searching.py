@@ -47,7 +47,12 @@ def tables_of_condition(where: str, /) -> str:
 
 
 def search_library(
-    library: Library, query: DefectQuery | None = None, /, *, limit: int | None = None
+    library: Library,
+    query: DefectQuery | None = None,
+    /,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
 ) -> Table:
     """List the defects that fulfil a query.
 
@@ -58,6 +63,8 @@ def search_library(
         All defects if left out.
     limit : int, optional
         Give the first so many only; a note tells how many there are.
+    offset : int
+        Leave out so many before them, to go through a long list page by page.
 
     Returns
     -------
@@ -76,19 +83,25 @@ def search_library(
     if limit is not None and limit < 1:
         msg = f"{limit=} must be 1 or more"
         raise SettingError(msg)
+    if offset < 0 or (offset and limit is None):
+        msg = f"{offset=} must be 0 or more, and needs limit="
+        raise SettingError(msg)
     where, values = condition_of_query(library, query or DefectQuery())
     tables = tables_of_condition(where)
     statement = f"SELECT {_SELECTED} FROM {tables} WHERE {where} ORDER BY d.id"  # noqa: S608
     if limit is not None:
-        statement += f" LIMIT {int(limit)}"
+        statement += f" LIMIT {int(limit)} OFFSET {int(offset)}"
     rows = library.session.rows(statement, values)
-    n_found = len(rows)
-    if limit is not None and n_found == limit:
+    n_found = offset + len(rows)
+    if limit is not None and (len(rows) == limit or (offset and not rows)):
         n_found = count_found(library, where, values)
     table = _table(library, rows)
     table.attrs["n_found"] = n_found
     if n_found > len(rows):
-        add_note(table, f"the first {len(rows)} of {n_found} defects that were found")
+        first = (
+            f"defects {offset + 1} to {offset + len(rows)}" if offset else f"the first {len(rows)}"
+        )
+        add_note(table, f"{first} of {n_found} defects that were found")
     return table
 
 

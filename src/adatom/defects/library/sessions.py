@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _BUSY_SECONDS: Final = 120.0
 """How long a writer waits for others: images are added in well under a second each."""
 _ROWS_AT_ONCE: Final = 1000
+# Of SQLite's machine: about a thousandth of a second.
+_INSTRUCTIONS_BETWEEN_LOOKS: Final = 100_000
 
 URL: Final = re.compile(r"postgres(?:ql)?://")
 """Beginning of the address of a PostgreSQL database."""
@@ -70,6 +72,10 @@ class Session(Protocol):
         """Do all that is done inside, or nothing of it."""
         ...
 
+    def limit_to_reading(self, *, max_seconds: float) -> None:
+        """Refuse from now on to write, and end questions that take longer."""
+        ...
+
     def close(self) -> None:
         """Close the connection."""
         ...
@@ -87,7 +93,7 @@ class SQLiteSession:
     is_sqlite = True
 
     def __init__(self, path: Path, /, *, read_only: bool = False) -> None:
-        self._path = path
+        self._path, self._asked = path, time.monotonic()
         how = "rw"
         if read_only:
             # A file that none can write needs no log beside it, which could not be made.
@@ -117,6 +123,7 @@ class SQLiteSession:
 
     def rows(self, statement: str, values: Sequence[Any] = (), /) -> list[tuple[Any, ...]]:
         """Give all rows of a question."""
+        self._asked = time.monotonic()
         with self._told():
             return self._connection.execute(statement, tuple(values)).fetchall()
 
@@ -161,6 +168,13 @@ class SQLiteSession:
                 self._connection.execute("ROLLBACK")
             raise
 
+    def limit_to_reading(self, *, max_seconds: float) -> None:
+        """Refuse to write, and to go on with any one question for longer."""
+        self.execute("PRAGMA query_only = ON")
+        self._connection.set_progress_handler(
+            lambda: time.monotonic() - self._asked > max_seconds, _INSTRUCTIONS_BETWEEN_LOOKS
+        )
+
     def _begin(self) -> None:
         """Take the right to write; SQLite's own wait may give up early among many writers."""
         end = time.monotonic() + _BUSY_SECONDS
@@ -181,6 +195,8 @@ class SQLiteSession:
 
 
 def _remedy(error: str) -> str:
+    if "interrupted" in error:
+        return ". The question takes too long: ask for less"
     if "locked" in error:
         return (
             ". Another program holds it: close it, and keep libraries with several writers off "
@@ -286,6 +302,11 @@ class PostgreSQLSession:
                 self.execute("ROLLBACK")
             raise
         self.execute("COMMIT")
+
+    def limit_to_reading(self, *, max_seconds: float) -> None:
+        """Refuse to write, and to go on with any one question for longer."""
+        self.execute("SET default_transaction_read_only = on")
+        self.execute(f"SET statement_timeout = {round(1000 * max_seconds)}")
 
     def close(self) -> None:
         """Close the connection."""

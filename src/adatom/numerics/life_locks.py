@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -44,8 +46,6 @@ class LifeLock:
 
     def _is_still_at(self, handle: IO[bytes]) -> bool:
         """Tell whether nobody removed the file between opening and locking it."""
-        import os
-
         try:
             return os.path.samestat(os.fstat(handle.fileno()), self.path.stat())
         except FileNotFoundError:
@@ -53,7 +53,14 @@ class LifeLock:
 
     def free(self) -> None:
         """Remove the file and free the lock."""
-        if self._handle is not None:
+        if self._handle is None:
+            return
+        # Windows removes no open file; elsewhere nobody may take one that is about to go.
+        if sys.platform == "win32":
+            self._handle.close()
+            with suppress(OSError):
+                self.path.unlink()
+        else:
             self.path.unlink(missing_ok=True)
             self._handle.close()
-            self._handle = None
+        self._handle = None
