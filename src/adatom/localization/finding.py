@@ -141,13 +141,7 @@ def find_atoms(
     IMAGE.check(image)
     told = None if spacing is None else told_spacing(spacing, image)
     runner = runner_of_method(method, trained, network)
-    check_not_constant(image)
-    image, n_absurd = without_absurd_pixels(image)
-    pixels = pixels_of_image(image, regions, contrast="bright")
-    settled = contrast_of_image(image, pixels, regions, contrast=contrast)
-    sites = sites_of_image(image, regions, Search(runner, settled, told))
-    if n_absurd:
-        add_note(sites, absurd_in_words(n_absurd))
+    sites = refine_sought(seek_atoms(image, regions, runner, contrast=contrast, spacing=told))
     warn_of_doubt(sites, sites.attrs.get("scale_confidence", np.nan), of="the image")
     return sites
 
@@ -174,10 +168,49 @@ class Search(NamedTuple):
 
 def sites_of_image(image: Image, regions: Mask | None, search: Search, /) -> Sites:
     """Find the atoms of one image, as `find_atoms` does, when everything is settled."""
+    return _sites(image, _found(image, regions, search), search)
+
+
+class Sought(NamedTuple):
+    """Atoms before they are refined, and how they were sought."""
+
+    image: Image
+    found: Found
+    search: Search
+    n_absurd: int
+
+
+def seek_atoms(
+    image: Image,
+    regions: Mask | None,
+    runner: Runner | None,
+    /,
+    *,
+    contrast: Contrast = "auto",
+    spacing: float | None = None,
+) -> Sought:
+    """Find atoms as `find_atoms` does, up to where they are refined; `spacing` in mean pixels."""
+    check_not_constant(image)
+    image, n_absurd = without_absurd_pixels(image)
+    pixels = pixels_of_image(image, regions, contrast="bright")
+    settled = contrast_of_image(image, pixels, regions, contrast=contrast)
+    search = Search(runner, settled, spacing)
+    return Sought(image, _found(image, regions, search), search, n_absurd)
+
+
+def refine_sought(sought: Sought, /) -> Sites:
+    """Refine atoms that were sought."""
+    sites = _sites(sought.image, sought.found, sought.search)
+    if sought.n_absurd:
+        add_note(sites, absurd_in_words(sought.n_absurd))
+    return sites
+
+
+def _found(image: Image, regions: Mask | None, search: Search) -> Found:
     contrast = search.contrast.contrast
     pixels = pixels_of_image(image, regions, contrast=contrast)
     if search.runner is None:
-        return _sites(image, _found_classically(pixels, image, regions, search), search)
+        return _found_classically(pixels, image, regions, search)
     predicted = predict_sites_of_pixels(
         pixels,
         usable_pixels(image, regions),
@@ -189,7 +222,7 @@ def sites_of_image(image: Image, regions: Mask | None, search: Search, /) -> Sit
     )
     where = None if regions is None else np.asarray(regions.values)
     notes = _notes_of_network(predicted, search.runner, where)
-    return _sites(image, _found_by_network(predicted, pixels, search.runner, notes), search)
+    return _found_by_network(predicted, pixels, search.runner, notes)
 
 
 class Found(NamedTuple):

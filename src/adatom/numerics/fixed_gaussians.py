@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import linalg
 
+from adatom.numerics.pixel_bins import average_pixels
+
 # Beyond this many standard deviations a Gaussian is nothing.
 _REACH: Final = 3.5
 # Pixels per standard deviation that are enough; finer ones are averaged first.
@@ -48,7 +50,7 @@ def fit_heights(
     """
     widths = np.sqrt(np.linalg.eigvalsh(covariance))
     factor = max(1, int(widths[0] / _PER_WIDTH))
-    values, weight = _binned(image, usable, factor)
+    values, weight = average_pixels(image, usable & np.isfinite(image), (factor, factor))
     centers = (places - 0.5 * (factor - 1)) / factor
     shape = covariance / factor**2
     gaussians = _gaussian_columns(values.shape, centers, shape, float(widths[1] / factor))
@@ -76,19 +78,6 @@ def fit_heights(
     return Heights(
         found[:n], np.sqrt(variance * noise), background, local / (middle if middle > 0 else 1.0)
     )
-
-
-def _binned(
-    image: NDArray[np.float64], usable: NDArray[np.bool_], factor: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Average usable pixels in squares; give the means and the share of pixels in each."""
-    rows, columns = (n // factor for n in image.shape)
-    cut = slice(rows * factor), slice(columns * factor)
-    good = usable[cut] & np.isfinite(image[cut])
-    blocks = (rows, factor, columns, factor)
-    count = good.reshape(blocks).sum(axis=(1, 3))
-    total = np.where(good, image[cut], 0.0).reshape(blocks).sum(axis=(1, 3))
-    return total / np.maximum(count, 1), count / factor**2
 
 
 def _gaussian_columns(

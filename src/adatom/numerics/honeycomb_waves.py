@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from scipy import fft, ndimage
 
+from adatom.numerics.filters import wide_gaussian_filter
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -42,7 +44,7 @@ def fit_honeycomb(image: Floats, bond: float, /) -> Honeycomb:
     three over the median of that ring of the spectrum. Their phases are
     followed over the image; those of a honeycomb of like atoms add up to pi.
     """
-    flat = image - ndimage.gaussian_filter(image, _LEVEL * bond)
+    flat = image - wide_gaussian_filter(image, _LEVEL * bond)
     smooth = ndimage.gaussian_filter(flat, _SMOOTH * bond)
     signal = np.minimum(smooth, np.quantile(smooth, _CLIP))
     waves, power = _reflections(signal, bond)
@@ -92,14 +94,15 @@ def _reflections(signal: Floats, bond: float) -> tuple[Floats, float]:
 
 def _density(signal: Floats, waves: Floats, reach: float) -> Floats:
     """Sum the waves with unit amplitudes and the phases that they have around each pixel."""
-    y, x = np.mgrid[: signal.shape[0], : signal.shape[1]]
-    carriers = [np.exp(2j * np.pi * (wave[0] * y + wave[1] * x)) for wave in waves]
+    carriers = [
+        np.outer(*(np.exp(2j * np.pi * k * np.arange(n)) for k, n in zip(wave, signal.shape)))
+        for wave in waves
+    ]
     local = []
     for carrier in carriers:
         moved = signal * np.conj(carrier)
         local.append(
-            ndimage.gaussian_filter(moved.real, reach, mode="constant")
-            + 1j * ndimage.gaussian_filter(moved.imag, reach, mode="constant")
+            wide_gaussian_filter(moved.real, reach) + 1j * wide_gaussian_filter(moved.imag, reach)
         )
     excess = np.angle(-local[0] * local[2] * np.conj(local[1]))
     weight = [1 / np.maximum(np.abs(part) ** 2, 1e-300) for part in local]
