@@ -76,22 +76,43 @@ def sheet_atoms(
     species = sites["species"].values.astype(str)
     ratio = _variable(sites, "brightness_ratio", 1.0)
     real = (species != "") & ~((species == UNKNOWN) & (ratio < _NO_ATOM))
-    kept = np.flatnonzero(real & np.isfinite(positions(sites)).all(axis=1))
-    place, species = positions(sites)[kept], species[kept]
-    bond = bond_of_host(place, species == sheet.element, spacing_of(sites))
+    known = np.isfinite(positions(sites)).all(axis=1)
+    kept = np.flatnonzero(real & known)
+    bond = bond_of_host(
+        positions(sites)[kept], species[kept] == sheet.element, spacing_of(sites)
+    )
+    fit = _fit(sites, image, sheet, species, ratio, known, bond) if USE_JOINT else None
+    settled = np.zeros((0, 2))
+    place_all = positions(sites)
+    if fit is not None:
+        place_all = place_all.copy()
+        place_all[known] = fit.place * bond
+        settled = fit.settled
+        near = np.zeros(len(real), bool)
+        if len(settled):
+            near = cKDTree(settled).query(np.nan_to_num(place_all / bond, nan=1e9))[0] < 1.75
+        gone = np.zeros(len(real), bool); gone[np.flatnonzero(known)[fit.is_none]] = True
+        kept = np.flatnonzero((real | (near & (species==UNKNOWN))) & known & ~gone)
+        species = np.where(near & (species==UNKNOWN) & (ratio < 2), sheet.element, species)
+    place, species = place_all[kept], species[kept]
+    n_added = 0
+    if fit is not None:
+        n_added=len(fit.added)
+        place = np.concatenate([place, fit.added*bond]); species=np.concatenate([species, np.full(n_added, sheet.element)])
     inside = _inside(sites, image, regions, place, _BORDER * bond)
     place = place / bond
-    error = _errors(sites)[kept] / bond
+    error = np.append(_errors(sites)[kept] / bond, np.full(n_added, np.nan))
+    spread = SIGMA_OF_MAD * float(np.nanmedian(np.abs(ratio[kept] - np.nanmedian(ratio[kept]))))
     bonds = bonds_of_atoms(place, species, sheet, np.nan_to_num(error, nan=0.1))
     reach = np.array([_reach(sheet, name) for name in species])
     pairs, sureness = _with_stretched(place, bonds.pairs, bonds.probability, reach, inside)
     draft = SheetAtoms(
         place,
         species,
-        np.nan_to_num(_variable(sites, "species_probability", 1.0)[kept]),
-        np.nan_to_num(_variable(sites, "score", 1.0)[kept]),
+        np.append(np.nan_to_num(_variable(sites, "species_probability", 1.0)[kept]),np.full(n_added,.9)),
+        np.append(np.nan_to_num(_variable(sites, "score", 1.0)[kept]),np.full(n_added,.9)),
         error,
-        kept,
+        np.append(kept, np.full(n_added,-1)),
         inside,
         pairs,
         sureness,
@@ -101,7 +122,27 @@ def sheet_atoms(
         int((~real).sum()),
     )
     spread = SIGMA_OF_MAD * float(np.nanmedian(np.abs(ratio[kept] - np.nanmedian(ratio[kept]))))
-    return _with_inferred(draft, image, sheet, spread, reach)
+    return _with_inferred(draft, image, sheet, spread, reach, settled)
+
+
+USE_JOINT = True
+
+
+def _fit(sites, image, sheet, species, ratio, known, bond):
+    from adatom.defects.joint_fits import fit_neighborhoods
+    from adatom.defects.species import _width
+    if image is None:
+        return None
+    foreign = [n for n in np.unique(species) if n not in {"", UNKNOWN, sheet.element}]
+    if not foreign:
+        return None
+    heavy = ((species != sheet.element) & (species != "") & (ratio > 1.8))[known]
+    host = ratio[species == sheet.element]
+    spread = SIGMA_OF_MAD * float(np.nanmedian(np.abs(host - np.nanmedian(host))))
+    return fit_neighborhoods(
+        positions(sites)[known] / bond, heavy, image, sheet, foreign[0], bond=bond,
+        width=_width(sites), spread=spread,
+    )
 
 
 def _variable(sites: Sites, name: str, usual: float) -> Floats:
@@ -180,12 +221,15 @@ def _with_inferred(
     sheet: Sheet,
     spread: float,
     reach: Floats,
+    settled: Floats,
 ) -> SheetAtoms:
     found = vacant_places(atoms.place, atoms.pairs, reach, atoms.inside)
     n, m = len(atoms.place), len(found.place)
     vacant = np.full(m, _UNSEEN)
     if image is not None and m:
         vacant = _chance_of_vacancy(atoms, found.place, image, spread)
+    if len(settled) and m:
+        vacant[cKDTree(settled).query(found.place)[0] < 1.75] = _UNSEEN
     empty = vacant >= 0.5
     pairs = np.concatenate(
         [
