@@ -27,6 +27,9 @@ from adatom.numerics.tied_gaussians import (
     patch_of_pixels,
     profiles,
 )
+from adatom.numerics.honeycomb_waves import fit_honeycomb
+from adatom.numerics.matching import match_points
+from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.schema import Image, extent, pixel_size
 
 if TYPE_CHECKING:
@@ -49,6 +52,14 @@ _SEEN: Final = 2.6
 _MOST: Final = 8
 _LOOSE: Final = 0.6
 _TIGHT: Final = 0.12
+# Of those held, how far from an impurity they may move that little; farther out they stay.
+_MOVING: Final = 3.1
+_RELINKED: Final = 3
+# Noise searched for a lattice gives a power of 11 at most.
+_LEAST_POWER: Final = 20.0
+# A place of the lattice nearer to an impurity is taken by it; in the middle of two it takes both.
+_OWN: Final = 0.72
+_SAME: Final = 0.5
 # Around an impurity atoms come and go.
 _SHELL: Final = 1.75
 # Bonds end at this much of their length; spreads of bonds and of next neighbors in relaxed sheets.
@@ -64,6 +75,8 @@ _ALONE: Final = 0.6
 _VALENCE: Final = 2.0
 _THREE: Final = 3
 _FOUR: Final = 4
+# A finder is right about nine in ten places beside an impurity.
+_CHANGE: Final = 2.2
 _HEIGHT_SPREAD: Final = 0.15
 _ROUNDS: Final = 8
 _CANDIDATES: Final = 4
@@ -142,12 +155,10 @@ def fit_neighborhoods(
     *,
     bond: float,
     width: float,
-    spread: float,
 ) -> JointFit:
     """Fit every impurity with the atoms around it; `place` in bonds, `bond` in the image's unit.
 
-    `spread` is how far heights of the host's atoms differ, relative to their
-    mean: noise, as it counts for an atom.
+    `width` of atoms, of which that fitted differs by no more than half.
     """
     groups = list(_groups(place, heavy))
     none = JointFit(place, np.zeros(len(place), dtype=bool), np.zeros((0, 2)), np.zeros((0, 2)))
@@ -155,13 +166,14 @@ def fit_neighborhoods(
         return none
     pixels = _pixels(image, bond, width)
     models = [_model(place, heavy, group) for group in groups]
-    ground = _ground(pixels, models, sheet, impurity, width, spread)
+    lattice = _lattice(image, bond)
+    ground = _ground(pixels, models, sheet, impurity, width)
     if ground is None:
         return none
     out, gone = place.copy(), np.zeros(len(place), dtype=bool)
     added, settled = [np.zeros((0, 2))], [np.zeros((0, 2))]
     for model in models:
-        fitted = _best(model, ground)
+        fitted = _best([model, *_on_lattice(model, lattice)], ground)
         if fitted is None:
             continue
         best, tied = fitted
@@ -170,7 +182,7 @@ def fit_neighborhoods(
         out[best.number[old & free]] = tied.place[old & free]
         mine = model.number[~model.held]
         gone[np.setdiff1d(mine, best.number)] = True
-        added.append(tied.place[~old])
+        added.append(tied.place[~old & free])
         settled.append(tied.place[best.heavy])
     return JointFit(out, gone, np.concatenate(added), np.concatenate(settled))
 
@@ -201,6 +213,45 @@ def _model(place: Floats, heavy: Bools, group: Ints) -> _Model:
     return _Model(place[number], heavy[number], held[number], number)
 
 
+def _lattice(image: Image, bond: float) -> Floats:
+    """Give the places of the host's lattice, as its waves have it, in bonds."""
+    step = np.array(pixel_size(image))
+    values = np.asarray(image.values, dtype=float)
+    values = np.where(np.isfinite(values), values, np.nanmedian(values))
+    waves = fit_honeycomb(values, bond / float(np.sqrt(step.prod())))
+    if waves.power < _LEAST_POWER:
+        return np.zeros((0, 2))
+    return np.asarray((waves.place * step + np.array(extent(image)[::2])) / bond)
+
+
+def _on_lattice(model: _Model, lattice: Floats) -> list[_Model]:
+    """Give the neighborhood with all of the host's atoms on their lattice, if it has one."""
+    if not len(lattice):
+        return []
+    own = model.place[model.heavy & ~model.held]
+    distance, _ = cKDTree(own).query(lattice)
+    away, _ = cKDTree(model.place[model.heavy]).query(lattice)
+    place = lattice[(distance < _HELD) & (away > _OWN)]
+    light = np.flatnonzero(~model.heavy)
+    if not len(place):
+        return []
+    number = np.full(len(place), -1)
+    match = match_points(model.place[light], place, max_distance=_SAME)
+    number[match.right] = model.number[light[match.left]]
+    held = distance[(distance < _HELD) & (away > _OWN)] >= _FREE
+    # What belongs to another neighborhood is held there as well.
+    held[match.right] = model.held[light[match.left]]
+    heavy = model.heavy
+    return [
+        _Model(
+            np.concatenate([model.place[heavy], place]),
+            np.append(np.ones(int(heavy.sum()), dtype=bool), np.zeros(len(place), dtype=bool)),
+            np.concatenate([model.held[heavy], held]),
+            np.concatenate([model.number[heavy], number]),
+        )
+    ]
+
+
 def _pixels(image: Image, bond: float, width: float) -> _Pixels:
     step = np.array(pixel_size(image)) / bond
     factor = np.maximum(1, np.floor(width / _PER_WIDTH / step)).astype(int)
@@ -218,7 +269,6 @@ def _ground(
     sheet: Sheet,
     impurity: str,
     width: float,
-    spread: float,
 ) -> _Ground | None:
     """Find the shape of atoms that explains most of all neighborhoods, and their noise."""
     seen = []
@@ -249,11 +299,6 @@ def _ground(
     height = float(np.median(heights))
     if not height > 0:
         return None
-    variance = rest / max(freedom, 1)
-    # Noise of neighboring pixels is alike, and atoms differ: an atom's height tells how much noise
-    # an atom sees.
-    area = np.pi * shape.width**2 / float(pixels.step.prod())
-    seen_by_atom = max(variance, (spread * height) ** 2 * area)
     bonds = np.array(
         [
             1.0,
@@ -262,19 +307,41 @@ def _ground(
         ]
     )
     last = pixels.origin + pixels.step * (np.array(pixels.value.shape) - 1)
-    return _Ground(
-        pixels, shape, height, 1.0 / seen_by_atom, bonds, np.stack([pixels.origin, last])
-    )
+    edges = np.stack([pixels.origin, last])
+    white = _Ground(pixels, shape, height, max(freedom, 1) / rest, bonds, edges)
+    return white._replace(weight=_weight(white, seen))
 
 
-def _best(model: _Model, ground: _Ground) -> tuple[_Model, Tied] | None:
-    """Let atoms come and go as long as the model gains."""
-    own = model.place[model.heavy & ~model.held]
+def _weight(white: _Ground, seen: list[tuple[_Model, Patch]]) -> float:
+    """Measure the noise that an atom sees, by how far heights of the host's atoms differ.
+
+    Noise of neighboring pixels is alike where an image was smoothed or resampled, and atoms differ.
+    """
+    off = [np.zeros(0)]
+    for model, patch in seen:
+        fitted, tied, _ = _fitted(model, patch._replace(weight=white.weight), white)
+        light = ~fitted.heavy & ~fitted.held
+        form = profiles(white.shape, patch, tied.place[light])
+        off.append((tied.rest @ form) / np.sqrt((form**2).sum(axis=0)))
+    away = np.concatenate(off)
+    variance = (SIGMA_OF_MAD * float(np.median(np.abs(away - np.median(away))))) ** 2
+    return 1.0 / max(variance, 1.0 / white.weight)
+
+
+def _best(starts: list[_Model], ground: _Ground) -> tuple[_Model, Tied] | None:
+    """From each start let atoms come and go as long as the model gains; give the likeliest end."""
+    own = starts[0].place[starts[0].heavy & ~starts[0].held]
     patch = ground.pixels.around(own, _SEEN)
     if patch is None:
         return None
     patch = patch._replace(weight=ground.weight)
-    model, tied, cost = _fitted(model, patch, ground)
+    ends = [_improved(start, patch, ground) for start in starts]
+    model, tied, _ = min(ends, key=lambda one: one[2])
+    return model, tied
+
+
+def _improved(start: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tied, float]:
+    model, tied, cost = _fitted(start, patch, ground)
     for _ in range(_ROUNDS):
         odd = _oddity(model, ground)
         tries = [
@@ -283,24 +350,29 @@ def _best(model: _Model, ground: _Ground) -> tuple[_Model, Tied] | None:
             if loss + _oddity(one, ground) - odd < _HOPE
         ]
         best = min(tries, key=lambda one: one[2], default=None)
-        if best is None or best[2] > cost - 0.1:
+        if best is None or best[2] > cost - _CHANGE:
             break
         model, tied, cost = best
-    return model, tied
+    return model, tied, cost
 
 
 def _fitted(model: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tied, float]:
-    anchor = np.where(model.held, np.where(model.heavy, _TIGHT, 0.0), _LOOSE)
-    tied = fit_tied(
-        patch,
-        ground.shape,
-        model.place,
-        model.heavy,
-        (ground.height, _HEIGHT_SPREAD * ground.height),
-        _springs(model, ground),
-        anchor,
-    )
-    moved = replace(model, place=tied.place)
+    own = model.place[model.heavy & ~model.held]
+    distance, _ = cKDTree(own).query(model.place)
+    anchor = np.where(model.held, np.where(distance < _MOVING, _TIGHT, 0.0), _LOOSE)
+    usual = ground.height, _HEIGHT_SPREAD * ground.height
+    tied: Tied | None = None
+    springs = _springs(model, ground)
+    for _ in range(_RELINKED):
+        start = model.place
+        tied = fit_tied(patch, ground.shape, start, model.heavy, usual, springs, anchor)
+        moved = replace(model, place=tied.place)
+        before, springs = springs, _springs(moved, ground)
+        # Bonds may be others where atoms now are.
+        if np.array_equal(springs.pairs, before.pairs):
+            break
+        model = moved
+    assert tied is not None
     return moved, tied, tied.cost + _oddity(moved, ground)
 
 

@@ -137,11 +137,9 @@ def _fit(sites, image, sheet, species, ratio, known, bond):
     if not foreign:
         return None
     heavy = ((species != sheet.element) & (species != "") & (ratio > 1.8))[known]
-    host = ratio[species == sheet.element]
-    spread = SIGMA_OF_MAD * float(np.nanmedian(np.abs(host - np.nanmedian(host))))
     return fit_neighborhoods(
         positions(sites)[known] / bond, heavy, image, sheet, foreign[0], bond=bond,
-        width=_width(sites), spread=spread,
+        width=_width(sites),
     )
 
 
