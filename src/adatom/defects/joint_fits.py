@@ -17,6 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from adatom.defects.bond_graph import FAR
 from adatom.defects.sheets import Sheet, expected_bond
 from adatom.numerics.tied_gaussians import (
     Patch,
@@ -61,7 +62,7 @@ _LEAST_POWER: Final = 20.0
 _OWN: Final = 0.72
 _SAME: Final = 0.5
 # Around an impurity atoms come and go.
-_SHELL: Final = 1.75
+SHELL: Final = 1.75
 # Bonds end at this much of their length; spreads of bonds and of next neighbors in relaxed sheets.
 _LONGEST: Final = 1.28
 _BOND_SPREAD: Final = (0.08, 0.12, 0.2)
@@ -81,6 +82,9 @@ _HEIGHT_SPREAD: Final = 0.15
 _ROUNDS: Final = 8
 _CANDIDATES: Final = 4
 _GRID: Final = 0.15
+_SEEN_SHARE: Final = 0.6
+# Neighborhoods that tell shape and noise.
+_SAMPLE: Final = 24
 # A change that looks worse by more nats than these before atoms move is not tried.
 _HOPE: Final = 8.0
 _PER_WIDTH: Final = 2.0
@@ -272,7 +276,7 @@ def _ground(
 ) -> _Ground | None:
     """Find the shape of atoms that explains most of all neighborhoods, and their noise."""
     seen = []
-    for model in models:
+    for model in models[:: max(1, len(models) // _SAMPLE)]:
         own = model.place[model.heavy & ~model.held]
         patch = pixels.around(own, _SEEN)
         if patch is not None:
@@ -388,6 +392,10 @@ def _bonds(model: _Model, ground: _Ground) -> tuple[Ints, Ints]:
     kind = _kind(model, pairs)
     length = np.linalg.norm(model.place[pairs[:, 0]] - model.place[pairs[:, 1]], axis=1)
     bonded = length < _LONGEST * ground.reach[kind]
+    # An atom of the host with three bonds in the sheet has none to an impurity that is far.
+    full = np.bincount(pairs[bonded & (kind == 0)].ravel(), minlength=len(model.place)) >= _THREE
+    far = (kind == 1) & (length > FAR * ground.reach[kind])
+    bonded &= ~(far & full[pairs].any(axis=1))
     return pairs[bonded], kind[bonded]
 
 
@@ -445,7 +453,7 @@ def _changed(
     """Give models of an atom less or more, and by how much pixels fit worse before all moves."""
     own = model.heavy & ~model.held
     distance, _ = cKDTree(tied.place[own]).query(tied.place)
-    fair = np.flatnonzero(~model.held & ~model.heavy & (distance < _SHELL))
+    fair = np.flatnonzero(~model.held & ~model.heavy & (distance < SHELL))
     form = profiles(ground.shape, patch, tied.place[fair])
     loss = _loss(form, -tied.height[fair], tied, patch)
     for atom, its_loss in zip(fair, loss, strict=True):
@@ -474,13 +482,16 @@ def _candidates(
 ) -> Iterator[tuple[Floats, float]]:
     """Give places near impurities that no atom fills and where the pixels would have one most."""
     own = tied.place[model.heavy & ~model.held]
-    span = np.arange(-_SHELL, _SHELL + _GRID, _GRID)
+    span = np.arange(-SHELL, SHELL + _GRID, _GRID)
     offsets = np.stack(np.meshgrid(span, span, indexing="ij"), axis=-1).reshape(-1, 2)
-    offsets = offsets[np.linalg.norm(offsets, axis=1) < _SHELL]
+    offsets = offsets[np.linalg.norm(offsets, axis=1) < SHELL]
     spots = (own[:, None] + offsets).reshape(-1, 2)
     spots = spots[cKDTree(tied.place).query(spots)[0] > _ALONE]
     spots = spots[((spots > ground.bounds[0]) & (spots < ground.bounds[1])).all(axis=1)]
     form = profiles(ground.shape, patch, spots)
+    # Where pixels are missing nothing is seen of an atom.
+    seen = (form**2).sum(axis=0) > _SEEN_SHARE * _full(ground)
+    spots, form = spots[seen], form[:, seen]
     loss = _loss(form, np.full(len(spots), ground.height), tied, patch)
     chosen: list[int] = []
     for k in np.argsort(loss):
@@ -489,3 +500,8 @@ def _candidates(
             yield spots[k], float(loss[k])
         if len(chosen) == _CANDIDATES:
             return
+
+
+def _full(ground: _Ground) -> float:
+    """Give what the squares of an atom's core add up to over all pixels."""
+    return float(np.pi * ground.shape.width**2 / ground.pixels.step.prod())

@@ -9,9 +9,10 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from adatom.defects.bond_graph import bond_of_host, bonds_of_atoms, degrees
+from adatom.defects.joint_fits import SHELL, fit_neighborhoods
 from adatom.defects.records import MISSING
-from adatom.defects.sheets import Sheet, expected_bond
-from adatom.defects.species import UNKNOWN, heights_at, spacing_of
+from adatom.defects.sheets import Sheet, atomic_number, expected_bond
+from adatom.defects.species import UNKNOWN, heights_at, spacing_of, width_of_sites
 from adatom.defects.vacant import pointed_places, vacant_places
 from adatom.errors import KindError
 from adatom.numerics.medians import SIGMA_OF_MAD
@@ -37,6 +38,8 @@ _N_AROUND: Final = 24
 # hundred, and one place in a hundred is vacant.
 _GAP: Final = 0.5
 _USUAL_SPREAD: Final = 0.2
+# Times the host in brightness or atomic number: what is brighter hides atoms beside it.
+_BRIGHT: Final = 2.0
 # Without an image a place that no site fills is vacant, unless the finder missed its atom.
 _UNSEEN: Final = 0.9
 
@@ -72,75 +75,131 @@ class SheetAtoms(NamedTuple):
 def sheet_atoms(
     sites: Sites, image: Image | None, regions: Mask | None, sheet: Sheet, /
 ) -> SheetAtoms:
-    """Join atoms by bonds, and settle what stands where they point to and nothing was found."""
-    species = sites["species"].values.astype(str)
-    ratio = _variable(sites, "brightness_ratio", 1.0)
-    real = (species != "") & ~((species == UNKNOWN) & (ratio < _NO_ATOM))
-    known = np.isfinite(positions(sites)).all(axis=1)
-    kept = np.flatnonzero(real & known)
-    bond = bond_of_host(
-        positions(sites)[kept], species[kept] == sheet.element, spacing_of(sites)
-    )
-    fit = _fit(sites, image, sheet, species, ratio, known, bond) if USE_JOINT else None
-    settled = np.zeros((0, 2))
-    place_all = positions(sites)
-    if fit is not None:
-        place_all = place_all.copy()
-        place_all[known] = fit.place * bond
-        settled = fit.settled
-        near = np.zeros(len(real), bool)
-        if len(settled):
-            near = cKDTree(settled).query(np.nan_to_num(place_all / bond, nan=1e9))[0] < 1.75
-        gone = np.zeros(len(real), bool); gone[np.flatnonzero(known)[fit.is_none]] = True
-        kept = np.flatnonzero((real | (near & (species==UNKNOWN))) & known & ~gone)
-        species = np.where(near & (species==UNKNOWN) & (ratio < 2), sheet.element, species)
-    place, species = place_all[kept], species[kept]
-    n_added = 0
-    if fit is not None:
-        n_added=len(fit.added)
-        place = np.concatenate([place, fit.added*bond]); species=np.concatenate([species, np.full(n_added, sheet.element)])
-    inside = _inside(sites, image, regions, place, _BORDER * bond)
-    place = place / bond
-    error = np.append(_errors(sites)[kept] / bond, np.full(n_added, np.nan))
-    spread = SIGMA_OF_MAD * float(np.nanmedian(np.abs(ratio[kept] - np.nanmedian(ratio[kept]))))
-    bonds = bonds_of_atoms(place, species, sheet, np.nan_to_num(error, nan=0.1))
+    """Join atoms by bonds, and settle what stands where they point to and nothing was found.
+
+    Around impurities atoms and pixels are fitted together, if there is an image.
+    """
+    found = _found(sites, sheet)
+    if image is not None:
+        found = _fitted_together(found, image, regions, sheet, width_of_sites(sites))
+    place, species, atom = found.place, found.species, found.atom
+    inside = _inside(sites, image, regions, place * found.bond, _BORDER * found.bond)
+    bonds = bonds_of_atoms(place, species, sheet, np.nan_to_num(found.error, nan=0.1))
     reach = np.array([_reach(sheet, name) for name in species])
     pairs, sureness = _with_stretched(place, bonds.pairs, bonds.probability, reach, inside)
     draft = SheetAtoms(
         place,
         species,
-        np.append(np.nan_to_num(_variable(sites, "species_probability", 1.0)[kept]),np.full(n_added,.9)),
-        np.append(np.nan_to_num(_variable(sites, "score", 1.0)[kept]),np.full(n_added,.9)),
-        error,
-        np.append(kept, np.full(n_added,-1)),
+        found.chance,
+        found.weight,
+        found.error,
+        atom,
         inside,
         pairs,
         sureness,
         bonds.doubt_pairs,
         bonds.doubt,
+        found.bond,
+        sites.sizes["site"] - int((atom >= 0).sum()),
+    )
+    ratio = found.ratio[atom >= 0]
+    spread = SIGMA_OF_MAD * float(np.nanmedian(np.abs(ratio - np.nanmedian(ratio))))
+    return _with_inferred(draft, image, sheet, spread, reach, found.settled)
+
+
+class _Found(NamedTuple):
+    """Atoms as `SheetAtoms` has them, with what else the finder knows of each.
+
+    `is_real` is False for those that are too dim for an atom; `settled`
+    (impurity, 2) are the impurities around which pixels were fitted.
+    """
+
+    place: Floats
+    species: NDArray[np.str_]
+    chance: Floats
+    weight: Floats
+    error: Floats
+    atom: Ints
+    ratio: Floats
+    is_real: Bools
+    bond: float
+    settled: Floats
+
+    def taken(self, kept: Ints) -> _Found:
+        """Give some of the atoms."""
+        parts = (part[kept] for part in self[:_N_COLUMNS])
+        return _Found(*parts, self.bond, self.settled)
+
+    def real(self) -> _Found:
+        """Give those that are bright enough."""
+        return self.taken(np.flatnonzero(self.is_real))
+
+
+_N_COLUMNS: Final = 8
+
+
+def _found(sites: Sites, sheet: Sheet) -> _Found:
+    """Take over what was found, in bonds of the host; dim atoms as well."""
+    species = sites["species"].values.astype(str)
+    ratio = _variable(sites, "brightness_ratio", 1.0)
+    real = (species != "") & ~((species == UNKNOWN) & (ratio < _NO_ATOM))
+    place = positions(sites)
+    kept = np.flatnonzero(np.isfinite(place).all(axis=1))
+    sure = kept[real[kept]]
+    bond = bond_of_host(place[sure], species[sure] == sheet.element, spacing_of(sites))
+    return _Found(
+        place[kept] / bond,
+        species[kept],
+        np.nan_to_num(_variable(sites, "species_probability", 1.0)[kept]),
+        np.nan_to_num(_variable(sites, "score", 1.0)[kept]),
+        _errors(sites)[kept] / bond,
+        kept,
+        ratio[kept],
+        real[kept],
         bond,
-        int((~real).sum()),
+        np.zeros((0, 2)),
     )
-    spread = SIGMA_OF_MAD * float(np.nanmedian(np.abs(ratio[kept] - np.nanmedian(ratio[kept]))))
-    return _with_inferred(draft, image, sheet, spread, reach, settled)
 
 
-USE_JOINT = True
-
-
-def _fit(sites, image, sheet, species, ratio, known, bond):
-    from adatom.defects.joint_fits import fit_neighborhoods
-    from adatom.defects.species import _width
-    if image is None:
-        return None
-    foreign = [n for n in np.unique(species) if n not in {"", UNKNOWN, sheet.element}]
-    if not foreign:
-        return None
-    heavy = ((species != sheet.element) & (species != "") & (ratio > 1.8))[known]
-    return fit_neighborhoods(
-        positions(sites)[known] / bond, heavy, image, sheet, foreign[0], bond=bond,
-        width=_width(sites),
+def _fitted_together(
+    found: _Found, image: Image, regions: Mask | None, sheet: Sheet, width: float
+) -> _Found:
+    """Fit what is around bright impurities to the pixels: add, move and take out atoms there."""
+    host = atomic_number(sheet.element)
+    names = [name for name in np.unique(found.species) if name not in {"", UNKNOWN}]
+    bright = [name for name in names if atomic_number(str(name)) >= _BRIGHT * host]
+    if not bright:
+        return found.real()
+    usual = max(bright, key=lambda name: int((found.species == name).sum()))
+    heavy = np.isin(found.species, bright)
+    heavy |= (found.species == UNKNOWN) & (found.ratio > _BRIGHT)
+    seen = image if regions is None else image.where(regions)
+    fit = fit_neighborhoods(
+        found.place, heavy, seen, sheet, str(usual), bond=found.bond, width=width
     )
+    near = np.zeros(len(heavy), dtype=bool)
+    if len(fit.settled):
+        near = cKDTree(fit.settled).query(fit.place)[0] < SHELL
+    # There the fit knows better than brightness alone whether it is an atom.
+    unknown = near & ~heavy & np.isin(found.species, ("", UNKNOWN))
+    species = np.where(unknown, sheet.element, found.species)
+    moved = found._replace(place=fit.place, species=species, settled=fit.settled)
+    kept = moved.taken(np.flatnonzero((found.is_real | unknown) & ~fit.is_none))
+    n_added = len(fit.added)
+    new = _Found(
+        fit.added,
+        np.full(n_added, sheet.element),
+        np.full(n_added, _UNSEEN),
+        np.full(n_added, _UNSEEN),
+        np.full(n_added, np.nan),
+        np.full(n_added, -1),
+        np.ones(n_added),
+        np.ones(n_added, dtype=bool),
+        found.bond,
+        fit.settled,
+    )
+    parts = zip(kept[:_N_COLUMNS], new[:_N_COLUMNS], strict=True)
+    return _Found(*(np.concatenate(part) for part in parts), found.bond, fit.settled)
 
 
 def _variable(sites: Sites, name: str, usual: float) -> Floats:
@@ -227,7 +286,8 @@ def _with_inferred(
     if image is not None and m:
         vacant = _chance_of_vacancy(atoms, found.place, image, spread)
     if len(settled) and m:
-        vacant[cKDTree(settled).query(found.place)[0] < 1.75] = _UNSEEN
+        # The fit found no atom there.
+        vacant[cKDTree(settled).query(found.place)[0] < SHELL] = _UNSEEN
     empty = vacant >= 0.5
     pairs = np.concatenate(
         [
