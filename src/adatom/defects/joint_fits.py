@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from adatom.defects.bond_graph import FAR
 from adatom.defects.sheets import Sheet, expected_bond
+from adatom.numerics.honeycomb_waves import fit_honeycomb
+from adatom.numerics.matching import match_points
+from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.numerics.tied_gaussians import (
     Patch,
     Shape,
@@ -28,9 +30,6 @@ from adatom.numerics.tied_gaussians import (
     patch_of_pixels,
     profiles,
 )
-from adatom.numerics.honeycomb_waves import fit_honeycomb
-from adatom.numerics.matching import match_points
-from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.schema import Image, extent, pixel_size
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ _LOOSE: Final = 0.6
 _TIGHT: Final = 0.12
 # Of those held, how far from an impurity they may move that little; farther out they stay.
 _MOVING: Final = 3.1
-_RELINKED: Final = 3
+_RELINKED: Final = 2
 # Noise searched for a lattice gives a power of 11 at most.
 _LEAST_POWER: Final = 20.0
 # A place of the lattice nearer to an impurity is taken by it; in the middle of two it takes both.
@@ -289,10 +288,10 @@ def _ground(
             shape = Shape(float(one), float(tail), _TAIL_WIDTH * float(one))
             rest, heights, freedom = 0.0, [], 0
             for model, patch in seen:
-                form, own = profiles(shape, patch, model.place), model.heavy
+                form, heavy = profiles(shape, patch, model.place), model.heavy
                 level = np.ones(len(patch.place))
                 columns = np.column_stack(
-                    [form[:, ~own].sum(axis=1), form[:, own], level, patch.place]
+                    [form[:, ~heavy].sum(axis=1), form[:, heavy], level, patch.place]
                 )
                 found, *_ = np.linalg.lstsq(columns, patch.value, rcond=None)
                 rest += float(((patch.value - columns @ found) ** 2).sum())
@@ -324,7 +323,7 @@ def _weight(white: _Ground, seen: list[tuple[_Model, Patch]]) -> float:
     off = [np.zeros(0)]
     for model, patch in seen:
         fitted, tied, _ = _fitted(model, patch._replace(weight=white.weight), white)
-        light = ~fitted.heavy & ~fitted.held
+        light = np.flatnonzero(~fitted.heavy & ~fitted.held)
         form = profiles(white.shape, patch, tied.place[light])
         off.append((tied.rest @ form) / np.sqrt((form**2).sum(axis=0)))
     away = np.concatenate(off)
@@ -365,24 +364,22 @@ def _fitted(model: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tied,
     distance, _ = cKDTree(own).query(model.place)
     anchor = np.where(model.held, np.where(distance < _MOVING, _TIGHT, 0.0), _LOOSE)
     usual = ground.height, _HEIGHT_SPREAD * ground.height
-    tied: Tied | None = None
     springs = _springs(model, ground)
+    tied = fit_tied(patch, ground.shape, model.place, model.heavy, usual, springs, anchor)
     for _ in range(_RELINKED):
-        start = model.place
-        tied = fit_tied(patch, ground.shape, start, model.heavy, usual, springs, anchor)
-        moved = replace(model, place=tied.place)
-        before, springs = springs, _springs(moved, ground)
+        model = replace(model, place=tied.place)
+        before, springs = springs, _springs(model, ground)
         # Bonds may be others where atoms now are.
         if np.array_equal(springs.pairs, before.pairs):
             break
-        model = moved
-    assert tied is not None
-    return moved, tied, tied.cost + _oddity(moved, ground)
+        tied = fit_tied(patch, ground.shape, model.place, model.heavy, usual, springs, anchor)
+    model = replace(model, place=tied.place)
+    return model, tied, tied.cost + _oddity(model, ground)
 
 
 def _kind(model: _Model, pairs: Ints) -> Ints:
     """Count the impurities of each pair."""
-    return model.heavy[pairs].sum(axis=1)
+    return np.asarray(model.heavy[pairs].sum(axis=1), dtype=np.int64)
 
 
 def _bonds(model: _Model, ground: _Ground) -> tuple[Ints, Ints]:

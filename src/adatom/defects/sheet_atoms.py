@@ -127,15 +127,34 @@ class _Found(NamedTuple):
 
     def taken(self, kept: Ints) -> _Found:
         """Give some of the atoms."""
-        parts = (part[kept] for part in self[:_N_COLUMNS])
-        return _Found(*parts, self.bond, self.settled)
+        return self._replace(
+            place=self.place[kept],
+            species=self.species[kept],
+            chance=self.chance[kept],
+            weight=self.weight[kept],
+            error=self.error[kept],
+            atom=self.atom[kept],
+            ratio=self.ratio[kept],
+            is_real=self.is_real[kept],
+        )
+
+    def joined_by(self, place: Floats, element: str) -> _Found:
+        """Add atoms that the pixels showed."""
+        n = len(place)
+        return self._replace(
+            place=np.concatenate([self.place, place]),
+            species=np.append(self.species, np.full(n, element)),
+            chance=np.append(self.chance, np.full(n, _UNSEEN)),
+            weight=np.append(self.weight, np.full(n, _UNSEEN)),
+            error=np.append(self.error, np.full(n, np.nan)),
+            atom=np.append(self.atom, np.full(n, -1)),
+            ratio=np.append(self.ratio, np.ones(n)),
+            is_real=np.append(self.is_real, np.ones(n, dtype=bool)),
+        )
 
     def real(self) -> _Found:
         """Give those that are bright enough."""
         return self.taken(np.flatnonzero(self.is_real))
-
-
-_N_COLUMNS: Final = 8
 
 
 def _found(sites: Sites, sheet: Sheet) -> _Found:
@@ -185,21 +204,7 @@ def _fitted_together(
     species = np.where(unknown, sheet.element, found.species)
     moved = found._replace(place=fit.place, species=species, settled=fit.settled)
     kept = moved.taken(np.flatnonzero((found.is_real | unknown) & ~fit.is_none))
-    n_added = len(fit.added)
-    new = _Found(
-        fit.added,
-        np.full(n_added, sheet.element),
-        np.full(n_added, _UNSEEN),
-        np.full(n_added, _UNSEEN),
-        np.full(n_added, np.nan),
-        np.full(n_added, -1),
-        np.ones(n_added),
-        np.ones(n_added, dtype=bool),
-        found.bond,
-        fit.settled,
-    )
-    parts = zip(kept[:_N_COLUMNS], new[:_N_COLUMNS], strict=True)
-    return _Found(*(np.concatenate(part) for part in parts), found.bond, fit.settled)
+    return kept.joined_by(fit.added, sheet.element)
 
 
 def _variable(sites: Sites, name: str, usual: float) -> Floats:

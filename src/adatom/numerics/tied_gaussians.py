@@ -104,7 +104,7 @@ def _profiles_and_slopes(shape: Shape, patch: Patch, atoms: Floats) -> tuple[Flo
 
 
 def _along(patch: Patch, atoms: Floats, width: float) -> tuple[Floats, Floats]:
-    """Give Gaussians of the places along y and along x (pixel, atom), whose product is the whole."""
+    """Give Gaussians along y and along x (pixel, atom), whose product is the whole."""
     along = []
     for axis in range(2):
         away = (patch.ticks[axis][:, None] - atoms[None, :, axis]) / width
@@ -131,35 +131,36 @@ def fit_tied(
     around = profiles(shape, patch, start[~moves])
     linear = _Linear(patch, around.sum(axis=1), free_height[moves], usual)
     firm = 1 / anchor[moves] ** 2
-    place, best, damping = start[moves].copy(), None, 1e-3
     whole = start.copy()
-    for _ in range(_STEPS):
+
+    def state(place: Floats) -> _State:
         whole[moves] = place
         form, slope = _profiles_and_slopes(shape, patch, place)
         solved = linear.solve(form)
         rows, left = _spring_rows(whole, springs, moves)
         away = place - start[moves]
         strain = 0.5 * float(left @ left) + 0.5 * float((away**2 * firm[:, None]).sum())
-        cost = solved.cost + strain
-        if best is not None and cost > best.cost:
+        slopes = linear.without(form, slope * solved.height[None, :, None])
+        normal = patch.weight * slopes.T @ slopes + rows.T @ rows
+        normal[np.diag_indices(len(normal))] += np.repeat(firm, 2)
+        pull = patch.weight * slopes.T @ solved.rest - rows.T @ left
+        pull -= (away * firm[:, None]).ravel()
+        return _State(place, solved, strain, solved.cost + strain, normal, pull)
+
+    best, damping = state(start[moves]), 1e-3
+    for _ in range(_STEPS):
+        damped = best.normal + np.diag(damping * best.normal.diagonal())
+        move = np.linalg.solve(damped, best.pull).reshape(-1, 2)
+        tried = state(best.place + np.clip(move, -_LONGEST, _LONGEST))
+        if tried.cost > best.cost:
             damping *= 10
             if damping > _STIFFEST:
                 break
-        else:
-            gain = np.inf if best is None else best.cost - cost
-            best = _State(place, solved, strain, cost)
-            if gain < _DONE:
-                break
-            damping = max(damping / 5, 1e-4)
-            slopes = linear.without(form, slope * solved.height[None, :, None])
-            normal = patch.weight * slopes.T @ slopes + rows.T @ rows
-            normal[np.diag_indices(len(normal))] += np.repeat(firm, 2)
-            pull = patch.weight * slopes.T @ solved.rest - rows.T @ left
-            pull -= (away * firm[:, None]).ravel()
-        damped = normal + np.diag(damping * normal.diagonal())
-        move = np.linalg.solve(damped, pull).reshape(-1, 2)
-        place = best.place + np.clip(move, -_LONGEST, _LONGEST)
-    assert best is not None
+            continue
+        gain, best = best.cost - tried.cost, tried
+        if gain < _DONE:
+            break
+        damping = max(damping / 5, 1e-4)
     whole[moves] = best.place
     height = np.full(len(start), best.solved.tied)
     height[moves] = best.solved.height
@@ -176,10 +177,14 @@ class _Solved(NamedTuple):
 
 
 class _State(NamedTuple):
+    """Atoms at a step, the cost there, and where it falls: `normal` equations and `pull`."""
+
     place: Floats
     solved: _Solved
     strain: float
     cost: float
+    normal: Floats
+    pull: Floats
 
 
 class _Linear:
@@ -236,4 +241,4 @@ def _spring_rows(place: Floats, springs: Springs, moves: Bools) -> tuple[Floats,
     number = np.arange(len(left))
     rows[number, one] += unit
     rows[number, two] -= unit
-    return rows[:, moves].reshape(len(left), -1), left
+    return rows[:, moves].reshape(len(left), 2 * int(moves.sum())), left
