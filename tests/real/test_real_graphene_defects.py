@@ -24,9 +24,11 @@ def test_atoms_and_labels_of_the_library_are_found_from_the_images_alone() -> No
     silicon = sum(one.n_silicon_found for one in matched) / sum(one.n_silicon for one in matched)
     carbon = sum(one.n_carbon_found for one in matched) / sum(one.n_carbon for one in matched)
     right = sum(one.names == (one.label,) for one in matched)
-    assert silicon >= 0.95
-    assert carbon >= 0.9
-    assert right >= 0.8 * len(matched)
+    # Measured: 83 of 84, 214 of 216, 48 of 51; where the library's labels are in doubt (see
+    # docs/defects.md) another fit may choose otherwise.
+    assert silicon >= 0.97
+    assert carbon >= 0.95
+    assert right >= 0.88 * len(matched)
 
 
 def test_a_threefold_silicon_of_the_library_is_found_and_named() -> None:

@@ -32,4 +32,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "defects.compare_defects": lambda: Example(
         (find_defects(_named()).members, find_defects(_named()).members)
     ),
+    "defects.compare_names": lambda: Example(
+        (find_defects(_named()).defects, find_defects(_named()).defects)
+    ),
 }

@@ -10,6 +10,8 @@
 ``classes_from_columns``        what stands at every place, as classes
 ``count_columns``               how many columns of each sort a layer holds
 ``compare_defects``             how far the atoms of defects are from one another
+``compare_names``            names of defects that were found against a table of the true ones
+``NameComparison``           what `compare_names` gives
 ``structure_from_defect``       a defect as atoms in a supercell of its host
 ``build_impurity``              a sheet with one foreign atom, without an image
 ``relax_defect``                relaxed geometry, energy of formation, distance from the image
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from adatom.defects.column_classes import classes_from_columns
     from adatom.defects.column_counts import count_columns
     from adatom.defects.column_species import assign_column_species
+    from adatom.defects.comparing import NameComparison, compare_names
     from adatom.defects.densities import DensityOfStates, estimate_density_of_states
     from adatom.defects.finding import find_defects
     from adatom.defects.lattice_defects import find_lattice_defects
@@ -57,6 +60,7 @@ __all__ = [
     "DensityOfStates",
     "Drawing",
     "Estimate",
+    "NameComparison",
     "RelaxedDefect",
     "add_to_library",
     "assign_column_species",
@@ -64,6 +68,7 @@ __all__ = [
     "build_impurity",
     "classes_from_columns",
     "compare_defects",
+    "compare_names",
     "count_columns",
     "estimate_density_of_states",
     "find_defects",
@@ -84,6 +89,7 @@ __getattr__, __dir__ = lazy_names(
         "DensityOfStates": "densities",
         "Drawing": "class_cards",
         "Estimate": "class_cards",
+        "NameComparison": "comparing",
         "RelaxedDefect": "relaxing",
         "add_to_library": "library.adding_step",
         "assign_column_species": "column_species",
@@ -91,6 +97,7 @@ __getattr__, __dir__ = lazy_names(
         "build_impurity": "structure",
         "classes_from_columns": "column_classes",
         "compare_defects": "similarity",
+        "compare_names": "comparing",
         "count_columns": "column_counts",
         "estimate_density_of_states": "densities",
         "find_defects": "finding",

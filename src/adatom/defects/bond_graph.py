@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # Of the expected length: of a honeycomb the geometric mean of the first and second shell is 1.32;
 # of four neighbors around a divacancy the second shell begins at 1.36 of the first.
 LONGEST: Final = 1.25
+# An atom of the host that has its three bonds in the sheet has a fourth to an impurity only if that
+# is no longer than this, as where the impurity lies on top of the sheet.
+FAR: Final = 1.1
 # Within which share of the limit a bond is in doubt: bonds of one kind differ by a twentieth.
 _SPREAD: Final = 0.05
 # A bond of the host differs from the usual by no more in any defect that is known (0.95 to 1.2).
@@ -86,6 +89,7 @@ def bonds_of_atoms(
     probability = ndtr((its_limit - length) / spread)
     bonded = length <= its_limit
     bonded &= ~_beyond_valence(pairs, length / its_limit, bonded, species != sheet.element)
+    bonded &= ~_beyond_host(pairs, length / its_limit, bonded, species != sheet.element)
     bonded[_sharp(place, pairs, bonded, species != sheet.element)] = False
     doubtful = ~bonded & (probability > 0.01)
     return Bonds(
@@ -104,6 +108,14 @@ def _beyond_valence(pairs: Ints, relative: Floats, bonded: Bools, foreign: Bools
     over = np.zeros(len(pairs), dtype=bool)
     over[which[(np.arange(len(ends)) - first >= _VALENCE) & foreign[ends]]] = True
     return over
+
+
+def _beyond_host(pairs: Ints, relative: Floats, bonded: Bools, foreign: Bools) -> Bools:
+    """Tell which long bonds to impurities come after three bonds of an atom of the host."""
+    kind = foreign[pairs].sum(axis=1)
+    full = degrees(pairs[bonded & (kind == 0)], len(foreign)) >= _THREE
+    long = bonded & (kind == 1) & (relative > FAR / LONGEST)
+    return np.asarray(long & full[pairs].any(axis=1))
 
 
 def _sharp(place: Floats, pairs: Ints, bonded: Bools, foreign: Bools) -> Ints:

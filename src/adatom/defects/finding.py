@@ -26,7 +26,10 @@ def find_defects(
 
     Atoms are bonded if they are nearer than 1.25 times the length that their
     covalent radii [1]_ and the bonds of the host, measured on these sites, let
-    expect. Where two atoms or more with two bonds each point to one place at
+    expect. With an image, impurities twice as bright as the host and more are first
+    fitted to the pixels together with the atoms around them, with bonds as springs:
+    atoms that a finder missed or invented beside them come and go by what explains
+    the pixels best. Where two atoms or more with two bonds each point to one place at
     which no atom was found, one is missing, or, if the pixels show it, was
     overlooked; then it is a member with ``atom`` -1. Impurities, missing atoms,
     and rings that are no hexagons are joined to defects: impurities that are
@@ -44,7 +47,8 @@ def find_defects(
         Atoms of one image with the ``species`` that `assign_species` gives,
         and ``attrs["spacing"]``.
     image : Image, optional
-        To ask the pixels whether atoms are missing or were overlooked.
+        To ask the pixels whether atoms are missing or were overlooked. About a fourth of a
+        second an impurity.
     regions : Mask, optional
         Where atoms were sought: beyond its border nothing is known.
     host : str

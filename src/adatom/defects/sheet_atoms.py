@@ -9,9 +9,10 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from adatom.defects.bond_graph import bond_of_host, bonds_of_atoms, degrees
+from adatom.defects.joint_fits import SHELL, fit_neighborhoods
 from adatom.defects.records import MISSING
-from adatom.defects.sheets import Sheet, expected_bond
-from adatom.defects.species import UNKNOWN, heights_at, spacing_of
+from adatom.defects.sheets import Sheet, atomic_number, expected_bond
+from adatom.defects.species import UNKNOWN, heights_at, spacing_of, width_of_sites
 from adatom.defects.vacant import pointed_places, vacant_places
 from adatom.errors import KindError
 from adatom.numerics.medians import SIGMA_OF_MAD
@@ -37,6 +38,8 @@ _N_AROUND: Final = 24
 # hundred, and one place in a hundred is vacant.
 _GAP: Final = 0.5
 _USUAL_SPREAD: Final = 0.2
+# Times the host in brightness or atomic number: what is brighter hides atoms beside it.
+_BRIGHT: Final = 2.0
 # Without an image a place that no site fills is vacant, unless the finder missed its atom.
 _UNSEEN: Final = 0.9
 
@@ -72,37 +75,137 @@ class SheetAtoms(NamedTuple):
 def sheet_atoms(
     sites: Sites, image: Image | None, regions: Mask | None, sheet: Sheet, /
 ) -> SheetAtoms:
-    """Join atoms by bonds, and settle what stands where they point to and nothing was found."""
-    species = sites["species"].values.astype(str)
-    ratio = _variable(sites, "brightness_ratio", 1.0)
-    real = (species != "") & ~((species == UNKNOWN) & (ratio < _NO_ATOM))
-    kept = np.flatnonzero(real & np.isfinite(positions(sites)).all(axis=1))
-    place, species = positions(sites)[kept], species[kept]
-    bond = bond_of_host(place, species == sheet.element, spacing_of(sites))
-    inside = _inside(sites, image, regions, place, _BORDER * bond)
-    place = place / bond
-    error = _errors(sites)[kept] / bond
-    bonds = bonds_of_atoms(place, species, sheet, np.nan_to_num(error, nan=0.1))
+    """Join atoms by bonds, and settle what stands where they point to and nothing was found.
+
+    Around impurities atoms and pixels are fitted together, if there is an image.
+    """
+    found = _found(sites, sheet)
+    if image is not None:
+        found = _fitted_together(found, image, regions, sheet, width_of_sites(sites))
+    place, species, atom = found.place, found.species, found.atom
+    inside = _inside(sites, image, regions, place * found.bond, _BORDER * found.bond)
+    bonds = bonds_of_atoms(place, species, sheet, np.nan_to_num(found.error, nan=0.1))
     names, number = np.unique(species, return_inverse=True)
     reach = np.array([_reach(sheet, str(name)) for name in names])[number]
     pairs, sureness = _with_stretched(place, bonds.pairs, bonds.probability, reach, inside)
     draft = SheetAtoms(
         place,
         species,
-        np.nan_to_num(_variable(sites, "species_probability", 1.0)[kept]),
-        np.nan_to_num(_variable(sites, "score", 1.0)[kept]),
-        error,
-        kept,
+        found.chance,
+        found.weight,
+        found.error,
+        atom,
         inside,
         pairs,
         sureness,
         bonds.doubt_pairs,
         bonds.doubt,
-        bond,
-        int((~real).sum()),
+        found.bond,
+        sites.sizes["site"] - int((atom >= 0).sum()),
     )
-    spread = SIGMA_OF_MAD * float(np.nanmedian(np.abs(ratio[kept] - np.nanmedian(ratio[kept]))))
-    return _with_inferred(draft, image, sheet, spread, reach)
+    ratio = found.ratio[atom >= 0]
+    spread = SIGMA_OF_MAD * float(np.nanmedian(np.abs(ratio - np.nanmedian(ratio))))
+    return _with_inferred(draft, image, sheet, spread, reach, found.settled)
+
+
+class _Found(NamedTuple):
+    """Atoms as `SheetAtoms` has them, with what else the finder knows of each.
+
+    `is_real` is False for those that are too dim for an atom; `settled`
+    (impurity, 2) are the impurities around which pixels were fitted.
+    """
+
+    place: Floats
+    species: NDArray[np.str_]
+    chance: Floats
+    weight: Floats
+    error: Floats
+    atom: Ints
+    ratio: Floats
+    is_real: Bools
+    bond: float
+    settled: Floats
+
+    def taken(self, kept: Ints) -> _Found:
+        """Give some of the atoms."""
+        return self._replace(
+            place=self.place[kept],
+            species=self.species[kept],
+            chance=self.chance[kept],
+            weight=self.weight[kept],
+            error=self.error[kept],
+            atom=self.atom[kept],
+            ratio=self.ratio[kept],
+            is_real=self.is_real[kept],
+        )
+
+    def joined_by(self, place: Floats, element: str) -> _Found:
+        """Add atoms that the pixels showed."""
+        n = len(place)
+        return self._replace(
+            place=np.concatenate([self.place, place]),
+            species=np.append(self.species, np.full(n, element)),
+            chance=np.append(self.chance, np.full(n, _UNSEEN)),
+            weight=np.append(self.weight, np.full(n, _UNSEEN)),
+            error=np.append(self.error, np.full(n, np.nan)),
+            atom=np.append(self.atom, np.full(n, -1)),
+            ratio=np.append(self.ratio, np.ones(n)),
+            is_real=np.append(self.is_real, np.ones(n, dtype=bool)),
+        )
+
+    def real(self) -> _Found:
+        """Give those that are bright enough."""
+        return self.taken(np.flatnonzero(self.is_real))
+
+
+def _found(sites: Sites, sheet: Sheet) -> _Found:
+    """Take over what was found, in bonds of the host; dim atoms as well."""
+    species = sites["species"].values.astype(str)
+    ratio = _variable(sites, "brightness_ratio", 1.0)
+    real = (species != "") & ~((species == UNKNOWN) & (ratio < _NO_ATOM))
+    place = positions(sites)
+    kept = np.flatnonzero(np.isfinite(place).all(axis=1))
+    sure = kept[real[kept]]
+    bond = bond_of_host(place[sure], species[sure] == sheet.element, spacing_of(sites))
+    return _Found(
+        place[kept] / bond,
+        species[kept],
+        np.nan_to_num(_variable(sites, "species_probability", 1.0)[kept]),
+        np.nan_to_num(_variable(sites, "score", 1.0)[kept]),
+        _errors(sites)[kept] / bond,
+        kept,
+        ratio[kept],
+        real[kept],
+        bond,
+        np.zeros((0, 2)),
+    )
+
+
+def _fitted_together(
+    found: _Found, image: Image, regions: Mask | None, sheet: Sheet, width: float
+) -> _Found:
+    """Fit what is around bright impurities to the pixels: add, move and take out atoms there."""
+    host = atomic_number(sheet.element)
+    names = [name for name in np.unique(found.species) if name not in {"", UNKNOWN}]
+    bright = [name for name in names if atomic_number(str(name)) >= _BRIGHT * host]
+    if not bright:
+        return found.real()
+    usual = max(bright, key=lambda name: int((found.species == name).sum()))
+    heavy = np.isin(found.species, bright)
+    heavy |= (found.species == UNKNOWN) & (found.ratio > _BRIGHT)
+    seen = image if regions is None else image.where(regions)
+    fit = fit_neighborhoods(
+        found.place, heavy, seen, sheet, str(usual), bond=found.bond, width=width
+    )
+    near = np.zeros(len(heavy), dtype=bool)
+    if len(fit.settled):
+        near = cKDTree(fit.settled).query(fit.place)[0] < SHELL
+    # There the fit knows better than brightness alone whether it is an atom.
+    unknown = near & ~heavy & np.isin(found.species, ("", UNKNOWN))
+    species = np.where(unknown, sheet.element, found.species)
+    moved = found._replace(place=fit.place, species=species, settled=fit.settled)
+    kept = moved.taken(np.flatnonzero((found.is_real | unknown) & ~fit.is_none))
+    return kept.joined_by(fit.added, sheet.element)
 
 
 def _variable(sites: Sites, name: str, usual: float) -> Floats:
@@ -181,12 +284,16 @@ def _with_inferred(
     sheet: Sheet,
     spread: float,
     reach: Floats,
+    settled: Floats,
 ) -> SheetAtoms:
     found = vacant_places(atoms.place, atoms.pairs, reach, atoms.inside)
     n, m = len(atoms.place), len(found.place)
     vacant = np.full(m, _UNSEEN)
     if image is not None and m:
         vacant = _chance_of_vacancy(atoms, found.place, image, spread)
+    if len(settled) and m:
+        # The fit found no atom there.
+        vacant[cKDTree(settled).query(found.place)[0] < SHELL] = _UNSEEN
     empty = vacant >= 0.5
     pairs = np.concatenate(
         [

@@ -163,7 +163,9 @@ def _heights(sites: Sites, image: Image | None) -> tuple[Floats, Floats, str]:
     if space_unit(image) != space_unit(sites):
         msg = f"the image is in {space_unit(image)}, the sites in {space_unit(sites)}"
         raise KindError(msg)
-    heights = heights_at(image, positions(sites), spacing=spacing_of(sites), width=_width(sites))
+    heights = heights_at(
+        image, positions(sites), spacing=spacing_of(sites), width=width_of_sites(sites)
+    )
     return (*heights, "heights fitted to the image at one width")
 
 
@@ -176,7 +178,7 @@ def spacing_of(sites: Sites, /) -> float:
     return float(spacing)
 
 
-def _width(sites: Sites) -> float:
+def width_of_sites(sites: Sites, /) -> float:
     """Give the common width of atoms in distances between neighbors."""
     own = sites["width"].values if "width" in sites else np.zeros(0)
     own = own[np.isfinite(own)]

@@ -24,6 +24,7 @@
 ``plot_unit_cells``           the unit cell of every frame of a movie
 ``plot_class_choice``         indices against the number of classes
 ``plot_class_sweep``          maps and spectra of the classes of every number of them
+``plot_confusion``            true names against found ones, with the recall of each
 ``plot_comparison``           hits, misses and false sites against the truth
 ``plot_features``             the mean row of features
 ``plot_feature_maps``         a map of each feature: scores, abundances, parameters
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from adatom.plotting.columns import plot_cell_columns
     from adatom.plotting.comparison import plot_comparison
     from adatom.plotting.components import plot_components, plot_curve_set, plot_variances
+    from adatom.plotting.confusion import plot_confusion
     from adatom.plotting.contact_sheet import plot_contact_sheet
     from adatom.plotting.corrections import plot_correction
     from adatom.plotting.decays import plot_decays
@@ -123,6 +125,7 @@ __all__ = [
     "plot_column_comparison",
     "plot_comparison",
     "plot_components",
+    "plot_confusion",
     "plot_contact_sheet",
     "plot_correction",
     "plot_curve_set",
@@ -181,6 +184,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_column_comparison": "column_comparison",
         "plot_comparison": "comparison",
         "plot_components": "components",
+        "plot_confusion": "confusion",
         "plot_contact_sheet": "contact_sheet",
         "plot_correction": "corrections",
         "plot_curve_set": "components",

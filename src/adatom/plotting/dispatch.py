@@ -13,6 +13,7 @@ from adatom.plotting.classes import plot_class_means, plot_classes
 from adatom.plotting.column_comparison import has_column_comparison, plot_column_comparison
 from adatom.plotting.columns import has_columns, plot_cell_columns
 from adatom.plotting.components import plot_components, plot_curve_set, plot_variances
+from adatom.plotting.confusion import has_confusion, plot_confusion
 from adatom.plotting.domains import is_boundary, is_region_map, plot_boundaries, plot_domains
 from adatom.plotting.feature_maps import SETS, has_places, plot_feature_maps
 from adatom.plotting.histograms import plot_feature_histogram
@@ -105,6 +106,8 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
         if kind is TABLE:
             if has_column_comparison(data):
                 return plot_column_comparison(data, over)
+            if has_confusion(data):
+                return plot_confusion(data)
             if has_columns(data):
                 return plot_cell_columns(data)
             if has_cells(data) and data.sizes["row"] > 1:

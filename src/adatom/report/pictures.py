@@ -20,6 +20,7 @@ from adatom.plotting import (
     plot_column_comparison,
     plot_comparison,
     plot_components,
+    plot_confusion,
     plot_curve_set,
     plot_feature_histogram,
     plot_features,
@@ -44,6 +45,7 @@ from adatom.plotting._curves import is_curve
 from adatom.plotting.cells import has_cells
 from adatom.plotting.column_comparison import has_column_comparison
 from adatom.plotting.columns import has_columns
+from adatom.plotting.confusion import has_confusion
 from adatom.plotting.feature_maps import SETS, has_places
 from adatom.plotting.movie_sites import has_frames
 from adatom.plotting.strain import quantities_of
@@ -483,6 +485,13 @@ def _table(lineage: Lineage, result: Result) -> list[Picture]:
         )
         draw = partial(plot_column_comparison, table, mean.value if mean else None)
         return [Picture(file_stem(result.name), caption, draw)]
+    if has_confusion(table):
+        caption = (
+            f"{result.name}: how many defects of each true name (rows) were found under which name "
+            "(columns); framed is what is right. Bars: the share that is right, with its limits "
+            "of 95 %."
+        )
+        return [Picture(file_stem(result.name), caption, partial(plot_confusion, table))]
     if has_columns(table):
         caption = (
             f"{result.name}: the columns of one cell, by their rows in the table; the area of a "
