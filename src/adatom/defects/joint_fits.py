@@ -21,6 +21,7 @@ from adatom.defects.sheets import Sheet, expected_bond
 from adatom.numerics.honeycomb_waves import fit_honeycomb
 from adatom.numerics.matching import match_points
 from adatom.numerics.medians import SIGMA_OF_MAD
+from adatom.numerics.pixel_bins import average_pixels
 from adatom.numerics.tied_gaussians import (
     Patch,
     Shape,
@@ -258,10 +259,9 @@ def _on_lattice(model: _Model, lattice: Floats) -> list[_Model]:
 def _pixels(image: Image, bond: float, width: float) -> _Pixels:
     step = np.array(pixel_size(image)) / bond
     factor = np.maximum(1, np.floor(width / _PER_WIDTH / step)).astype(int)
-    values = np.asarray(image.values, dtype=float)
-    rows, columns = (n // f for n, f in zip(values.shape, factor, strict=True))
-    cut = values[: rows * factor[0], : columns * factor[1]]
-    value = cut.reshape(rows, factor[0], columns, factor[1]).mean(axis=(1, 3))
+    values = np.asarray(image.values)
+    means, share = average_pixels(values, np.isfinite(values), (int(factor[0]), int(factor[1])))
+    value = np.where(share == 1, means, np.nan)
     origin = np.array(extent(image)[::2]) / bond + 0.5 * (factor - 1) * step
     return _Pixels(value, origin, step * factor)
 

@@ -21,13 +21,13 @@ from adatom.localization.detection import check_not_constant, find_peaks, pixels
 from adatom.localization.leaving_out import shares_in_words
 from adatom.localization.network import Prediction, predict_sites_of_pixels
 from adatom.localization.network_scale import NetworkScale
-from adatom.localization.refinement import refine_sites
+from adatom.localization.refinement import refine_singly
 from adatom.localization.regions import find_lattice
 from adatom.localization.running import Runner
 from adatom.localization.seeing import FAIR_CONFIDENCE
 from adatom.localization.sublattices import alternating_sublattices
 from adatom.numerics.exported_network import ExportedNetwork
-from adatom.numerics.peaks import blob_response, thin_out
+from adatom.numerics.peaks import blob_response
 from adatom.schema import (
     IMAGE,
     Image,
@@ -36,7 +36,6 @@ from adatom.schema import (
     add_note,
     extent,
     pixel_size,
-    positions,
     sites_from_positions,
     space_unit,
 )
@@ -45,7 +44,6 @@ from adatom.units import Length, length_from_setting
 # No two columns of a crystal are seen nearer to one another than this share of
 # the usual distance between neighbors: they are one atom with a broad foot.
 ONE_ATOM = 0.5
-MOST_FITS = 4
 # Sigma of a typical atom in distances between neighbors.
 _USUAL_WIDTH = 0.25
 
@@ -284,16 +282,7 @@ def warn_of_doubt(sites: Sites, confidence: float, /, *, of: str) -> None:
 def _refined_singly(image: Image, sites: Sites) -> tuple[Sites, NDArray[np.intp]]:
     """Refine; of two sites that came to lie on one atom only the brighter is kept."""
     distance = ONE_ATOM * float(sites.attrs["spacing"])
-    kept = np.arange(sites.sizes["site"])
-    refined = refine_sites(image, sites)
-    for _ in range(MOST_FITS - 1):
-        height = np.nan_to_num(np.abs(refined["amplitude"].values), nan=0.0)
-        single = np.sort(thin_out(positions(refined), height, distance=distance))
-        if single.size == kept.size:
-            break
-        # What the other one had taken goes back to the atom in a new fit.
-        kept = kept[single]
-        refined = refine_sites(image, sites.isel(site=kept))
+    refined, kept = refine_singly(image, sites, apart=distance)
     if kept.size < sites.sizes["site"]:
         add_note(
             refined,

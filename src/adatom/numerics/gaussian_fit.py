@@ -41,6 +41,7 @@ from adatom.numerics.gaussians import (
 )
 from adatom.numerics.least_squares import covariance_from_curvature
 from adatom.numerics.medians import SIGMA_OF_MAD
+from adatom.numerics.peaks import thin_out
 from adatom.numerics.pixel_bins import average_pixels
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -56,6 +57,8 @@ _FINE: Final = 2e-3
 # Pixels per width that are enough; finer ones are averaged. Of the error of a place this costs
 # 1 %: half the variance of a place in a pixel, 1/12, over that of the Gaussian.
 _PER_WIDTH: Final = 2.0
+# Each leaves fewer sites that lie on one another.
+_MOST_FITS: Final = 5
 # A window with fewer pixels along a side than this tells too little of five parameters.
 _LEAST_SIDE: Final = 5
 # The background bends on the scale of three sites: fewer would be taken for sites.
@@ -85,6 +88,8 @@ class GaussianFit:
     quality : array, shape (site,)
         Reduced chi squared against the noise of the whole image.
     ok : array of bool, shape (site,)
+    single : array of bool, shape (site,)
+        False where a site came to lie on a brighter one, and was left out.
     """
 
     position: Floats
@@ -95,6 +100,7 @@ class GaussianFit:
     volume_error: Floats
     quality: Floats
     ok: Bools
+    single: Bools
 
 
 def fit_gaussians(
@@ -108,6 +114,7 @@ def fit_gaussians(
     side: float | None = None,
     max_shift: float,
     sign: int | None = None,
+    apart: float | None = None,
 ) -> GaussianFit:
     """Fit one round Gaussian a site and a smooth background, all at once.
 
@@ -127,6 +134,9 @@ def fit_gaussians(
         How far a site may go from its start.
     sign : {1, -1}, optional
         Of the amplitudes; that of most sites if left out.
+    apart : float, optional
+        Of two sites that come to lie nearer than this the fainter one is left
+        out, and what it had taken goes to the other.
     """
     # Rows first: neighbors in the image are neighbors in memory, and the answer
     # does not depend on the order in which sites were given.
@@ -136,17 +146,25 @@ def fit_gaussians(
     if not order.size or not usable.any():
         return fit
     task = _Task(
-        values, usable.astype(np.float64), start[order], step, spacing, side, max_shift, sign
+        values=values,
+        share=usable.astype(np.float64),
+        start=start[order],
+        step=step,
+        spacing=spacing,
+        side=side,
+        max_shift=max_shift,
+        sign=sign,
+        apart=apart,
     )
     with single_threaded_blas():
-        scene = _started(task)
+        scene = _first_look(task)
         if scene is None:
             return fit
         coarse = _averaged(task, float(np.exp(scene.log_width)))
         if coarse is None:
             found = _fit_scene(scene, task)
         else:
-            scene = _started(coarse)
+            scene = _first_look(coarse)
             if scene is None:
                 return fit
             found = _on_pixels_of(task, coarse, _fit_scene(scene, coarse))
@@ -167,6 +185,7 @@ class _Task:
     side: float | None
     max_shift: float
     sign: int | None
+    apart: float | None
 
     @property
     def widest(self) -> float:
@@ -201,6 +220,7 @@ def _averaged(task: _Task, width: float) -> _Task | None:
         side=None if task.side is None else task.side / unit,
         max_shift=task.max_shift / unit,
         sign=task.sign,
+        apart=None if task.apart is None else task.apart / unit,
     )
 
 
@@ -231,20 +251,46 @@ def _on_pixels_of(task: _Task, coarse: _Task, fit: GaussianFit) -> GaussianFit:
     )
 
 
-def _started(task: _Task) -> Scene | None:
-    """Take first steps, which tell widths; None if there is nothing to see."""
-    scene = _first_look(task)
-    if scene is not None:
-        _settle(scene, task, from_start=True)
-    return scene
-
-
 def _fit_scene(scene: Scene, task: _Task) -> GaussianFit:
-    solution = _settle(scene, task, from_start=False)
-    layout = _laid_out(scene, task)
-    weight = covered_pixels(scene, layout) / _variance(scene, layout, solution)
-    solution = solve_jointly(scene, layout, weight, tolerance=_FINE)
-    return _conclude(scene, layout, solution, task.pad)
+    n_sites = len(scene.parameters)
+    kept = np.arange(n_sites)
+    _settle(scene, task, from_start=True)
+    # Sites that still come together after so many fits are left as they are.
+    for is_last in (False,) * (_MOST_FITS - 1) + (True,):
+        solution = _settle(scene, task, from_start=False)
+        single = _singles(scene, task)
+        if is_last or single.size == kept.size:
+            layout = _laid_out(scene, task)
+            weight = covered_pixels(scene, layout) / _variance(scene, layout, solution)
+            solution = solve_jointly(scene, layout, weight, tolerance=_FINE)
+            single = _singles(scene, task)
+            if is_last or single.size == kept.size:
+                break
+        scene, kept = _with_sites(scene, single), kept[single]
+    return _among(_conclude(scene, layout, solution, task.pad), kept, n_sites)
+
+
+def _singles(scene: Scene, task: _Task) -> Ints:
+    """List the sites that do not lie on a brighter one; those that ran away count as at start."""
+    if task.apart is None:
+        return np.arange(len(scene.parameters))
+    place = scene.parameters[:, [Y, X]]
+    far = np.linalg.norm(place - scene.start, axis=1) >= scene.max_shift * (1 - 1e-6)
+    place = np.where(far[:, None], scene.start, place)
+    return np.sort(thin_out(place, scene.parameters[:, AMPLITUDE], distance=task.apart))
+
+
+def _with_sites(scene: Scene, sites: Ints) -> Scene:
+    return replace(scene, start=scene.start[sites], parameters=scene.parameters[sites])
+
+
+def _among(fit: GaussianFit, kept: Ints, n_sites: int) -> GaussianFit:
+    """Put the fit of some sites among all of them."""
+    whole = _failed(n_sites)
+    for field in fields(GaussianFit):
+        getattr(whole, field.name)[kept] = getattr(fit, field.name)
+    whole.single[np.setdiff1d(np.arange(n_sites), kept)] = False
+    return whole
 
 
 def _settle(scene: Scene, task: _Task, *, from_start: bool) -> Solution:
@@ -272,6 +318,7 @@ def _failed(n_sites: int) -> GaussianFit:
         volume_error=nothing(),
         quality=nothing(),
         ok=np.zeros(n_sites, dtype=bool),
+        single=np.ones(n_sites, dtype=bool),
     )
 
 
@@ -463,4 +510,5 @@ def _conclude(scene: Scene, layout: Layout, solution: Solution, pad: int) -> Gau
         volume_error=errors.volume * np.sqrt(quality),
         quality=quality,
         ok=ok,
+        single=np.ones(len(ok), dtype=bool),
     )

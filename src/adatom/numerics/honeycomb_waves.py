@@ -8,6 +8,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from adatom.numerics.filters import wide_gaussian_filter
+from adatom.numerics.pixel_bins import average_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +20,8 @@ _SMOOTH: Final = 0.2
 _LEVEL: Final = 2.0
 # The brightest fiftieth of the pixels, impurities, would outweigh the lattice.
 _CLIP: Final = 0.98
+# Pixels per bond that show the waves; finer ones are averaged.
+_ENOUGH: Final = 8.0
 # Over this many bonds waves are followed: some sixty atoms tell a phase, and strain bends it.
 _FOLLOWED: Final = 2.5
 _SCALES: Final = np.arange(0.9, 1.101, 0.01)
@@ -47,11 +50,15 @@ def fit_honeycomb(image: Floats, bond: float, /) -> Honeycomb:
     flat = image - wide_gaussian_filter(image, _LEVEL * bond)
     smooth = ndimage.gaussian_filter(flat, _SMOOTH * bond)
     signal = np.minimum(smooth, np.quantile(smooth, _CLIP))
+    factor = max(1, int(bond / _ENOUGH))
+    signal, _ = average_pixels(signal, np.ones(signal.shape, dtype=bool), (factor, factor))
+    bond /= factor
     waves, power = _reflections(signal, bond)
     density = _density(signal, waves, _FOLLOWED * bond)
     window = max(3, int(0.6 * bond) | 1)
     tops = (density == ndimage.maximum_filter(density, size=window)) & (density > _LEAST_MAXIMUM)
-    return Honeycomb(np.argwhere(tops).astype(float), smooth, power)
+    places = np.argwhere(tops) * factor + 0.5 * (factor - 1)
+    return Honeycomb(np.minimum(places, np.array(image.shape) - 1.0), smooth, power)
 
 
 def _reflections(signal: Floats, bond: float) -> tuple[Floats, float]:
