@@ -89,17 +89,28 @@ def _gaussian_columns(
     """Give a matrix (pixel, site) of unit Gaussians."""
     half = int(np.ceil(_REACH * width))
     steps = np.arange(-half, half + 1)
-    offsets = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
-    pixels = np.rint(centers).astype(np.int64)[:, None] + offsets
-    away = pixels - centers[:, None]
+    first = np.rint(centers).astype(np.int64)
     inverse = np.linalg.inv(covariance)
-    values = np.exp(-0.5 * np.einsum("spa,ab,spb->sp", away, inverse, away))
-    inside = ((pixels >= 0) & (pixels < np.array(shape))).all(axis=2)
-    inside &= values > np.exp(-0.5 * _REACH**2)
-    site, _ = np.nonzero(inside)
-    flat = pixels[inside] @ np.array([shape[1], 1])
+    pixel = first[:, None] + steps[:, None]
+    away = pixel - centers[:, None]
+    # Products of two factors but for the turn of the ellipse.
+    along_y, along_x = (
+        np.where(
+            (pixel[..., axis] >= 0) & (pixel[..., axis] < shape[axis]),
+            np.exp(-0.5 * inverse[axis, axis] * away[..., axis] ** 2),
+            0.0,
+        )
+        for axis in range(2)
+    )
+    values = along_y[:, :, None] * along_x[:, None, :]
+    if inverse[0, 1]:
+        values *= np.exp(-inverse[0, 1] * away[:, :, None, 0] * away[:, None, :, 1])
+    values[values <= np.exp(-0.5 * _REACH**2)] = 0.0
+    site, row, column = np.nonzero(values)
+    flat = (first[site, 0] + steps[row]) * shape[1] + first[site, 1] + steps[column]
+    ends = np.append(0, np.cumsum(np.bincount(site, minlength=len(centers))))
     size = int(np.prod(shape)), len(centers)
-    return sparse.csr_array((values[inside], (flat, site)), shape=size)
+    return sparse.csc_array((values[site, row, column], flat, ends), shape=size).tocsr()
 
 
 def _hats(n: int, distance: float) -> sparse.csr_array[Any]:
