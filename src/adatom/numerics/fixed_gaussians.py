@@ -54,24 +54,24 @@ def fit_heights(
     centers = (places - 0.5 * (factor - 1)) / factor
     shape = covariance / factor**2
     gaussians = _gaussian_columns(values.shape, centers, shape, float(widths[1] / factor))
-    hats = sparse.kron(*(_hats(n, max(knots / factor, 2.0)) for n in values.shape), format="csr")
-    keep = weight.ravel() > 0
-    model = sparse.hstack([gaussians, hats], format="csr")[keep]
-    weights = weight.ravel()[keep]
-    weighted = sparse.diags_array(weights) @ model
+    hats = sparse.kron(*(_hats(n, max(knots / factor, 2.0)) for n in values.shape), format="csc")
+    weights, target = weight.ravel(), values.ravel()
+    keep = weights > 0
+    # Columns stay columns throughout: turning such matrices about takes longer than all else.
+    model = sparse.hstack([gaussians, hats], format="csc")
+    weighted = model.copy()
+    weighted.data *= weights[model.indices]
     normal = (model.T @ weighted).tocsc()
     # Knots and places without pixels stay at zero.
     normal += sparse.diags_array(np.full(normal.shape[0], 1e-9 * float(normal.diagonal().max())))
-    target = values.ravel()[keep]
     factors = linalg.splu(normal)
     found = factors.solve(weighted.T @ target)
-    rest = np.full(values.size, np.nan)
-    rest[keep] = target - model @ found
+    rest = np.where(keep, target - model @ found, np.nan)
     n = len(places)
     around = _around(gaussians)
     local = _mean_square(around, rest)
     # Each unknown takes up one pixel's worth of noise.
-    noise = local * len(target) / max(len(target) - len(found), 1)
+    noise = local * keep.sum() / max(keep.sum() - len(found), 1)
     variance = _inverse_diagonal(factors, normal, n)
     background = _mean(around, np.where(keep, hats @ found[n:], np.nan))
     middle = np.nanmedian(local) if np.isfinite(local).any() else 1.0
@@ -85,7 +85,7 @@ def _gaussian_columns(
     centers: NDArray[np.float64],
     covariance: NDArray[np.float64],
     width: float,
-) -> sparse.csr_array[Any]:
+) -> sparse.csc_array[Any]:
     """Give a matrix (pixel, site) of unit Gaussians."""
     half = int(np.ceil(_REACH * width))
     steps = np.arange(-half, half + 1)
@@ -110,7 +110,7 @@ def _gaussian_columns(
     flat = (first[site, 0] + steps[row]) * shape[1] + first[site, 1] + steps[column]
     ends = np.append(0, np.cumsum(np.bincount(site, minlength=len(centers))))
     size = int(np.prod(shape)), len(centers)
-    return sparse.csc_array((values[site, row, column], flat, ends), shape=size).tocsr()
+    return sparse.csc_array((values[site, row, column], flat, ends), shape=size)
 
 
 def _hats(n: int, distance: float) -> sparse.csr_array[Any]:
@@ -129,7 +129,7 @@ def _hats(n: int, distance: float) -> sparse.csr_array[Any]:
     )
 
 
-def _around(gaussians: sparse.csr_array[Any]) -> sparse.csr_array[Any]:
+def _around(gaussians: sparse.csc_array[Any]) -> sparse.csr_array[Any]:
     """Give the weights (site, pixel) of the pixels of each place."""
     return gaussians.T.tocsr()
 

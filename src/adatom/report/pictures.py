@@ -285,7 +285,8 @@ def _is_told_again(lineage: Lineage, result: Result | None) -> bool:
 def _has_same(before: Result | None, sites: xr.Dataset, names: set[str]) -> bool:
     """Tell whether sites that came before have the very places and numbers, drawn there."""
     return before is not None and all(
-        name in before.value.variables and sites[name].variable.equals(before.value[name].variable)
+        name in before.value.variables
+        and np.array_equal(sites[name].values, before.value[name].values, equal_nan=True)
         for name in ("y", "x", *sorted(names))
     )
 
