@@ -373,7 +373,7 @@ def _improved(start: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tie
     for _ in range(_ROUNDS):
         odd = _oddity(model, ground)
         tries = [
-            _fitted(one, patch, ground)
+            _fitted(one, patch, ground, most=cost + _HOPE)
             for one, loss in _changed(model, tied, patch, ground)
             if loss + _oddity(one, ground) - odd < _HOPE
         ]
@@ -384,7 +384,10 @@ def _improved(start: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tie
     return model, tied, cost
 
 
-def _fitted(model: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tied, float]:
+def _fitted(
+    model: _Model, patch: Patch, ground: _Ground, *, most: float = np.inf
+) -> tuple[_Model, Tied, float]:
+    """Fit a neighborhood; its bonds are followed unless it costs more than `most`."""
     own = model.place[model.heavy & ~model.held]
     distance, _ = cKDTree(own).query(model.place)
     anchor = np.where(model.held, np.where(distance < _MOVING, _TIGHT, 0.0), _LOOSE)
@@ -393,6 +396,8 @@ def _fitted(model: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tied,
     tied = fit_tied(patch, ground.shape, model.place, model.heavy, usual, springs, anchor)
     for _ in range(_RELINKED):
         model = replace(model, place=tied.place)
+        if tied.cost + _oddity(model, ground) > most:
+            break
         before, springs = springs, _springs(model, ground)
         # Bonds may be others where atoms now are.
         if np.array_equal(springs.pairs, before.pairs):
