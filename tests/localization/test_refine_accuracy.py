@@ -105,3 +105,17 @@ def test_a_sloping_background_does_not_pull() -> None:
     level = refine_sites(scene.image, scene.start)
     assert np.abs(sloping.y - level.y).max() < 0.02
     assert np.abs(sloping.x - level.x).max() < 0.02
+
+
+def test_pixels_much_finer_than_the_atoms_are_averaged_without_harm() -> None:
+    scene = simulate("honeycomb", n_sites=200, sigma=6.3, spacing=24.0, snr=5.0, off=1.5, seed=3)
+    sites = refine_sites(scene.image, scene.start)
+    assert sites["fit_ok"].all()
+    error = np.sqrt(np.mean(errors(sites, scene.truth) ** 2))
+    assert error == pytest.approx(bound("honeycomb", sigma=6.3, spacing=24.0, snr=5.0), rel=0.1)
+    assert share_inside(sites, scene.truth) > 0.88
+    mean = errors(sites, scene.truth).mean(axis=0)
+    assert np.abs(mean).max() < 4 * error / np.sqrt(len(scene.truth))
+    assert float(sites["width"].median()) == pytest.approx(6.3, rel=0.02)
+    assert float(sites["amplitude"].median()) == pytest.approx(1.0, rel=0.02)
+    assert float(sites["background"].median()) == pytest.approx(0.3, abs=0.02)

@@ -202,3 +202,12 @@ def test_written_values_read_back(value: object) -> None:
 def test_any_value_can_be_set(value: object) -> None:
     changed = change_settings(parse_recipe(TEXT), {"bright.factor": toml_from_value(value)})
     assert changed.steps[0].settings["factor"] == value
+
+
+def test_the_top_says_of_which_tables_the_report_shows_pictures() -> None:
+    assert parse_recipe(TEXT).pictures is None
+    assert parse_recipe(f'pictures = ["atoms"]\n{TEXT}').pictures == ("atoms",)
+    with pytest.raises(RecipeError, match=r"pictures names dots: there are atoms, bright, image"):
+        parse_recipe(f'pictures = ["dots"]\n{TEXT}')
+    with pytest.raises(RecipeError, match=r"pictures='atoms' must be a list of tables"):
+        parse_recipe(f'pictures = "atoms"\n{TEXT}')

@@ -313,3 +313,39 @@ def test_pictures_that_256_colors_do_not_do_stay_as_they_are() -> None:
     buffer = io.BytesIO()
     PIL.Image.fromarray(pixels).save(buffer, "PNG")
     assert fewer_colors(buffer.getvalue()) == buffer.getvalue()
+
+
+def test_pictures_are_shown_of_the_steps_that_the_recipe_wants(
+    record: RunRecord, tmp_path: Path
+) -> None:
+    wanted = record.steps[0].name
+    write_report(record, tmp_path / "all")
+    write_report(dataclasses.replace(record, pictures=(wanted,)), tmp_path / "one")
+    everything, some = (
+        {place.name for place in (tmp_path / name / "pictures").iterdir()}
+        for name in ("all", "one")
+    )
+    assert some
+    assert some < everything
+    assert all(name.startswith(wanted) for name in some)
+    tables = [sorted((tmp_path / name / "tables").iterdir()) for name in ("all", "one")]
+    assert len(tables[0]) == len(tables[1])
+
+
+def test_atoms_that_get_a_species_later_are_drawn_once_with_it(tmp_path: Path) -> None:
+    image = image_from_array(np.random.default_rng(0).normal(size=(32, 32)))
+    atoms = sites_from_positions([8.0, 16.0, 24.0], [8.0, 20.0, 9.0], unit="px", spacing=12.0)
+    atoms["width"] = ("site", [2.0, 2.1, 1.9])
+    named = atoms.assign(species=("site", ["C", "Si", "C"]))
+    steps = (
+        StepRecord("image", "io.read_image", (), {}, "", {"": image}, "0"),
+        StepRecord("atoms", "localization.find_atoms", ("image",), {}, "", {"": atoms}, "1"),
+        StepRecord(
+            "species", "defects.assign_species", ("atoms", "image"), {}, "", {"": named}, "2"
+        ),
+    )
+    lineage = Lineage(RunRecord("", "", steps))
+    drawn = [
+        picture.name for one in lineage.results.values() for picture in pictures_of(lineage, one)
+    ]
+    assert drawn == ["image", "species", "species-statistics"]

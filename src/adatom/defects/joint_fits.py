@@ -21,6 +21,7 @@ from adatom.defects.sheets import Sheet, expected_bond
 from adatom.numerics.honeycomb_waves import fit_honeycomb
 from adatom.numerics.matching import match_points
 from adatom.numerics.medians import SIGMA_OF_MAD
+from adatom.numerics.pixel_bins import average_pixels
 from adatom.numerics.tied_gaussians import (
     Patch,
     Shape,
@@ -258,10 +259,9 @@ def _on_lattice(model: _Model, lattice: Floats) -> list[_Model]:
 def _pixels(image: Image, bond: float, width: float) -> _Pixels:
     step = np.array(pixel_size(image)) / bond
     factor = np.maximum(1, np.floor(width / _PER_WIDTH / step)).astype(int)
-    values = np.asarray(image.values, dtype=float)
-    rows, columns = (n // f for n, f in zip(values.shape, factor, strict=True))
-    cut = values[: rows * factor[0], : columns * factor[1]]
-    value = cut.reshape(rows, factor[0], columns, factor[1]).mean(axis=(1, 3))
+    values = np.asarray(image.values)
+    means, share = average_pixels(values, np.isfinite(values), (int(factor[0]), int(factor[1])))
+    value = np.where(share == 1, means, np.nan)
     origin = np.array(extent(image)[::2]) / bond + 0.5 * (factor - 1) * step
     return _Pixels(value, origin, step * factor)
 
@@ -283,22 +283,15 @@ def _ground(
     if not seen:
         return None
     tried = []
+    freedom = sum(len(p.value) - 4 - int(m.heavy.sum()) for m, p in seen)
     for one in _WIDTHS[np.abs(np.log(_WIDTHS / width)) < 0.5]:
+        shape = Shape(float(one), 0.0, _TAIL_WIDTH * float(one))
+        squares = [_squares(model, patch, shape) for model, patch in seen]
         for tail in _TAILS:
-            shape = Shape(float(one), float(tail), _TAIL_WIDTH * float(one))
-            rest, heights, freedom = 0.0, [], 0
-            for model, patch in seen:
-                form, heavy = profiles(shape, patch, model.place), model.heavy
-                level = np.ones(len(patch.place))
-                columns = np.column_stack(
-                    [form[:, ~heavy].sum(axis=1), form[:, heavy], level, patch.place]
-                )
-                found, *_ = np.linalg.lstsq(columns, patch.value, rcond=None)
-                rest += float(((patch.value - columns @ found) ** 2).sum())
-                heights.append(float(found[0]))
-                freedom += len(patch.value) - columns.shape[1]
-            tried.append((rest, shape, heights, freedom))
-    rest, shape, heights, freedom = min(tried, key=lambda one: one[0])
+            fits = [_rest_with_tail(square, float(tail)) for square in squares]
+            rest = sum(left for left, _ in fits)
+            tried.append((rest, shape._replace(tail=float(tail)), [height for _, height in fits]))
+    rest, shape, heights = min(tried, key=lambda one: one[0])
     height = float(np.median(heights))
     if not height > 0:
         return None
@@ -313,6 +306,38 @@ def _ground(
     edges = np.stack([pixels.origin, last])
     white = _Ground(pixels, shape, height, max(freedom, 1) / rest, bonds, edges)
     return white._replace(weight=_weight(white, seen))
+
+
+def _squares(model: _Model, patch: Patch, shape: Shape) -> Floats:
+    """Give the sums of products of what makes up a neighborhood, of which its pixels are the last.
+
+    First come the cores of the host's atoms together and of each impurity,
+    then as many of the wider Gaussians under them, then a plane.
+    """
+    heavy = model.heavy
+    parts = []
+    for width in (shape.width, shape.tail_width):
+        form = profiles(Shape(width, 0.0, width), patch, model.place)
+        parts += [form[:, ~heavy].sum(axis=1), form[:, heavy]]
+    middle = patch.place.mean(axis=0)
+    columns = np.column_stack(
+        [*parts, np.ones(len(patch.value)), patch.place - middle, patch.value]
+    )
+    return np.asarray(columns.T @ columns)
+
+
+def _rest_with_tail(squares: Floats, tail: float) -> tuple[float, float]:
+    """Fit heights with tails of some height; give the squares left, and the host's height."""
+    n_atoms = (len(squares) - 4) // 2
+    joined = np.zeros((len(squares), n_atoms + 4))
+    number = np.arange(n_atoms)
+    joined[number, number] = 1.0
+    joined[n_atoms + number, number] = tail
+    joined[2 * n_atoms + np.arange(4), n_atoms + np.arange(4)] = 1.0
+    whole = joined.T @ squares @ joined
+    normal, target = whole[:-1, :-1], whole[:-1, -1]
+    found, *_ = np.linalg.lstsq(normal, target, rcond=None)
+    return float(whole[-1, -1] - target @ found), float(found[0])
 
 
 def _weight(white: _Ground, seen: list[tuple[_Model, Patch]]) -> float:
@@ -348,7 +373,7 @@ def _improved(start: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tie
     for _ in range(_ROUNDS):
         odd = _oddity(model, ground)
         tries = [
-            _fitted(one, patch, ground)
+            _fitted(one, patch, ground, most=cost + _HOPE)
             for one, loss in _changed(model, tied, patch, ground)
             if loss + _oddity(one, ground) - odd < _HOPE
         ]
@@ -359,7 +384,10 @@ def _improved(start: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tie
     return model, tied, cost
 
 
-def _fitted(model: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tied, float]:
+def _fitted(
+    model: _Model, patch: Patch, ground: _Ground, *, most: float = np.inf
+) -> tuple[_Model, Tied, float]:
+    """Fit a neighborhood; its bonds are followed unless it costs more than `most`."""
     own = model.place[model.heavy & ~model.held]
     distance, _ = cKDTree(own).query(model.place)
     anchor = np.where(model.held, np.where(distance < _MOVING, _TIGHT, 0.0), _LOOSE)
@@ -368,6 +396,8 @@ def _fitted(model: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tied,
     tied = fit_tied(patch, ground.shape, model.place, model.heavy, usual, springs, anchor)
     for _ in range(_RELINKED):
         model = replace(model, place=tied.place)
+        if tied.cost + _oddity(model, ground) > most:
+            break
         before, springs = springs, _springs(model, ground)
         # Bonds may be others where atoms now are.
         if np.array_equal(springs.pairs, before.pairs):

@@ -21,13 +21,13 @@ from adatom.localization.detection import check_not_constant, find_peaks, pixels
 from adatom.localization.leaving_out import shares_in_words
 from adatom.localization.network import Prediction, predict_sites_of_pixels
 from adatom.localization.network_scale import NetworkScale
-from adatom.localization.refinement import refine_sites
+from adatom.localization.refinement import refine_singly
 from adatom.localization.regions import find_lattice
 from adatom.localization.running import Runner
 from adatom.localization.seeing import FAIR_CONFIDENCE
 from adatom.localization.sublattices import alternating_sublattices
 from adatom.numerics.exported_network import ExportedNetwork
-from adatom.numerics.peaks import blob_response, thin_out
+from adatom.numerics.peaks import blob_response
 from adatom.schema import (
     IMAGE,
     Image,
@@ -36,7 +36,6 @@ from adatom.schema import (
     add_note,
     extent,
     pixel_size,
-    positions,
     sites_from_positions,
     space_unit,
 )
@@ -45,7 +44,6 @@ from adatom.units import Length, length_from_setting
 # No two columns of a crystal are seen nearer to one another than this share of
 # the usual distance between neighbors: they are one atom with a broad foot.
 ONE_ATOM = 0.5
-MOST_FITS = 4
 # Sigma of a typical atom in distances between neighbors.
 _USUAL_WIDTH = 0.25
 
@@ -141,13 +139,7 @@ def find_atoms(
     IMAGE.check(image)
     told = None if spacing is None else told_spacing(spacing, image)
     runner = runner_of_method(method, trained, network)
-    check_not_constant(image)
-    image, n_absurd = without_absurd_pixels(image)
-    pixels = pixels_of_image(image, regions, contrast="bright")
-    settled = contrast_of_image(image, pixels, regions, contrast=contrast)
-    sites = sites_of_image(image, regions, Search(runner, settled, told))
-    if n_absurd:
-        add_note(sites, absurd_in_words(n_absurd))
+    sites = refine_sought(seek_atoms(image, regions, runner, contrast=contrast, spacing=told))
     warn_of_doubt(sites, sites.attrs.get("scale_confidence", np.nan), of="the image")
     return sites
 
@@ -174,10 +166,49 @@ class Search(NamedTuple):
 
 def sites_of_image(image: Image, regions: Mask | None, search: Search, /) -> Sites:
     """Find the atoms of one image, as `find_atoms` does, when everything is settled."""
+    return _sites(image, _found(image, regions, search), search)
+
+
+class Sought(NamedTuple):
+    """Atoms before they are refined, and how they were sought."""
+
+    image: Image
+    found: Found
+    search: Search
+    n_absurd: int
+
+
+def seek_atoms(
+    image: Image,
+    regions: Mask | None,
+    runner: Runner | None,
+    /,
+    *,
+    contrast: Contrast = "auto",
+    spacing: float | None = None,
+) -> Sought:
+    """Find atoms as `find_atoms` does, up to where they are refined; `spacing` in mean pixels."""
+    check_not_constant(image)
+    image, n_absurd = without_absurd_pixels(image)
+    pixels = pixels_of_image(image, regions, contrast="bright")
+    settled = contrast_of_image(image, pixels, regions, contrast=contrast)
+    search = Search(runner, settled, spacing)
+    return Sought(image, _found(image, regions, search), search, n_absurd)
+
+
+def refine_sought(sought: Sought, /) -> Sites:
+    """Refine atoms that were sought."""
+    sites = _sites(sought.image, sought.found, sought.search)
+    if sought.n_absurd:
+        add_note(sites, absurd_in_words(sought.n_absurd))
+    return sites
+
+
+def _found(image: Image, regions: Mask | None, search: Search) -> Found:
     contrast = search.contrast.contrast
     pixels = pixels_of_image(image, regions, contrast=contrast)
     if search.runner is None:
-        return _sites(image, _found_classically(pixels, image, regions, search), search)
+        return _found_classically(pixels, image, regions, search)
     predicted = predict_sites_of_pixels(
         pixels,
         usable_pixels(image, regions),
@@ -189,7 +220,7 @@ def sites_of_image(image: Image, regions: Mask | None, search: Search, /) -> Sit
     )
     where = None if regions is None else np.asarray(regions.values)
     notes = _notes_of_network(predicted, search.runner, where)
-    return _sites(image, _found_by_network(predicted, pixels, search.runner, notes), search)
+    return _found_by_network(predicted, pixels, search.runner, notes)
 
 
 class Found(NamedTuple):
@@ -251,16 +282,7 @@ def warn_of_doubt(sites: Sites, confidence: float, /, *, of: str) -> None:
 def _refined_singly(image: Image, sites: Sites) -> tuple[Sites, NDArray[np.intp]]:
     """Refine; of two sites that came to lie on one atom only the brighter is kept."""
     distance = ONE_ATOM * float(sites.attrs["spacing"])
-    kept = np.arange(sites.sizes["site"])
-    refined = refine_sites(image, sites)
-    for _ in range(MOST_FITS - 1):
-        height = np.nan_to_num(np.abs(refined["amplitude"].values), nan=0.0)
-        single = np.sort(thin_out(positions(refined), height, distance=distance))
-        if single.size == kept.size:
-            break
-        # What the other one had taken goes back to the atom in a new fit.
-        kept = kept[single]
-        refined = refine_sites(image, sites.isel(site=kept))
+    refined, kept = refine_singly(image, sites, apart=distance)
     if kept.size < sites.sizes["site"]:
         add_note(
             refined,

@@ -99,6 +99,28 @@ def refine_sites(
     >>> refined.y.values.round(3), refined.x.values.round(3)
     (array([15.3]), array([16.4]))
     """
+    refined, _ = refine_singly(
+        image, sites, regions, window=window, max_shift=max_shift, contrast=contrast
+    )
+    return refined
+
+
+def refine_singly(
+    image: Image,
+    sites: Sites,
+    regions: Mask | None = None,
+    /,
+    *,
+    window: Length | None = None,
+    max_shift: Length = "0.5 d",
+    contrast: str = "auto",
+    apart: float | None = None,
+) -> tuple[Sites, NDArray[np.intp]]:
+    """Refine sites as `refine_sites`; give which of them do not lie on a brighter one.
+
+    Of those that come nearer to a brighter one than `apart`, in the unit of
+    the sites, nothing is fitted, and what is left are the others.
+    """
     IMAGE.check(image, name="image")
     SITES.check(sites, name="sites")
     _check_belonging(image, sites, regions)
@@ -120,8 +142,11 @@ def refine_sites(
         side=side,
         max_shift=reach,
         sign={"auto": None, "bright": 1, "dark": -1}[contrast],
+        apart=None if apart is None else apart / unit,
     )
-    return _refined(sites, fit, unit=unit, origin=origin, spacing=spacing)
+    refined = _refined(sites, fit, unit=unit, origin=origin, spacing=spacing)
+    kept = np.flatnonzero(fit.single)
+    return refined if apart is None else refined.isel(site=kept), kept
 
 
 def _lengths(

@@ -10,7 +10,8 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from adatom.errors import NoLatticeError, SettingError
-from adatom.localization.finding import find_atoms
+from adatom.localization.choosing import DEFAULT_METHOD, runner_of_method
+from adatom.localization.finding import Found, find_atoms, refine_sought, seek_atoms
 from adatom.localization.refinement import refine_sites
 from adatom.numerics.exported_network import ExportedNetwork
 from adatom.numerics.honeycomb_waves import Honeycomb, fit_honeycomb
@@ -25,7 +26,6 @@ from adatom.schema import (
     add_note,
     extent,
     pixel_size,
-    positions,
     sites_from_positions,
     space_unit,
 )
@@ -107,36 +107,36 @@ def find_sheet_atoms(
         return find_atoms(image, regions, trained)
     bond = SHEET_BONDS[host] * unit
     everywhere = xr.ones_like(image, dtype=bool) if regions is None else regions
+    in_pixels = bond / float(np.sqrt(np.prod(pixel_size(image))))
+    runner = runner_of_method(DEFAULT_METHOD, trained, None)
     try:
-        found = find_atoms(image, everywhere, trained, spacing=f"{bond!r} {space_unit(image)}")
+        sought = seek_atoms(image, everywhere, runner, spacing=in_pixels)
     except NoLatticeError:
-        found = None
-    step = np.array(pixel_size(image))
+        sought = None
     pixels = np.asarray(image.values, dtype=float)
     pixels = np.where(np.isfinite(pixels), pixels, np.nanmedian(pixels))
-    lattice = fit_honeycomb(pixels, bond / float(np.sqrt(step.prod())))
+    lattice = fit_honeycomb(pixels, in_pixels)
     if lattice.power < _LEAST_POWER or not len(lattice.place):
-        if found is None:
+        if sought is None:
             msg = (
                 f"neither the network nor the spectrum shows bonds of {bond:.3g} "
-                f"{space_unit(image)}, {bond / float(np.sqrt(step.prod())):.1f} px: check the "
+                f"{space_unit(image)}, {in_pixels:.1f} px: check the "
                 "scale, as by pixel_size= of read_image, or use find_atoms, which finds its own"
             )
             raise NoLatticeError(msg)
-        return found
-    covered = 0.0 if found is None else _covered(found, image, everywhere, lattice, bond)
-    if found is not None and covered >= _LEAST_COVERED:
-        return found
+        return refine_sought(sought)
+    covered = 0.0 if sought is None else _covered(sought.found, everywhere, lattice, in_pixels)
+    if sought is not None and covered >= _LEAST_COVERED:
+        return refine_sought(sought)
     return _lattice_sites(image, everywhere, lattice, bond, covered)
 
 
-def _covered(found: Sites, image: Image, regions: Mask, lattice: Honeycomb, bond: float) -> float:
-    """Give the share of the lattice's places at which the network found an atom."""
+def _covered(found: Found, regions: Mask, lattice: Honeycomb, bond: float) -> float:
+    """Give the share of the lattice's places at which the network found an atom; in pixels."""
     inside = regions.values[tuple(lattice.place.astype(int).T)]
     if not inside.any():
         return 1.0
-    places = lattice.place[inside] * np.array(pixel_size(image)) + np.array(extent(image)[::2])
-    distance, _ = cKDTree(positions(found)).query(places)
+    distance, _ = cKDTree(found.position).query(lattice.place[inside])
     return float((distance < _SAME * bond).mean())
 
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import linalg
 
+from adatom.numerics.pixel_bins import average_pixels
+
 # Beyond this many standard deviations a Gaussian is nothing.
 _REACH: Final = 3.5
 # Pixels per standard deviation that are enough; finer ones are averaged first.
@@ -48,28 +50,28 @@ def fit_heights(
     """
     widths = np.sqrt(np.linalg.eigvalsh(covariance))
     factor = max(1, int(widths[0] / _PER_WIDTH))
-    values, weight = _binned(image, usable, factor)
+    values, weight = average_pixels(image, usable & np.isfinite(image), (factor, factor))
     centers = (places - 0.5 * (factor - 1)) / factor
     shape = covariance / factor**2
     gaussians = _gaussian_columns(values.shape, centers, shape, float(widths[1] / factor))
-    hats = sparse.kron(*(_hats(n, max(knots / factor, 2.0)) for n in values.shape), format="csr")
-    keep = weight.ravel() > 0
-    model = sparse.hstack([gaussians, hats], format="csr")[keep]
-    weights = weight.ravel()[keep]
-    weighted = sparse.diags_array(weights) @ model
+    hats = sparse.kron(*(_hats(n, max(knots / factor, 2.0)) for n in values.shape), format="csc")
+    weights, target = weight.ravel(), values.ravel()
+    keep = weights > 0
+    # Columns stay columns throughout: turning such matrices about takes longer than all else.
+    model = sparse.hstack([gaussians, hats], format="csc")
+    weighted = model.copy()
+    weighted.data *= weights[model.indices]
     normal = (model.T @ weighted).tocsc()
     # Knots and places without pixels stay at zero.
     normal += sparse.diags_array(np.full(normal.shape[0], 1e-9 * float(normal.diagonal().max())))
-    target = values.ravel()[keep]
     factors = linalg.splu(normal)
     found = factors.solve(weighted.T @ target)
-    rest = np.full(values.size, np.nan)
-    rest[keep] = target - model @ found
+    rest = np.where(keep, target - model @ found, np.nan)
     n = len(places)
     around = _around(gaussians)
     local = _mean_square(around, rest)
     # Each unknown takes up one pixel's worth of noise.
-    noise = local * len(target) / max(len(target) - len(found), 1)
+    noise = local * keep.sum() / max(keep.sum() - len(found), 1)
     variance = _inverse_diagonal(factors, normal, n)
     background = _mean(around, np.where(keep, hats @ found[n:], np.nan))
     middle = np.nanmedian(local) if np.isfinite(local).any() else 1.0
@@ -78,39 +80,37 @@ def fit_heights(
     )
 
 
-def _binned(
-    image: NDArray[np.float64], usable: NDArray[np.bool_], factor: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Average usable pixels in squares; give the means and the share of pixels in each."""
-    rows, columns = (n // factor for n in image.shape)
-    cut = slice(rows * factor), slice(columns * factor)
-    good = usable[cut] & np.isfinite(image[cut])
-    blocks = (rows, factor, columns, factor)
-    count = good.reshape(blocks).sum(axis=(1, 3))
-    total = np.where(good, image[cut], 0.0).reshape(blocks).sum(axis=(1, 3))
-    return total / np.maximum(count, 1), count / factor**2
-
-
 def _gaussian_columns(
     shape: tuple[int, ...],
     centers: NDArray[np.float64],
     covariance: NDArray[np.float64],
     width: float,
-) -> sparse.csr_array[Any]:
+) -> sparse.csc_array[Any]:
     """Give a matrix (pixel, site) of unit Gaussians."""
     half = int(np.ceil(_REACH * width))
     steps = np.arange(-half, half + 1)
-    offsets = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
-    pixels = np.rint(centers).astype(np.int64)[:, None] + offsets
-    away = pixels - centers[:, None]
+    first = np.rint(centers).astype(np.int64)
     inverse = np.linalg.inv(covariance)
-    values = np.exp(-0.5 * np.einsum("spa,ab,spb->sp", away, inverse, away))
-    inside = ((pixels >= 0) & (pixels < np.array(shape))).all(axis=2)
-    inside &= values > np.exp(-0.5 * _REACH**2)
-    site, _ = np.nonzero(inside)
-    flat = pixels[inside] @ np.array([shape[1], 1])
+    pixel = first[:, None] + steps[:, None]
+    away = pixel - centers[:, None]
+    # Products of two factors but for the turn of the ellipse.
+    along_y, along_x = (
+        np.where(
+            (pixel[..., axis] >= 0) & (pixel[..., axis] < shape[axis]),
+            np.exp(-0.5 * inverse[axis, axis] * away[..., axis] ** 2),
+            0.0,
+        )
+        for axis in range(2)
+    )
+    values = along_y[:, :, None] * along_x[:, None, :]
+    if inverse[0, 1]:
+        values *= np.exp(-inverse[0, 1] * away[:, :, None, 0] * away[:, None, :, 1])
+    values[values <= np.exp(-0.5 * _REACH**2)] = 0.0
+    site, row, column = np.nonzero(values)
+    flat = (first[site, 0] + steps[row]) * shape[1] + first[site, 1] + steps[column]
+    ends = np.append(0, np.cumsum(np.bincount(site, minlength=len(centers))))
     size = int(np.prod(shape)), len(centers)
-    return sparse.csr_array((values[inside], (flat, site)), shape=size)
+    return sparse.csc_array((values[site, row, column], flat, ends), shape=size)
 
 
 def _hats(n: int, distance: float) -> sparse.csr_array[Any]:
@@ -129,7 +129,7 @@ def _hats(n: int, distance: float) -> sparse.csr_array[Any]:
     )
 
 
-def _around(gaussians: sparse.csr_array[Any]) -> sparse.csr_array[Any]:
+def _around(gaussians: sparse.csc_array[Any]) -> sparse.csr_array[Any]:
     """Give the weights (site, pixel) of the pixels of each place."""
     return gaussians.T.tocsr()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -41,6 +41,8 @@ from adatom.numerics.gaussians import (
 )
 from adatom.numerics.least_squares import covariance_from_curvature
 from adatom.numerics.medians import SIGMA_OF_MAD
+from adatom.numerics.peaks import thin_out
+from adatom.numerics.pixel_bins import average_pixels
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.intp]
@@ -52,6 +54,13 @@ _WINDOW_IN_WIDTHS: Final = 7.0
 _COARSE: Final = 0.25
 # ... and the answer when it is 4 %, which adds 0.1 % to the error.
 _FINE: Final = 2e-3
+# Pixels per width that are enough; finer ones are averaged. Of the error of a place this costs
+# 1 %: half the variance of a place in a pixel, 1/12, over that of the Gaussian.
+_PER_WIDTH: Final = 2.0
+# Each leaves fewer sites that lie on one another.
+_MOST_FITS: Final = 5
+# A window with fewer pixels along a side than this tells too little of five parameters.
+_LEAST_SIDE: Final = 5
 # The background bends on the scale of three sites: fewer would be taken for sites.
 _KNOTS_IN_SPACINGS: Final = 3.0
 # Logarithm of the width: atoms of one image are alike within a quarter unless they show otherwise.
@@ -79,6 +88,8 @@ class GaussianFit:
     quality : array, shape (site,)
         Reduced chi squared against the noise of the whole image.
     ok : array of bool, shape (site,)
+    single : array of bool, shape (site,)
+        False where a site came to lie on a brighter one, and was left out.
     """
 
     position: Floats
@@ -89,6 +100,7 @@ class GaussianFit:
     volume_error: Floats
     quality: Floats
     ok: Bools
+    single: Bools
 
 
 def fit_gaussians(
@@ -102,6 +114,7 @@ def fit_gaussians(
     side: float | None = None,
     max_shift: float,
     sign: int | None = None,
+    apart: float | None = None,
 ) -> GaussianFit:
     """Fit one round Gaussian a site and a smooth background, all at once.
 
@@ -121,6 +134,9 @@ def fit_gaussians(
         How far a site may go from its start.
     sign : {1, -1}, optional
         Of the amplitudes; that of most sites if left out.
+    apart : float, optional
+        Of two sites that come to lie nearer than this the fainter one is left
+        out, and what it had taken goes to the other.
     """
     # Rows first: neighbors in the image are neighbors in memory, and the answer
     # does not depend on the order in which sites were given.
@@ -129,26 +145,164 @@ def fit_gaussians(
     fit = _failed(len(start))
     if not order.size or not usable.any():
         return fit
-    widest = side or 3 * spacing
-    pad = int(np.ceil(widest / 2 / min(step))) + 2
+    task = _Task(
+        values=values,
+        share=usable.astype(np.float64),
+        start=start[order],
+        step=step,
+        spacing=spacing,
+        side=side,
+        max_shift=max_shift,
+        sign=sign,
+        apart=apart,
+    )
     with single_threaded_blas():
-        scene = _first_look(values, usable, start[order], pad, step, spacing, max_shift, sign)
+        scene = _first_look(task)
         if scene is None:
             return fit
-        for from_start in (True, False):
-            layout = layout_windows(scene, side or min(_window(scene), widest))
-            covered = covered_pixels(scene, layout)
-            solution = solve_jointly(
-                scene, layout, covered, tolerance=_COARSE, from_start=from_start
-            )
-            _learn_widths(scene)
-        layout = layout_windows(scene, side or min(_window(scene), widest))
-        weight = covered_pixels(scene, layout) / _variance(scene, layout, solution)
-        solution = solve_jointly(scene, layout, weight, tolerance=_FINE)
-        found = _conclude(scene, layout, solution, pad)
+        coarse = _averaged(task, float(np.exp(scene.log_width)))
+        if coarse is None:
+            found = _fit_scene(scene, task)
+        else:
+            scene = _first_look(coarse)
+            if scene is None:
+                return fit
+            found = _on_pixels_of(task, coarse, _fit_scene(scene, coarse))
     for field in fields(GaussianFit):
         getattr(fit, field.name)[order] = getattr(found, field.name)
     return fit
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What `fit_gaussians` is asked, the sites in order, and pixels that may count in part."""
+
+    values: NDArray[np.generic]
+    share: Floats
+    start: Floats
+    step: tuple[float, float]
+    spacing: float
+    side: float | None
+    max_shift: float
+    sign: int | None
+    apart: float | None
+
+    @property
+    def widest(self) -> float:
+        """Give the largest side of a window."""
+        return self.side or 3 * self.spacing
+
+    @property
+    def pad(self) -> int:
+        """Give the pixels by which windows reach beyond the image."""
+        return int(np.ceil(self.widest / 2 / min(self.step))) + 2
+
+
+def _averaged(task: _Task, width: float) -> _Task | None:
+    """Average pixels that are much finer than the Gaussians; None if they are not.
+
+    Lengths are then in the new mean pixels, from the center of the first of them.
+    """
+    most = width / _PER_WIDTH
+    if task.side is not None:
+        most = min(most, task.side / _LEAST_SIDE)
+    factors = tuple(max(1, int(most / step)) for step in task.step)
+    if max(factors) == 1:
+        return None
+    values, share = average_pixels(task.values, task.share > 0, (factors[0], factors[1]))
+    unit = float(np.sqrt(factors[0] * factors[1]))
+    return _Task(
+        values=values,
+        share=share,
+        start=(task.start - _first_center(task, factors)) / unit,
+        step=(task.step[0] * factors[0] / unit, task.step[1] * factors[1] / unit),
+        spacing=task.spacing / unit,
+        side=None if task.side is None else task.side / unit,
+        max_shift=task.max_shift / unit,
+        sign=task.sign,
+        apart=None if task.apart is None else task.apart / unit,
+    )
+
+
+def _first_center(task: _Task, factors: tuple[int, ...]) -> Floats:
+    center: Floats = 0.5 * (np.array(factors) - 1) * np.array(task.step)
+    return center
+
+
+def _on_pixels_of(task: _Task, coarse: _Task, fit: GaussianFit) -> GaussianFit:
+    """Bring a fit to averaged pixels back to those of the image.
+
+    The mean over a pixel makes a Gaussian wider by the variance of a place in the pixel, and
+    leaves its volume as it is.
+    """
+    unit = task.spacing / coarse.spacing
+    steps = [np.array(t.step) * u for t, u in ((task, 1.0), (coarse, unit))]
+    blur = float(np.mean(steps[1] ** 2 - steps[0] ** 2)) / 12
+    seen = fit.width * unit
+    width = np.sqrt(np.maximum(seen**2 - blur, 0.25 * seen**2))
+    position = fit.position * unit + 0.5 * (steps[1] - steps[0])
+    return replace(
+        fit,
+        position=position,
+        covariance=fit.covariance * unit**2,
+        amplitude=fit.amplitude * (seen / width) ** 2,
+        width=width,
+        ok=fit.ok & _inside(position, task.values.shape, task.step),
+    )
+
+
+def _fit_scene(scene: Scene, task: _Task) -> GaussianFit:
+    n_sites = len(scene.parameters)
+    kept = np.arange(n_sites)
+    _settle(scene, task, from_start=True)
+    # Sites that still come together after so many fits are left as they are.
+    for is_last in (False,) * (_MOST_FITS - 1) + (True,):
+        solution = _settle(scene, task, from_start=False)
+        single = _singles(scene, task)
+        if is_last or single.size == kept.size:
+            layout = _laid_out(scene, task)
+            weight = covered_pixels(scene, layout) / _variance(scene, layout, solution)
+            solution = solve_jointly(scene, layout, weight, tolerance=_FINE)
+            single = _singles(scene, task)
+            if is_last or single.size == kept.size:
+                break
+        scene, kept = _with_sites(scene, single), kept[single]
+    return _among(_conclude(scene, layout, solution, task.pad), kept, n_sites)
+
+
+def _singles(scene: Scene, task: _Task) -> Ints:
+    """List the sites that do not lie on a brighter one; those that ran away count as at start."""
+    if task.apart is None:
+        return np.arange(len(scene.parameters))
+    place = scene.parameters[:, [Y, X]]
+    far = np.linalg.norm(place - scene.start, axis=1) >= scene.max_shift * (1 - 1e-6)
+    place = np.where(far[:, None], scene.start, place)
+    return np.sort(thin_out(place, scene.parameters[:, AMPLITUDE], distance=task.apart))
+
+
+def _with_sites(scene: Scene, sites: Ints) -> Scene:
+    return replace(scene, start=scene.start[sites], parameters=scene.parameters[sites])
+
+
+def _among(fit: GaussianFit, kept: Ints, n_sites: int) -> GaussianFit:
+    """Put the fit of some sites among all of them."""
+    whole = _failed(n_sites)
+    for field in fields(GaussianFit):
+        getattr(whole, field.name)[kept] = getattr(fit, field.name)
+    whole.single[np.setdiff1d(np.arange(n_sites), kept)] = False
+    return whole
+
+
+def _settle(scene: Scene, task: _Task, *, from_start: bool) -> Solution:
+    layout = _laid_out(scene, task)
+    covered = covered_pixels(scene, layout)
+    solution = solve_jointly(scene, layout, covered, tolerance=_COARSE, from_start=from_start)
+    _learn_widths(scene)
+    return solution
+
+
+def _laid_out(scene: Scene, task: _Task) -> Layout:
+    return layout_windows(scene, task.side or min(_window(scene), task.widest))
 
 
 def _failed(n_sites: int) -> GaussianFit:
@@ -164,6 +318,7 @@ def _failed(n_sites: int) -> GaussianFit:
         volume_error=nothing(),
         quality=nothing(),
         ok=np.zeros(n_sites, dtype=bool),
+        single=np.ones(n_sites, dtype=bool),
     )
 
 
@@ -172,17 +327,10 @@ def _inside(start: Floats, shape: tuple[int, ...], step: tuple[float, float]) ->
     return np.asarray(((start >= -0.5 * np.array(step)) & (start <= upper)).all(axis=1))
 
 
-def _first_look(
-    values: NDArray[np.generic],
-    usable: Bools,
-    start: Floats,
-    pad: int,
-    step: tuple[float, float],
-    spacing: float,
-    max_shift: float,
-    sign: int | None,
-) -> Scene | None:
+def _first_look(task: _Task) -> Scene | None:
     """Find the common width, the sign and the height by linear fits at the start."""
+    values, start, step, spacing = task.values, task.start, task.step, task.spacing
+    usable, pad = task.share > 0, task.pad
     known = np.asarray(values[usable], dtype=np.float64)
     level, scale = float(np.median(known)), float(np.std(known))
     if not scale > 0:
@@ -194,10 +342,10 @@ def _first_look(
     hats = Hats(*(hats_along(n, pad, distance / h) for n, h in zip(image.shape, step, strict=True)))
     scene = Scene(
         image=image,
-        usable=np.pad(usable.astype(np.float64), pad),
+        usable=np.pad(task.share, pad),
         step=step,
         start=start + pad * np.array(step),
-        max_shift=max_shift,
+        max_shift=task.max_shift,
         level=level,
         scale=scale,
         parameters=np.zeros((len(start), N_PARAMETERS)),
@@ -216,7 +364,7 @@ def _first_look(
         if width < 0.4:
             continue
         amplitude, explained = _linear_fit(scene, look, sample, np.log(width))
-        towards = sign or int(np.sign(np.median(amplitude))) or 1
+        towards = task.sign or int(np.sign(np.median(amplitude))) or 1
         alike = amplitude * towards > 0
         total = float(np.sum(explained[alike]))
         if total > best:
@@ -286,7 +434,8 @@ def _variance(scene: Scene, layout: Layout, solution: Solution) -> Floats:
         jacobian = gaussian_jacobian(scene.parameters[part], profiles)[..., SITE]
         jacobian = jacobian.reshape(len(part), -1, 4)
         leverage = np.sum(np.matmul(jacobian, inverse[chunk]) * jacobian, axis=-1)
-        keep = (weight > 0) & (leverage < 0.9)
+        # Pixels that count in part are noisier.
+        keep = (weight > 0.99) & (leverage < 0.9)
         signal.append((image - residual)[keep])
         square.append(residual[keep] ** 2 / (1 - leverage[keep]))
     # Neighbors have swallowed some of the noise, too.
@@ -361,4 +510,5 @@ def _conclude(scene: Scene, layout: Layout, solution: Solution, pad: int) -> Gau
         volume_error=errors.volume * np.sqrt(quality),
         quality=quality,
         ok=ok,
+        single=np.ones(len(ok), dtype=bool),
     )

@@ -58,7 +58,7 @@ _CROWDED: Final = 1.6
 # A site with the two shells around it in a square, or one and a half in a hexagon.
 _CLUSTER: Final = 9
 _MAX_STEP_ITERATIONS: Final = 40
-_MAX_STEPS: Final = 60
+_MAX_STEPS: Final = 30
 _START_STEPS: Final = 3
 # Smaller steps, in squared standard errors, leave the curvature as it was.
 _LARGE_STEP: Final = 0.3
@@ -70,6 +70,16 @@ _RETREAT: Final = 0.05
 _RIM_IN_WIDTHS: Final = 1.0
 # The others do not wait for the last sites to arrive; those still far are flagged.
 _STRAGGLERS: Final = 0.03
+# A step is not worth taking that gains less than this part of what is tolerated. Where several
+# do not halve what the next has to gain, the data leave open where to go: going on follows the
+# noise, and atoms of which the truth is known end farther from it.
+_WORTHLESS: Final = 0.5
+_STALLED: Final = 0.5
+_STALL_STEPS: Final = 5
+# Unless more than one in a thousand is still on its way, two standard errors or more at a step: a
+# peak on the flank of a bright atom takes many steps to arrive on it.
+_ON_THE_WAY: Final = 0.001
+_STRIDE: Final = 4.0
 # Below a hundredth of the typical height there is no site.
 LEAST_AMPLITUDE: Final = 0.01
 # Three times as wide or narrow as the others is not the same kind of thing.
@@ -153,7 +163,9 @@ def solve_jointly(
     layout : Layout
     weight : array, shape (row, column)
     tolerance : float
-        Square of the step, in standard errors, at which a site has arrived.
+        Square of the step, in standard errors, at which a site has arrived;
+        also what is not worth another step, if a site has no more to gain
+        from it on average, in units of the noise.
     from_start : bool
         Nothing is known yet: heights and background, which are linear, go
         first, and few steps show how wide the windows must be.
@@ -171,6 +183,7 @@ def solve_jointly(
     held = from_start
     moved = True
     last = np.nan
+    gains: list[float] = []
     for _ in range(_START_STEPS if from_start else _MAX_STEPS):
         noise = np.maximum(state.site_cost / freedom, 1e-6)
         pull = float(np.median(noise)) / scene.spread**2
@@ -183,16 +196,20 @@ def solve_jointly(
         on_knots = on_knots.ravel() - stiffness @ scene.knots.ravel()
         equations = _Equations(normal, np.maximum(damping, least), pull)
         step, knot_step = _joint_step(scene, state, equations, on_knots, pull)
+        gains.append(_typical_gain(scene, state, step, pull, noise))
         before = scene.parameters
         scene.parameters = _within_bounds(before, before + step, scene)
         scene.knots = scene.knots + knot_step
-        decrement = _decrement(scene.parameters - before, normal.curvature, noise)
+        moves, decrement = _decrement(scene.parameters - before, normal.curvature, noise)
         then, damping = _accept(
             scene, layout, weight, state, before, knot_step, damping, pull, noise
         )
         large = float(np.mean(decrement > _LARGE_STEP))
         moved = held or (then is not state and large > _STRAGGLERS)
         state = then
+        idle = gains[-1] <= _WORTHLESS * tolerance or _is_stalled(gains)
+        if not held and idle and np.mean(moves > _STRIDE) <= _ON_THE_WAY:
+            break
         total = float(np.median(decrement))
         decrement = decrement * _what_remains(total, last)
         if not held and np.mean(decrement > tolerance) <= _STRAGGLERS:
@@ -457,14 +474,30 @@ def _accept(
     return state, np.maximum(damping, np.where(better, _RETREAT, 1.0))
 
 
-def _decrement(step: Floats, curvature: Floats, noise: Floats) -> Floats:
-    """Measure steps in standard errors, squared; those of height and width by half."""
+def _decrement(step: Floats, curvature: Floats, noise: Floats) -> tuple[Floats, Floats]:
+    """Measure steps in standard errors, squared: of place, and with half those of the others."""
     squares = np.square(step) * np.diagonal(curvature, axis1=1, axis2=2) / noise[:, None]
-    return squares[:, Y] + squares[:, X] + 0.25 * (squares[:, AMPLITUDE] + squares[:, LOG_WIDTH])
+    moves = squares[:, Y] + squares[:, X]
+    return moves, moves + 0.25 * (squares[:, AMPLITUDE] + squares[:, LOG_WIDTH])
 
 
 def _total(state: State, parameters: Floats, pull: float) -> float:
     return state.cost + pull * float(np.sum(_excess(parameters) ** 2))
+
+
+def _typical_gain(scene: Scene, state: State, step: Floats, pull: float, noise: Floats) -> float:
+    """Give what its part of a step promises a site on average, in units of the noise.
+
+    Stragglers aside. Unlike steps in standard errors of each site by itself, this counts little
+    what sites that overlap can do together at hardly any gain.
+    """
+    gain = np.abs(np.sum(_slope(scene, state, pull) * step[:, SITE], axis=1)) / noise
+    kept = int(np.ceil((1 - _STRAGGLERS) * gain.size))
+    return float(np.mean(np.sort(gain)[:kept]))
+
+
+def _is_stalled(gains: list[float]) -> bool:
+    return len(gains) > _STALL_STEPS + 1 and gains[-1] > _STALLED * gains[-1 - _STALL_STEPS]
 
 
 def _what_remains(now: float, last: float) -> float:
@@ -623,8 +656,7 @@ def _joint_step(
     scene: Scene, state: State, equations: _Equations, on_knots: Floats, pull: float
 ) -> tuple[Floats, Floats]:
     """Solve the joint normal equations for a step of sites and one of knots."""
-    gradient = state.gradient[:, SITE].copy()
-    gradient[:, LOG_WIDTH] -= pull * _excess(scene.parameters)
+    gradient = _slope(scene, state, pull)
     scale = equations.normal.scale
     right = np.concatenate([(gradient * scale).ravel(), on_knots])
     solution = _conjugate_gradients(
@@ -633,6 +665,13 @@ def _joint_step(
     step = np.zeros((len(gradient), N_PARAMETERS))
     step[:, SITE] = solution[: gradient.size].reshape(-1, 4) * scale
     return step, solution[gradient.size :].reshape(scene.knots.shape)
+
+
+def _slope(scene: Scene, state: State, pull: float) -> Floats:
+    """Give the direction of descent (site, 4), with the pull on the widths."""
+    slope = state.gradient[:, SITE].copy()
+    slope[:, LOG_WIDTH] -= pull * _excess(scene.parameters)
+    return slope
 
 
 def _excess(parameters: Floats) -> Floats:

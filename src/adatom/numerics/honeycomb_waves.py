@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from scipy import fft, ndimage
 
+from adatom.numerics.filters import wide_gaussian_filter
+from adatom.numerics.pixel_bins import average_pixels
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,6 +20,8 @@ _SMOOTH: Final = 0.2
 _LEVEL: Final = 2.0
 # The brightest fiftieth of the pixels, impurities, would outweigh the lattice.
 _CLIP: Final = 0.98
+# Pixels per bond that show the waves; finer ones are averaged.
+_ENOUGH: Final = 8.0
 # Over this many bonds waves are followed: some sixty atoms tell a phase, and strain bends it.
 _FOLLOWED: Final = 2.5
 _SCALES: Final = np.arange(0.9, 1.101, 0.01)
@@ -42,14 +47,18 @@ def fit_honeycomb(image: Floats, bond: float, /) -> Honeycomb:
     three over the median of that ring of the spectrum. Their phases are
     followed over the image; those of a honeycomb of like atoms add up to pi.
     """
-    flat = image - ndimage.gaussian_filter(image, _LEVEL * bond)
+    flat = image - wide_gaussian_filter(image, _LEVEL * bond)
     smooth = ndimage.gaussian_filter(flat, _SMOOTH * bond)
     signal = np.minimum(smooth, np.quantile(smooth, _CLIP))
+    factor = max(1, int(bond / _ENOUGH))
+    signal, _ = average_pixels(signal, np.ones(signal.shape, dtype=bool), (factor, factor))
+    bond /= factor
     waves, power = _reflections(signal, bond)
     density = _density(signal, waves, _FOLLOWED * bond)
     window = max(3, int(0.6 * bond) | 1)
     tops = (density == ndimage.maximum_filter(density, size=window)) & (density > _LEAST_MAXIMUM)
-    return Honeycomb(np.argwhere(tops).astype(float), smooth, power)
+    places = np.argwhere(tops) * factor + 0.5 * (factor - 1)
+    return Honeycomb(np.minimum(places, np.array(image.shape) - 1.0), smooth, power)
 
 
 def _reflections(signal: Floats, bond: float) -> tuple[Floats, float]:
@@ -92,14 +101,15 @@ def _reflections(signal: Floats, bond: float) -> tuple[Floats, float]:
 
 def _density(signal: Floats, waves: Floats, reach: float) -> Floats:
     """Sum the waves with unit amplitudes and the phases that they have around each pixel."""
-    y, x = np.mgrid[: signal.shape[0], : signal.shape[1]]
-    carriers = [np.exp(2j * np.pi * (wave[0] * y + wave[1] * x)) for wave in waves]
+    carriers = [
+        np.outer(*(np.exp(2j * np.pi * k * np.arange(n)) for k, n in zip(wave, signal.shape)))
+        for wave in waves
+    ]
     local = []
     for carrier in carriers:
         moved = signal * np.conj(carrier)
         local.append(
-            ndimage.gaussian_filter(moved.real, reach, mode="constant")
-            + 1j * ndimage.gaussian_filter(moved.imag, reach, mode="constant")
+            wide_gaussian_filter(moved.real, reach) + 1j * wide_gaussian_filter(moved.imag, reach)
         )
     excess = np.angle(-local[0] * local[2] * np.conj(local[1]))
     weight = [1 / np.maximum(np.abs(part) ** 2, 1e-300) for part in local]

@@ -136,11 +136,13 @@ def fit_tied(
     def state(place: Floats) -> _State:
         whole[moves] = place
         form, slope = _profiles_and_slopes(shape, patch, place)
-        solved = linear.solve(form)
+        columns, normal_of_heights = linear.columns(form)
+        solved = linear.solve(form, columns, normal_of_heights)
         rows, left = _spring_rows(whole, springs, moves)
         away = place - start[moves]
         strain = 0.5 * float(left @ left) + 0.5 * float((away**2 * firm[:, None]).sum())
-        slopes = linear.without(form, slope * solved.height[None, :, None])
+        slopes = slope * solved.height[None, :, None]
+        slopes = linear.without(columns, normal_of_heights, slopes)
         normal = patch.weight * slopes.T @ slopes + rows.T @ rows
         normal[np.diag_indices(len(normal))] += np.repeat(firm, 2)
         pull = patch.weight * slopes.T @ solved.rest - rows.T @ left
@@ -198,16 +200,16 @@ class _Linear:
         middle = patch.place.mean(axis=0)
         self.plane = np.column_stack([np.ones(len(patch.value)), patch.place - middle])
 
-    def _columns(self, form: Floats) -> tuple[Floats, Floats]:
+    def columns(self, form: Floats) -> tuple[Floats, Floats]:
+        """Give what heights and plane multiply (pixel, unknown), and its sums of products."""
         tied = self.around + form[:, ~self.free].sum(axis=1)
         columns = np.column_stack([tied, form[:, self.free], self.plane])
         normal = columns.T @ columns
         normal[np.diag_indices(len(normal))] += _RIDGE * normal.diagonal().max()
         return columns, normal
 
-    def solve(self, form: Floats) -> _Solved:
+    def solve(self, form: Floats, columns: Floats, normal: Floats) -> _Solved:
         """Find what fits best."""
-        columns, normal = self._columns(form)
         weight = self.patch.weight
         normal = weight * normal
         target = weight * columns.T @ self.patch.value
@@ -221,9 +223,8 @@ class _Linear:
         cost += 0.5 * ((found[0] - self.usual) / self.spread) ** 2
         return _Solved(height, float(found[0]), rest, cost)
 
-    def without(self, form: Floats, slope: Floats) -> Floats:
+    def without(self, columns: Floats, normal: Floats, slope: Floats) -> Floats:
         """Take out of slopes (pixel, atom, axis) what heights and plane would take up."""
-        columns, normal = self._columns(form)
         flat = slope.reshape(len(slope), -1)
         return np.asarray(flat - columns @ np.linalg.solve(normal, columns.T @ flat))
 

@@ -174,7 +174,9 @@ def _draw_histogram(axes: Axes, values: NDArray[np.floating]) -> None:
     span = high - low
     bins = int(np.clip(np.sqrt(len(shown)) * 1.5, 5, 60))
     edges = (low, high) if span > 1e-9 * max(abs(low), abs(high)) else (low - 0.5, low + 0.5)
-    axes.hist(shown, bins=bins, range=edges, color="#8ab6d6", edgecolor="white", linewidth=0.3)
+    # One outline, not a patch a bar: a report has dozens of these.
+    axes.stairs(*np.histogram(shown, bins=bins, range=edges), fill=True, color="#8ab6d6")
+    axes.set_ylim(bottom=0)
     style_axes(axes)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)

@@ -130,6 +130,7 @@ def record_of_pass(one: Pass, run_folder: Path) -> RunRecord:
         provenance=_versions(one),
         repeat=f"adatom rerun {run_folder.name}",
         files=tuple(one.files),
+        pictures=one.recipe.pictures,
     )
 
 

@@ -68,6 +68,8 @@ class Recipe:
     steps: tuple[Call, ...]
     lines: Mapping[tuple[str, str], int] = field(repr=False)
     """Line of a table (key "") or of one of its keys."""
+    pictures: tuple[str, ...] | None = None
+    """Tables of which the report shows pictures; all of them if None."""
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -161,6 +163,7 @@ def parse_recipe(text: str, /, *, name: str = "recipe") -> Recipe:
     seed = tables.pop("seed", None)
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or seed < 0):
         problems.append(bare.problem(f"{seed=} must be an integer, 0 or more", key="seed"))
+    pictures = tables.pop("pictures", None)
     inputs = _parse_inputs(bare, tables.pop("inputs", {}), problems)
     steps = [
         call for key, table in tables.items() if (call := _parse_step(bare, key, table, problems))
@@ -171,11 +174,23 @@ def parse_recipe(text: str, /, *, name: str = "recipe") -> Recipe:
         for call in steps
         if call.name in taken
     ]
+    names = taken | {call.name for call in steps}
+    if pictures is not None and not (
+        isinstance(pictures, list) and all(isinstance(name, str) for name in pictures)
+    ):
+        text = f'{pictures=} must be a list of tables, such as ["atoms"]'
+        problems.append(bare.problem(text, key="pictures"))
+        pictures = None
+    unknown = sorted(set(pictures or ()) - names)
+    if unknown and not problems:
+        text = f"pictures names {', '.join(unknown)}: there are {', '.join(sorted(names))}"
+        problems.append(bare.problem(text, key="pictures"))
     if not inputs and not steps and not problems:
         problems.append(Problem("", "it has neither inputs nor steps"))
     if problems:
         raise problems_error(problems, name)
-    return Recipe(name, text, title, seed, tuple(inputs), tuple(steps), lines)
+    shown = None if pictures is None else tuple(pictures)
+    return Recipe(name, text, title, seed, tuple(inputs), tuple(steps), lines, shown)
 
 
 def _parse_inputs(bare: Recipe, table: object, problems: list[Problem]) -> list[Call]:
@@ -202,7 +217,8 @@ def _parse_inputs(bare: Recipe, table: object, problems: list[Problem]) -> list[
 
 def _parse_step(bare: Recipe, key: str, table: object, problems: list[Problem]) -> Call | None:
     if not isinstance(table, dict):
-        text = f"{key} stands outside of any table: the top of a recipe has title and seed only"
+        known = "title, seed and pictures"
+        text = f"{key} stands outside of any table: the top of a recipe has {known} only"
         problems.append(bare.problem(text, key=key))
         return None
     settings = dict(table)

@@ -172,9 +172,11 @@ def _section(lineage: Lineage, step: StepRecord) -> Section:
         values=[row for result in results for row in _plain_values(result)],
         notes=_own_notes(lineage, step, results),
     )
-    pictures = [one for result in results for one in pictures_of(lineage, result)]
-    for picture in [*comparison_picture(lineage, step), *pictures]:
-        _add_picture(section, picture)
+    wanted = lineage.record.pictures
+    if wanted is None or step.name in wanted:
+        pictures = [one for result in results for one in pictures_of(lineage, result)]
+        for picture in [*comparison_picture(lineage, step), *pictures]:
+            _add_picture(section, picture)
     for result in results:
         for number, table in enumerate(tables_of(result)):
             name = f"{file_stem(result.name)}{f'-{number + 1}' if number else ''}.csv"

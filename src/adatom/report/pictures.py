@@ -105,8 +105,8 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
     """List the pictures of a result."""
     if result.kind is None:
         return []
-    if result.kind is SITES and is_comparison(result.step):
-        # One picture shows all of them together.
+    if result.kind is SITES and (is_comparison(result.step) or _is_told_again(lineage, result)):
+        # One picture shows all of them together, or with what was found of them later.
         return []
     if is_defects(result.step):
         return defect_pictures(result, _ground(lineage, result.step))
@@ -251,7 +251,9 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
     if result.step.step.startswith("simulation."):
         return [Picture(name, caption, draw, SMALLER)]
     pictures = [Picture(name, caption, draw), *vector_pictures(result, ground)]
-    if sites.sizes["site"] > 2 and {"width", "amplitude", "covariance"} & set(sites):
+    fitted = {"width", "amplitude", "covariance"} & set(sites)
+    drawn = _has_same(before, sites, fitted) and not _is_told_again(lineage, before)
+    if sites.sizes["site"] > 2 and fitted and not drawn:
         caption = f"{result.name}: how neighbor distances and fitted numbers spread."
         if sites.attrs.get("spacing"):
             spacing = f"{number_text(float(sites.attrs['spacing']), digits=3)} {space_unit(sites)}"
@@ -263,6 +265,30 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
         draw = partial(plot_site_statistics, sites)
         pictures.append(Picture(f"{name}-statistics", caption, draw))
     return pictures
+
+
+def _is_told_again(lineage: Lineage, result: Result | None) -> bool:
+    """Tell whether a later step gave the very same sites their species, and shows them so."""
+    return result is not None and any(
+        one.kind is SITES
+        and "species" in one.value
+        and "species" not in result.value
+        and result.name in one.step.data
+        and not is_defects(one.step)
+        and one.value.sizes == result.value.sizes
+        and _has_same(result, one.value, set())
+        for one in lineage.results.values()
+        if one is not result and isinstance(one.value, xr.Dataset)
+    )
+
+
+def _has_same(before: Result | None, sites: xr.Dataset, names: set[str]) -> bool:
+    """Tell whether sites that came before have the very places and numbers, drawn there."""
+    return before is not None and all(
+        name in before.value.variables
+        and np.array_equal(sites[name].values, before.value[name].values, equal_nan=True)
+        for name in ("y", "x", *sorted(names))
+    )
 
 
 def _quantities(lineage: Lineage, result: Result, names: list[str]) -> list[Picture]:

@@ -60,6 +60,8 @@ class RunRecord:
     """The command that repeats the run."""
     files: tuple[str, ...] = ()
     """Names of the files whose results were collected, in the order in which they are counted."""
+    pictures: tuple[str, ...] | None = None
+    """Names of the steps that the recipe wants pictures of; of all if None."""
 
 
 @dataclass(frozen=True)
