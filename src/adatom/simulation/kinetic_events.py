@@ -154,7 +154,9 @@ def stays_in_frames(
     if exposure:
         middle = frame * frame_time
         inside = np.minimum(end[row], middle + half) - np.maximum(start[row], middle - half)
-        share = inside / exposure
+        # Rounding must not make a part of a whole.
+        whole = (end[row] >= middle + half) & (start[row] <= middle - half)
+        share = np.where(whole, 1.0, inside / exposure)
     order = np.lexsort((event[row], frame))
     order = order[share[order] > 0]
     return Stays(frame[order], event[row][order], share[order])
