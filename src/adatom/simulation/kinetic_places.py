@@ -74,7 +74,8 @@ def places_of(position: Floats, kinetics: Kinetics, /, *, unit: str) -> Places:
     weight = _weights(star, kinetics.anisotropy, np.radians(kinetics.fast_axis))
     closest = length_from_setting(kinetics.closest, unit=unit, spacing=spacing, name="closest")
     crowd: list[list[int]] = [[] for _ in position]
-    for one, other in tree.query_pairs(closest * (1 - _TOLERANCE)):
+    near = tree.query_pairs(closest * (1 - _TOLERANCE), output_type="ndarray")
+    for one, other in near.tolist():
         crowd[one].append(other)
         crowd[other].append(one)
     return Places(position, star, weight, _neighbors(position, tree, star), crowd, spacing)
@@ -120,7 +121,7 @@ def _weights(star: Floats, anisotropy: float, axis: float) -> Floats:
         msg = (
             f"{anisotropy=} at fast_axis={np.degrees(axis):.4g} deg is more than hops to "
             f"{len(star)} neighbors give: a hexagonal lattice allows 1/3 to 3 along any axis, a "
-            "square one any ratio along its own axes"
+            "square one any ratio along its own axes, which lie at the `rotation` of the crystal"
         )
         raise SettingError(msg)
     weight = np.maximum(weight, 0.0)

@@ -49,7 +49,8 @@ class Kinetics:
     orientations : int
         How many each defect has: 3 at the sites of a 2H sheet (C3), 1 for none.
     anisotropy : float
-        Diffusion along `fast_axis` over that across it. A hexagonal lattice allows up to 3.
+        Diffusion along `fast_axis` over that across it. A hexagonal lattice allows up to 3 along
+        any axis and any ratio along its rows.
     fast_axis : float
         In deg, from +x towards +y.
     closest : length

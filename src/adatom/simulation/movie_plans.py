@@ -127,7 +127,7 @@ def plan_movie(
     --------
     >>> plan = plan_movie(movie=PlannedMovie(n_frames=100, n_defects=80))
     >>> print(plan["verdict"].values[-1])
-    rate: 32 changes give it within 35 %, 20 % need 305 frames or 243 defects
+    rate: 32 changes give it within 35 %, 20 % need 302 frames or 243 defects
 
     References
     ----------
@@ -191,7 +191,7 @@ def _of_displacements(movie: PlannedMovie, target: float) -> _Row:
     frames, defects = _frames(error, target), _defects(movie, now, target)
     words += _needs(target, frames, defects) if now > target else ""
     if 0 < factor <= 1:
-        words += f"; {_percent(factor)} of the dose would do"
+        words += f"; for D alone {_percent(factor)} of the dose would do"
     elif factor > 1:
         words += f", or {factor:.2g} times the dose"
     elif now > target:
