@@ -38,7 +38,7 @@ def _busy(seed: int = 0, n_frames: int = 100) -> KineticSimulation:
 def _covered(count: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """Whether exact Poisson intervals of 95 % of the expectation, from the counts, hold it."""
     low = np.where(count > 0, chi2.ppf(0.025, 2 * count) / 2, 0.0)
-    return (low <= expected) & (expected <= chi2.ppf(0.975, 2 * count + 2) / 2)
+    return np.asarray((low <= expected) & (expected <= chi2.ppf(0.975, 2 * count + 2) / 2))
 
 
 def test_every_process_happens_at_its_rate() -> None:
@@ -124,7 +124,7 @@ def _diffusion_by_axis(simulation: KineticSimulation) -> np.ndarray:
     order = np.lexsort((sites["frame"].values, sites["track"].values))
     place = positions(sites)[order]
     same = np.diff(sites["track"].values[order]) == 0
-    return (np.diff(place, axis=0)[same] ** 2).mean(axis=0) / 2
+    return np.asarray((np.diff(place, axis=0)[same] ** 2).mean(axis=0) / 2)
 
 
 def test_diffusion_is_a_squared_times_the_rate_over_four() -> None:

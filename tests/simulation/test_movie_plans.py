@@ -104,11 +104,13 @@ def test_the_planned_error_of_a_rate_is_that_of_simulated_movies() -> None:
 def test_what_is_needed_reaches_the_target() -> None:
     plan = plan_movie(movie=FREE, diffusion_error=0.1)
     assert float(plan["error"][0]) > 0.1
-    for change in ("n_frames", "n_defects"):
-        needed = int(plan[change.removeprefix("n_") + "_needed"][0])
-        enough = plan_movie(movie=replace(FREE, **{change: needed}))
-        short = plan_movie(movie=replace(FREE, **{change: needed - 1}))
-        assert float(enough["error"][0]) <= 0.1 < float(short["error"][0])
+    frames, defects = int(plan["frames_needed"][0]), int(plan["defects_needed"][0])
+    for enough, short in (
+        (replace(FREE, n_frames=frames), replace(FREE, n_frames=frames - 1)),
+        (replace(FREE, n_defects=defects), replace(FREE, n_defects=defects - 1)),
+    ):
+        assert float(plan_movie(movie=enough)["error"][0]) <= 0.1
+        assert float(plan_movie(movie=short)["error"][0]) > 0.1
 
 
 def test_the_dose_factor_brings_the_error_to_its_target() -> None:

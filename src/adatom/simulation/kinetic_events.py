@@ -52,8 +52,7 @@ class History(NamedTuple):
 
     def ends(self) -> Floats:
         """Give when the next event of the same defect ends what each began; never: inf."""
-        last = np.append(self.track[1:] != self.track[:-1], True)
-        return np.where(last, np.inf, np.append(self.time[1:], np.inf))
+        return _ends(self.track, self.time)
 
 
 class Stays(NamedTuple):
@@ -109,8 +108,8 @@ def draw_history(
     place = _walked(drawn, places, kinetics, place_rng)
     # All of one defect in the order of time, what began it first.
     order = np.lexsort((drawn.kind, drawn.time, drawn.track))
-    time, track, kind, value = (part[order] for part in drawn)
-    place = place[order]
+    time, track, place = drawn.time[order], drawn.track[order], place[order]
+    kind, value = drawn.kind[order], drawn.value[order]
     kind = np.where((kind == HOP) & (place < 0), REFUSED, kind)
     begins = kind <= BIRTH
     known = begins | (kind == HOP) | (kind == DEATH)
@@ -136,10 +135,11 @@ def stays_in_frames(
     Without exposure the stay at the very time of the frame is found, with a share of 1.
     """
     lasting = (history.kind != DEATH) & (history.kind != REFUSED)
-    kept = _without_refused(history)
+    kept = history.kind != REFUSED
+    ends = _ends(history.track[kept], history.time[kept])
     event = np.flatnonzero(lasting)
     start = np.where(history.kind == START, -frame_time, history.time)[event]
-    end = np.minimum(kept.ends()[kept.kind != DEATH], (n_frames + 1) * frame_time)
+    end = np.minimum(ends[lasting[kept]], (n_frames + 1) * frame_time)
     half = exposure / 2
     if exposure:
         first = np.floor((start - half) / frame_time).astype(np.int64) + 1
@@ -162,9 +162,10 @@ def stays_in_frames(
     return Stays(frame[order], event[row][order], share[order])
 
 
-def _without_refused(history: History) -> History:
-    kept = history.kind != REFUSED
-    return History(*(part[kept] for part in history[:-1]), history.duration)
+def _ends(track: Counts, time: Floats) -> Floats:
+    """Give the time of the next row of the same track; inf for its last."""
+    last = np.append(track[1:] != track[:-1], True)[: len(track)]
+    return np.where(last, np.inf, np.append(time[1:], np.inf)[: len(track)])
 
 
 def _last(known: NDArray[np.bool_]) -> Counts:
@@ -198,9 +199,16 @@ def _lives(kinetics: Kinetics, duration: float, rng: np.random.Generator) -> _Li
     if not parts:
         nothing = np.zeros(0, dtype=np.int64)
         return _Lives(nothing, np.zeros(0), np.zeros(0), nothing, np.zeros(0, dtype=bool))
-    joined = _Lives(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-    order = np.lexsort((joined.start, joined.track))
-    return _Lives(*(part[order] for part in joined))
+    tracks = np.concatenate([part.track for part in parts])
+    starts = np.concatenate([part.start for part in parts])
+    order = np.lexsort((starts, tracks))
+    return _Lives(
+        tracks[order],
+        starts[order],
+        np.concatenate([part.end for part in parts])[order],
+        np.concatenate([part.label for part in parts])[order],
+        np.concatenate([part.dies for part in parts])[order],
+    )
 
 
 def _apportioned(shares: Floats, count: int) -> Counts:

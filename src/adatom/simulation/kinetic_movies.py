@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 # The sample is drawn back to where it was within so many frames.
 _PULL: Final = 50
-_CHUNK_BYTES: Final = 2**22
 
 
 class KineticMovie(NamedTuple):
@@ -239,9 +238,10 @@ class FrameSource:
         first, *rest = index if isinstance(index, tuple) else (index,)
         numbers = np.arange(len(self.drift))[first]
         if numbers.ndim == 0:
-            return self.frame(int(numbers))[tuple(rest)]
+            return np.asarray(self.frame(int(numbers))[tuple(rest)])
         frames = [self.frame(number)[tuple(rest)] for number in numbers.tolist()]
-        return np.stack(frames) if frames else np.empty(self.shape, self.dtype)[index]
+        nothing = np.empty((0, *self.size), dtype=np.float32)[(slice(None), *rest)]
+        return np.asarray(np.stack(frames) if frames else nothing, dtype=np.float32)
 
     def lengths(self) -> dict[str, float]:
         """Give the lengths of the microscope in nm."""
@@ -348,10 +348,10 @@ def _in_the_image(sites: Sites, source: FrameSource, columns: Columns) -> Sites:
 def _movie(source: FrameSource, frame_time: float) -> Movie:
     import dask.array as da
 
-    frame_bytes = source.dtype.itemsize * source.size[0] * source.size[1]
     values = da.from_array(  # type: ignore[no-untyped-call]
         source,
-        chunks=(max(1, _CHUNK_BYTES // frame_bytes), *source.size),
+        # Writers and finders ask for one frame after the other: none is made twice.
+        chunks=(1, *source.size),
         name=False,
         meta=np.empty((0, 0, 0), dtype=source.dtype),
     )
