@@ -187,3 +187,10 @@ def test_impossible_sheets_are_refused() -> None:
         DefectiveSheet(exposure=2.0)
     with pytest.raises(SettingError, match=r"a metal site of a sheet has 3 chalcogen columns"):
         DefectiveSheet(kinetics=Kinetics(orientations=6))
+
+
+def test_a_longer_movie_begins_as_the_shorter_one() -> None:
+    perfect = replace(SHEET, kinetics=replace(STILL, n_defects=0), drift="0.03 nm")
+    short, long = (_movie(perfect, n_frames=n, microscope=Microscope()) for n in (2, 5))
+    np.testing.assert_array_equal(short.movie.values, long.movie[:2].values)
+    assert short.truth.sizes["site"] == 0
