@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adatom.cli import main
-from adatom.io import read_image, read_sites
+from adatom.io import read_image, read_movie, read_sites, read_table
 from adatom.schema import positions
 from adatom.simulation import FilmSimulation, OxideSimulation, simulate_film, simulate_oxide
 
@@ -176,3 +176,23 @@ def test_nothing_is_overwritten_unless_told(capsys: Captured) -> None:
     assert main(command) == 2
     assert "exists" in capsys.readouterr().err
     assert main([*command, "--overwrite"]) == 0
+
+
+def test_a_movie_of_moving_defects_comes_with_all_that_happens(capsys: Captured) -> None:
+    command = ["simulate", "movie", "--size", "96", "--field", "3.2 nm", "--frames", "5"]
+    assert main([*command, "--set", "sheet.kinetics.n_defects=4", "--out", "ws2.zarr"]) == 0
+    assert "20 sites in ws2_truth.csv, " in capsys.readouterr().out
+    movie, truth = read_movie("ws2.zarr"), read_sites("ws2_truth.csv")
+    assert movie.shape == (5, 96, 96)
+    assert movie["time"].values.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert sorted(set(truth["track"].values.tolist())) == [0, 1, 2, 3]
+    assert read_table("ws2_frames.csv")["lost"].values.tolist() == [False] * 5
+    assert {"hop", "change"} <= set(read_table("ws2_rates.csv")["event"].values.tolist())
+    assert read_table("ws2_events.csv").sizes["row"] >= 4
+    assert Path("ws2.png").stat().st_size > 1000
+    assert Path("ws2_truth.png").stat().st_size > 1000
+
+
+def test_an_image_has_no_frames(capsys: Captured) -> None:
+    assert main(["simulate", "tmd", *SMALL, "--frames", "5"]) == 2
+    assert "has no setting `n_frames`, which --frames would change" in capsys.readouterr().err

@@ -44,7 +44,7 @@ STAGES = (
 VERBS = frozenset(
     {"read", "write", "correct", "predict", "locate", "find", "refine", "link", "fit", "assign"}
     | {"apply", "decompose", "cluster", "choose", "compare", "estimate", "count", "simulate"}
-    | {"train", "export", "search", "plot", "list", "build", "add", "merge", "relax"}
+    | {"train", "export", "search", "plot", "list", "build", "add", "merge", "relax", "plan"}
 )
 # Descriptors are named by the noun that they give; conversions as noun_from_noun.
 NOUNS = re.compile(

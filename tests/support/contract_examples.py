@@ -22,6 +22,7 @@ import contract_graphene
 import contract_lattice
 import contract_layers
 import contract_library
+import contract_movies
 import contract_multislice
 import contract_particles
 import contract_prediction
@@ -244,6 +245,7 @@ for _more in (
     contract_graphene,
     contract_lattice,
     contract_library,
+    contract_movies,
     contract_multislice,
     contract_particles,
     contract_prediction,

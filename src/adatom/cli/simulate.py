@@ -15,24 +15,28 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from adatom.schema import Classes, Structure
-    from adatom.simulation import FilmSimulation, OxideSimulation, Simulation
+    from adatom.schema import Classes, Image, Movie, Structure
+    from adatom.simulation import FilmSimulation, KineticMovie, OxideSimulation, Simulation
 
-    AnySimulation: TypeAlias = Simulation | FilmSimulation | OxideSimulation
+    AnySimulation: TypeAlias = Simulation | FilmSimulation | OxideSimulation | KineticMovie
 
 # What is neither a lattice nor a file has a step of its own.
 _STEPS = {
     "graphene": "simulation.simulate_graphene",
     "film": "simulation.simulate_film",
     "oxide": "simulation.simulate_oxide",
+    "movie": "simulation.simulate_kinetic_movie",
 }
 _SAMPLE = "simulation.simulate_sample"
 # Parts of a simulation that are written beside the image, and what they hold.
-_TABLES = {"truth": "sites", "cells": "cells", "vacancies": "vacancies"}
+_TABLES = {"truth": "sites", "cells": "cells", "vacancies": "vacancies"} | {
+    name: name for name in ("events", "rates", "frames")
+}
 _OWN = ("what", "dataset", "n_images")
 _FLAGS = {
     "size": "size",
     "field": "field",
+    "frames": "n_frames",
     "contamination": "contamination",
     "seed": "seed",
     "dose": "microscope.electrons",
@@ -47,24 +51,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "what",
         metavar="WHAT",
         help="a lattice (tmd, perovskite_110 ...; 'list' names all), 'graphene' with its own "
-        "defects, 'film' (ferroic, with domains), 'oxide' (disordered, of two phases), "
-        "a structure file (CIF, POSCAR, extxyz ...), or a TOML file of settings",
+        "defects, 'film' (ferroic, with domains), 'oxide' (disordered, of two phases), 'movie' "
+        "(defects of WS2 that hop and change), a structure file (CIF, POSCAR, extxyz ...), or a "
+        "TOML file of settings",
     )
     parser.add_argument(
         "--out",
         metavar="FILE",
         help="the image, .tif, .nc, .zarr or .hspy (default: WHAT.tif); its truth goes to "
         "..._truth.csv, missing atoms to ..._vacancies.csv, cells of a film to ..._cells.csv, its "
-        "domains as drawn by hand to ..._drawn, phases of an oxide to ..._regions, pictures to "
-        ".png",
+        "domains as drawn by hand to ..._drawn, phases of an oxide to ..._regions, what happens in "
+        "a movie to ..._events, _rates and _frames, pictures to .png",
     )
     parser.add_argument("--n", type=int, metavar="N", help="so many images, each of a new seed")
     parser.add_argument("--size", metavar="PX", help="rows and columns (default: 512; oxide: 1024)")
     parser.add_argument(
         "--field",
         metavar="LENGTH",
-        help='width, such as "6 nm" (the default; film: 10 nm, oxide: 20 nm)',
+        help='width, such as "6 nm" (the default; film: 10 nm, oxide: 20 nm, movie: 14 nm)',
     )
+    parser.add_argument("--frames", metavar="N", help="of a movie (default: 100)")
     parser.add_argument("--dose", metavar="N", help="electrons from each carbon atom")
     parser.add_argument("--spacing", metavar="LENGTH", help="of the nearest columns of a lattice")
     parser.add_argument("--vacancies", metavar="SHARE", help="of the columns (default: 0)")
@@ -77,9 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="changes",
         metavar="KEY=VALUE",
-        help="any setting of simulation.simulate_sample (_graphene, _film, _oxide), such as "
-        "sample.strain.waviness=0.02, film.pattern=patches, or microscope.probe_width='0.06 nm'; "
-        "may be given again",
+        help="any setting of simulation.simulate_sample (_graphene, _film, _oxide, "
+        "_kinetic_movie), such as sample.strain.waviness=0.02, film.pattern=patches, "
+        "sheet.kinetics.n_defects=40, or microscope.probe_width='0.06 nm'; may be given again",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.add_argument("--no-pictures", action="store_true", help="files of data only")
@@ -220,20 +226,26 @@ def _structure_or_lattice(what: str, dataset: object, given: dict[str, Any]) -> 
 def _write(simulation: AnySimulation, place: Path, overwrite: bool) -> None:
     from adatom.io import write_file
 
-    write_file(simulation.image, place, overwrite=overwrite)
+    write_file(_pixels(simulation), place, overwrite=overwrite)
     told = []
     for part, what in _TABLES.items():
-        sites = getattr(simulation, part, None)
-        if sites is not None and (part != "vacancies" or sites.sizes["site"]):
+        rows = getattr(simulation, part, None)
+        if rows is not None and (part != "vacancies" or rows.sizes["site"]):
             table = place.with_name(f"{place.stem}_{part}.csv")
-            write_file(sites, table, overwrite=overwrite)
-            told.append(f"{sites.sizes['site']} {what} in {table.name}")
+            write_file(rows, table, overwrite=overwrite)
+            told.append(f"{next(iter(rows.sizes.values()))} {what} in {table.name}")
     for part, classes in _classes(simulation).items():
         map_ = place.with_name(f"{place.stem}_{part}{place.suffix}")
         # A byte a pixel, which all formats of images hold.
         write_file(classes["label"].astype("uint8"), map_, overwrite=overwrite)
         told.append(f"classes of pixels in {map_.name}")
     print(f"{place}: {', '.join(told)}")
+
+
+def _pixels(simulation: AnySimulation) -> Image | Movie:
+    """Give the image, or the movie."""
+    pixels: Image | Movie = simulation._asdict().get("image", simulation[0])
+    return pixels
 
 
 def _classes(simulation: AnySimulation) -> dict[str, Classes]:
@@ -252,10 +264,13 @@ def _classes(simulation: AnySimulation) -> dict[str, Classes]:
 def _draw(simulation: AnySimulation, place: Path) -> None:
     from adatom.plotting import plot_classes, plot_image, plot_sites
 
-    seen = simulation.truth.isel(site=simulation.truth["visible"].values)
-    figures = {"": plot_image(simulation.image), "_truth": plot_sites(seen, simulation.image)}
+    image, seen = _pixels(simulation), simulation.truth["visible"].values
+    if "frame" in image.dims:
+        image, seen = image[0].compute(), seen & (simulation.truth["frame"].values == 0)
+    truth = simulation.truth.isel(site=seen)
+    figures = {"": plot_image(image), "_truth": plot_sites(truth, image)}
     for part, classes in _classes(simulation).items():
-        figures[f"_{part}"] = plot_classes(classes, simulation.image)
+        figures[f"_{part}"] = plot_classes(classes, image)
     for part, figure in figures.items():
         _save(figure, place.with_name(f"{place.stem}{part}.png"))
 

@@ -60,6 +60,17 @@
 ``simulate_film``                 a ferroic film, its cells, and a map as drawn by hand
 ``FilmSimulation``                what ``simulate_film`` gives
 ``Film``                          settings of a ferroic film
+``simulate_kinetics``             defects that hop, turn and change on a lattice, exactly
+``KineticSimulation``             what ``simulate_kinetics`` gives
+``Kinetics``                      settings of rates
+``simulate_brownian``             free particles as a tracker finds them
+``Brownian``                      settings of free particles
+``simulate_kinetic_movie``        a sheet whose defects hop, turn and change at known rates
+``KineticMovie``                  what ``simulate_kinetic_movie`` gives
+``DefectiveSheet``                settings of the sheet and its movie
+``SheetDefect``                   settings of what a class of defects does to columns
+``plan_movie``                    how many frames and defects a result asks for
+``PlannedMovie``                  settings of a movie that is planned
 ================================  ================================================================
 
 Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``gathering``, ``columns``,
@@ -68,7 +79,9 @@ Structures (``cells``, ``crystals``, ``lattices``, ``projection``, ``gathering``
 ``detection``) knows nothing of structures; ``images`` and ``samples`` join the two. The stream to
 train on (``training_images``) draws all of it at random: ``random_samples``, ``random_junk``,
 ``random_instruments``. Multislice (``multislice``, ``reference_images``) stands on abTEM.
-Spectral maps (``eels``) stand alone.
+Spectral maps (``eels``) stand alone. Movies of known kinetics: ``kinetics`` (rates),
+``kinetic_places``, ``kinetic_events`` (Monte Carlo), ``kinetic_sites``; ``sheet_defects`` draws
+them into columns, ``kinetic_movies`` makes images of these; ``movie_plans`` plans.
 """
 
 from __future__ import annotations
@@ -80,6 +93,7 @@ from adatom._lazy import lazy_names
 if TYPE_CHECKING:
     from adatom.simulation.beam_damage import BeamDamage, DefectMovie, simulate_defect_movie
     from adatom.simulation.boundaries import build_grain_boundary
+    from adatom.simulation.brownian import Brownian, simulate_brownian
     from adatom.simulation.decays import Decay, FlimSimulation, PhotonTimer, simulate_flim_map
     from adatom.simulation.disorder import Disorder, Disordered, apply_disorder
     from adatom.simulation.edges import Edges, apply_edges
@@ -100,10 +114,14 @@ if TYPE_CHECKING:
         simulate_image,
         simulate_lattice,
     )
+    from adatom.simulation.kinetic_movies import KineticMovie, simulate_kinetic_movie
+    from adatom.simulation.kinetic_sites import KineticSimulation, simulate_kinetics
+    from adatom.simulation.kinetics import Kinetics
     from adatom.simulation.lattices import Crystal, build_lattice
     from adatom.simulation.layers import build_bilayer, columns_from_sites
     from adatom.simulation.masses import MassSimulation, MassSpectrometer, simulate_mass_map
     from adatom.simulation.microscope import Microscope
+    from adatom.simulation.movie_plans import PlannedMovie, plan_movie
     from adatom.simulation.multislice import MultisliceSimulation, simulate_multislice
     from adatom.simulation.optics import Multislice, Optics
     from adatom.simulation.oxide_images import OxideSimulation, simulate_oxide
@@ -112,6 +130,7 @@ if TYPE_CHECKING:
     from adatom.simulation.projection import sites_from_structure
     from adatom.simulation.reference_images import simulate_reference_image
     from adatom.simulation.samples import Sample, simulate_sample
+    from adatom.simulation.sheet_defects import DefectiveSheet, SheetDefect
     from adatom.simulation.strain import Strain, apply_strain
     from adatom.simulation.training_images import (
         LabeledImage,
@@ -122,10 +141,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BeamDamage",
+    "Brownian",
     "Cantilever",
     "Crystal",
     "Decay",
     "DefectMovie",
+    "DefectiveSheet",
     "Disorder",
     "Disordered",
     "EELSSimulation",
@@ -136,6 +157,9 @@ __all__ = [
     "FlimSimulation",
     "ForceSimulation",
     "Grains",
+    "KineticMovie",
+    "KineticSimulation",
+    "Kinetics",
     "LabeledImage",
     "MassSimulation",
     "MassSpectrometer",
@@ -147,7 +171,9 @@ __all__ = [
     "OxideSimulation",
     "ParticleImages",
     "PhotonTimer",
+    "PlannedMovie",
     "Sample",
+    "SheetDefect",
     "Simulation",
     "Soft",
     "Strain",
@@ -163,6 +189,8 @@ __all__ = [
     "build_lattice",
     "build_oxide",
     "columns_from_sites",
+    "plan_movie",
+    "simulate_brownian",
     "simulate_defect_movie",
     "simulate_eels_map",
     "simulate_film",
@@ -170,6 +198,8 @@ __all__ = [
     "simulate_force_curves",
     "simulate_graphene",
     "simulate_image",
+    "simulate_kinetic_movie",
+    "simulate_kinetics",
     "simulate_lattice",
     "simulate_mass_map",
     "simulate_multislice",
@@ -185,6 +215,17 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "PlannedMovie": "movie_plans",
+        "plan_movie": "movie_plans",
+        "SheetDefect": "sheet_defects",
+        "DefectiveSheet": "sheet_defects",
+        "KineticMovie": "kinetic_movies",
+        "simulate_kinetic_movie": "kinetic_movies",
+        "Brownian": "brownian",
+        "simulate_brownian": "brownian",
+        "Kinetics": "kinetics",
+        "KineticSimulation": "kinetic_sites",
+        "simulate_kinetics": "kinetic_sites",
         "BeamDamage": "beam_damage",
         "Cantilever": "force_curves",
         "Crystal": "lattices",

@@ -291,7 +291,7 @@ def simulate_lattice(
         seed=int(crystal_rng.integers(2**31)),
     )
     scan = exact_scan((size, size), step)
-    brightness = _brightness(sites, Microscope.z_exponent)
+    brightness = brightness_of_sites(sites, Microscope.z_exponent)
     amplitudes = brightness / brightness.max(initial=1e-9)
     expected = sum_of_gaussians(scan, positions(sites), amplitudes, width=sigma)
     noise = noise_rng.standard_normal(expected.shape, dtype=np.float32) / np.float32(snr)
@@ -332,9 +332,9 @@ def _imaged(
         distortion=microscope.distortion,
         rng=scan_rng,
     )
-    electrons = microscope.electrons * _brightness(atoms, microscope.z_exponent)
+    electrons = microscope.electrons * brightness_of_sites(atoms, microscope.z_exponent)
     width = _widths(atoms, lengths["probe_width"])
-    lattice = _electrons_per_pixel(
+    lattice = electrons_per_pixel(
         scan, positions(atoms), electrons, microscope, lengths | {"probe_width": width}
     )
     background = sloping_background(
@@ -350,7 +350,7 @@ def _imaged(
         film = random_film(field, coverage=contamination, rng=film_rng)
         dirt = film_atoms(film, field, margin=margin_of(microscope, max(field)), rng=film_rng)
         dirt_electrons = np.full(len(dirt), microscope.electrons)
-        expected += _electrons_per_pixel(scan, dirt, dirt_electrons, microscope, lengths)
+        expected += electrons_per_pixel(scan, dirt, dirt_electrons, microscope, lengths)
         bare = film.height(*scan.sample_positions()) <= 0
     counts = counted_electrons(expected, readout_noise=microscope.readout_noise, rng=detector_rng)
     image = _image(counts, pixel, "nm", "counts")
@@ -364,7 +364,7 @@ def _imaged(
     )
 
 
-def _electrons_per_pixel(
+def electrons_per_pixel(
     scan: ScanPath,
     places: NDArray[np.float64],
     electrons: NDArray[np.float64],
@@ -409,7 +409,7 @@ def _relative(names: NDArray[np.str_], exponent: float) -> NDArray[np.float64]:
     return relative
 
 
-def _brightness(sites: Sites, exponent: float) -> NDArray[np.float64]:
+def brightness_of_sites(sites: Sites, exponent: float) -> NDArray[np.float64]:
     """Electrons of each site relative to one carbon atom."""
     if "composition" in sites:
         per_atom = _relative(sites.coords["element"].values, exponent)
