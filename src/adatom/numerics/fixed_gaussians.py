@@ -14,7 +14,8 @@ from adatom.numerics.pixel_bins import average_pixels
 # Beyond this many standard deviations a Gaussian is nothing.
 _REACH: Final = 3.5
 # Pixels per standard deviation that are enough; finer ones are averaged first.
-_PER_WIDTH: Final = 2.5
+_PER_WIDTH: Final = 2.0
+_AT_ONCE: Final = 1000
 # Errors of more unknowns than this are inferred from some of them.
 _MOST_EXACT: Final = 200
 _SAMPLED: Final = 128
@@ -64,7 +65,13 @@ def fit_heights(
     normal = (model.T @ weighted).tocsc()
     # Knots and places without pixels stay at zero.
     normal += sparse.diags_array(np.full(normal.shape[0], 1e-9 * float(normal.diagonal().max())))
-    factors = linalg.splu(normal)
+    # Symmetric and positive: half as much fills up as without saying so.
+    factors = linalg.splu(
+        normal,
+        permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=0.0,
+        options={"SymmetricMode": True},
+    )
     found = factors.solve(weighted.T @ target)
     rest = np.where(keep, target - model @ found, np.nan)
     n = len(places)
@@ -89,28 +96,34 @@ def _gaussian_columns(
     """Give a matrix (pixel, site) of unit Gaussians."""
     half = int(np.ceil(_REACH * width))
     steps = np.arange(-half, half + 1)
-    first = np.rint(centers).astype(np.int64)
     inverse = np.linalg.inv(covariance)
-    pixel = first[:, None] + steps[:, None]
-    away = pixel - centers[:, None]
-    # Products of two factors but for the turn of the ellipse.
-    along_y, along_x = (
-        np.where(
-            (pixel[..., axis] >= 0) & (pixel[..., axis] < shape[axis]),
-            np.exp(-0.5 * inverse[axis, axis] * away[..., axis] ** 2),
-            0.0,
+    data, pixels, counts = [np.zeros(0)], [np.zeros(0, dtype=np.int32)], [np.zeros(0, dtype=int)]
+    # Windows of some sites at a time: those of all would be most of the memory.
+    for at in range(0, len(centers), _AT_ONCE):
+        some = centers[at : at + _AT_ONCE]
+        pixel = np.rint(some).astype(np.int64)[:, None] + steps[:, None]
+        away = pixel - some[:, None]
+        # Products of two factors but for the turn of the ellipse.
+        along_y, along_x = (
+            np.where(
+                (pixel[..., axis] >= 0) & (pixel[..., axis] < shape[axis]),
+                np.exp(-0.5 * inverse[axis, axis] * away[..., axis] ** 2),
+                0.0,
+            )
+            for axis in range(2)
         )
-        for axis in range(2)
-    )
-    values = along_y[:, :, None] * along_x[:, None, :]
-    if inverse[0, 1]:
-        values *= np.exp(-inverse[0, 1] * away[:, :, None, 0] * away[:, None, :, 1])
-    values[values <= np.exp(-0.5 * _REACH**2)] = 0.0
-    site, row, column = np.nonzero(values)
-    flat = (first[site, 0] + steps[row]) * shape[1] + first[site, 1] + steps[column]
-    ends = np.append(0, np.cumsum(np.bincount(site, minlength=len(centers))))
+        values = along_y[:, :, None] * along_x[:, None, :]
+        if inverse[0, 1]:
+            values *= np.exp(-inverse[0, 1] * away[:, :, None, 0] * away[:, None, :, 1])
+        values[values <= np.exp(-0.5 * _REACH**2)] = 0.0
+        site, row, column = np.nonzero(values)
+        flat = pixel[site, row, 0] * shape[1] + pixel[site, column, 1]
+        data.append(values[site, row, column])
+        pixels.append(flat.astype(np.int32))
+        counts.append(np.bincount(site, minlength=len(some)))
+    ends = np.append(0, np.cumsum(np.concatenate(counts)))
     size = int(np.prod(shape)), len(centers)
-    return sparse.csc_array((values[site, row, column], flat, ends), shape=size)
+    return sparse.csc_array((np.concatenate(data), np.concatenate(pixels), ends), shape=size)
 
 
 def _hats(n: int, distance: float) -> sparse.csr_array[Any]:
