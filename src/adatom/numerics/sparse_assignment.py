@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
+from scipy.sparse.csgraph import (
+    connected_components,
+    dijkstra,
+    min_weight_full_bipartite_matching,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +25,9 @@ if TYPE_CHECKING:
 _CANDIDATES_AT_ONCE: Final = 1024
 # Numbers held at once while runners-up are sought.
 _ENTRIES_AT_ONCE: Final = 2_000_000
-# All shortest paths in a component of more rows would take minutes.
-_MOST_ROWS: Final = 1200
+# All paths are found up to so many rows; in larger components only those that cost less than
+# the limit, which few rows take part in.
+_MOST_ROWS: Final = 48
 
 
 def assign_by_gain(
@@ -70,14 +75,16 @@ def assign_by_gain(
 
 
 def candidate_components(row: Ints, column: Ints, /, *, n_rows: int, n_columns: int) -> Ints:
-    """Number the connected components of a graph of candidates, candidate by candidate."""
+    """Tell candidate by candidate in which connected component of their graph it is.
+
+    Rows and columns without candidates are components too, so that numbers have gaps.
+    """
     size = n_rows + n_columns
     graph = coo_array(
         (np.ones(len(row), dtype=np.int8), (row, column + n_rows)), shape=(size, size)
     )
     _, of_node = connected_components(graph, directed=False)
-    _, number = np.unique(of_node[row], return_inverse=True)
-    return number.astype(np.intp)
+    return of_node[row].astype(np.intp)
 
 
 def _parts(component: Ints) -> Iterator[Ints]:
@@ -106,7 +113,7 @@ def _chosen_in_part(row: Ints, column: Ints, gain: Floats) -> NDArray[np.bool_]:
 
 
 def runner_up_losses(
-    row: Ints, column: Ints, gain: Floats, chosen: NDArray[np.bool_], /
+    row: Ints, column: Ints, gain: Floats, chosen: NDArray[np.bool_], /, *, limit: float = np.inf
 ) -> Floats:
     """Tell how much of the total gain is lost when a chosen candidate is forbidden.
 
@@ -121,11 +128,13 @@ def runner_up_losses(
         As for `assign_by_gain`.
     chosen : ndarray of bool, shape (candidate,)
         An optimal assignment.
+    limit : float
+        Losses above it need not be known: they are given as the limit.
 
     Returns
     -------
     ndarray, shape (candidate,)
-        NaN where not chosen, or where a component has more than 1,200 rows.
+        NaN where not chosen.
 
     Examples
     --------
@@ -136,21 +145,23 @@ def runner_up_losses(
     """
     loss = np.full(len(row), np.nan)
     use = np.flatnonzero((gain > 0) | chosen)
-    if not use.size:
+    if not chosen.any():
         return loss
     n_rows, n_columns = int(row[use].max()) + 1, int(column[use].max()) + 1
     component = candidate_components(row[use], column[use], n_rows=n_rows, n_columns=n_columns)
     order = np.argsort(component, kind="stable")
-    use, component = use[order], component[order]
+    use, component = use[order], np.unique(component[order], return_inverse=True)[1]
     start = np.flatnonzero(np.diff(component, prepend=-1))
     pair = component.astype(np.int64) * n_rows + row[use]
     rows_of = np.bincount(np.unique(pair) // n_rows, minlength=len(start))
     single = np.diff(start, append=len(use)) == 1
     only = use[start[single]]
     loss[only] = np.where(chosen[only], gain[only], np.nan)
-    for size in np.unique(rows_of[~single]).tolist():
-        if size > _MOST_ROWS:
-            continue
+    large = rows_of > _MOST_ROWS
+    if large.any():
+        here = use[large[component]]
+        loss[here] = _losses_of_large(row[here], column[here], gain[here], chosen[here], limit)
+    for size in np.unique(rows_of[~single & ~large]).tolist():
         mine = np.flatnonzero((rows_of == size) & ~single)
         at_once = max(1, _ENTRIES_AT_ONCE // (size + 1) ** 2)
         for begin in range(0, len(mine), at_once):
@@ -161,7 +172,7 @@ def runner_up_losses(
             loss[here] = _losses(
                 number, row[here], column[here], gain[here], chosen[here], (len(batch), size)
             )
-    return loss
+    return np.minimum(loss, limit)
 
 
 def _losses(
@@ -203,3 +214,55 @@ def _losses(
     around = (cost + path.transpose(0, 2, 1)).min(axis=2)
     found: Floats = np.where(chosen, np.maximum(around[number, local], 0.0), np.nan)
     return found
+
+
+def _losses_of_large(
+    row: Ints, column: Ints, gain: Floats, chosen: NDArray[np.bool_], limit: float
+) -> Floats:
+    """Find losses up to a limit by Dijkstra's method, on costs made positive by potentials."""
+    rows, i = np.unique(row, return_inverse=True)
+    _, j = np.unique(column, return_inverse=True)
+    n = len(rows)
+    own = np.zeros(n)
+    own[i[chosen]] = gain[chosen]
+    owner = np.full(int(j.max()) + 1, n, dtype=np.intp)
+    owner[j[chosen]] = i[chosen]
+    other = ~chosen
+    node = np.arange(n)
+    start = np.concatenate([i[other], node, np.full(n, n)])
+    stop = np.concatenate([owner[j[other]], np.full(n, n), node])
+    cost = np.concatenate([own[i[other]] - gain[other], own, np.zeros(n)])
+    potential = _potential(start, stop, cost, n)
+    # No cost is negative now, and cycles cost what they did.
+    cost = np.maximum(cost + potential[start] - potential[stop], 0.0)
+    keep = (cost <= limit) & (start != stop)
+    # Of parallel edges the cheapest counts; the sum of duplicates would be taken.
+    order = np.lexsort((cost[keep], stop[keep], start[keep]))
+    start, stop, cost = start[keep][order], stop[keep][order], cost[keep][order]
+    first = np.flatnonzero(np.diff(start * (n + 1) + stop, prepend=-1))
+    start, stop, cost = start[first], stop[first], cost[first]
+    # The solver takes zeros for absent.
+    graph = csr_array((cost + 1e-12, (start, stop)), shape=(n + 1, n + 1))
+    loss = np.full(n, limit)
+    at_once = max(1, _ENTRIES_AT_ONCE // (n + 1))
+    for begin in range(0, n + 1, at_once):
+        sources = np.arange(begin, min(begin + at_once, n + 1))
+        path = dijkstra(graph, indices=sources, limit=limit)
+        # An edge from a row to a source closes a path from there back to the row.
+        closes = (stop >= sources[0]) & (stop <= sources[-1]) & (start < n)
+        around = cost[closes] + path[stop[closes] - begin, start[closes]]
+        np.minimum.at(loss, start[closes], around)
+    return np.where(chosen, loss[i], np.nan)
+
+
+def _potential(start: Ints, stop: Ints, cost: Floats, n: int) -> Floats:
+    """Give the cheapest way from the free node to every row, by Bellman and Ford's method."""
+    potential = np.zeros(n + 1)
+    for _ in range(n + 1):
+        through = potential[start] + cost
+        following = potential.copy()
+        np.minimum.at(following, stop, through)
+        if (following >= potential - 1e-12).all():
+            break
+        potential = following
+    return potential

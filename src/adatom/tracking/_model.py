@@ -178,7 +178,7 @@ def _log_density(
             np.log(w / (2 * np.pi * (v + 2 * square) + _TINY)) - q / (2 * (v + 2 * square) + _TINY)
             for w, v in zip(gap.weight, gap.variance, strict=True)
         ]
-        return np.asarray(np.logaddexp.reduce(parts, axis=0))
+        return _summed(parts)
     own = square * np.eye(2)
     one, two = (
         np.where(np.isfinite(c), c, own) for c in (observed.covariance[i], observed.covariance[j])
@@ -191,7 +191,12 @@ def _log_density(
         det = yy * xx - yx**2 + _TINY
         q = (xx * step[:, 0] ** 2 - 2 * yx * step[:, 0] * step[:, 1] + yy * step[:, 1] ** 2) / det
         parts.append(np.log(w / (2 * np.pi * np.sqrt(det))) - 0.5 * q)
-    return np.asarray(np.logaddexp.reduce(parts, axis=0))
+    return _summed(parts)
+
+
+def _summed(parts: list[Floats]) -> Floats:
+    """Add probabilities of which the logarithms are given."""
+    return parts[0] if len(parts) == 1 else np.asarray(np.logaddexp.reduce(parts, axis=0))
 
 
 def model_in_attrs(model: LinkModel, memory: int, units: dict[str, str], /) -> dict[str, Any]:
