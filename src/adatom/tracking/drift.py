@@ -200,7 +200,7 @@ def _voted(one: Floats, two: Floats, reach: float, spacing: float) -> Floats | N
     voters = one[:: max(1, len(one) // _VOTERS)]
     near = cKDTree(voters).sparse_distance_matrix(cKDTree(two), reach, output_type="ndarray")
     moved = two[near["j"]] - voters[near["i"]]
-    best: tuple[float, Floats] | None = None
+    best: tuple[float, Floats, float] | None = None
     for width in (size * spacing for size in _BINS):
         half = int(np.ceil(reach / width)) + 1
         side = 2 * half + 1
@@ -213,8 +213,10 @@ def _voted(one: Floats, two: Floats, reach: float, spacing: float) -> Floats | N
         if best is None or clear > best[0]:
             high = np.argwhere(above >= _NEARLY * above.max()) - half
             least = high[np.argmin((high**2).sum(axis=1))] * width
-            best = clear, _climbed(moved, least, 1.5 * width)
-    return best[1] if best is not None and best[0] >= _needed(len(voters)) else None
+            best = clear, least, width
+    if best is None or best[0] < _needed(len(voters)):
+        return None
+    return _climbed(moved, best[1], 1.5 * best[2])
 
 
 def _needed(n_voters: int) -> float:
@@ -224,9 +226,12 @@ def _needed(n_voters: int) -> float:
 
 def _climbed(moved: Floats, start: Floats, radius: float) -> Floats:
     """Move to the middle of the votes around, until it stays."""
+    away = moved - start
+    moved = moved[(np.abs(away[:, 0]) < 5 * radius) & (np.abs(away[:, 1]) < 5 * radius)]
     place = start
     for _ in range(20):
-        near = np.abs(moved - place).max(axis=1) <= radius
+        away = moved - place
+        near = (np.abs(away[:, 0]) <= radius) & (np.abs(away[:, 1]) <= radius)
         if not near.any():
             break
         following = moved[near].mean(axis=0)
