@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_linking import scores, walkers
+from walking import scores, walkers
 
 from adatom.errors import KindError, SettingError
 from adatom.schema import Table, sites_from_positions

@@ -21,14 +21,18 @@ _SITES: Final = 40_000
 _BINS: Final = 160
 _NEAREST_BIN: Final = 1e-4
 _REACH: Final = 2.5
-_ROUNDS: Final = 300
+_ROUNDS: Final = 200
+_TRIAL: Final = 20
 # A second, faster motion is believed if it explains the distances this much better, in
 # logarithms of the number of pairs, and if it is no broad remainder of the background.
 _GAIN_PER_LOG: Final = 3.0
 _LEAST_WEIGHT: Final = 2e-3
 _WIDEST: Final = 1 / 3
+# Powers of what lies between the variance of one motion and the widest believed.
+_STARTS: Final = (0.5, 0.75, 0.9)
 # Background where no two sites of a frame are so near, in shares of all.
-_FLOOR: Final = 0.01
+_FLOOR: Final = 0.03
+_SMOOTHED: Final = 15
 # Frames whose distance in time is within this of the typical one are compared.
 _TIME_TOLERANCE: Final = 0.1
 
@@ -96,10 +100,6 @@ class _Spread:
     found: float
     log_likelihood: float
 
-    @property
-    def mean(self) -> float:
-        return float(self.weight @ self.variance)
-
 
 def steps_from_sites(observed: Observed, /, *, error: float | None = None) -> StepModel:
     """Estimate diffusion and position error from distances of sites one and two frames apart.
@@ -146,7 +146,8 @@ def _error_squared(
     if second is None:
         return 0.0
     # sigma^2(n) = 2 D n dt + 2 s^2.
-    square = 0.5 * (2 * first.mean - second.mean)
+    # The slower motion tells it, for the share of the faster one is another after two frames.
+    square = 0.5 * (2 * first.variance[0] - second.variance[0])
     return float(np.clip(square, 0.0, 0.5 * first.variance[0]))
 
 
@@ -201,13 +202,23 @@ def _spread(seen: _Distances, reach: float) -> _Spread | None:
     if seen.between.sum() == 0:
         return None
     area = np.diff(seen.edges**2)
-    background = seen.within + (_FLOOR * max(seen.n_sites, 1)) * area / reach**2
+    # Few pairs are near one another: bins are averaged, over half of their distance.
+    near = np.ones(_SMOOTHED)
+    mean = np.convolve(seen.within, near, "same") / np.convolve(area, near, "same")
+    background = (mean + _FLOOR * (seen.within.sum() + 1) / reach**2) * area
     middle = 0.5 * (seen.edges[1:] ** 2 + seen.edges[:-1] ** 2)
     # Excess over chance tells where the steps are.
     excess = np.maximum(seen.between - background, 0.0) * (middle < (_WIDEST * reach) ** 2)
     start = float(excess @ middle / excess.sum() / 2) if excess.sum() > 0 else reach**2 / 50
     one = _maximized(seen, background, middle, np.array([start]))
-    two = _maximized(seen, background, middle, one.variance[0] * np.array([0.3, 6.0]))
+    slow, widest = one.variance[0], (_WIDEST * reach) ** 2
+    # Rare long steps are found from a start that is near them only.
+    starts = [(0.3 * slow, 6 * slow), *((0.9 * slow, slow * (widest / slow) ** p) for p in _STARTS)]
+    begun = max(
+        (_maximized(seen, background, middle, np.array(start), rounds=_TRIAL) for start in starts),
+        key=lambda fit: fit.log_likelihood,
+    )
+    two = _maximized(seen, background, middle, begun.variance, begun.weight)
     needed = _GAIN_PER_LOG * np.log(max(seen.n_sites, 2))
     believed = (
         two.log_likelihood - one.log_likelihood > needed
@@ -219,15 +230,21 @@ def _spread(seen: _Distances, reach: float) -> _Spread | None:
 
 
 def _maximized(
-    seen: _Distances, background: Floats, middle: Floats, variance: Floats
+    seen: _Distances,
+    background: Floats,
+    middle: Floats,
+    variance: Floats,
+    weight: Floats | None = None,
+    *,
+    rounds: int = _ROUNDS,
 ) -> _Spread:
     """Fit by EM: Gaussian steps cut off at the reach, over a background of known shape."""
     counts, total = seen.between, seen.between.sum()
     shape = background / background.sum()
     limit = seen.edges[-1] ** 2
-    share = np.full(len(variance), 0.5 / len(variance))
+    share = 0.5 * (np.full(len(variance), 1 / len(variance)) if weight is None else weight)
     likelihood = -np.inf
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         tail = np.exp(-(seen.edges[:, None] ** 2) / (2 * variance))
         inside = np.maximum(1 - tail[-1], 1e-12)
         parts = share * (tail[:-1] - tail[1:]) / inside
@@ -241,7 +258,7 @@ def _maximized(
         # Squares of distances are exponential, cut off at the limit.
         cut = limit / np.expm1(np.minimum(limit / (2 * variance), 700.0))
         variance = np.clip(0.5 * (mean + cut), 1e-12 * limit, limit)
-        if abs(likelihood - before) < 1e-9 * abs(likelihood):
+        if abs(likelihood - before) < 1e-8 * abs(likelihood):
             break
     order = np.argsort(variance)
     found = float(min(share.sum() * total / max(seen.n_sites, 1), 1.0))

@@ -155,7 +155,7 @@ def _of_tracks(observed: Observed, track: NDArray[np.integer]) -> list[_Shift]:
 
 
 def _of_votes(observed: Observed, reach: float | None) -> list[_Shift]:
-    spacing = 1 / np.sqrt(observed.density)
+    spacing = 1 / np.sqrt(max(observed.density, 1e-300))
     if reach is None:
         field = float(np.ptp(observed.place, axis=0).max()) if len(observed.place) else 1.0
         reach = min(_REACH * spacing, max(0.5 * field, spacing))
