@@ -45,7 +45,8 @@ STAGES = (
 VERBS = frozenset(
     {"read", "write", "correct", "predict", "locate", "find", "refine", "link", "fit", "assign"}
     | {"apply", "decompose", "cluster", "choose", "compare", "estimate", "count", "simulate"}
-    | {"train", "export", "search", "plot", "list", "build", "add", "merge", "relax", "remove", "assess"}
+    | {"train", "export", "search", "plot", "list", "build", "add", "merge", "relax"}
+    | {"remove", "assess"}
 )
 # Descriptors are named by the noun that they give; conversions as noun_from_noun.
 NOUNS = re.compile(

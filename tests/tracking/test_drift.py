@@ -14,7 +14,13 @@ Floats = NDArray[np.float64]
 
 
 def drifting(
-    n_sites: int, n_frames: int, *, drift: float, step: float = 0.0, missed: float = 0.1, seed: int = 0
+    n_sites: int,
+    n_frames: int,
+    *,
+    drift: float,
+    step: float = 0.0,
+    missed: float = 0.1,
+    seed: int = 0,
 ) -> tuple[Sites, Floats]:
     """Make sites that move together, a mean distance of 10 from one another."""
     rng = np.random.default_rng(seed)
@@ -45,7 +51,9 @@ def test_its_errors_are_as_large_as_they_say() -> None:
         sites, path = drifting(60, 12, drift=3.0, step=0.5, seed=seed)
         found = remove_drift(sites).drift
         # Position errors of neighboring frames are shared, so that sums are better than told.
-        pulls += list((np.diff(found["y"]) - np.diff(path[:, 0])) / _step_errors(found["y_error"].values))
+        pulls += list(
+            (np.diff(found["y"]) - np.diff(path[:, 0])) / _step_errors(found["y_error"].values)
+        )
     assert 0.8 < np.std(pulls) < 1.25
 
 
@@ -70,7 +78,7 @@ def test_what_was_found_is_taken_off_and_the_raw_positions_are_kept() -> None:
 def test_tracks_tell_the_drift_where_they_are_known() -> None:
     sites, path = drifting(60, 20, drift=0.5)
     linked = link_sites(sites)
-    by_tracks, by_votes = (remove_drift(linked, method=m) for m in ("tracks", "voting"))  # type: ignore[arg-type]
+    by_tracks, by_votes = (remove_drift(linked, method=m) for m in ("tracks", "voting"))
     np.testing.assert_allclose(by_tracks.drift["y"], path[:, 0], atol=0.15)
     np.testing.assert_allclose(by_votes.drift["y"], path[:, 0], atol=0.15)
 

@@ -84,7 +84,8 @@ def test_the_assignment_is_the_cheapest_of_all() -> None:
     partner = [track[:6].tolist().index(number) for number in track[6:]]
     square = ((one[:, None] - two[None]) ** 2).sum(axis=2)
     best = min(
-        itertools.permutations(range(6)), key=lambda order: sum(square[order[j], j] for j in range(6))
+        itertools.permutations(range(6)),
+        key=lambda order: sum(square[order[j], j] for j in range(6)),
     )
     assert tuple(partner) == best
 
@@ -119,7 +120,9 @@ def test_the_range_grows_with_the_gap() -> None:
     sites = sites_from_positions(np.zeros(5), x, unit="nm", frame=[0, 1, 5, 6, 7])
     others = sites_from_positions(np.full(8, 90.0), np.zeros(8), unit="nm", frame=np.arange(8))
     both = xr.concat([sites, others], dim="site")
-    linked = link_sites(both, memory=3, max_distance="1.5 nm", diffusion=0.5, position_error="0.1 nm")
+    linked = link_sites(
+        both, memory=3, max_distance="1.5 nm", diffusion=0.5, position_error="0.1 nm"
+    )
     assert linked["track"].values[:5].tolist() == [0] * 5
     shorter = link_sites(
         both, memory=3, max_distance="1.1 nm", diffusion=0.5, position_error="0.1 nm"
@@ -223,7 +226,9 @@ def test_probabilities_weigh_doubtful_labels_less() -> None:
     probability = np.where(sure[:, None], np.eye(2)[label], 0.5)
     hard = xr.Dataset({"label": ("site", label)})
     soft = hard.assign(probability=(("site", "class"), probability))
-    assert min(scores(link_sites(sites, soft), walker)) > min(scores(link_sites(sites, hard), walker))
+    assert min(scores(link_sites(sites, soft), walker)) > min(
+        scores(link_sites(sites, hard), walker)
+    )
 
 
 def test_position_errors_of_single_sites_are_used() -> None:
@@ -256,9 +261,7 @@ def test_sites_without_a_position_are_in_no_track_and_nothing_is_lost() -> None:
     linked = link_sites(holed)
     assert linked["track"].values[7] == -1
     assert (np.delete(linked["track"].values, 7) >= 0).all()
-    xr.testing.assert_identical(
-        linked.drop_vars("track").drop_attrs(), holed.drop_attrs()
-    )
+    xr.testing.assert_identical(linked.drop_vars("track").drop_attrs(), holed.drop_attrs())
 
 
 def test_no_sites_and_one_frame_are_no_error() -> None:

@@ -84,7 +84,7 @@ def candidate_components(row: Ints, column: Ints, /, *, n_rows: int, n_columns: 
         (np.ones(len(row), dtype=np.int8), (row, column + n_rows)), shape=(size, size)
     )
     _, of_node = connected_components(graph, directed=False)
-    return of_node[row].astype(np.intp)
+    return np.asarray(of_node[row], dtype=np.intp)
 
 
 def _parts(component: Ints) -> Iterator[Ints]:
@@ -172,7 +172,8 @@ def runner_up_losses(
             loss[here] = _losses(
                 number, row[here], column[here], gain[here], chosen[here], (len(batch), size)
             )
-    return np.minimum(loss, limit)
+    found: Floats = np.minimum(loss, limit)
+    return found
 
 
 def _losses(

@@ -86,7 +86,7 @@ def plot_tracks(
     frames = np.unique(sites.coords["frame"].values)
     usual = int(np.diff(frames).min()) if len(frames) > 1 else 1
     norm = Normalize(float(frames.min(initial=0)), float(frames.max(initial=1)))
-    panel = _panel(sites, image, _legend(len(ends), n_left_out, bool((gap > usual).any())))
+    panel = _panel(sites, image, _legend(image, len(ends), n_left_out, bool((gap > usual).any())))
     segments = np.stack([place[same], place[same + 1]], axis=1)[..., ::-1]
     width = float(np.clip(40 / np.sqrt(max(len(segments), 1)), 0.5, 1.4))
     if image is not None:
@@ -96,7 +96,8 @@ def plot_tracks(
         )
         panel.axes.add_collection(rim, autolim=False)
     for keep, style, label in (
-        (gap <= usual, "solid", "links"), (gap > usual, (0, (1.0, 1.2)), "links over missed frames"),
+        (gap <= usual, "solid", "links"),
+        (gap > usual, (0, (1.0, 1.2)), "links over missed frames"),
     ):  # fmt: skip
         lines = LineCollection(
             list(segments[keep]), cmap=_COLORS, norm=norm, linewidths=width, linestyles=style,
@@ -105,9 +106,10 @@ def plot_tracks(
         lines.set_array(frame[same + 1][keep].astype(float))
         panel.axes.add_collection(lines, autolim=False)
     if len(ends):
-        draw_marks(
-            panel, place[ends], diameter=max(2.5, 2.2 * width), color=_LAST, marker="o", label="last"
-        )
+        # White is seen on images only.
+        color = _DARK if image is None else _LAST
+        diameter = max(4.0 if image is not None else 2.5, 2.2 * width)
+        draw_marks(panel, place[ends], diameter=diameter, color=color, marker="o", label="last")
     picture = ScalarMappable(norm=norm, cmap=_COLORS)
     draw_colorbar(panel, picture, label="frame", values=frames.astype(float))
     return panel.figure
@@ -127,14 +129,17 @@ def _chosen(sites: Sites, min_length: int) -> tuple[NDArray[np.intp], int]:
     return order, len(numbers) - int(drawn.sum())
 
 
-def _legend(n_tracks: int, n_left_out: int, has_gaps: bool) -> list[Line2D]:
-    text = f"last seen, of {n_tracks} tracks"
-    legend = [legend_mark(text, color=_LAST, marker="o")]
-    legend[0].set_markeredgecolor(_DARK)
+def _legend(
+    image: xr.DataArray | None, n_tracks: int, n_left_out: int, has_gaps: bool
+) -> list[Line2D]:
+    color = _DARK if image is None else _LAST
+    last = legend_mark(f"last seen; tracks: {n_tracks}", color=color, marker="o")
+    last.set_markeredgecolor(_DARK)
+    legend = [last]
     if has_gaps:
         legend.append(legend_mark("dotted: over missed frames", color=_DARK, marker=" "))
     if n_left_out:
-        legend.append(legend_mark(f"{n_left_out} shorter ones not drawn", color=_DARK, marker=" "))
+        legend.append(legend_mark(f"not drawn, shorter: {n_left_out}", color=_DARK, marker=" "))
     return legend
 
 

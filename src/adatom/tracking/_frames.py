@@ -62,8 +62,10 @@ class Frames:
             )
             parts.append(part._replace(row=part.row + cuts[seen]))
         self._newest = frame, tree
-        joined = Candidates(*(np.concatenate(one) for one in zip(*parts, strict=True))) if parts else (
-            Candidates(*(np.zeros(0, dtype=t) for t in (int, int, float, float, float)))
+        joined = (
+            Candidates(*(np.concatenate(one) for one in zip(*parts, strict=True)))
+            if parts
+            else (Candidates(*(np.zeros(0, dtype=t) for t in (int, int, float, float, float))))
         )
         return FrameCandidates(last, first, stop - first, joined)
 
@@ -91,8 +93,10 @@ def link_frames(
     first, stop = span or (0, observed.n_frames)
     frames = Frames(observed, model, memory)
     previous = np.full(len(observed.place), -1, dtype=np.intp)
-    last = np.arange(observed.start[first], observed.start[first + 1]) if stop > first else (
-        np.zeros(0, dtype=np.intp)
+    last = (
+        np.arange(observed.start[first], observed.start[first + 1])
+        if stop > first
+        else (np.zeros(0, dtype=np.intp))
     )
     for frame in range(first + 1, stop):
         last = last[np.searchsorted(last, observed.start[frames.open_since(frame)]) :]
@@ -116,7 +120,9 @@ def linked_candidates(
 ) -> Iterator[tuple[FrameCandidates, NDArray[np.bool_]]]:
     """Go through the frames again with the links that were made: candidates, which were chosen."""
     frames = Frames(observed, model, memory)
-    last = np.arange(observed.start[0], observed.start[1]) if observed.n_frames else np.zeros(0, int)
+    last = (
+        np.arange(observed.start[0], observed.start[1]) if observed.n_frames else np.zeros(0, int)
+    )
     for frame in range(1, observed.n_frames):
         last = last[np.searchsorted(last, observed.start[frames.open_since(frame)]) :]
         here = frames.candidates(last, frame)
@@ -127,7 +133,7 @@ def linked_candidates(
 
 
 def tracks_of_links(previous: Ints, /) -> Ints:
-    """Number the tracks, in the order of their first sites."""
+    """Give every site the number of its track; tracks are in the order of their first sites."""
     root = np.where(previous < 0, np.arange(len(previous)), previous)
     while True:
         # Every round doubles how far back a site looks.

@@ -166,7 +166,8 @@ def _reach(observed: Observed) -> float:
 
 
 def _spread_out(n: int, most: int) -> list[int]:
-    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int)).tolist()
+    chosen: list[int] = np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int)).tolist()
+    return chosen
 
 
 def _distances(observed: Observed, lag: int, reach: float) -> _Distances:

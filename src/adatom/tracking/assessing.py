@@ -58,11 +58,13 @@ def assess_links(sites: Sites, /, *, n_simulations: int = 3, seed: int = 0) -> L
     """Tell how far the links of `link_sites` can be trusted.
 
     A link is *near the limit* if it is longer than 0.8 of the range: many such
-    say that longer steps were cut off, and that diffusion is found too slow. It is *ambiguous* if the
-    best assignment without it is less than 20 times less likely. *Wrong* and
-    *lost* links are expected from simulations: in blocks of 20
-    frames, the tracks start where they were observed, take steps as
-    they were estimated, are missed in the same frames, and are linked anew.
+    say that longer steps were cut off, and that diffusion is found too slow.
+    It is *ambiguous* if the best assignment without it is less than 20 times
+    less likely. *Wrong* and *lost* links are expected from simulations: in
+    blocks of 20 frames, the tracks start where they were observed, take
+    steps as they were estimated, are missed in the same frames, and are
+    linked anew. False detections that were linked by chance are not among
+    them: where many sites are in tracks of one, more links are wrong.
 
     Parameters
     ----------

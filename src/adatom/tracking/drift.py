@@ -123,7 +123,7 @@ def remove_drift(
         raise SettingError(msg)
     has_tracks = "track" in sites.variables
     if method == "tracks" and not has_tracks:
-        msg = 'the sites have no \'track\': run tracking.link_sites first, or take method="voting"'
+        msg = "the sites have no 'track': run tracking.link_sites first, or take method=\"voting\""
         raise KindError(msg)
     reach = None
     if max_drift is not None:
@@ -144,9 +144,7 @@ def _of_tracks(observed: Observed, track: NDArray[np.integer]) -> list[_Shift]:
     """Take the displacements of sites that follow one another in a track."""
     steps = []
     for f in range(1, observed.n_frames):
-        one, two = (
-            np.arange(observed.start[k], observed.start[k + 1]) for k in (f - 1, f)
-        )
+        one, two = (np.arange(observed.start[k], observed.start[k + 1]) for k in (f - 1, f))
         common, i, j = np.intersect1d(track[one], track[two], return_indices=True)
         keep = common >= 0
         moved = observed.place[two[j[keep]]] - observed.place[one[i[keep]]]
@@ -161,9 +159,7 @@ def _of_votes(observed: Observed, reach: float | None) -> list[_Shift]:
         reach = min(_REACH * spacing, max(0.5 * field, spacing))
     steps = []
     for f in range(1, observed.n_frames):
-        one, two = (
-            observed.place[observed.start[k] : observed.start[k + 1]] for k in (f - 1, f)
-        )
+        one, two = (observed.place[observed.start[k] : observed.start[k + 1]] for k in (f - 1, f))
         steps.append(_between(one, two, reach, spacing))
     return steps
 
@@ -221,7 +217,7 @@ def _voted(one: Floats, two: Floats, reach: float, spacing: float) -> Floats | N
 
 def _needed(n_voters: int) -> float:
     """Tell how clear votes must be; few sites cannot have many."""
-    return min(_CLEAR, 0.5 * n_voters / np.sqrt(2.0))
+    return min(_CLEAR, 0.5 * n_voters / 2**0.5)
 
 
 def _climbed(moved: Floats, start: Floats, radius: float) -> Floats:
@@ -247,10 +243,8 @@ def _center(moved: Floats) -> _Shift:
         return _UNKNOWN._replace(n_common=len(moved))
     middle = np.median(moved, axis=0)
     spread = 1.4826 * np.median(np.abs(moved - middle), axis=0)
-    keep = (np.abs(moved - middle) <= _OUTLYING * spread + 1e-12).all(axis=1)
-    if keep.sum() < _LEAST_COMMON:
-        keep[:] = True
-    kept = moved[keep]
+    keep = np.flatnonzero((np.abs(moved - middle) <= _OUTLYING * spread + 1e-12).all(axis=1))
+    kept = moved[keep] if len(keep) >= _LEAST_COMMON else moved
     return _Shift(kept.mean(axis=0), kept.std(axis=0, ddof=1) / np.sqrt(len(kept)), len(moved))
 
 
@@ -269,7 +263,9 @@ def _taken_off(sites: Sites, observed: Observed, steps: list[_Shift]) -> DriftRe
         corrected = corrected.assign_coords({name: ("site", values, dict(raw.attrs))})
         if f"{name}_raw" not in sites.variables:
             corrected[f"{name}_raw"] = ("site", raw.values, {"units": unit})
-    unknown = [int(observed.frames[f + 1]) for f, one in enumerate(steps) if one.n_common < _LEAST_COMMON]
+    unknown = [
+        int(observed.frames[f + 1]) for f, one in enumerate(steps) if one.n_common < _LEAST_COMMON
+    ]
     if unknown:
         shown = ", ".join(map(str, unknown[:8])) + (" ..." if len(unknown) > 8 else "")
         add_note(
