@@ -38,7 +38,8 @@ class Scene(NamedTuple):
 
 
 SCENES = {
-    "2,000 walkers, 5 % missed": Scene(2000, 200, 1000.0),
+    "2,000 walkers, 5 % missed": Scene(2000, 200, 1700.0),
+    "2,000 walkers, 5 % missed, nearer": Scene(2000, 200, 1000.0),
     "crowded: 1,000 walkers, steps of a quarter of their distance": Scene(
         1000, 100, 128.0, missed=0.02
     ),

@@ -37,7 +37,7 @@ def _walkers() -> ModuleType:
 
 walkers = _walkers()
 SCENES = {
-    "2,000 walkers, 5 % missed": walkers.Scene(2000, 200, 1500.0),
+    "2,000 walkers, 5 % missed": walkers.Scene(2000, 200, 1700.0),
     "2,000 walkers, 5 % missed, nearer": walkers.Scene(2000, 200, 1000.0),
     "500 walkers": walkers.Scene(500, 10, 750.0),
 }
