@@ -11,6 +11,7 @@
 ``clustering``       features -> classes
 ``crystallography``  sites that carry neighbors -> lattice, strain, phases, variants
 ``defects``          defects against the ideal crystal, their library, their energies
+``tracking``         sites over frames -> tracks, their drift, how sure links are
 ``curves``           curves -> what they tell: fits, contacts, loops, lifetimes
 ``pipelines``        stages joined in a loop: training on simulated images ...
 ``plotting``         any kind of data -> figure
@@ -47,6 +48,7 @@ _ROOMS = (
     "report",
     "schema",
     "simulation",
+    "tracking",
     "units",
 )
 

@@ -39,12 +39,15 @@ STAGES = (
     "crystallography",
     "defects",
     "curves",
+    "tracking",
     "pipelines",
 )
 VERBS = frozenset(
     {"read", "write", "correct", "predict", "locate", "find", "refine", "link", "fit", "assign"}
     | {"apply", "decompose", "cluster", "choose", "compare", "estimate", "count", "simulate"}
     | {"train", "export", "search", "plot", "list", "build", "add", "merge", "relax", "plan"}
+    | {"train", "export", "search", "plot", "list", "build", "add", "merge", "relax"}
+    | {"remove", "assess"}
 )
 # Descriptors are named by the noun that they give; conversions as noun_from_noun.
 NOUNS = re.compile(

@@ -30,6 +30,7 @@ import contract_probe
 import contract_strain
 import contract_structures
 import contract_teacher
+import contract_tracking
 import contract_trainer
 import contract_tuning
 import contract_variants
@@ -254,6 +255,7 @@ for _more in (
     contract_strain,
     contract_structures,
     contract_teacher,
+    contract_tracking,
     contract_trainer,
     contract_tuning,
     contract_variants,

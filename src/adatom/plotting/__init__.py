@@ -55,6 +55,7 @@
 ``plot_defects``              defects over their image: atoms by element, bonds, names
 ``plot_defect_class``         a class of a library of defects: mean image, atoms, bond lengths
 ``plot_dislocations``         cores of dislocations, with their Burgers vectors
+``plot_tracks``               tracks of sites over an image, colored by the frame
 ============================  ====================================================================
 
 Figures stand on their own: scale bars have round lengths in the unit of the
@@ -98,6 +99,7 @@ if TYPE_CHECKING:
     from adatom.plotting.strain import plot_site_profiles, plot_site_quantity
     from adatom.plotting.sweeps import plot_class_sweep
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
+    from adatom.plotting.tracks import plot_tracks
     from adatom.plotting.training import plot_training
     from adatom.plotting.trees import plot_tree
     from adatom.plotting.vector_fields import plot_vector_field
@@ -158,6 +160,7 @@ __all__ = [
     "plot_spectra",
     "plot_spectral_map",
     "plot_table",
+    "plot_tracks",
     "plot_training",
     "plot_tree",
     "plot_unit_cells",
@@ -217,6 +220,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_spectra": "spectra",
         "plot_spectral_map": "tables",
         "plot_table": "tables",
+        "plot_tracks": "tracks",
         "plot_training": "training",
         "plot_tree": "trees",
         "plot_unit_cells": "cells",

@@ -30,6 +30,7 @@ from adatom.plotting.movie_sites import has_frames, plot_movie_sites
 from adatom.plotting.sites import plot_sites
 from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plot_spectra
 from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
+from adatom.plotting.tracks import has_tracks, plot_tracks
 from adatom.plotting.training import has_training, plot_training
 from adatom.plotting.trees import is_tree, plot_tree
 from adatom.plotting.walls import (
@@ -96,6 +97,8 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
                 return plot_grains(data, over)
             if is_boundary(data):
                 return plot_boundaries(data, over)
+            if has_tracks(data):
+                return plot_tracks(data, over)
             return plot_movie_sites(data) if has_frames(data) else plot_sites(data, over)
         if kind is CLASSES:
             if is_region_map(data):

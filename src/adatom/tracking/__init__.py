@@ -1,0 +1,34 @@
+"""Sites over frames: linked to tracks, with their drift and how far the links can be trusted.
+
+=================  ===============================================================
+``link_sites``     sites of a movie to tracks, by the cheapest exclusive assignment
+``remove_drift``   take off what all sites move together
+``assess_links``   which links are doubtful, and how many are wrong
+``DriftRemoval``   what `remove_drift` gives
+``LinkQuality``    what `assess_links` gives
+=================  ===============================================================
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adatom._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from adatom.tracking.assessing import LinkQuality, assess_links
+    from adatom.tracking.drift import DriftRemoval, remove_drift
+    from adatom.tracking.linking import link_sites
+
+__all__ = ["DriftRemoval", "LinkQuality", "assess_links", "link_sites", "remove_drift"]
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "DriftRemoval": "drift",
+        "LinkQuality": "assessing",
+        "assess_links": "assessing",
+        "link_sites": "linking",
+        "remove_drift": "drift",
+    },
+)
