@@ -30,6 +30,7 @@ import contract_strain
 import contract_structures
 import contract_teacher
 import contract_trainer
+import contract_transitions
 import contract_tuning
 import contract_variants
 import contract_walls
@@ -253,6 +254,7 @@ for _more in (
     contract_structures,
     contract_teacher,
     contract_trainer,
+    contract_transitions,
     contract_tuning,
     contract_variants,
     contract_walls,

@@ -137,7 +137,7 @@ def pair_counts(
     n_states: int,
     n_lags: int,
 ) -> NDArray[np.int64]:
-    """Count all pairs (..., lag, i, j) of sorted observations; states may be (walk, observation)."""
+    """Count all pairs (..., lag, i, j) of sorted observations, states (..., observation)."""
     walks = np.atleast_2d(state)
     n_walks = len(walks)
     size = n_lags * n_states**2

@@ -35,7 +35,7 @@ def powers(matrix: Floats, /, *, longest: int) -> Floats:
 
 
 def strong_parts(matrix: Floats, /, *, least: float = NEVER) -> NDArray[np.int64]:
-    """Number the sets of states among which every one is reached from every other.
+    """Find the sets of states among which every one is reached from every other, numbered.
 
     Examples
     --------
