@@ -129,8 +129,12 @@ def coverage(
             found = fit_hidden_states(tracks, None, told).transitions
         else:
             found = estimate_transitions(count_transitions(tracks))
+        true = found
+        if labels is not None:
+            # What counts is how often it happened, not how often it is thought to have.
+            true = estimate_transitions(count_transitions(tracks, of="state"), n_samples=20)
         low, high = found["probability_low"].values, found["probability_high"].values
-        used = found["expected_count"].values >= 20
+        used = true["expected_count"].values >= 20
         entries += int(used.sum())
         held += int(((low <= truth) & (truth <= high) & used).sum())
         error += found["probability"].values - truth

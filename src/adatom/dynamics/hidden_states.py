@@ -10,7 +10,7 @@ import xarray as xr
 from adatom.dynamics.estimating import frame_time_of, transitions_of
 from adatom.dynamics.tracked_states import TrackedStates, tracked_states
 from adatom.errors import KindError, SettingError
-from adatom.numerics.hidden_chains import Sequences, drawn_states, smoothed
+from adatom.numerics.hidden_chains import Emission, Sequences, drawn_states, smoothed
 from adatom.numerics.markov_estimates import (
     dirichlet_rows,
     drawn_steps,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _MAX_ROUNDS: Final = 500
 # A likelihood that grows by less tells nothing more.
 _SETTLED: Final = 1e-4
-_N_WALKS: Final = 12
+_N_WALKS: Final = 10
 _FORGET: Final = 40
 _POORLY_MIXED: Final = 1.2
 _ROW_SUM: Final = 0.01
@@ -71,18 +71,25 @@ class _Model(NamedTuple):
 
 
 class _Observed(NamedTuple):
-    """What the sampler sees: likelihoods by label, or of every observation by itself."""
+    """What was seen: labels, or likelihoods of every observation by itself."""
 
     sequences: Sequences
     label: NDArray[np.int64]
     own: Floats | None
     is_known: bool
 
-    def likelihood(self, emission: Floats) -> Floats:
-        """Give the likelihood (..., observation, state) under confusions (..., state, label)."""
-        if self.own is not None:
-            return np.broadcast_to(self.own, (*emission.shape[:-2], *self.own.shape))
-        return np.moveaxis(emission[..., self.label], -1, -2)
+    @property
+    def is_learned(self) -> bool:
+        """Whether confusions are estimated along."""
+        return self.own is None and not self.is_known
+
+    def emission(self, confusions: Floats) -> Emission:
+        """Give likelihoods under confusions (walk, state, label)."""
+        if self.own is None:
+            return Emission(np.ascontiguousarray(np.moveaxis(confusions, -1, 0)), self.label)
+        shape = (len(self.own), len(confusions), self.own.shape[1])
+        table = np.broadcast_to(self.own[:, None], shape)
+        return Emission(table, np.arange(len(self.own)))
 
 
 def fit_hidden_states(
@@ -93,7 +100,7 @@ def fit_hidden_states(
     *,
     of: str = "label",
     confidence: float = 0.95,
-    n_samples: int = 600,
+    n_samples: int = 1000,
     frame_time: Time | None = None,
     seed: int = 0,
 ) -> HiddenStates:
@@ -233,14 +240,14 @@ def _likeliest(observed: _Observed, emission: Floats) -> tuple[_Model, Floats, F
     last = -np.inf
     for _ in range(_MAX_ROUNDS):
         found = smoothed(
-            observed.sequences, model.matrix, model.first, observed.likelihood(model.emission)
+            observed.sequences, model.matrix, model.first, observed.emission(model.emission[None])
         )
         steps = expected_steps(found.pairs, model.matrix)
         if found.log_likelihood - last < _SETTLED:
             break
         last = found.log_likelihood
         told = model.emission
-        if not observed.is_known and observed.own is None:
+        if observed.is_learned:
             told = normalized_rows(_label_counts(observed.label, found.states, n))
         model = _Model(normalized_rows(steps), found.states[starts].mean(axis=0), told)
     return model, steps, found.states
@@ -265,26 +272,25 @@ def _drawn(
     now, before = sequences.place[1:][inside], sequences.place[:-1][inside]
     lag, longest = sequences.lag[1:][inside] - 1, sequences.longest_lag
     size = longest * n * n
-    walk = np.arange(_N_WALKS)[:, None]
+    walk = np.arange(_N_WALKS)
     matrices = dirichlet_rows(np.broadcast_to(steps + prior, (_N_WALKS, n, n)), rng)
     first = np.broadcast_to(model.first, (_N_WALKS, n))
     emission = np.broadcast_to(model.emission, (_N_WALKS, *model.emission.shape))
     n_kept = -(-n_samples // _N_WALKS)
     kept, kept_emissions = np.empty((n_kept, _N_WALKS, n, n)), []
     for turn in range(-_FORGET, n_kept):
-        likelihood = observed.likelihood(emission)
-        states = drawn_states(sequences, matrices, first, likelihood, rng)
-        cell = walk * size + (lag * n + states[:, before]) * n + states[:, now]
+        states = drawn_states(sequences, matrices, first, observed.emission(emission), rng)
+        cell = walk * size + (lag[:, None] * n + states[before]) * n + states[now]
         counts = np.bincount(cell.ravel(), minlength=_N_WALKS * size).astype(float)
         by_lag = np.moveaxis(counts.reshape(_N_WALKS, longest, n, n), 1, 0)
         matrices = dirichlet_rows(drawn_steps(by_lag, matrices, rng) + prior, rng)
-        start = walk * n + states[:, sequences.place[0]]
+        start = walk * n + states[sequences.place[0]]
         number = np.bincount(start.ravel(), minlength=_N_WALKS * n).reshape(_N_WALKS, n)
         first = dirichlet_rows(number + prior, rng)
-        if not observed.is_known and observed.own is None:
+        if observed.is_learned:
             one = np.eye(n)
             emission = dirichlet_rows(
-                np.stack([_label_counts(observed.label, one[of], n) for of in states]), rng
+                np.stack([_label_counts(observed.label, one[of], n) for of in states.T]), rng
             )
         if turn >= 0:
             kept[turn] = matrices
@@ -311,7 +317,7 @@ def _tell(
     if observed.own is None:
         right = chances[np.arange(len(chances)), np.minimum(observed.label, chances.shape[1] - 1)]
         add_note(out, f"Labels are thought wrong in {1 - float(right.mean()):.1%} of observations.")
-    if not observed.is_known and observed.own is None:
+    if observed.is_learned:
         second = np.sort(np.abs(np.linalg.eigvals(model.matrix)))[::-1][1:2]
         text = "The confusion was estimated along with the kinetics, by how soon labels come back"
         if second.size and second[0] < np.exp(-1.0):

@@ -54,17 +54,31 @@ class Sequences:
         return max(1, int(self.lag.max(initial=1)))
 
 
-class Filtered(NamedTuple):
-    """Chances of states given all up to each step, (step, walk, track, state), log likelihood."""
+class Emission(NamedTuple):
+    """Likelihoods of what may be seen: ``table`` (what, walk, state), ``what`` (observation,).
 
-    chances: Floats
+    Walks are several models side by side; rows of the table are labels, or
+    observations where each has likelihoods of its own.
+    """
+
+    table: Floats
+    what: Integers
+
+
+class Filtered(NamedTuple):
+    """Weights of states given all up to each step, (step, track, walk, state), log likelihoods.
+
+    Weights of one track and walk sum to one.
+    """
+
+    weights: Floats
     log_likelihood: Floats
 
 
 def filtered(
-    sequences: Sequences, matrix: Floats, first: Floats, likelihood: Floats, /
+    sequences: Sequences, matrix: Floats, first: Floats, emission: Emission, /
 ) -> Filtered:
-    """Filter all tracks, for several models (walk) at once.
+    """Filter all tracks, for several models at once.
 
     Parameters
     ----------
@@ -72,26 +86,24 @@ def filtered(
     matrix : array, shape (walk, i, j)
     first : array, shape (walk, i)
         Chances of states where tracks begin.
-    likelihood : array, shape (walk, observation, i)
-        Of each observation in each state.
+    emission : Emission
     """
     every = powers(matrix, longest=sequences.longest_lag)
     n_steps, n_tracks = sequences.place.shape
-    n_walks, n_states = first.shape
-    chances = np.zeros((n_steps, n_walks, n_tracks, n_states))
-    total = np.zeros(n_walks)
-    before = np.broadcast_to(first[:, None], (n_walks, n_tracks, n_states))
-    walk = np.arange(n_walks)[:, None]
+    weights = np.zeros((n_steps, n_tracks, *first.shape))
+    total = np.zeros(len(first))
+    before = np.broadcast_to(first, (n_tracks, *first.shape))
     for step in range(n_steps):
         n = int(sequences.alive[step])
         if step:
-            onward = every[sequences.lag[step, :n][None], walk]
-            before = np.einsum("wti,wtij->wtj", chances[step - 1, :, :n], onward)
-        joint = before * likelihood[:, sequences.place[step, :n]]
-        scale = joint.sum(axis=-1, keepdims=True)
-        chances[step, :, :n] = joint / scale
-        total += np.log(scale[..., 0]).sum(axis=-1)
-    return Filtered(chances, total)
+            # Tracks first: blocks of all walks lie together and are taken as they are.
+            onward = every.take(sequences.lag[step, :n], axis=0)
+            before = np.einsum("twi,twij->twj", weights[step - 1, :n], onward)
+        joint = before * emission.table.take(emission.what[sequences.place[step, :n]], axis=0)
+        scale = joint.sum(axis=-1)
+        np.divide(joint, scale[..., None], out=weights[step, :n])
+        total += np.log(scale).sum(axis=0)
+    return Filtered(weights, total)
 
 
 class Smoothed(NamedTuple):
@@ -103,28 +115,27 @@ class Smoothed(NamedTuple):
 
 
 def smoothed(
-    sequences: Sequences, matrix: Floats, first: Floats, likelihood: Floats, /
+    sequences: Sequences, matrix: Floats, first: Floats, emission: Emission, /
 ) -> Smoothed:
     """Smooth all tracks under one model: the exact forward-backward sums, gaps included."""
-    forward = filtered(sequences, matrix[None], first[None], likelihood[None])
-    chances = forward.chances[:, 0]
+    forward = filtered(sequences, matrix[None], first[None], emission)
+    weights = forward.weights[:, :, 0]
     every = powers(matrix, longest=sequences.longest_lag)
-    n_steps = len(chances)
-    states = np.zeros_like(likelihood)
+    n_steps = len(weights)
+    states = np.zeros((len(emission.what), len(first)))
     pairs = np.zeros((sequences.longest_lag, *matrix.shape))
-    after = chances[-1]
+    after = weights[-1]
     states[sequences.place[-1, : sequences.alive[-1]]] = after[: sequences.alive[-1]]
     for step in range(n_steps - 2, -1, -1):
         n, n_next = int(sequences.alive[step]), int(sequences.alive[step + 1])
         lag = sequences.lag[step + 1, :n_next]
-        joint = chances[step, :n_next, :, None] * every[lag]
+        joint = weights[step, :n_next, :, None] * every[lag]
         expected = joint.sum(axis=1, keepdims=True)
-        ratio = np.divide(
+        joint *= np.divide(
             after[:n_next, None], expected, out=np.zeros_like(expected), where=expected > 0
         )
-        joint *= ratio
         np.add.at(pairs, lag - 1, joint)
-        after = chances[step].copy()
+        after = weights[step].copy()
         after[:n_next] = joint.sum(axis=2)
         states[sequences.place[step, :n]] = after[:n]
     return Smoothed(states, pairs, float(forward.log_likelihood[0]))
@@ -134,30 +145,31 @@ def drawn_states(
     sequences: Sequences,
     matrix: Floats,
     first: Floats,
-    likelihood: Floats,
+    emission: Emission,
     rng: np.random.Generator,
     /,
 ) -> Integers:
-    """Draw states (walk, observation) given all observations, for several models at once."""
-    chances = filtered(sequences, matrix, first, likelihood).chances
-    every = np.swapaxes(powers(matrix, longest=sequences.longest_lag), -1, -2)
-    n_steps, n_walks, n_tracks, _ = chances.shape
-    states = np.zeros((n_walks, likelihood.shape[1]), dtype=np.int64)
-    level = rng.random((n_steps, n_walks, n_tracks, 1))
-    walk = np.arange(n_walks)[:, None]
-    after = np.zeros((n_walks, n_tracks), dtype=np.int64)
+    """Draw states (observation, walk) given all observations, for several models at once."""
+    weights = filtered(sequences, matrix, first, emission).weights
+    # (lag, walk, to, from): the column of the state that follows is one row.
+    back = np.swapaxes(powers(matrix, longest=sequences.longest_lag), -1, -2)
+    n_walks, n_states = first.shape
+    back = np.ascontiguousarray(back).reshape(-1, n_states)
+    n_steps, n_tracks = sequences.place.shape
+    states = np.zeros((len(emission.what), n_walks), dtype=np.int64)
+    level = rng.random((n_steps, n_tracks, n_walks, 1))
+    walk = np.arange(n_walks) * n_states
+    after = np.zeros((n_tracks, n_walks), dtype=np.int64)
     for step in range(n_steps - 1, -1, -1):
         n = int(sequences.alive[step])
-        weight = chances[step, :, :n]
+        weight = weights[step, :n]
         n_next = int(sequences.alive[step + 1]) if step + 1 < n_steps else 0
         if n_next:
-            weight = weight.copy()
-            weight[:, :n_next] *= every[
-                sequences.lag[step + 1, :n_next][None], walk, after[:, :n_next]
-            ]
+            row = sequences.lag[step + 1, :n_next, None] * (n_walks * n_states) + walk
+            weight[:n_next] *= back.take(row + after[:n_next], axis=0)
         heap = weight.cumsum(axis=-1)
-        after[:, :n] = (heap < level[step, :, :n] * heap[..., -1:]).sum(axis=-1)
-        states[:, sequences.place[step, :n]] = after[:, :n]
+        after[:n] = (heap < level[step, :n] * heap[..., -1:]).sum(axis=-1)
+        states[sequences.place[step, :n]] = after[:n]
     return states
 
 

@@ -58,7 +58,7 @@ def closed_parts(matrix: Floats, /, *, least: float = NEVER) -> list[NDArray[np.
     part = strong_parts(matrix, least=least)
     leaves = (matrix > least) & (part[:, None] != part[None])
     numbers = [k for k in range(int(part.max()) + 1) if not leaves[part == k].any()]
-    return [np.flatnonzero(part == k) for k in numbers]
+    return sorted((np.flatnonzero(part == k) for k in numbers), key=lambda states: states[0])
 
 
 def stationary_distribution(matrix: Floats, /) -> Floats:

@@ -53,6 +53,7 @@
 ``plot_rings``                rings of bonds by the number of their members
 ``plot_defects``              defects over their image: atoms by element, bonds, names
 ``plot_defect_class``         a class of a library of defects: mean image, atoms, bond lengths
+``plot_transitions``          a transition matrix with intervals, and its states as a network
 ``plot_dislocations``         cores of dislocations, with their Burgers vectors
 ============================  ====================================================================
 
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
     from adatom.plotting.sweeps import plot_class_sweep
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
     from adatom.plotting.training import plot_training
+    from adatom.plotting.transitions import plot_transitions
     from adatom.plotting.trees import plot_tree
     from adatom.plotting.vector_fields import plot_vector_field
     from adatom.plotting.vectors import plot_class_cells, plot_class_displacements
@@ -156,6 +158,7 @@ __all__ = [
     "plot_spectral_map",
     "plot_table",
     "plot_training",
+    "plot_transitions",
     "plot_tree",
     "plot_unit_cells",
     "plot_variances",
@@ -214,6 +217,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_spectral_map": "tables",
         "plot_table": "tables",
         "plot_training": "training",
+        "plot_transitions": "transitions",
         "plot_tree": "trees",
         "plot_unit_cells": "cells",
         "plot_variances": "components",
