@@ -25,6 +25,12 @@ def test_a_gap_is_one_count_at_its_own_lag_and_none_at_lag_one() -> None:
     assert counts.attrs["gap_share"] == pytest.approx(2 / 5)
 
 
+def test_gaps_too_long_to_tell_anything_part_a_track() -> None:
+    counts = count_transitions(_tracks([0, 1, 5000, 5001], [4] * 4, [0, 0, 1, 1]))
+    assert counts["count"].sum("lag").values.tolist() == [[1, 0], [0, 1]]
+    assert any("cut at 1 gaps of more than 1000 frames" in text for text in notes(counts))
+
+
 def test_an_unknown_state_is_a_gap_and_told() -> None:
     counts = count_transitions(_tracks([0, 1, 2], [0, 0, 0], [0, -1, 1]))
     assert int(counts["count"].sel(lag=1).sum()) == 0

@@ -14,12 +14,12 @@ from adatom.schema import notes
 DOSES = [1.0, 2.0, 4.0]
 
 
-def _movie(dose: float, seed: int, **settings: str) -> xr.Dataset:
+def _movie(dose: float, seed: int, frame_time: str | None = None) -> xr.Dataset:
     """Driven by the beam one way (0.02 a dose), thermal the other (0.1)."""
     on, back = 0.02 * dose, 0.1
     matrix = np.array([[1 - on, on], [back, 1 - back]])
     counts = count_transitions(simulated_tracks(matrix, n_tracks=30, seed=seed))
-    return estimate_transitions(counts, n_samples=400, seed=seed, **settings)
+    return estimate_transitions(counts, n_samples=400, seed=seed, frame_time=frame_time)
 
 
 def test_slopes_and_intercepts_are_found_with_their_intervals() -> None:

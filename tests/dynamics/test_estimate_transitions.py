@@ -117,5 +117,5 @@ def test_a_matrix_whose_rows_are_no_distributions_is_refused() -> None:
 
 def test_impossible_settings_are_refused() -> None:
     counts = count_transitions(simulated_tracks(FOUR, n_tracks=3, n_frames=9))
-    with pytest.raises(SettingError, match="confidence=1.5"):
+    with pytest.raises(SettingError, match=r"confidence=1\.5"):
         estimate_transitions(counts, confidence=1.5)

@@ -27,9 +27,9 @@ from adatom.numerics.metastable import metastable_groups
 from adatom.schema import notes
 
 
-def _kinetics(tracks: xr.Dataset, **settings: str) -> Kinetics:
+def _kinetics(tracks: xr.Dataset, frame_time: str | None = None) -> Kinetics:
     counts = count_transitions(tracks)
-    return estimate_kinetics(estimate_transitions(counts, **settings), counts)
+    return estimate_kinetics(estimate_transitions(counts, frame_time=frame_time), counts)
 
 
 def _of_matrix(matrix: np.ndarray) -> Kinetics:
@@ -53,6 +53,21 @@ def test_a_nearly_memoryless_matrix_is_reported_as_label_noise_with_its_eigenval
 def test_counts_of_a_nearly_memoryless_chain_are_reported_alike() -> None:
     tracks = simulated_tracks(NEARLY_MEMORYLESS, n_tracks=80)
     assert "nearly memoryless, cannot be told" in _verdict(_kinetics(tracks), "memory")
+
+
+def test_states_that_were_never_met_are_no_memory() -> None:
+    tracks = simulated_tracks(np.full((2, 2), 0.5))
+    tracks["label"].attrs["names"] = ["a", "b", "never"]
+    kinetics = _kinetics(tracks)
+    assert _verdict(kinetics, "memory").startswith("memoryless")
+    assert kinetics.states["state"].values.tolist() == ["a", "b", "never"]
+    assert "never: no row in the matrix" in " ".join(notes(kinetics.states))
+
+
+def test_one_state_has_nothing_to_be_told_apart() -> None:
+    kinetics = _kinetics(simulated_tracks(np.ones((1, 1)), n_tracks=5, n_frames=9))
+    assert "one state only" in _verdict(kinetics, "memory")
+    assert np.isinf(kinetics.states["lifetime"].values).all()
 
 
 def test_states_drawn_anew_are_memoryless_and_lasting_ones_are_not() -> None:
@@ -155,6 +170,6 @@ def test_groups_are_made_only_where_the_spectrum_has_a_gap() -> None:
 
 
 def test_counts_of_something_else_are_refused() -> None:
+    found = transitions_from_matrix(xr.DataArray(FOUR, dims=("state", "state_to")))
     with pytest.raises(KindError, match="the counts lack count, pair_count, visit_state"):
-        found = transitions_from_matrix(xr.DataArray(FOUR, dims=("state", "state_to")))
         estimate_kinetics(found, found)

@@ -122,8 +122,8 @@ def coverage(
     entries, held, n, error = 0, 0, 0, np.zeros_like(truth)
     labels = confusion(len(truth), WRONG) if kind in {"plain", "hidden"} else None
     for seed in seeds:
-        loss = {} if kind == "whole" else {"lost": LOST, "turnover": TURNOVER}
-        tracks = simulated_tracks(truth, seed=seed, labels=labels, **loss)
+        lost, turnover = (0.0, 0.0) if kind == "whole" else (LOST, TURNOVER)
+        tracks = simulated_tracks(truth, seed=seed, labels=labels, lost=lost, turnover=turnover)
         if kind == "hidden":
             told = xr.DataArray(labels, dims=("state", "label"))
             found = fit_hidden_states(tracks, None, told).transitions

@@ -84,7 +84,11 @@ def tested(visits: Visits, by_lag: Floats, *, n_simulated: int, seed: int) -> li
     rng = np.random.default_rng(seed)
     base = int(_pairs(visits, visits.state).sum(axis=(-1, -2)).argmax()) + 1
     here = _judged(visits, visits.state, base)
-    matrix = likely_matrix(by_lag).matrix
+    fit = likely_matrix(by_lag)
+    matrix = fit.matrix
+    # What was met at ends of tracks only is not known to stay.
+    followed = np.flatnonzero(fit.steps.sum(axis=1) > 0)
+    known = normalized_rows(matrix[np.ix_(followed, followed)])
     balanced = likely_matrix(by_lag, reversible=True).matrix
     share = np.bincount(visits.state, minlength=visits.n_states) / len(visits.state)
     drawn_anew = np.broadcast_to(share, matrix.shape)
@@ -93,7 +97,7 @@ def tested(visits: Visits, by_lag: Floats, *, n_simulated: int, seed: int) -> li
     order, longer = draw(matrix, lambda judged: np.stack([judged.order, judged.longer]))
     p_balance = _p_value(here.reversibility, draw(balanced, lambda judged: judged.reversibility))
     return [
-        memory_verdict(matrix, float(here.memory[0]), p_memory),
+        memory_verdict(known, float(here.memory[0]), p_memory),
         _order_verdict(float(here.order[0]), _p_value(here.order, order), visits),
         _longer_verdict(visits, base, float(here.longer[0]), _p_value(here.longer, longer)),
         _reversibility_verdict(matrix, visits.names, float(here.reversibility[0]), p_balance),
@@ -114,9 +118,11 @@ def told_of_matrix(matrix: Floats, names: list[str]) -> list[Verdict]:
 
 def memory_verdict(matrix: Floats, statistic: float, p_value: float) -> Verdict:
     """Say whether the chain can be told from states drawn anew in every frame."""
+    if len(matrix) < 2:
+        return Verdict("memory", statistic, p_value, "one state only: nothing to be told apart")
     modulus = np.abs(sorted_eigenvalues(matrix))
     listed = ", ".join(f"{value:.2g}" for value in modulus)
-    second = float(modulus[1]) if len(modulus) > 1 else 0.0
+    second = float(modulus[1])
     if p_value >= _SURE:
         text = (
             f"memoryless: cannot be told from states drawn anew in every frame (p = {p_value:.2g}),"

@@ -74,9 +74,7 @@ def compare_rates_with_dose(
     >>> table["slope"].values.round(2)
     array([0.38, 0.21])
     """
-    if not isinstance(transitions, list):
-        msg = f"found {type(transitions).__name__}, need a list of transitions, one a movie"
-        raise KindError(msg)
+    _check_list(transitions)
     dose = np.asarray(dose_rates, dtype=float)
     if len(dose) != len(transitions) or not np.isfinite(dose).all() or (dose < 0).any():
         msg = f"{dose_rates=} must be a number from 0 for each of {len(transitions)} movies"
@@ -103,7 +101,7 @@ def compare_rates_with_dose(
     )
     count = np.stack([movie["expected_count"].values for movie in transitions])
     watched = count.sum(axis=2) * step[..., 0]
-    rows = [
+    rows: list[tuple[str | float, ...]] = [
         (
             names[i],
             names[j],
@@ -116,6 +114,12 @@ def compare_rates_with_dose(
         if i != j and count[:, i, j].sum() >= 1 and (watched[:, i] > 0).all()
     ]
     return _table(rows, rate_unit, unit)
+
+
+def _check_list(transitions: object) -> None:
+    if not isinstance(transitions, list):
+        msg = f"found {type(transitions).__name__}, need a list of transitions, one a movie"
+        raise KindError(msg)
 
 
 def _checked(transitions: list[Transitions]) -> tuple[Floats, str]:

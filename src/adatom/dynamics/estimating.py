@@ -252,7 +252,7 @@ def transitions_of(
 
     def spread(values: Floats, fill: float = np.nan) -> Floats:
         out = np.full((*values.shape[:-2], n, n), fill)
-        out[(..., *np.ix_(met, met))] = values
+        out[..., met[:, None], met] = values
         return out
 
     probability = spread(np.where(followed[:, None], matrix, np.nan))

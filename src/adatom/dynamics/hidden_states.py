@@ -254,11 +254,11 @@ def _likeliest(observed: _Observed, emission: Floats) -> tuple[_Model, Floats, F
 
 
 def _label_counts(label: NDArray[np.int64], states: Floats, n_labels: int) -> Floats:
-    counts = np.zeros((n_labels, states.shape[1]))
+    counts: Floats = np.zeros((n_labels, states.shape[1]))
     np.add.at(counts, label, states)
     trust = _TRUSTED * (np.full((n_labels, n_labels), (1 - _RIGHT) / max(n_labels - 1, 1)))
     np.fill_diagonal(trust, _TRUSTED * _RIGHT)
-    return counts.T + trust
+    return np.asarray(counts.T + trust)
 
 
 def _drawn(
@@ -286,7 +286,7 @@ def _drawn(
         matrices = dirichlet_rows(drawn_steps(by_lag, matrices, rng) + prior, rng)
         start = walk * n + states[sequences.place[0]]
         number = np.bincount(start.ravel(), minlength=_N_WALKS * n).reshape(_N_WALKS, n)
-        first = dirichlet_rows(number + prior, rng)
+        first = dirichlet_rows(number.astype(float) + prior, rng)
         if observed.is_learned:
             one = np.eye(n)
             emission = dirichlet_rows(

@@ -150,16 +150,13 @@ def estimate_kinetics(
     if len(known) < len(names):
         left = ", ".join(names[k] for k in np.setdiff1d(np.arange(len(names)), known))
         add_note(states, f"{left}: no row in the matrix, kept here without numbers.")
-    verdicts = (
-        told_of_matrix(matrix, [names[k] for k in known])
-        if counts is None
-        else tested(
-            _visits(counts),
-            counts["count"].transpose("lag", "state", "state_to").values.astype(float),
-            n_simulated=n_simulated,
-            seed=seed,
-        )
-    )
+    if counts is None:
+        verdicts = told_of_matrix(matrix, [names[k] for k in known])
+    else:
+        visits, met = _visits(counts)
+        by_lag = counts["count"].transpose("lag", "state", "state_to").values.astype(float)
+        by_lag = by_lag[:, met[:, None], met]
+        verdicts = tested(visits, by_lag, n_simulated=n_simulated, seed=seed)
     tests = table_of(verdicts)
     for row in verdicts:
         add_note(tests, f"{row.test}: {row.verdict}.")
@@ -195,7 +192,7 @@ def _known(
     if "sample" not in transitions:
         return matrix, None, known, names
     samples = transitions["sample"].transpose("draw", "state", "state_to").values
-    return matrix, normalized_rows(samples[(slice(None), *block)]), known, names
+    return matrix, normalized_rows(samples[:, known[:, None], known]), known, names
 
 
 def _clock(transitions: Transitions) -> _Clock:
@@ -206,7 +203,10 @@ def _clock(transitions: Transitions) -> _Clock:
 def _bounds(draws: Floats | None, like: Floats, outside: float) -> tuple[Floats, Floats]:
     if draws is None:
         return np.full_like(like, np.nan), np.full_like(like, np.nan)
-    low, high = np.quantile(draws, (outside, 1 - outside), axis=0)
+    # Ranks, not what lies between two: times of what never happens are infinite.
+    ranked = np.sort(draws, axis=0)
+    last = len(ranked) - 1
+    low, high = ranked[int(outside * last)], ranked[int(np.ceil((1 - outside) * last))]
     return low, high
 
 
@@ -312,14 +312,17 @@ def _relaxation(modulus: Floats) -> Floats:
     return time
 
 
-def _visits(counts: Transitions) -> Visits:
-    return Visits(
+def _visits(counts: Transitions) -> tuple[Visits, NDArray[np.int64]]:
+    """Give the observations among the states that were met, and which these are."""
+    met, state = np.unique(counts["visit_state"].values, return_inverse=True)
+    visits = Visits(
         counts["visit_track"].values,
         counts["visit_frame"].values,
-        counts["visit_state"].values,
-        [str(name) for name in counts["state"].values],
+        state.astype(np.int64),
+        [str(name) for name in counts["state"].values[met]],
         int(counts.attrs["n_lags"]),
     )
+    return visits, met
 
 
 def _timescales(counts: Transitions | None, clock: _Clock, outside: float, seed: int) -> Table:
@@ -329,8 +332,7 @@ def _timescales(counts: Transitions | None, clock: _Clock, outside: float, seed:
         table = table_from_columns({name: np.zeros(0) for name in names}, units=units)
         add_note(table, "Without counts there are no longer lags.")
         return table
-    visits = _visits(counts)
-    seen = np.unique(visits.state)
+    visits, _ = _visits(counts)
     pairs = _pairs_by_track(visits)
     shape = (-1, visits.n_lags, visits.n_states, visits.n_states)
     n_tracks = pairs.shape[0]
@@ -338,18 +340,17 @@ def _timescales(counts: Transitions | None, clock: _Clock, outside: float, seed:
     weights = rng.multinomial(n_tracks, np.full(n_tracks, 1 / n_tracks), size=_N_RESAMPLED)
     whole = np.asarray(pairs.sum(axis=0)).reshape(shape)
     drawn = np.asarray((scipy.sparse.csr_array(weights) @ pairs).toarray()).reshape(shape)
-    block = (..., *np.ix_(seen, seen))
     rows = []
     for lag in range(1, visits.n_lags + 1):
         if not whole[0, lag - 1].any():
             continue
         scale = lag * clock.step
-        found = _relaxation(_moduli(whole[:, lag - 1][block])[0]) * scale
-        others = _relaxation(_moduli(drawn[:, lag - 1][block])) * scale
-        low, high = np.quantile(others, (outside, 1 - outside), axis=0, method="nearest")
+        found = _relaxation(_moduli(whole[:, lag - 1])[0]) * scale
+        others = _relaxation(_moduli(drawn[:, lag - 1])) * scale
+        low, high = _bounds(others, found, outside)
         if n_tracks < _FEWEST_TRACKS:
             low, high = np.full_like(low, np.nan), np.full_like(high, np.nan)
-        rows += [(scale, k, found[k], low[k], high[k]) for k in range(1, len(seen))]
+        rows += [(scale, k, found[k], low[k], high[k]) for k in range(1, visits.n_states)]
     columns = np.array(rows, dtype=float).reshape(-1, len(names)).T
     table = table_from_columns(dict(zip(names, columns)), units=units)
     table["process"] = table["process"].astype(np.int64)

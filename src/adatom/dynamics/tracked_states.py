@@ -13,6 +13,9 @@ from adatom.schema import CLASSES, SITES, Classes, Sites
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# After so many frames a state says next to nothing of the one before; powers of a matrix
+# for every frame of a gap would cost more than it tells.
+_LONGEST_GAP: Final = 1000
 # Times of frames that differ by more are no even clock.
 _EVEN: Final = 0.01
 
@@ -74,12 +77,13 @@ def tracked_states(tracks: Sites, classes: Classes | None, of: str) -> TrackedSt
             "`frame` and `track` together must not repeat"
         )
         raise KindError(msg)
+    number = _cut(track[order], frame[order], notes)
     if not len(order):
         msg = "no site is on a track and of a known state: nothing can be counted"
         raise KindError(msg)
     return TrackedStates(
         site=order,
-        track=track[order],
+        track=number,
         frame=frame[order],
         state=state[order],
         names=names,
@@ -87,6 +91,17 @@ def tracked_states(tracks: Sites, classes: Classes | None, of: str) -> TrackedSt
         frame_time=_frame_time(tracks, frame, notes),
         notes=notes,
     )
+
+
+def _cut(track: NDArray[np.int64], frame: NDArray[np.int64], notes: list[str]) -> NDArray[np.int64]:
+    """Give tracks new numbers after gaps that are too long to tell anything."""
+    same = np.diff(track) == 0
+    long = same & (np.diff(frame) > _LONGEST_GAP)
+    if not long.any():
+        return track
+    notes.append(f"Tracks are cut at {int(long.sum())} gaps of more than {_LONGEST_GAP} frames.")
+    parted = np.concatenate([[False], ~same | long])
+    return np.cumsum(parted).astype(np.int64)
 
 
 def _integers(tracks: Sites, name: str) -> NDArray[np.int64]:

@@ -85,7 +85,8 @@ def _walked(counts: Floats, matrix: Floats, split: Callable[[Floats, Floats], Fl
         flow = split(number, chances)
         steps += flow.sum(axis=-2)
         number = np.swapaxes(flow.sum(axis=-3), -1, -2)
-    return steps + number + counts[0]
+    every_step: Floats = steps + number + counts[0]
+    return every_step
 
 
 def normalized_rows(counts: Floats, /) -> Floats:
@@ -99,7 +100,8 @@ def normalized_rows(counts: Floats, /) -> Floats:
     """
     total = counts.sum(axis=-1, keepdims=True)
     stay = np.broadcast_to(np.eye(counts.shape[-1]), counts.shape).copy()
-    return np.divide(counts, total, out=stay, where=total > 0)
+    rows: Floats = np.divide(counts, total, out=stay, where=total > 0)
+    return rows
 
 
 def likely_matrix(counts: Floats, /, *, reversible: bool = False) -> Fit:

@@ -141,7 +141,7 @@ def _draw_network(axes: Axes, matrix: Floats, names: list[str]) -> None:
     radius = _SMALLEST + (_LARGEST - _SMALLEST) * np.sqrt(np.nan_to_num(share) / top)
     points = 72 * _NETWORK / _SPAN
     for i, j in np.ndindex(n, n):
-        chance = matrix[i, j]
+        chance = float(matrix[i, j])
         if i == j or not chance >= _SHOWN:
             continue
         axes.add_patch(
@@ -154,8 +154,8 @@ def _draw_network(axes: Axes, matrix: Floats, names: list[str]) -> None:
                 linewidth=0.6 + _WIDEST * chance,
                 color=class_style(i).ink,
                 alpha=0.75,
-                shrinkA=points * radius[i],
-                shrinkB=points * radius[j] + 1,
+                shrinkA=points * float(radius[i]),
+                shrinkB=points * float(radius[j]) + 1,
             )
         )
     for k, name in enumerate(names):
@@ -177,7 +177,14 @@ def _draw_network(axes: Axes, matrix: Floats, names: list[str]) -> None:
         side = int(np.sign(round(out[0], 1)))
         out[0] -= 0.12 * side
         align = {-1: "right", 0: "center", 1: "left"}[side]
-        axes.text(*out, f"{name}\n{stays}", ha=align, va="center", **text_style(size=8))
+        axes.text(
+            float(out[0]),
+            float(out[1]),
+            f"{name}\n{stays}",
+            ha=align,
+            va="center",
+            **text_style(size=8),
+        )
 
 
 def _shares(matrix: Floats) -> Floats:
