@@ -228,7 +228,8 @@ def _own_likelihood(classes: Classes, seen: TrackedStates) -> Floats:
         raise KindError(msg)
     # By Bayes what the classifier took for the share of each class is divided out.
     share = np.maximum(probability.mean(axis=0), _LEAST)
-    return np.maximum(probability / share, _LEAST)
+    likelihood: Floats = np.maximum(probability / share, _LEAST)
+    return likelihood
 
 
 def _likeliest(observed: _Observed, emission: Floats) -> tuple[_Model, Floats, Floats]:
@@ -258,7 +259,8 @@ def _label_counts(label: NDArray[np.int64], states: Floats, n_labels: int) -> Fl
     np.add.at(counts, label, states)
     trust = _TRUSTED * (np.full((n_labels, n_labels), (1 - _RIGHT) / max(n_labels - 1, 1)))
     np.fill_diagonal(trust, _TRUSTED * _RIGHT)
-    return np.asarray(counts.T + trust)
+    weights: Floats = counts.T + trust
+    return weights
 
 
 def _drawn(
