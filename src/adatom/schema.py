@@ -229,6 +229,15 @@ def _table_rule(data: object) -> list[str]:
     return [f"columns {', '.join(odd)} are not along 'row' alone"] if odd else []
 
 
+def _transitions_rule(data: object) -> list[str]:
+    if not isinstance(data, xr.Dataset):
+        return [f"found {type(data).__name__}, need xarray.Dataset"]
+    missing = [dim for dim in ("state", "state_to") if dim not in data.coords]
+    if missing or data.coords["state"].dims != ("state",):
+        return [f"found dims {tuple(map(str, data.dims))}, need named 'state' and 'state_to'"]
+    return []
+
+
 def _structure_rule(data: object) -> list[str]:
     if any(f"{c.__module__}.{c.__name__}" == "ase.atoms.Atoms" for c in type(data).__mro__):
         return []
@@ -271,11 +280,16 @@ CLASSES: Final = Kind(
     "Classes", "a Dataset with integer 'label' and perhaps 'probability'", _classes_rule
 )
 TABLE: Final = Kind("Table", "a Dataset along 'row'", _table_rule)
+TRANSITIONS: Final = Kind(
+    "Transitions",
+    "a Dataset with the names of states along 'state' and 'state_to'",
+    _transitions_rule,
+)
 STRUCTURE: Final = Kind("Structure", "ASE Atoms", _structure_rule)
 
 KINDS: Final = (
     IMAGE, MOVIE, SPECTRAL_MAP, SPECTRA, DIFFRACTION_MAP, FORCE_CURVES, MASK, SITES, FEATURES,
-    CLASSES, TABLE, STRUCTURE,
+    CLASSES, TABLE, TRANSITIONS, STRUCTURE,
 )  # fmt: skip
 
 Image = Annotated[xr.DataArray, IMAGE]
@@ -289,6 +303,7 @@ Sites = Annotated[xr.Dataset, SITES]
 Features = Annotated[xr.DataArray, FEATURES]
 Classes = Annotated[xr.Dataset, CLASSES]
 Table = Annotated[xr.Dataset, TABLE]
+Transitions = Annotated[xr.Dataset, TRANSITIONS]
 if TYPE_CHECKING:
     Structure = Atoms
 else:
@@ -307,7 +322,7 @@ def kind_of_data(data: object, /) -> Kind | None:
     # Classes of sites keep the places of their sites, and so look like sites too.
     order = (
         CLASSES, FORCE_CURVES, SITES, TABLE, MASK, IMAGE, MOVIE, SPECTRAL_MAP, DIFFRACTION_MAP,
-        SPECTRA, FEATURES, STRUCTURE,
+        SPECTRA, FEATURES, TRANSITIONS, STRUCTURE,
     )  # fmt: skip
     return next((kind for kind in order if kind.fits(data)), None)
 

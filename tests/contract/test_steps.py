@@ -40,6 +40,7 @@ STAGES = (
     "defects",
     "curves",
     "tracking",
+    "dynamics",
     "pipelines",
 )
 VERBS = frozenset(

@@ -181,6 +181,12 @@ def _spectra(ran: Ran) -> None:
         assert (ran.folder / f"{picture}.png").stat().st_size > 5000
 
 
+def _transitions(ran: Ran) -> None:
+    assert ran["counts"]["count"].sel(lag=3).sum() == 1
+    assert "memory: " in ran.printed
+    assert "1/s" in ran.printed
+
+
 SAYS: dict[str, Callable[[Ran], None]] = {
     "choosing-classes.md": _choosing,
     "clustering.md": _clustering,
@@ -194,6 +200,7 @@ SAYS: dict[str, Callable[[Ran], None]] = {
     "probe-spectroscopy.md": _probes,
     "raman-and-luminescence.md": _raman,
     "spectra.md": _spectra,
+    "transitions.md": _transitions,
 }
 
 

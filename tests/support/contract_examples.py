@@ -32,6 +32,7 @@ import contract_structures
 import contract_teacher
 import contract_tracking
 import contract_trainer
+import contract_transitions
 import contract_tuning
 import contract_variants
 import contract_walls
@@ -257,6 +258,7 @@ for _more in (
     contract_teacher,
     contract_tracking,
     contract_trainer,
+    contract_transitions,
     contract_tuning,
     contract_variants,
     contract_walls,

@@ -1,11 +1,11 @@
-"""Intervals of shares and of means."""
+"""Intervals of shares, of means and of counts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import gammaincinv, stdtrit
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -49,3 +49,24 @@ def student_widening(freedom: float, /) -> float:
     (1.21, 1.0)
     """
     return float(stdtrit(freedom, 0.975)) / NORMAL_95
+
+
+def poisson_interval(
+    counts: ArrayLike, /, *, confidence: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the exact interval of the mean of which a Poisson count was drawn [1]_.
+
+    References
+    ----------
+    .. [1] F. Garwood, Biometrika 28, 437 (1936).
+
+    Examples
+    --------
+    >>> low, high = poisson_interval([0, 10], confidence=0.95)
+    >>> low.round(2), high.round(2)
+    (array([0. , 4.8]), array([ 3.69, 18.39]))
+    """
+    number = np.asarray(counts, dtype=float)
+    outside = (1 - confidence) / 2
+    low = gammaincinv(np.maximum(number, 1.0), outside)
+    return np.where(number > 0, low, 0.0), gammaincinv(number + 1, 1 - outside)

@@ -54,6 +54,7 @@
 ``plot_rings``                rings of bonds by the number of their members
 ``plot_defects``              defects over their image: atoms by element, bonds, names
 ``plot_defect_class``         a class of a library of defects: mean image, atoms, bond lengths
+``plot_transitions``          a transition matrix with intervals, and its states as a network
 ``plot_dislocations``         cores of dislocations, with their Burgers vectors
 ``plot_tracks``               tracks of sites over an image, colored by the frame
 ============================  ====================================================================
@@ -101,6 +102,7 @@ if TYPE_CHECKING:
     from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
     from adatom.plotting.tracks import plot_tracks
     from adatom.plotting.training import plot_training
+    from adatom.plotting.transitions import plot_transitions
     from adatom.plotting.trees import plot_tree
     from adatom.plotting.vector_fields import plot_vector_field
     from adatom.plotting.vectors import plot_class_cells, plot_class_displacements
@@ -162,6 +164,7 @@ __all__ = [
     "plot_table",
     "plot_tracks",
     "plot_training",
+    "plot_transitions",
     "plot_tree",
     "plot_unit_cells",
     "plot_variances",
@@ -222,6 +225,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_table": "tables",
         "plot_tracks": "tracks",
         "plot_training": "training",
+        "plot_transitions": "transitions",
         "plot_tree": "trees",
         "plot_unit_cells": "cells",
         "plot_variances": "components",

@@ -32,6 +32,7 @@ from adatom.plotting.spectra import plot_diffraction_map, plot_force_curves, plo
 from adatom.plotting.tables import plot_features, plot_spectral_map, plot_table
 from adatom.plotting.tracks import has_tracks, plot_tracks
 from adatom.plotting.training import has_training, plot_training
+from adatom.plotting.transitions import has_transitions, plot_transitions
 from adatom.plotting.trees import is_tree, plot_tree
 from adatom.plotting.walls import (
     is_directions,
@@ -106,6 +107,8 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
             return plot_classes(data, over)
         if kind is FORCE_CURVES:
             return plot_force_curves(data)
+        if has_transitions(data):
+            return plot_transitions(data)
         if kind is TABLE:
             if has_column_comparison(data):
                 return plot_column_comparison(data, over)

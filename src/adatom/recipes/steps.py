@@ -18,6 +18,7 @@ from adatom.errors import RecipeError
 STAGES: Final = (
     "io", "simulation", "correction", "networks", "localization", "descriptors",
     "decomposition", "clustering", "crystallography", "defects", "curves", "tracking",
+    "dynamics",
     "pipelines", "report",
 )  # fmt: skip
 """Rooms of adatom whose public functions are steps."""

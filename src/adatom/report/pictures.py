@@ -50,6 +50,7 @@ from adatom.plotting.feature_maps import SETS, has_places
 from adatom.plotting.movie_sites import has_frames
 from adatom.plotting.strain import quantities_of
 from adatom.plotting.training import has_training
+from adatom.plotting.transitions import has_transitions, plot_transitions
 from adatom.plotting.trees import is_tree
 from adatom.plotting.window_sizes import has_window_sizes
 from adatom.report.defect_pictures import defect_pictures, is_defects, is_untold_defect
@@ -93,6 +94,7 @@ from adatom.schema import (
     SPECTRA,
     SPECTRAL_MAP,
     TABLE,
+    TRANSITIONS,
     space_unit,
 )
 
@@ -125,6 +127,7 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
         FEATURES.name: _features,
         CLASSES.name: _classes,
         TABLE.name: _table,
+        TRANSITIONS.name: _transitions,
     }
     painter = painters.get(result.kind.name)
     return painter(lineage, result) if painter else []
@@ -493,6 +496,16 @@ def _whole_vectors(sites: xr.Dataset) -> xr.DataArray:
             "axis": ("feature", ["y", "x"] * n_slots),
         },
     )
+
+
+def _transitions(_: Lineage, result: Result) -> list[Picture]:
+    if not has_transitions(result.value):
+        return []
+    caption = (
+        f"{result.name}: the chance of every state one frame later, and the states as a network: "
+        "circles by the time spent, arrows by their chance, the number that of staying."
+    )
+    return [Picture(file_stem(result.name), caption, partial(plot_transitions, result.value))]
 
 
 def _table(lineage: Lineage, result: Result) -> list[Picture]:
