@@ -12,6 +12,7 @@
 ``crystallography``  sites that carry neighbors -> lattice, strain, phases, variants
 ``defects``          defects against the ideal crystal, their library, their energies
 ``curves``           curves -> what they tell: fits, contacts, loops, lifetimes
+``dynamics``         tracks -> diffusion, hops, transitions
 ``pipelines``        stages joined in a loop: training on simulated images ...
 ``plotting``         any kind of data -> figure
 ``report``           a run -> one HTML file
@@ -37,6 +38,7 @@ _ROOMS = (
     "decomposition",
     "defects",
     "descriptors",
+    "dynamics",
     "errors",
     "io",
     "localization",

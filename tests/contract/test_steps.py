@@ -39,6 +39,7 @@ STAGES = (
     "crystallography",
     "defects",
     "curves",
+    "dynamics",
     "pipelines",
 )
 VERBS = frozenset(

@@ -17,7 +17,7 @@ from adatom.errors import RecipeError
 
 STAGES: Final = (
     "io", "simulation", "correction", "networks", "localization", "descriptors",
-    "decomposition", "clustering", "crystallography", "defects", "curves", "pipelines",
+    "decomposition", "clustering", "crystallography", "defects", "curves", "dynamics", "pipelines",
     "report",
 )  # fmt: skip
 """Rooms of adatom whose public functions are steps."""
