@@ -13,6 +13,7 @@ from adatom.dynamics.resampling import (
     joined_units,
     resampled_weights,
 )
+from adatom.numerics.intervals import student_widening
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,8 +62,9 @@ def estimate_exponent(sums: SquaredDisplacements, rng: np.random.Generator, /) -
     if len(lags) < FEWEST_LAGS:
         return NOT_KNOWN
     curves = _Curves(_EXPONENTS, lags[None, :] ** _EXPONENTS[:, None])
+    n_units = int((sums.pairs[:, 0] > 0).sum())
     best, _ = _fitted(sums, lags, curves, rng)
-    return _percentiles(best)
+    return _percentiles(best, n_units)
 
 
 def estimate_confinement(
@@ -79,12 +81,13 @@ def estimate_confinement(
         return Confinement(NOT_KNOWN, NOT_KNOWN)
     rates = np.geomspace(_SLOWEST / lags[-1], _FASTEST, _N_RATES)
     curves = _Curves(rates, 1 - np.exp(-rates[:, None] * lags))
+    n_units = int((sums.pairs[:, 0] > 0).sum())
     rate, size = _fitted(sums, lags, curves, rng)
     # At the slow end of the rates no plateau is seen.
     size = np.where(rate <= rates[0] * 1.01, np.nan, size)
     with np.errstate(invalid="ignore"):
         radius = np.sqrt(np.maximum(size, 0.0))
-    return Confinement(_percentiles(radius), _percentiles(size * rate / 4 / step_time))
+    return Confinement(_percentiles(radius, n_units), _percentiles(size * rate / 4 / step_time, n_units))
 
 
 def _fitted(
@@ -142,10 +145,13 @@ def _best(
     return parameter, (1 - share) * sizes[rows, low] + share * sizes[rows, low + 1]
 
 
-def _percentiles(values: NDArray[np.float64]) -> Interval:
+def _percentiles(values: NDArray[np.float64], n_units: int) -> Interval:
     value, resampled = float(values[0]), values[1:]
     known = resampled[np.isfinite(resampled)]
-    if not np.isfinite(value) or len(known) < len(resampled) / 2 or len(known) < 2:
+    if not np.isfinite(value) or len(known) < len(resampled) / 2 or len(known) < 2 or n_units < 2:  # noqa: PLR2004 -- of one nothing scatters
         return Interval(value, np.nan, np.nan, np.nan)
     low, high = np.quantile(known, [0.025, 0.975]).tolist()
+    # Percentiles of few tracks are too near one another.
+    wider = student_widening(n_units - 1) * np.sqrt(n_units / (n_units - 1))
+    low, high = value - (value - low) * wider, value + (high - value) * wider
     return Interval(value, float(known.std()), low, high)

@@ -10,7 +10,7 @@ from adatom.dynamics.displacements import SquaredDisplacements, squared_displace
 from adatom.dynamics.resampling import FEWEST_TRACKS, joined_units, resampled_weights
 from adatom.dynamics.trajectories import Trajectories, trajectories_of
 from adatom.errors import SettingError
-from adatom.schema import Sites, Table, add_note, table_from_columns
+from adatom.schema import Image, Sites, Table, add_note, table_from_columns
 from adatom.units import Time
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def checked_lags(max_lag: int | None, trajectories: Trajectories, /) -> int:
     return min(longest, max(1, (longest + 1) // 4) if max_lag is None else max_lag)
 
 
-def tell_frame_time(table: Table, trajectories: Trajectories, /) -> None:
+def tell_frame_time(table: Table | Image, trajectories: Trajectories, /) -> None:
     """Note in what time is counted."""
     if trajectories.frame_time is None:
         add_note(
