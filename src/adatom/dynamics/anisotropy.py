@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+from scipy.special import fdtrc
 
 from adatom.dynamics.increments import diffusion_from_covariance
 from adatom.dynamics.resampling import FEWEST_TRACKS, Interval, studentized_interval
@@ -59,8 +60,6 @@ def estimate_tensor(
 
 def _isotropy(found: NDArray[np.float64], influence: dict[str, NDArray[np.float64]]) -> float:
     """Compare two components that are zero under isotropy with their scatter between tracks."""
-    from scipy.stats import f as fisher
-
     rows = np.column_stack([influence["yy"] - influence["xx"], 2 * influence["yx"]])
     rows = rows[np.any(rows != 0, axis=1)]
     n = len(rows)
@@ -71,4 +70,4 @@ def _isotropy(found: NDArray[np.float64], influence: dict[str, NDArray[np.float6
         return float("nan")
     distance = float(found @ np.linalg.solve(covariance, found))
     # Hotelling's test of a mean of n rows.
-    return float(fisher.sf(distance * (n - 2) / (2 * (n - 1)), 2, n - 2))
+    return float(fdtrc(2, n - 2, distance * (n - 2) / (2 * (n - 1))))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import xarray as xr
 
-from adatom.dynamics.increments import diffusion_from_covariance, increments_of, interval_from_theory
+from adatom.dynamics.increments import increments_of
 from adatom.dynamics.msd import tell_frame_time
 from adatom.dynamics.trajectories import trajectories_of
 from adatom.errors import SettingError
@@ -33,9 +33,9 @@ def estimate_mobility(
 ) -> Mobility:
     """Map local D over the field.
 
-    Increments count where their middle is, products of successive ones where
-    they meet; D of each bin follows from their covariance [1]_, so that
-    localization error and blur fall out.
+    Increments count where their middle is. What localization error and blur
+    add to their squares is the same all over the field, and is told by the
+    products of all successive increments [1]_.
 
     Parameters
     ----------
@@ -43,7 +43,8 @@ def estimate_mobility(
         With ``frame`` and ``track`` along ``site``, drift taken off.
     bin_size : length
         Side of a bin. Some steps wide or wider: what a track does in one bin
-        is otherwise counted in the next. Fifty increments tell D to a third.
+        is otherwise counted in the next. A hundred increments tell D to a tenth
+        and what the localization error adds.
     frame_time : time, optional
         As for `estimate_diffusion`.
 
@@ -51,8 +52,7 @@ def estimate_mobility(
     -------
     Mobility
         ``diffusion`` and ``error``, NaN where a bin has fewer than ten
-        increments or products, and ``count``. The error is that of free motion; a
-        track counts as often as it is there.
+        increments, and ``count``. The error is that of free motion.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def estimate_mobility(
     >>> tracks = sites_from_positions(y, x, unit="nm", frame=np.tile(np.arange(100), 50))
     >>> tracks["track"] = ("site", np.repeat(np.arange(50), 100))
     >>> float(estimate_mobility(tracks, bin_size="10 nm").diffusion.median().round(1))
-    1.0
+    0.5
     """
     trajectories = trajectories_of(tracks, frame_time=frame_time)
     size = length_from_setting(
@@ -83,24 +83,21 @@ def estimate_mobility(
     low, shape = _field(tracks, trajectories.position, size, bin_size)
     increments = increments_of(trajectories)
     middle = trajectories.position[increments.start] + increments.step / 2
-    meeting = trajectories.position[increments.start[increments.first] + 1]
-    products = (increments.step[increments.first] * increments.step[increments.first + 1]).sum(1)
-    place, met = (_bins(points, low, size, shape) for points in (middle, meeting))
+    place = _bins(middle, low, size, shape)
     n = shape[0] * shape[1]
-    table = np.column_stack(
-        [
-            np.bincount(place, (increments.step**2).sum(axis=1), n),
-            np.bincount(place, minlength=n),
-            np.bincount(met, products, n),
-            np.bincount(met, minlength=n),
-            np.bincount(place, increments.frames, n),
-        ]
-    )
-    value, _ = diffusion_from_covariance(trajectories.step, n_axes=2)(table)
+    count = np.bincount(place, minlength=n)
+    squares = np.bincount(place, (increments.step**2).sum(axis=1), n)
+    frames = np.bincount(place, increments.frames, n)
+    products = (increments.step[increments.first] * increments.step[increments.first + 1]).sum(1)
+    common = _Common.of(products)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean_square = table[:, 0] / (4 * trajectories.step * table[:, 4])
-    error, _, _ = interval_from_theory(value, mean_square, 2 * table[:, 3])
-    few = (table[:, 1] < _FEWEST) | (table[:, 3] < _FEWEST)
+        mean = squares / count
+        time = 4 * trajectories.step * frames / count
+        value = (mean - common.offset) / time
+        # Of two axes; increments that share a site are correlated by the offset.
+        variance = mean**2 * (1 + 2 * (common.offset / 2 / mean) ** 2) / count
+        error = np.sqrt(variance + common.error**2) / time
+    few = count < _FEWEST
     unit = f"{trajectories.unit}^2/{trajectories.time_unit}"
     coords = {
         dim: (dim, low[k] + size * (np.arange(shape[k]) + 0.5), {"units": trajectories.unit})
@@ -117,8 +114,22 @@ def estimate_mobility(
     return Mobility(
         diffusion,
         image(np.where(few, np.nan, error), "diffusion_error", unit),
-        image(table[:, 1], "increments", "1"),
+        image(count.astype(np.float64), "increments", "1"),
     )
+
+
+class _Common(NamedTuple):
+    """What is added to the mean square of increments everywhere, with its standard error."""
+
+    offset: float
+    error: float
+
+    @classmethod
+    def of(cls, products: NDArray[np.float64]) -> _Common:
+        """Estimate it from products of successive increments: nothing is added without any."""
+        if len(products) < _FEWEST:
+            return cls(0.0, 0.0)
+        return cls(-2 * float(products.mean()), 2 * float(products.std()) / len(products) ** 0.5)
 
 
 def _field(

@@ -105,7 +105,7 @@ def trajectories_of(
     frame, track = (_numbers(tracks, name) for name in ("frame", "track"))
     place = positions(tracks)
     linked = np.flatnonzero((track >= 0) & np.isfinite(place).all(axis=1))
-    order = linked[np.lexsort((frame[linked], track[linked]))]
+    order = linked[_order(track[linked], frame[linked])]
     frame, track, place = frame[order], track[order], place[order]
     same = track[1:] == track[:-1]
     if (twice := np.flatnonzero(same & (frame[1:] == frame[:-1]))).size:
@@ -120,20 +120,31 @@ def trajectories_of(
         raise TooFewSitesError(msg)
     classes, label = _labels(tracks, by, order)
     begins = np.r_[True, ~same | (label[1:] != label[:-1])]
-    names, of_track = np.unique(track, return_inverse=True)
+    first = np.r_[True, ~same]
     return Trajectories(
         position=place,
         frame=frame,
         segment=np.cumsum(begins) - 1,
-        track=of_track[begins],
+        track=(np.cumsum(first) - 1)[begins],
         label=label[begins],
         variance=_variance(tracks, order),
         order=order,
-        names=names,
+        names=track[first],
         classes=classes,
         unit=space_unit(tracks),
         frame_time=time_of_frame(tracks, frame_time),
     )
+
+
+def _order(track: NDArray[np.int64], frame: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sort by track, then by frame."""
+    if not len(track):
+        return np.zeros(0, dtype=np.int64)
+    low, span = int(frame.min()), int(np.ptp(frame)) + 1
+    # One number a site is sorted several times faster than two.
+    if int(track.max()) < np.iinfo(np.int64).max // span:
+        return np.asarray(np.argsort(track * span + (frame - low), kind="stable"))
+    return np.asarray(np.lexsort((frame, track)))
 
 
 def _numbers(tracks: Sites, name: str) -> NDArray[np.int64]:
