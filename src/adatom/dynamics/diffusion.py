@@ -26,7 +26,7 @@ from adatom.dynamics.msd import ALL_CLASSES, tell_frame_time
 from adatom.dynamics.resampling import NOT_KNOWN, Interval, studentized_interval
 from adatom.dynamics.trajectories import Trajectories, trajectories_of
 from adatom.dynamics.truncation import Truncation, estimate_truncation
-from adatom.errors import AdatomWarning, UnitError
+from adatom.errors import AdatomWarning, SettingError, UnitError
 from adatom.schema import Sites, Table, add_note, table_from_columns
 from adatom.units import TIME, Time
 
@@ -51,6 +51,7 @@ def estimate_diffusion(
     by: str | None = None,
     frame_time: Time | None = None,
     exposure: Time | None = None,
+    lag: int = 1,
     seed: int = 0,
 ) -> Diffusion:
     """Estimate D of all tracks, of each class and of each track, and whether motion is free.
@@ -78,6 +79,10 @@ def estimate_diffusion(
     exposure : time, optional
         Time that a frame is exposed for; by default none. D does not
         depend on it, the localization error does.
+    lag : int
+        Frames of an increment. More than one where frames hold traces of
+        earlier ones, as in compressed videos and averaged scans: motion then seems to
+        persist, and D is too small at first. All starting frames are made use of.
     seed : int
         Of the resampling.
 
@@ -88,8 +93,9 @@ def estimate_diffusion(
         ``n_increments``; ``diffusion`` with ``_error``, ``_low``, ``_high``, the
         interval of 95 % by studentized bootstrap over tracks, by theory
         for fewer than ten; ``diffusion_lags`` likewise, with ``n_lags``;
-        ``localization_error`` with its interval; ``free_p`` and ``motion``: "free",
-        "confined", "directed" or "not known"; ``exponent`` of
+        ``localization_error`` with its interval, and ``offset``, what is left of
+        4 s^2 - (4/3) D e at lag zero; ``free_p`` and ``motion``: "free",
+        "confined", "persistent" or "not known"; ``exponent`` of
         A n^alpha + c; ``confinement_radius`` and ``confined_diffusion`` where
         motion is confined; ``diffusion_yy``, ``_xx``, ``_yx`` of the
         tensor, ``diffusion_major``, ``_minor``, ``major_angle`` in deg from +x
@@ -103,6 +109,8 @@ def estimate_diffusion(
     ------
     KindError
         If the sites have no frame or track, or a track is twice in a frame.
+    SettingError
+        If `by` is no variable of labels, or `lag` below one.
     TooFewSitesError
         If no track has two sites.
     UnitError
@@ -131,21 +139,25 @@ def estimate_diffusion(
     >>> found["diffusion"].values.round(2), found["diffusion"].units
     (array([1.]), 'nm^2/s')
     """
+    if lag < 1:
+        msg = f"{lag=} must be 1 frame or more"
+        raise SettingError(msg)
     whole = trajectories_of(tracks, frame_time=frame_time)
-    blur = _blur(exposure, whole)
+    blur = _blur(exposure, whole) / lag
     limit = tracks.attrs.get("search_range")
     rng = np.random.default_rng(seed)
-    groups = [_estimate(whole, ALL_CLASSES, blur, limit, rng)]
+    groups = [_estimate(whole.with_steps_of(lag), ALL_CLASSES, blur, limit, rng)]
     names: list[str] = []
     if by is not None:
         parted = trajectories_of(tracks, by=by, frame_time=frame_time)
         names = [str(name) for name in parted.classes]
         for number in range(len(names)):
-            groups.append(_estimate(parted.of_class(number), number, blur, limit, rng))
-    classes = _table_of_classes(groups, whole)
-    classes.attrs |= {"class_names": names, "blur": blur, "seed": seed}
-    _tell(classes, groups, exposure, whole)
-    return Diffusion(classes, _table_of_tracks(whole))
+            part = parted.of_class(number).with_steps_of(lag)
+            groups.append(_estimate(part, number, blur, limit, rng))
+    classes = _table_of_classes(groups, whole, blur=blur, lag=lag)
+    classes.attrs |= {"class_names": names, "blur": blur, "lag": lag, "seed": seed}
+    _tell(classes, groups, exposure, whole.with_steps_of(lag))
+    return Diffusion(classes, _table_of_tracks(whole.with_steps_of(lag)))
 
 
 class _Group(NamedTuple):
@@ -194,7 +206,7 @@ def _estimate(
     increments = increments_of(trajectories)
     sums = covariance_sums(trajectories, increments)
     table = sums.table(BOTH_AXES)
-    diffusion = _by_covariance(table, step_time, rng)
+    diffusion = _by_covariance(table, step_time, trajectories.n_phases, rng)
     squared_error = studentized_interval(
         table, error_from_covariance(step_time, blur, n_axes=2), rng
     )
@@ -228,7 +240,7 @@ def _estimate(
             "major_angle": tensor.angle,
             "isotropy_p": tensor.p_value,
         },
-        estimate_truncation(increments, limit, trajectories.unit),
+        estimate_truncation(increments, limit, trajectories),
     )
 
 
@@ -240,7 +252,7 @@ def _motion(free: FreeMotionTest) -> str:
         return "not known"
     if free.p_value >= _DOUBT:
         return "free"
-    return "confined" if free.sign < 0 else "directed"
+    return "confined" if free.sign < 0 else "persistent"
 
 
 def _longest(trajectories: Trajectories) -> int:
@@ -252,23 +264,26 @@ def _longest(trajectories: Trajectories) -> int:
 
 
 def _by_covariance(
-    table: NDArray[np.float64], step_time: float, rng: np.random.Generator
+    table: NDArray[np.float64], step_time: float, n_phases: int, rng: np.random.Generator
 ) -> Interval:
     found = studentized_interval(table, diffusion_from_covariance(step_time, n_axes=2), rng)
     if np.isfinite(found.low):
         return found
-    error, low, high = _theory(table.sum(axis=0), found.value, step_time)
+    error, low, high = _theory(table.sum(axis=0), found.value, step_time, n_phases)
     return Interval(found.value, float(error), float(low), float(high))
 
 
 def _theory(
-    table: NDArray[np.float64], diffusion: NDArray[np.float64] | float, step_time: float
+    table: NDArray[np.float64],
+    diffusion: NDArray[np.float64] | float,
+    step_time: float,
+    n_phases: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     squares, _, _, pairs, frames = np.moveaxis(table, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_square = squares / (4 * step_time * frames)
     # As many increments as products tell of, of both axes.
-    number = np.where(pairs > 0, 2 * (pairs + 1), np.nan)
+    number = np.where(pairs > 0, 2 * (pairs + 1) / n_phases, np.nan)
     return interval_from_theory(np.asarray(diffusion), mean_square, number)
 
 
@@ -294,12 +309,16 @@ def _by_lags(
     table = np.column_stack([squares[:, :n], pairs[:, :n]])
     found = studentized_interval(table, diffusion_from_lags(fit.weights), rng)
     if not np.isfinite(found.low):
-        low, high = fit.diffusion - 1.96 * fit.error, fit.diffusion + 1.96 * fit.error
-        found = Interval(fit.diffusion, fit.error, max(low, 0.0), high)
+        # Phases hold the same motion.
+        error = fit.error * trajectories.n_phases**0.5
+        low, high = fit.diffusion - 1.96 * error, fit.diffusion + 1.96 * error
+        found = Interval(fit.diffusion, error, max(low, 0.0), high)
     return found, n
 
 
-def _table_of_classes(groups: list[_Group], trajectories: Trajectories) -> Table:
+def _table_of_classes(
+    groups: list[_Group], trajectories: Trajectories, *, blur: float, lag: int
+) -> Table:
     columns: dict[str, list[float] | list[str]] = {}
 
     def put(name: str, value: Interval) -> None:
@@ -317,6 +336,9 @@ def _table_of_classes(groups: list[_Group], trajectories: Trajectories) -> Table
         put("diffusion_lags", group.by_lags)
         put_one("n_lags", group.n_lags)
         put("localization_error", _root(group.squared_error))
+        offset = 4 * group.squared_error.value
+        offset -= 8 * blur * group.diffusion.value * trajectories.step * lag
+        put_one("offset", offset)
         put_one("free_p", group.free.p_value)
         put_one("motion", group.motion)
         put("exponent", group.exponent)
@@ -334,7 +356,8 @@ def _table_of_classes(groups: list[_Group], trajectories: Trajectories) -> Table
         for name in columns
         if name.startswith(("localization_error", "confinement_radius"))
     }
-    return table_from_columns(columns, units=units | {"major_angle": "deg"})  # type: ignore[arg-type]
+    units |= {"major_angle": "deg", "offset": f"{trajectories.unit}^2"}
+    return table_from_columns(columns, units=units)  # type: ignore[arg-type]
 
 
 def _root(squared: Interval) -> Interval:
@@ -353,10 +376,12 @@ def _table_of_tracks(trajectories: Trajectories) -> Table:
     table = sums.table(BOTH_AXES)
     value, _ = diffusion_from_covariance(trajectories.step, n_axes=2)(table)
     value = np.where(sums.pairs > 0, value, np.nan)
-    error, low, high = _theory(table, value, trajectories.step)
+    error, low, high = _theory(table, value, trajectories.step, trajectories.n_phases)
     columns = {
         "track": trajectories.names,
-        "n_sites": np.bincount(trajectories.track[trajectories.segment]),
+        "n_sites": np.bincount(
+            trajectories.track[trajectories.segment], minlength=len(trajectories.names)
+        ),
         "n_increments": sums.increments.astype(np.int64),
         "diffusion": value,
         "diffusion_error": error,
@@ -385,11 +410,14 @@ def _tell(
     elif first.motion == "free":
         text = f"All tracks together are compatible with free motion (p = {first.free.p_value:.2g})."
     else:
-        why = "turn back" if first.motion == "confined" else "keep their direction, as in a drift,"
-        text = (
-            f"Motion is not free (p = {first.free.p_value:.2g}): increments {why} over up to "
-            f"{first.free.n_lags} frames. D holds for short times only."
-        )
+        text = f"Motion is not free (p = {first.free.p_value:.2g}): "
+        if first.motion == "confined":
+            text += "increments turn back, as in a cage or at traps. D is that of short times."
+        else:
+            text += (
+                "increments keep their direction. Take drift off; where frames hold traces of "
+                f"earlier ones, as in videos, try lag={4 * trajectories.n_phases}."
+            )
     add_note(classes, text)
     if first.truncation.is_serious:
         text = first.truncation.in_words()

@@ -72,6 +72,9 @@ def _sums(
     trajectories: Trajectories, windows: list[int], *, by_block: bool
 ) -> NDArray[np.float64]:
     """Sum the products (unit, window) over tracks, or over blocks of their frames."""
+    if by_block and trajectories.n_phases > 1:
+        # Blocks of other phases hold the same motion.
+        trajectories = trajectories.of_phase(0)
     parts: list[NDArray[np.float64]] = []
     tracks: list[NDArray[np.int64]] = []
     for grid in grids_of(trajectories):

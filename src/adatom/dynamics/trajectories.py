@@ -45,6 +45,9 @@ class Trajectories:
         Of length.
     frame_time : float or None
         Seconds from frame to frame; None where nothing tells it.
+    n_phases : int
+        Frames of the movie in one step of `frame`: segments then come in as
+        many phases, which hold the same motion over again.
     """
 
     position: NDArray[np.float64]
@@ -58,11 +61,12 @@ class Trajectories:
     classes: NDArray[np.int64] | NDArray[np.str_]
     unit: str
     frame_time: float | None
+    n_phases: int = 1
 
     @property
     def step(self) -> float:
-        """Time from frame to frame, one where it is not known."""
-        return 1.0 if self.frame_time is None else self.frame_time
+        """Time of a step of `frame`, in seconds, or in frames where no time is known."""
+        return self.n_phases * (1.0 if self.frame_time is None else self.frame_time)
 
     @property
     def time_unit(self) -> str:
@@ -71,7 +75,16 @@ class Trajectories:
 
     def of_class(self, number: int, /) -> Trajectories:
         """Keep the segments of one class; numbers of tracks stay."""
-        keep = self.label == number
+        return self._of(self.label == number)
+
+    def of_phase(self, number: int, /) -> Trajectories:
+        """Keep one phase of every track."""
+        starts = np.flatnonzero(np.r_[True, np.diff(self.segment) > 0])
+        before = np.r_[-1, self.track[:-1]]
+        first = np.maximum.accumulate(np.where(before != self.track, np.arange(len(starts)), 0))
+        return self._of(np.arange(len(starts)) - first == number)
+
+    def _of(self, keep: NDArray[np.bool_]) -> Trajectories:
         rows = keep[self.segment]
         return replace(
             self,
@@ -82,6 +95,27 @@ class Trajectories:
             label=self.label[keep],
             variance=None if self.variance is None else self.variance[rows],
             order=self.order[rows],
+        )
+
+    def with_steps_of(self, n_frames: int, /) -> Trajectories:
+        """Take every so many frames for one, from each first frame that there is."""
+        if n_frames == 1:
+            return self
+        phase = self.frame % n_frames
+        order = np.lexsort((self.frame, phase, self.segment))
+        number = (self.segment * n_frames + phase)[order]
+        begins = np.r_[True, np.diff(number) > 0]
+        of_segment = self.segment[order][begins]
+        return replace(
+            self,
+            position=self.position[order],
+            frame=(self.frame // n_frames)[order],
+            segment=np.cumsum(begins) - 1,
+            track=self.track[of_segment],
+            label=self.label[of_segment],
+            variance=None if self.variance is None else self.variance[order],
+            order=self.order[order],
+            n_phases=n_frames,
         )
 
 

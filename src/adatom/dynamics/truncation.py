@@ -13,6 +13,7 @@ from adatom.units import Length, length_from_setting
 
 if TYPE_CHECKING:
     from adatom.dynamics.increments import Increments
+    from adatom.dynamics.trajectories import Trajectories
 
 _NEAR: Final = 0.8
 # Of free motion cut off where D loses a hundredth, so many links are near the limit.
@@ -44,15 +45,17 @@ class Truncation:
 _UNLIMITED: Final = Truncation(np.nan, np.nan)
 
 
-def estimate_truncation(increments: Increments, limit: object, unit: str, /) -> Truncation:
+def estimate_truncation(
+    increments: Increments, limit: object, trajectories: Trajectories, /
+) -> Truncation:
     """Compare links from frame to frame with the search range, in the unit of the sites or a text.
 
     The squared length of a free step is exponential: cut off at the limit
     L^2 = x m, its mean m falls to m (1 - x / (e^x - 1)), from which x follows.
     """
-    if limit is None or not (increments.frames == 1).any():
+    if limit is None or trajectories.n_phases > 1 or not (increments.frames == 1).any():
         return _UNLIMITED
-    reach = _length(limit, unit)
+    reach = _length(limit, trajectories.unit)
     steps = increments.step[increments.frames == 1]
     squares = (steps**2).sum(axis=1)
     if len(squares) < _LEAST_LINKS or not reach > 0:

@@ -54,6 +54,9 @@
 ``plot_defects``              defects over their image: atoms by element, bonds, names
 ``plot_defect_class``         a class of a library of defects: mean image, atoms, bond lengths
 ``plot_dislocations``         cores of dislocations, with their Burgers vectors
+``plot_msd``                  mean squared displacements with their band, and the fit
+``plot_jump_lengths``         how long the hops of tracks are
+``plot_waiting_times``        how long tracks rest between hops
 ============================  ====================================================================
 
 Figures stand on their own: scale bars have round lengths in the unit of the
@@ -83,6 +86,7 @@ if TYPE_CHECKING:
     from adatom.plotting.defect_classes import plot_defect_class
     from adatom.plotting.defects_on_image import plot_defects
     from adatom.plotting.dispatch import plot
+    from adatom.plotting.displacements import plot_jump_lengths, plot_msd, plot_waiting_times
     from adatom.plotting.domains import plot_boundaries, plot_domains
     from adatom.plotting.feature_maps import plot_feature_maps
     from adatom.plotting.fits import plot_fits
@@ -140,10 +144,12 @@ __all__ = [
     "plot_fractions",
     "plot_grains",
     "plot_image",
+    "plot_jump_lengths",
     "plot_member_spectra",
     "plot_members",
     "plot_movie",
     "plot_movie_sites",
+    "plot_msd",
     "plot_neighbor_vectors",
     "plot_phasors",
     "plot_regions",
@@ -160,6 +166,7 @@ __all__ = [
     "plot_unit_cells",
     "plot_variances",
     "plot_vector_field",
+    "plot_waiting_times",
     "plot_window_sizes",
 ]
 
@@ -198,10 +205,12 @@ __getattr__, __dir__ = lazy_names(
         "plot_fractions": "walls",
         "plot_grains": "lattice",
         "plot_image": "images",
+        "plot_jump_lengths": "displacements",
         "plot_member_spectra": "class_spectra",
         "plot_members": "classes",
         "plot_movie": "images",
         "plot_movie_sites": "movie_sites",
+        "plot_msd": "displacements",
         "plot_neighbor_vectors": "sites",
         "plot_phasors": "phasors",
         "plot_regions": "images",
@@ -218,6 +227,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_unit_cells": "cells",
         "plot_variances": "components",
         "plot_vector_field": "vector_fields",
+        "plot_waiting_times": "displacements",
         "plot_window_sizes": "window_sizes",
     },
 )
