@@ -20,7 +20,8 @@ def _holds(table: Table, name: str, truth: float) -> bool:
 
 @pytest.mark.parametrize(
     ("n_tracks", "n_frames", "error", "exposure", "gaps"),
-    [(30, 100, 0.5, 0.0, 0.0), (150, 10, 0.5, 0.5, 0.0), (40, 40, 0.5, 1.0, 0.05), (3, 200, 0.3, 0.0, 0.0)],
+    [(30, 100, 0.5, 0.0, 0.0), (150, 10, 0.5, 0.5, 0.0), (40, 40, 0.5, 1.0, 0.05),
+     (3, 200, 0.3, 0.0, 0.0)],
 )  # fmt: skip
 def test_intervals_hold_the_truth(
     n_tracks: int, n_frames: int, error: float, exposure: float, gaps: float
@@ -69,8 +70,7 @@ def test_confined_motion_is_told_with_its_radius() -> None:
     found = estimate_diffusion(tracks_of(walks + rng.normal(0, 0.1, walks.shape))).classes
     assert found["motion"].item() == "confined"
     assert float(found["confinement_radius"][0]) == pytest.approx(1.0, rel=0.03)
-    # A hard disc relaxes faster than one exponential, by a tenth or so.
-    assert float(found["confined_diffusion"][0]) == pytest.approx(0.05, rel=0.2)
+    assert float(found["confined_diffusion"][0]) == pytest.approx(0.05, rel=0.08)
     assert float(found["exponent_high"][0]) < 0.5
 
 
@@ -155,7 +155,7 @@ def test_classes_have_their_own_d() -> None:
 def test_intervals_of_single_tracks_hold_the_truth() -> None:
     walks = free_walks(1500, 40, np.random.default_rng(11), error=0.5)
     tracks = estimate_diffusion(tracks_of(walks)).tracks
-    inside = (tracks["diffusion_low"].values <= 1) & (1 <= tracks["diffusion_high"].values)
+    inside = (tracks["diffusion_low"].values <= 1) & (tracks["diffusion_high"].values >= 1)
     assert 0.93 < inside.mean() < 0.98
     assert tracks.sizes["row"] == 1500
 

@@ -43,7 +43,7 @@ def test_bins_of_few_increments_are_not_measured() -> None:
     walks = free_walks(1, 8, np.random.default_rng(2))
     found = estimate_mobility(tracks_of(walks), bin_size="1 nm")
     assert np.isnan(found.diffusion.values).all()
-    assert found.count.values.sum() == 7
+    assert found.n_increments.values.sum() == 7
 
 
 def test_bins_larger_than_the_field_are_refused() -> None:

@@ -11,6 +11,8 @@ from brownian_tracks import free_walks, tracks_of
 from numpy.typing import NDArray
 
 from adatom.dynamics import estimate_msd
+from adatom.dynamics.displacements import squared_displacements
+from adatom.dynamics.trajectories import trajectories_of
 from adatom.errors import KindError, SettingError, TooFewSitesError, UnitError
 from adatom.schema import sites_from_positions
 
@@ -62,13 +64,12 @@ def test_the_band_holds_the_truth() -> None:
 
 
 def test_the_effective_number_tells_the_scatter() -> None:
-    rng = np.random.default_rng(4)
-    means = [estimate_msd(tracks_of(free_walks(1, 100, rng)), max_lag=10) for _ in range(1500)]
-    for lag in (1, 4, 10):
-        values = np.array([float(one["msd"][lag - 1]) for one in means])
-        # Two axes: the relative variance of a mean of n squares of two is 1 / n.
-        number = 1 / (values.std() / values.mean()) ** 2
-        assert float(means[0]["n_effective"][lag - 1]) == pytest.approx(number, rel=0.12)
+    tracks = trajectories_of(tracks_of(free_walks(4000, 100, np.random.default_rng(4))))
+    sums = squared_displacements(tracks, n_lags=10)
+    means = sums.squares.sum(axis=2) / sums.pairs
+    # Two axes: the relative variance of a mean of n squares of two is 1 / n.
+    number = (means.mean(axis=0) / means.std(axis=0)) ** 2
+    np.testing.assert_allclose((sums.pairs**2 / sums.overlap)[0], number, rtol=0.07)
 
 
 def test_pairs_of_a_class_stay_in_it() -> None:
@@ -77,9 +78,8 @@ def test_pairs_of_a_class_stay_in_it() -> None:
     tracks["track"] = ("site", np.zeros(6, dtype=int))
     tracks["state"] = ("site", np.array(["a", "a", "b", "b", "b", "a"]))
     msd = estimate_msd(tracks, max_lag=2, by="state")
-    rows = {(int(c), int(n)): (float(m), int(k)) for c, n, m, k in zip(
-        msd["class"].values, msd["lag"].values, msd["msd"].values, msd["n_pairs"].values, strict=True
-    )}  # fmt: skip
+    columns = (msd[name].values.tolist() for name in ("class", "lag", "msd", "n_pairs"))
+    rows = {(c, n): (mean, number) for c, n, mean, number in zip(*columns, strict=True)}
     assert rows[0, 1] == (1.0, 1)
     assert rows[1, 1] == pytest.approx(((9 - 4) ** 2 / 2 + (16 - 9) ** 2 / 2, 2))
     assert rows[1, 2] == (144.0, 1)

@@ -25,10 +25,10 @@ def test_a_msd_is_drawn_with_its_band_and_the_line_of_the_fit() -> None:
     found = estimate_diffusion(tracks, frame_time="2 s").classes
     axes = plot_msd(msd, found).axes[0]
     points, line = axes.lines
-    np.testing.assert_allclose(points.get_ydata(), msd["msd"].values)
-    time = np.asarray(line.get_xdata())
+    np.testing.assert_allclose(np.asarray(points.get_ydata(), dtype=float), msd["msd"].values)
+    time = np.asarray(line.get_xdata(), dtype=float)
     expected = 4 * float(found["diffusion"][0]) * time + float(found["offset"][0])
-    np.testing.assert_allclose(line.get_ydata(), expected)
+    np.testing.assert_allclose(np.asarray(line.get_ydata(), dtype=float), expected)
     assert len(axes.collections) == 1
     assert "s]" in axes.get_xlabel()
     assert "nm^2/s" in axes.get_legend().get_texts()[1].get_text()  # type: ignore[union-attr]
@@ -40,7 +40,9 @@ def test_each_class_has_a_curve() -> None:
 
 
 def test_hops_are_drawn_with_lengths_and_waits() -> None:
-    hops = count_hops(tracks_of(lattice_walks(20, 100, np.random.default_rng(1), rate=0.05, error=0.1)))
+    hops = count_hops(
+        tracks_of(lattice_walks(20, 100, np.random.default_rng(1), rate=0.05, error=0.1))
+    )
     axes = plot_jump_lengths(hops.lengths).axes[0]
     bars = next(one for one in axes.containers if isinstance(one, BarContainer))
     heights = sum(bar.get_height() for bar in bars)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def _linked(found: list[NDArray[np.float64]], reach: float) -> NDArray[np.int64]
     """Link sites that are each other's nearest from frame to frame."""
     numbers = [np.arange(len(found[0]))]
     following = len(found[0])
-    for before, after in zip(found[:-1], found[1:], strict=True):
+    for before, after in pairwise(found):
         distance, nearest = cKDTree(before).query(after, distance_upper_bound=reach)
         back = cKDTree(after).query(before)[1]
         known = np.isfinite(distance)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import fdtrc
 
 from adatom.dynamics.increments import diffusion_from_covariance
-from adatom.dynamics.resampling import FEWEST_TRACKS, Interval, studentized_interval
+from adatom.dynamics.resampling import FEWEST_TRACKS, NOT_KNOWN, Interval, studentized_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +41,9 @@ def estimate_tensor(
     """
     statistic = diffusion_from_covariance(step_time, n_axes=1)
     components = {}
-    influence = {}
+    influence: dict[str, NDArray[np.float64]] = {}
+    if not sums.pairs.any():
+        return DiffusionTensor(dict.fromkeys(_AXES, NOT_KNOWN), *(np.nan,) * 4)
     for name, axes in _AXES.items():
         table = sums.table(np.array(axes))
         components[name] = studentized_interval(table, statistic, rng)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+from scipy.special import jnp_zeros
 
 from adatom.dynamics.resampling import (
     FEWEST_TRACKS,
@@ -24,10 +25,11 @@ FEWEST_LAGS: Final = 5
 """Of fewer lags offset, size and curvature cannot be told apart."""
 _MOST_LAGS: Final = 16
 _EXPONENTS: Final = np.linspace(0.04, 2.0, 99)
-# Rates of relaxation times the longest lag: a slower one is not told from free motion, a
+# D t over r^2, times the longest lag: a slower one is not told from free motion, a
 # faster one than the shortest lag leaves no D.
-_SLOWEST: Final = 0.5
-_FASTEST: Final = 3.0
+_SLOWEST: Final = 0.15
+_FASTEST: Final = 1.0
+_N_TERMS: Final = 12
 _N_RATES: Final = 80
 _N_RESAMPLES: Final = 400
 
@@ -70,24 +72,36 @@ def estimate_exponent(sums: SquaredDisplacements, rng: np.random.Generator, /) -
 def estimate_confinement(
     sums: SquaredDisplacements, step_time: float, rng: np.random.Generator, /
 ) -> Confinement:
-    """Fit r^2 (1 - exp(-4 D t n / r^2)) + c: two places of a disc of radius r are r apart [1]_.
+    """Fit r^2 f(D t n / r^2) + c, the mean squared displacement in a disc with a hard wall.
+
+    f(u) = 1 - 8 sum_k exp(-a_k^2 u) / (a_k^2 (a_k^2 - 1)), with J1'(a_k) = 0 [1]_: two
+    places of the disc are r apart in the root of the mean square.
 
     References
     ----------
-    .. [1] A. Kusumi et al., Biophys. J. 65, 2021 (1993); here for a disc.
+    .. [1] T. Bickel, Physica A 377, 24 (2007), eq. 19.
     """
     lags = lags_of_curvature(sums.pairs.shape[1])
     if len(lags) < FEWEST_LAGS:
         return Confinement(NOT_KNOWN, NOT_KNOWN)
     rates = np.geomspace(_SLOWEST / lags[-1], _FASTEST, _N_RATES)
-    curves = _Curves(rates, 1 - np.exp(-rates[:, None] * lags))
+    curves = _Curves(rates, _in_disc(rates[:, None] * lags))
     n_units = int((sums.pairs[:, 0] > 0).sum())
     rate, size = _fitted(sums, lags, curves, rng)
     # At the slow end of the rates no plateau is seen.
     size = np.where(rate <= rates[0] * 1.01, np.nan, size)
     with np.errstate(invalid="ignore"):
         radius = np.sqrt(np.maximum(size, 0.0))
-    return Confinement(_percentiles(radius, n_units), _percentiles(size * rate / 4 / step_time, n_units))
+    return Confinement(
+        _percentiles(radius, n_units), _percentiles(size * rate / step_time, n_units)
+    )
+
+
+def _in_disc(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give f(u) of `estimate_confinement`."""
+    squares = jnp_zeros(1, _N_TERMS) ** 2
+    terms = np.exp(-np.multiply.outer(times, squares)) / (squares * (squares - 1))
+    return np.asarray(1 - 8 * terms.sum(axis=-1))
 
 
 def _fitted(
@@ -148,7 +162,7 @@ def _best(
 def _percentiles(values: NDArray[np.float64], n_units: int) -> Interval:
     value, resampled = float(values[0]), values[1:]
     known = resampled[np.isfinite(resampled)]
-    if not np.isfinite(value) or len(known) < len(resampled) / 2 or len(known) < 2 or n_units < 2:  # noqa: PLR2004 -- of one nothing scatters
+    if not np.isfinite(value) or len(known) < len(resampled) / 2 or len(known) < 2 or n_units < 2:
         return Interval(value, np.nan, np.nan, np.nan)
     low, high = np.quantile(known, [0.025, 0.975]).tolist()
     # Percentiles of few tracks are too near one another.

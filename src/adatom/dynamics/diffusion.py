@@ -357,7 +357,7 @@ def _table_of_classes(
         if name.startswith(("localization_error", "confinement_radius"))
     }
     units |= {"major_angle": "deg", "offset": f"{trajectories.unit}^2"}
-    return table_from_columns(columns, units=units)  # type: ignore[arg-type]
+    return table_from_columns(columns, units=units)
 
 
 def _root(squared: Interval) -> Interval:
@@ -408,7 +408,9 @@ def _tell(
     if first.motion == "not known":
         text = "Tracks are too few or too short for a test of free motion."
     elif first.motion == "free":
-        text = f"All tracks together are compatible with free motion (p = {first.free.p_value:.2g})."
+        text = (
+            f"All tracks together are compatible with free motion (p = {first.free.p_value:.2g})."
+        )
     else:
         text = f"Motion is not free (p = {first.free.p_value:.2g}): "
         if first.motion == "confined":

@@ -104,8 +104,12 @@ def _overlap(count: NDArray[np.float64], last: NDArray[np.int64]) -> NDArray[np.
     reach = np.minimum(lags, room) - 1
     # Sums of k, k^2, k^3 up to the reach; squares of 1 - k / n times room - k.
     one = np.maximum(reach, 0.0)
-    k1, k2, k3 = one * (one + 1) / 2, one * (one + 1) * (2 * one + 1) / 6, (one * (one + 1) / 2) ** 2
+    k1, k2, k3 = (
+        one * (one + 1) / 2,
+        one * (one + 1) * (2 * one + 1) / 6,
+        (one * (one + 1) / 2) ** 2,
+    )
     total = room * one - k1 * (1 + 2 * room / lags) + k2 * (2 / lags + room / lags**2)
     total -= k3 / lags**2
     share = np.divide(count, room, out=np.zeros_like(count), where=room > 0)
-    return count + 2 * share**2 * np.maximum(total, 0.0)
+    return np.asarray(count + 2 * share**2 * np.maximum(total, 0.0))

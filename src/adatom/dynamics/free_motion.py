@@ -68,9 +68,7 @@ def compare_with_free_motion(
     return FreeMotionTest(float(p_value), int(np.sign(found[largest])), windows[-1])
 
 
-def _sums(
-    trajectories: Trajectories, windows: list[int], *, by_block: bool
-) -> NDArray[np.float64]:
+def _sums(trajectories: Trajectories, windows: list[int], *, by_block: bool) -> NDArray[np.float64]:
     """Sum the products (unit, window) over tracks, or over blocks of their frames."""
     if by_block and trajectories.n_phases > 1:
         # Blocks of other phases hold the same motion.

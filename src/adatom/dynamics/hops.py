@@ -161,7 +161,7 @@ def _points(lattice: Sites, trajectories: Trajectories) -> NDArray[np.float64]:
         raise KindError(msg)
     points = positions(lattice)
     points = points[np.isfinite(points).all(axis=1)]
-    if len(points) < 2:  # noqa: PLR2004 -- one point has no spacing
+    if len(points) < 2:
         msg = f"the lattice has {len(points)} points, need 2 or more"
         raise TooFewSitesError(msg)
     return points
@@ -200,9 +200,9 @@ def _counted(
         variance = 0.0
     else:
         dwells = find_dwells(trajectories, max(variance, 1e-300))
-    starts = np.flatnonzero(np.r_[True, np.diff(dwells.segment) > 0]) if len(dwells.first) else []
-    ends = np.r_[starts[1:], len(dwells.first)].astype(int) - 1 if len(starts) else []
-    frames = float((dwells.last[ends] - dwells.first[starts]).sum()) if len(starts) else 0.0
+    is_first = np.r_[True, np.diff(dwells.segment) > 0][: len(dwells.first)]
+    is_last = np.r_[is_first[1:], True][: len(dwells.first)]
+    frames = float(dwells.last[is_last].sum() - dwells.first[is_first].sum())
     hop = np.flatnonzero(np.diff(dwells.segment) == 0)
     step = dwells.position[hop + 1] - dwells.position[hop]
     length = np.hypot(*step.T)
@@ -214,9 +214,10 @@ def _counted(
     arrived = dwells.first[hop + 1].astype(np.float64)
     same = np.r_[False, np.diff(segment) == 0]
     wait = np.where(same, arrived - np.r_[np.nan, arrived[:-1]], np.nan)
-    last_of_segment = np.r_[np.diff(segment) > 0, True] if len(hop) else np.zeros(0, dtype=bool)
-    final = dict(zip(dwells.segment.tolist(), dwells.last.tolist(), strict=True))
-    ended = np.array([final[one] for one in segment[last_of_segment].tolist()], dtype=float)
+    # Rests that began with a hop and were cut short by the end of the track.
+    cut = np.flatnonzero(is_last & ~is_first)
+    if shortest > 0:
+        cut = cut[np.isin(cut, hop + 1)]
     return _Counted(
         number=np.full(len(hop), number),
         n_tracks=len(np.unique(trajectories.track[np.unique(trajectories.segment)])),
@@ -228,7 +229,7 @@ def _counted(
         end=dwells.position[hop + 1],
         squared=squared,
         wait=wait,
-        censored=ended - arrived[last_of_segment],
+        censored=(dwells.last[cut] - dwells.first[cut]).astype(np.float64),
     )
 
 
@@ -254,9 +255,7 @@ def poisson_interval(number: float, /) -> tuple[float, float]:
     return low, float(gammaincinv(number + 1, 0.975))
 
 
-def _classes(
-    counted: list[_Counted], trajectories: Trajectories, spacing: float | None
-) -> Table:
+def _classes(counted: list[_Counted], trajectories: Trajectories, spacing: float | None) -> Table:
     columns: dict[str, list[float]] = {}
     for row, part in enumerate(counted):
         n = len(part.squared)

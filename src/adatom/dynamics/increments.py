@@ -84,7 +84,7 @@ def covariance_sums(trajectories: Trajectories, increments: Increments, /) -> Co
         products=sums_by_group(products, of_pair, n_groups=n),
         increments=np.bincount(of_track, minlength=n).astype(np.float64),
         pairs=np.bincount(of_pair, minlength=n).astype(np.float64),
-        frames=np.bincount(of_track, increments.frames, minlength=n),
+        frames=np.bincount(of_track, increments.frames.astype(np.float64), minlength=n),
     )
 
 
@@ -177,7 +177,9 @@ def interval_from_theory(
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         own = np.maximum(diffusion, 0.0)
-        error = np.sqrt((4 * own**2 + 2 * mean_square**2) / number + (2 * mean_square / number) ** 2)
+        error = np.sqrt(
+            (4 * own**2 + 2 * mean_square**2) / number + (2 * mean_square / number) ** 2
+        )
         curve = 1 - 4 * deviations**2 / number
         rest = deviations**2 * mean_square**2 * (2 / number + 4 / number**2)
         root = np.sqrt(np.maximum(diffusion**2 - curve * (diffusion**2 - rest), 0.0))

@@ -25,7 +25,7 @@ class Mobility(NamedTuple):
 
     diffusion: Image
     error: Image
-    count: Image
+    n_increments: Image
 
 
 def estimate_mobility(
@@ -52,7 +52,7 @@ def estimate_mobility(
     -------
     Mobility
         ``diffusion`` and ``error``, NaN where a bin has fewer than ten
-        increments, and ``count``. The error is that of free motion.
+        increments, and ``n_increments``. The error is that of free motion.
 
     Raises
     ------

@@ -99,8 +99,7 @@ def estimate_msd(
     if by is not None:
         parted = trajectories_of(tracks, by=by, frame_time=frame_time)
         names = [str(name) for name in parted.classes]
-        for number in range(len(parted.classes)):
-            rows.append(_rows(parted.of_class(number), n_lags, number, rng))
+        rows += [_rows(parted.of_class(k), n_lags, k, rng) for k in range(len(names))]
     columns = {name: np.concatenate([part[name] for part in rows]) for name in rows[0]}
     square = f"{whole.unit}^2"
     units = dict.fromkeys(("msd", "msd_low", "msd_high", "msd_y", "msd_x"), square)
@@ -165,12 +164,16 @@ def _band(
     sums: SquaredDisplacements, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give the percentiles of resampled tracks, of lags that enough of them reach."""
-    n = sums.pairs.shape[1]
-    units = joined_units(np.column_stack([sums.squares.sum(axis=2), sums.pairs]), rng)
-    if not len(units):
-        return np.full(n, np.nan), np.full(n, np.nan)
+    low, high = (np.full(sums.pairs.shape[1], np.nan) for _ in range(2))
+    enough = (sums.pairs > 0).sum(axis=0) >= FEWEST_TRACKS
+    if not enough.any():
+        return low, high
+    squares, pairs = sums.squares.sum(axis=2)[:, enough], sums.pairs[:, enough]
+    units = joined_units(np.column_stack([squares, pairs]), rng)
     totals = resampled_weights(len(units), rng, n_resamples=_N_RESAMPLES) @ units
-    with np.errstate(invalid="ignore", divide="ignore"):
-        low, high = np.nanquantile(totals[:, :n] / totals[:, n:], [0.025, 0.975], axis=0)
-    few = (sums.pairs > 0).sum(axis=0) < FEWEST_TRACKS
-    return np.where(few, np.nan, low), np.where(few, np.nan, high)
+    n = pairs.shape[1]
+    # A resample that holds no such pair at all is left out.
+    with np.errstate(invalid="ignore"):
+        means = totals[:, :n] / totals[:, n:]
+    low[enough], high[enough] = np.nanquantile(means, [0.025, 0.975], axis=0)
+    return low, high

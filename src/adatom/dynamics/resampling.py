@@ -19,9 +19,7 @@ _MOST_UNITS: Final = 1000
 FEWEST_TRACKS: Final = 10
 """Below this many tracks the scatter between them tells no interval."""
 
-Statistic = Callable[
-    ["NDArray[np.float64]"], "tuple[NDArray[np.float64], NDArray[np.float64]]"
-]
+Statistic = Callable[["NDArray[np.float64]"], "tuple[NDArray[np.float64], NDArray[np.float64]]"]
 """Of totals (..., sum) the value (...) and its derivatives (..., sum), of degree zero in them."""
 
 
@@ -37,9 +35,7 @@ class Interval(NamedTuple):
 NOT_KNOWN: Final = Interval(np.nan, np.nan, np.nan, np.nan)
 
 
-def joined_units(
-    sums: NDArray[np.float64], rng: np.random.Generator, /
-) -> NDArray[np.float64]:
+def joined_units(sums: NDArray[np.float64], rng: np.random.Generator, /) -> NDArray[np.float64]:
     """Join rows at random to no more than a thousand, by their sums."""
     sums = sums[np.any(sums != 0, axis=1)]
     if len(sums) <= _MOST_UNITS:
@@ -73,17 +69,19 @@ def studentized_interval(
     """
     units = joined_units(sums, rng)
     value, slope = statistic(units.sum(axis=0))
+    if not (np.isfinite(value) and np.isfinite(slope).all()):
+        return NOT_KNOWN
     n = len(units)
     correction = n / max(n - 1, 1)
     error = float(np.sqrt(correction * ((units @ slope) ** 2).sum()))
-    if n < FEWEST_TRACKS or not np.isfinite(error) or error == 0:
+    if n < FEWEST_TRACKS or error == 0:
         return Interval(float(value), error if n > 1 else np.nan, np.nan, np.nan)
     weights = resampled_weights(n, rng)
     values, slopes = statistic(weights @ units)
     products = (units[:, :, None] * units[:, None, :]).reshape(n, -1)
     moments = (weights @ products).reshape(len(weights), units.shape[1], units.shape[1])
-    variance = np.einsum("bi,bij,bj->b", slopes, moments, slopes) * correction
     with np.errstate(invalid="ignore", divide="ignore"):
+        variance = np.einsum("bi,bij,bj->b", slopes, moments, slopes) * correction
         ratio = (values - value) / np.sqrt(variance)
     ratio = ratio[np.isfinite(ratio)]
     low, high = np.quantile(ratio, [0.975, 0.025])

@@ -63,7 +63,7 @@ def estimate_truncation(
     share = float((squares > (_NEAR * reach) ** 2).mean())
     relative = float(squares.mean()) / reach**2
     # Of steps spread evenly over the disc, half: beyond that nothing can be told.
-    if relative >= 0.49:  # noqa: PLR2004 -- see above
+    if relative >= 0.49:
         return Truncation(share, 1.0)
     x = brentq(lambda x: 1 / x - 1 / np.expm1(x) - relative, 1e-3, 500.0)
     return Truncation(share, float(x / np.expm1(x)))

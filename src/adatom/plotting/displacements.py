@@ -113,9 +113,7 @@ def _draw_class(axes: Axes, msd: Table, diffusion: Table | None, number: int) ->
     lags = np.geomspace(time.min(), time.max(), 100)
     line = 4 * float(fit["diffusion"]) * lags + float(fit["offset"])
     unit = str(diffusion["diffusion"].attrs.get("units", ""))
-    value, low_end, high_end = (
-        float(fit[f"diffusion{end}"]) for end in ("", "_low", "_high")
-    )
+    value, low_end, high_end = (float(fit[f"diffusion{end}"]) for end in ("", "_low", "_high"))
     told = f"D = {value:.3g} ({low_end:.3g} to {high_end:.3g}) {unit}, {fit['motion'].item()}"
     axes.plot(
         lags,
