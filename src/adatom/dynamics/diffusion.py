@@ -309,11 +309,30 @@ def _by_lags(
     table = np.column_stack([squares[:, :n], pairs[:, :n]])
     found = studentized_interval(table, diffusion_from_lags(fit.weights), rng)
     if not np.isfinite(found.low):
-        # Phases hold the same motion.
-        error = fit.error * trajectories.n_phases**0.5
-        low, high = fit.diffusion - 1.96 * error, fit.diffusion + 1.96 * error
-        found = Interval(fit.diffusion, error, max(low, 0.0), high)
+        # Phases hold the same motion, and gaps were not reckoned with.
+        expected = (lengths[0] - 1) @ lengths[1]
+        error = fit.error * float(trajectories.n_phases * expected / pairs[:, 0].sum()) ** 0.5
+        found = _interval_of_lags(
+            fit.diffusion, error, float(squares[:, 0].sum() / pairs[:, 0].sum()), trajectories.step
+        )
     return found, n
+
+
+def _interval_of_lags(value: float, error: float, mean: float, step_time: float) -> Interval:
+    """Give all D from which the fit is within 1.96 of the errors that D would have.
+
+    Of the variance that of motion grows as D^2; the rest, of localization, stays. Their
+    shares are those of the covariance estimator.
+    """
+    own = 4 * value**2
+    share = own / (own + 2 * (mean / (4 * step_time)) ** 2)
+    scatter = (1.96 * error) ** 2
+    # (D - value)^2 = scatter (1 - share + share D^2 / value^2).
+    curve = 1 - scatter * share / value**2
+    if not (np.isfinite(curve) and curve > 0):
+        return Interval(value, error, 0.0, np.inf)
+    root = np.sqrt(value**2 - curve * (value**2 - scatter * (1 - share)))
+    return Interval(value, error, max((value - root) / curve, 0.0), (value + root) / curve)
 
 
 def _table_of_classes(
