@@ -20,7 +20,7 @@ _MOST_LAGS: Final = 64
 # Few long tracks are cut into blocks of so many frames, whose products are uncorrelated too.
 _BLOCK: Final = 32
 _ENOUGH_TRACKS: Final = 30
-_FEWEST_UNITS: Final = 8
+_FEWEST_UNITS: Final = 6
 _N_SIGNS: Final = 4000
 
 
