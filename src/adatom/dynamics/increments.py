@@ -84,7 +84,7 @@ def covariance_sums(trajectories: Trajectories, increments: Increments, /) -> Co
         products=sums_by_group(products, of_pair, n_groups=n),
         increments=np.bincount(of_track, minlength=n).astype(np.float64),
         pairs=np.bincount(of_pair, minlength=n).astype(np.float64),
-        frames=np.bincount(of_track, increments.frames.astype(np.float64), minlength=n),
+        frames=sums_by_group(increments.frames, of_track, n_groups=n),
     )
 
 
