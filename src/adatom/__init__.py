@@ -13,7 +13,7 @@
 ``defects``          defects against the ideal crystal, their library, their energies
 ``tracking``         sites over frames -> tracks, their drift, how sure links are
 ``curves``           curves -> what they tell: fits, contacts, loops, lifetimes
-``dynamics``         tracks -> diffusion, transitions, their rates
+``dynamics``         tracks -> diffusion, hops, transitions, their rates
 ``pipelines``        stages joined in a loop: training on simulated images ...
 ``plotting``         any kind of data -> figure
 ``report``           a run -> one HTML file

@@ -14,6 +14,7 @@ import contract_choice
 import contract_clustering
 import contract_computing
 import contract_decay
+import contract_diffusion
 import contract_electrons
 import contract_films
 import contract_fitting
@@ -240,6 +241,7 @@ for _more in (
     contract_computing,
     contract_clustering,
     contract_decay,
+    contract_diffusion,
     contract_electrons,
     contract_films,
     contract_fitting,

@@ -57,6 +57,9 @@
 ``plot_transitions``          a transition matrix with intervals, and its states as a network
 ``plot_dislocations``         cores of dislocations, with their Burgers vectors
 ``plot_tracks``               tracks of sites over an image, colored by the frame
+``plot_msd``                  mean squared displacements with their band, and the fit
+``plot_jump_lengths``         how long the hops of tracks are
+``plot_waiting_times``        how long tracks rest between hops
 ============================  ====================================================================
 
 Figures stand on their own: scale bars have round lengths in the unit of the
@@ -87,6 +90,7 @@ if TYPE_CHECKING:
     from adatom.plotting.defect_classes import plot_defect_class
     from adatom.plotting.defects_on_image import plot_defects
     from adatom.plotting.dispatch import plot
+    from adatom.plotting.displacements import plot_jump_lengths, plot_msd, plot_waiting_times
     from adatom.plotting.domains import plot_boundaries, plot_domains
     from adatom.plotting.feature_maps import plot_feature_maps
     from adatom.plotting.fits import plot_fits
@@ -147,10 +151,12 @@ __all__ = [
     "plot_fractions",
     "plot_grains",
     "plot_image",
+    "plot_jump_lengths",
     "plot_member_spectra",
     "plot_members",
     "plot_movie",
     "plot_movie_sites",
+    "plot_msd",
     "plot_neighbor_vectors",
     "plot_phasors",
     "plot_regions",
@@ -169,6 +175,7 @@ __all__ = [
     "plot_unit_cells",
     "plot_variances",
     "plot_vector_field",
+    "plot_waiting_times",
     "plot_window_sizes",
 ]
 
@@ -208,10 +215,12 @@ __getattr__, __dir__ = lazy_names(
         "plot_fractions": "walls",
         "plot_grains": "lattice",
         "plot_image": "images",
+        "plot_jump_lengths": "displacements",
         "plot_member_spectra": "class_spectra",
         "plot_members": "classes",
         "plot_movie": "images",
         "plot_movie_sites": "movie_sites",
+        "plot_msd": "displacements",
         "plot_neighbor_vectors": "sites",
         "plot_phasors": "phasors",
         "plot_regions": "images",
@@ -230,6 +239,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_unit_cells": "cells",
         "plot_variances": "components",
         "plot_vector_field": "vector_fields",
+        "plot_waiting_times": "displacements",
         "plot_window_sizes": "window_sizes",
     },
 )

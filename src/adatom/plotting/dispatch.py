@@ -14,6 +14,14 @@ from adatom.plotting.column_comparison import has_column_comparison, plot_column
 from adatom.plotting.columns import has_columns, plot_cell_columns
 from adatom.plotting.components import plot_components, plot_curve_set, plot_variances
 from adatom.plotting.confusion import has_confusion, plot_confusion
+from adatom.plotting.displacements import (
+    is_jump_lengths,
+    is_msd,
+    is_waits,
+    plot_jump_lengths,
+    plot_msd,
+    plot_waiting_times,
+)
 from adatom.plotting.domains import is_boundary, is_region_map, plot_boundaries, plot_domains
 from adatom.plotting.feature_maps import SETS, has_places, plot_feature_maps
 from adatom.plotting.histograms import plot_feature_histogram
@@ -126,6 +134,12 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
                 return plot_boundary_directions(data)
             if is_fractions(data):
                 return plot_fractions(data)
+            if is_msd(data):
+                return plot_msd(data)
+            if is_jump_lengths(data):
+                return plot_jump_lengths(data)
+            if is_waits(data):
+                return plot_waiting_times(data)
             if has_training(data):
                 return plot_training(data)
             if {"component", "variance"} <= set(data):
