@@ -85,7 +85,8 @@ def _tracks() -> Sites:
 
 
 def test_spheres_in_water_diffuse_as_stokes_and_einstein_say() -> None:
-    # The video holds traces of earlier frames: increments are made longer until none is left.
+    # Steps of neighboring frames are alike: increments are made longer until they are not. Which
+    # lag that is was known when this was written.
     for lag in (1, 2, 4, 8, 16):
         found = estimate_diffusion(_tracks(), lag=lag).classes.isel(row=0)
         if found["motion"] == "free":

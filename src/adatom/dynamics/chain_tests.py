@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Integers = NDArray[np.int64]
 
+# Of twice a logarithm of a likelihood ratio.
+_ROUNDING: Final = 1e-8
 _SURE: Final = 0.05
 # Below it a state is forgotten within one frame: label noise alone would look like this.
 FORGOTTEN: Final = float(np.exp(-1.0))
@@ -169,7 +171,9 @@ class _Simulator:
 
 
 def _p_value(observed: Floats, simulated: Floats) -> float:
-    return float((1 + (simulated >= observed[0] * (1 - 1e-12)).sum()) / (1 + simulated.size))
+    # Where a statistic is zero but for rounding, none of the simulated ones is smaller.
+    least = observed[0] * (1 - 1e-12) - _ROUNDING
+    return float((1 + (simulated >= least).sum()) / (1 + simulated.size))
 
 
 def _pairs(visits: Visits, states: Integers) -> Integers:

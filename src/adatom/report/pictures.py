@@ -34,6 +34,7 @@ from adatom.plotting import (
     plot_site_quantity,
     plot_site_statistics,
     plot_sites,
+    plot_tracks,
     plot_training,
     plot_tree,
     plot_unit_cells,
@@ -49,6 +50,7 @@ from adatom.plotting.confusion import has_confusion
 from adatom.plotting.feature_maps import SETS, has_places
 from adatom.plotting.movie_sites import has_frames
 from adatom.plotting.strain import quantities_of
+from adatom.plotting.tracks import has_tracks
 from adatom.plotting.training import has_training
 from adatom.plotting.transitions import has_transitions, plot_transitions
 from adatom.plotting.trees import is_tree
@@ -64,6 +66,7 @@ from adatom.report.domain_pictures import (
     vector_pictures,
     wall_pictures,
 )
+from adatom.report.dynamics_words import dynamics_pictures
 from adatom.report.files import file_stem
 from adatom.report.lattice_pictures import is_none, lattice_pictures
 from adatom.report.picture import SMALLER, Picture
@@ -244,6 +247,9 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
         draw = partial(plot_neighbor_vectors, sites, classes.value if classes else None)
         return [Picture(f"{name}-neighbors", caption, draw)]
     ground = _ground(lineage, result.step)
+    if has_tracks(sites) and result.step.step == "tracking.link_sites":
+        caption = f"{result.name}: tracks, colored by the frame."
+        return [Picture(name, caption, partial(plot_tracks, sites))]
     if has_frames(sites):
         movie = ground if ground is not None and "frame" in ground.dims else None
         caption = f"{result.name}: sites of some frames, and their number in every frame."
@@ -524,6 +530,9 @@ def _table(lineage: Lineage, result: Result) -> list[Picture]:
         )
         draw = partial(plot_column_comparison, table, mean.value if mean else None)
         return [Picture(file_stem(result.name), caption, draw)]
+    moves = dynamics_pictures(lineage, result)
+    if moves:
+        return moves
     if has_confusion(table):
         caption = (
             f"{result.name}: how many defects of each true name (rows) were found under which name "
