@@ -31,6 +31,7 @@ from adatom.schema import (
     SPECTRAL_MAP,
     STRUCTURE,
     TABLE,
+    TRANSITIONS,
     Kind,
     Sites,
 )
@@ -85,6 +86,11 @@ def table() -> xr.Dataset:
     return schema.table_from_columns({"area": [1.0, 2.0]})
 
 
+def transitions() -> xr.Dataset:
+    names = {"state": ["a", "b"], "state_to": ["a", "b"]}
+    return xr.Dataset({"probability": (("state", "state_to"), np.eye(2))}, coords=names)
+
+
 EXAMPLES: dict[Kind, Any] = {
     IMAGE: image(),
     MOVIE: movie(),
@@ -97,6 +103,7 @@ EXAMPLES: dict[Kind, Any] = {
     FEATURES: features(),
     CLASSES: classes(),
     TABLE: table(),
+    TRANSITIONS: transitions(),
     STRUCTURE: ase.Atoms("C"),
 }
 

@@ -232,8 +232,8 @@ def _table_rule(data: object) -> list[str]:
 def _transitions_rule(data: object) -> list[str]:
     if not isinstance(data, xr.Dataset):
         return [f"found {type(data).__name__}, need xarray.Dataset"]
-    missing = [dim for dim in ("state", "state_to") if dim not in data.coords]
-    if missing or data.coords["state"].dims != ("state",):
+    named = [dim for dim in ("state", "state_to") if dim in data.coords]
+    if len(named) < 2 or any(data.coords[dim].dims != (dim,) for dim in named):
         return [f"found dims {tuple(map(str, data.dims))}, need named 'state' and 'state_to'"]
     return []
 
