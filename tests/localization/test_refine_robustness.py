@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
 from simulated_atoms import errors, gaussians, lattice, simulate
 
 from adatom.localization import refine_sites
+from adatom.numerics import gaussian_steps
 from adatom.schema import image_from_array, sites_from_positions
 
 
@@ -154,3 +157,22 @@ def test_an_image_without_contrast_fails_everywhere() -> None:
     sites = refine_sites(xr.zeros_like(scene.image), scene.start)
     assert not sites["fit_ok"].any()
     np.testing.assert_array_equal(sites.y, scene.start.y)
+
+
+def test_where_noise_leaves_widths_open_the_fit_does_not_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[float] = []
+    real = gaussian_steps._typical_gain
+
+    def counted(*arguments: Any) -> float:
+        steps.append(real(*arguments))
+        return steps[-1]
+
+    monkeypatch.setattr(gaussian_steps, "_typical_gain", counted)
+    # Atoms that overlap, no brighter than the noise of their pixels: 22 steps, and 123 if it
+    # goes on until sites hold still, with as many sites fitted.
+    scene = simulate("honeycomb", n_sites=300, sigma=3.1, spacing=9.2, snr=0.8, off=0.5, seed=1)
+    refined = refine_sites(scene.image, scene.start)
+    assert len(steps) <= 40
+    assert refined["fit_ok"].mean() > 0.65

@@ -91,7 +91,7 @@ def test_spheres_in_water_diffuse_as_stokes_and_einstein_say() -> None:
         found = estimate_diffusion(_tracks(), lag=lag).classes.isel(row=0)
         if found["motion"] == "free":
             break
-    assert lag in {4, 8}
+    assert found["motion"] == "free"
     assert float(found["diffusion"]) == pytest.approx(TRUTH, rel=0.15)
     # No thermometer was read: some temperature of a room is in or near the interval.
     assert float(found["diffusion_low"]) < 1.05 * WARM

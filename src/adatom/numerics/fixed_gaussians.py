@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import linalg
 
-from adatom.numerics.pixel_bins import average_pixels
+from adatom.numerics.pixel_bins import MOSTLY, average_pixels
 
 # Beyond this many standard deviations a Gaussian is nothing.
 _REACH: Final = 3.5
@@ -51,7 +51,8 @@ def fit_heights(
     """
     widths = np.sqrt(np.linalg.eigvalsh(covariance))
     factor = max(1, int(widths[0] / _PER_WIDTH))
-    values, weight = average_pixels(image, usable & np.isfinite(image), (factor, factor))
+    values, share = average_pixels(image, usable & np.isfinite(image), (factor, factor))
+    weight = np.where(share >= MOSTLY, share, 0.0)
     centers = (places - 0.5 * (factor - 1)) / factor
     shape = covariance / factor**2
     gaussians = _gaussian_columns(values.shape, centers, shape, float(widths[1] / factor))

@@ -42,7 +42,7 @@ from adatom.numerics.gaussians import (
 from adatom.numerics.least_squares import covariance_from_curvature
 from adatom.numerics.medians import SIGMA_OF_MAD
 from adatom.numerics.peaks import thin_out
-from adatom.numerics.pixel_bins import average_pixels
+from adatom.numerics.pixel_bins import MOSTLY, average_pixels
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.intp]
@@ -59,6 +59,7 @@ _FINE: Final = 2e-3
 _PER_WIDTH: Final = 2.0
 # Each leaves fewer sites that lie on one another.
 _MOST_FITS: Final = 5
+_LEAST_KEPT: Final = 0.95
 # A window with fewer pixels along a side than this tells too little of five parameters.
 _LEAST_SIDE: Final = 5
 # The background bends on the scale of three sites: fewer would be taken for sites.
@@ -210,10 +211,14 @@ def _averaged(task: _Task, width: float) -> _Task | None:
     if max(factors) == 1:
         return None
     values, share = average_pixels(task.values, task.share > 0, (factors[0], factors[1]))
+    known = np.where(share >= MOSTLY, share, 0.0)
+    # Where pixels are missing all over the image, averages would waste too many.
+    if known.sum() < _LEAST_KEPT * share.sum():
+        return None
     unit = float(np.sqrt(factors[0] * factors[1]))
     return _Task(
         values=values,
-        share=share,
+        share=known,
         start=(task.start - _first_center(task, factors)) / unit,
         step=(task.step[0] * factors[0] / unit, task.step[1] * factors[1] / unit),
         spacing=task.spacing / unit,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import xarray as xr
 
-from adatom.errors import KindError
 from adatom.plotting._canvas import (
     FONT,
     INK,
@@ -18,7 +16,8 @@ from adatom.plotting._canvas import (
     text_style,
 )
 from adatom.plotting._colors import class_style
-from adatom.schema import TABLE, Table
+from adatom.plotting._columns_of import has_columns_of, need_columns_of
+from adatom.schema import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,28 +31,17 @@ _MOST_CURVES: Final = 7
 
 def is_msd(table: object, /) -> bool:
     """Tell whether a table holds mean squared displacements."""
-    return _has(table, {"lag", "lag_time", "msd", "msd_low", "msd_high"})
+    return has_columns_of(table, {"lag", "lag_time", "msd", "msd_low", "msd_high"})
 
 
 def is_jump_lengths(table: object, /) -> bool:
     """Tell whether a table is a histogram of the lengths of hops."""
-    return _has(table, {"length", "length_low", "length_high", "count"})
+    return has_columns_of(table, {"length", "length_low", "length_high", "count"})
 
 
 def is_waits(table: object, /) -> bool:
     """Tell whether a table tells how long tracks rest."""
-    return _has(table, {"wait", "survival", "expected"})
-
-
-def _has(table: object, columns: set[str]) -> bool:
-    return isinstance(table, xr.Dataset) and columns <= set(table)
-
-
-def _need(table: Table, known: bool, what: str) -> None:
-    TABLE.check(table)
-    if not known:
-        msg = f"the table has columns {', '.join(map(str, table))}: it holds no {what}"
-        raise KindError(msg)
+    return has_columns_of(table, {"wait", "survival", "expected"})
 
 
 def plot_msd(msd: Table, diffusion: Table | None = None, /) -> Figure:
@@ -80,7 +68,7 @@ def plot_msd(msd: Table, diffusion: Table | None = None, /) -> Figure:
     >>> columns |= {"msd_low": [0.9, 1.7], "msd_high": [1.1, 2.3]}
     >>> figure = plot_msd(table_from_columns(columns))
     """
-    _need(msd, is_msd(msd), "mean squared displacements")
+    need_columns_of(msd, is_msd(msd), "mean squared displacements")
     figure = new_figure(5.4, 3.5)
     axes = place_axes(figure, 0.8, 0.55, 4.35, 2.65)
     style_axes(axes)
@@ -143,7 +131,7 @@ def plot_jump_lengths(lengths: Table, /) -> Figure:
     >>> columns = {"length": [0.5, 1.5], "length_low": [0.0, 1.0], "length_high": [1.0, 2.0]}
     >>> figure = plot_jump_lengths(table_from_columns({**columns, "count": [0, 9]}))
     """
-    _need(lengths, is_jump_lengths(lengths), "lengths of hops")
+    need_columns_of(lengths, is_jump_lengths(lengths), "lengths of hops")
     figure = new_figure(4.8, 3.0)
     axes = place_axes(figure, 0.7, 0.55, 3.85, 2.15)
     style_axes(axes)
@@ -190,7 +178,7 @@ def plot_waiting_times(waits: Table, /) -> Figure:
     >>> columns = {"wait": [1.0, 3.0], "survival": [0.5, 0.2], "expected": [0.6, 0.2]}
     >>> figure = plot_waiting_times(table_from_columns(columns))
     """
-    _need(waits, is_waits(waits), "waiting times")
+    need_columns_of(waits, is_waits(waits), "waiting times")
     figure = new_figure(4.8, 3.0)
     axes = place_axes(figure, 0.75, 0.55, 3.8, 2.15)
     style_axes(axes)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import xarray as xr
 
-from adatom.errors import KindError
 from adatom.plotting._canvas import (
     FAINT,
     FONT,
@@ -20,7 +18,8 @@ from adatom.plotting._canvas import (
     text_style,
 )
 from adatom.plotting._colors import class_style
-from adatom.schema import TABLE, Table
+from adatom.plotting._columns_of import has_columns_of, need_columns_of
+from adatom.schema import Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,29 +30,18 @@ _FIT: Final = "#D55E00"
 
 def is_profile(table: Table, /) -> bool:
     """Tell whether a table is a profile across boundaries."""
-    return _has(table, {"distance", "value", "value_low", "value_high"})
+    return has_columns_of(table, {"distance", "value", "value_low", "value_high"})
 
 
 def is_directions(table: Table, /) -> bool:
     """Tell whether a table holds lengths of boundary by direction."""
     columns = {"class_first", "class_second", "direction", "length"}
-    return _has(table, columns) and "boundary" not in table
+    return has_columns_of(table, columns) and "boundary" not in table
 
 
 def is_fractions(table: Table, /) -> bool:
     """Tell whether a table holds fractions with intervals."""
-    return _has(table, {"class", "fraction", "fraction_low", "fraction_high"})
-
-
-def _has(table: object, columns: set[str]) -> bool:
-    return isinstance(table, xr.Dataset) and columns <= set(table)
-
-
-def _need(table: Table, known: bool, what: str) -> None:
-    TABLE.check(table)
-    if not known:
-        msg = f"the table has columns {', '.join(map(str, table))}: it holds no {what}"
-        raise KindError(msg)
+    return has_columns_of(table, {"class", "fraction", "fraction_low", "fraction_high"})
 
 
 def plot_boundary_profile(profile: Table, wall: Table | None = None, /) -> Figure:
@@ -78,7 +66,7 @@ def plot_boundary_profile(profile: Table, wall: Table | None = None, /) -> Figur
     >>> columns |= {"value_low": [-0.1, 0.9], "value_high": [0.1, 1.1]}
     >>> figure = plot_boundary_profile(table_from_columns(columns))
     """
-    _need(profile, is_profile(profile), "profile across boundaries")
+    need_columns_of(profile, is_profile(profile), "profile across boundaries")
     figure = new_figure(5.4, 3.2)
     axes = place_axes(figure, 0.75, 0.55, 4.4, 2.25)
     style_axes(axes)
@@ -135,7 +123,7 @@ def plot_boundary_directions(directions: Table, /) -> Figure:
     >>> columns = {"class_first": [0, 0], "class_second": [1, 1], "direction": [0.0, 90.0]}
     >>> figure = plot_boundary_directions(table_from_columns({**columns, "length": [1.0, 2.0]}))
     """
-    _need(directions, is_directions(directions), "directions of boundaries")
+    need_columns_of(directions, is_directions(directions), "directions of boundaries")
     first, second = (directions[f"class_{side}"].values for side in ("first", "second"))
     pairs = np.unique(np.column_stack([first, second]), axis=0)
     length = directions["length"].values
@@ -198,7 +186,7 @@ def plot_fractions(fractions: Table, /) -> Figure:
     >>> columns |= {"fraction_low": [0.3, 0.5], "fraction_high": [0.5, 0.7]}
     >>> figure = plot_fractions(table_from_columns(columns))
     """
-    _need(fractions, is_fractions(fractions), "fractions")
+    need_columns_of(fractions, is_fractions(fractions), "fractions")
     n = fractions.sizes["row"]
     figure = new_figure(5.0, 0.3 * n + 0.75)
     axes = place_axes(figure, 0.9, 0.5, 3.9, 0.3 * n + 0.1)
