@@ -87,6 +87,10 @@ _SEEN_SHARE: Final = 0.6
 _SAMPLE: Final = 24
 # A change that looks worse by more nats than these before atoms move is not tried.
 _HOPE: Final = 8.0
+# Around more impurities than these a change is first tried with the atoms near it alone, and
+# as many of the best are then fitted with all atoms.
+_WHOLE: Final = 2
+_TRIED_WHOLE: Final = 3
 _PER_WIDTH: Final = 2.0
 _FEWEST_PIXELS: Final = 60
 _TAIL_WIDTH: Final = 2.6
@@ -147,6 +151,18 @@ class _Pixels(NamedTuple):
         if len(index) < _FEWEST_PIXELS:
             return None
         return patch_of_pixels(index, self.value[tuple(index.T)], self.origin, self.step)
+
+
+class _Change(NamedTuple):
+    """A model of an atom less or more, and where; by how much pixels fit worse before all moves.
+
+    `kept` are the numbers of its atoms before; one that came has the next number.
+    """
+
+    model: _Model
+    place: Floats
+    kept: Ints
+    loss: float
 
 
 def fit_neighborhoods(
@@ -258,7 +274,7 @@ def _on_lattice(model: _Model, lattice: Floats) -> list[_Model]:
 
 def _pixels(image: Image, bond: float, width: float) -> _Pixels:
     step = np.array(pixel_size(image)) / bond
-    factor = np.maximum(1, np.floor(width / _PER_WIDTH / step)).astype(int)
+    factor = np.maximum(1, np.rint(width / _PER_WIDTH / step)).astype(int)
     values = np.asarray(image.values)
     means, share = average_pixels(values, np.isfinite(values), (int(factor[0]), int(factor[1])))
     value = np.where(share == 1, means, np.nan)
@@ -372,11 +388,14 @@ def _improved(start: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tie
     model, tied, cost = _fitted(start, patch, ground)
     for _ in range(_ROUNDS):
         odd = _oddity(model, ground)
-        tries = [
-            _fitted(one, patch, ground, most=cost + _HOPE)
-            for one, loss in _changed(model, tied, patch, ground)
-            if loss + _oddity(one, ground) - odd < _HOPE
+        changes = [
+            change
+            for change in _changed(model, tied, patch, ground)
+            if change.loss + _oddity(change.model, ground) - odd < _HOPE
         ]
+        if int((model.heavy & ~model.held).sum()) > _WHOLE:
+            changes = _best_nearby(changes, model, tied, patch, ground)
+        tries = (_fitted(one.model, patch, ground, most=cost + _HOPE) for one in changes)
         best = min(tries, key=lambda one: one[2], default=None)
         if best is None or best[2] > cost - _CHANGE:
             break
@@ -384,16 +403,54 @@ def _improved(start: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tie
     return model, tied, cost
 
 
+def _best_nearby(
+    changes: list[_Change], model: _Model, tied: Tied, patch: Patch, ground: _Ground
+) -> list[_Change]:
+    """Keep the changes that gain most where only atoms near them move.
+
+    What a change far away in a chain of impurities does to an atom is little, and
+    fitting all of them together costs the cube of their number.
+    """
+    gains = []
+    for change in changes:
+        before = _nearby(model, tied.height, change.place, patch, ground)
+        height = np.append(tied.height, ground.height)[change.kept]
+        after = _nearby(change.model, height, change.place, patch, ground)
+        gains.append(before - after)
+    order = np.argsort(-np.array(gains), kind="stable")[:_TRIED_WHOLE]
+    return [changes[k] for k in order if gains[k] > _CHANGE]
+
+
+def _nearby(model: _Model, height: Floats, middle: Floats, patch: Patch, ground: _Ground) -> float:
+    """Fit the atoms near a place to the pixels near it; give what it costs."""
+    distance = np.linalg.norm(model.place - middle, axis=1)
+    part = replace(model, held=model.held | (distance >= _FREE))
+    seen = np.linalg.norm(patch.place - middle, axis=1) < _SEEN
+    pixels = patch._replace(place=patch.place[seen], value=patch.value[seen], tick=patch.tick[seen])
+    return _fitted(part, pixels, ground, relative=height / ground.height)[2]
+
+
 def _fitted(
-    model: _Model, patch: Patch, ground: _Ground, *, most: float = np.inf
+    model: _Model,
+    patch: Patch,
+    ground: _Ground,
+    *,
+    most: float = np.inf,
+    relative: Floats | None = None,
 ) -> tuple[_Model, Tied, float]:
     """Fit a neighborhood; its bonds are followed unless it costs more than `most`."""
     own = model.place[model.heavy & ~model.held]
     distance, _ = cKDTree(own).query(model.place)
     anchor = np.where(model.held, np.where(distance < _MOVING, _TIGHT, 0.0), _LOOSE)
     usual = ground.height, _HEIGHT_SPREAD * ground.height
+
+    def fit(springs: Springs) -> Tied:
+        return fit_tied(
+            patch, ground.shape, model.place, model.heavy, usual, springs, anchor, relative=relative
+        )
+
     springs = _springs(model, ground)
-    tied = fit_tied(patch, ground.shape, model.place, model.heavy, usual, springs, anchor)
+    tied = fit(springs)
     for _ in range(_RELINKED):
         model = replace(model, place=tied.place)
         if tied.cost + _oddity(model, ground) > most:
@@ -402,7 +459,7 @@ def _fitted(
         # Bonds may be others where atoms now are.
         if np.array_equal(springs.pairs, before.pairs):
             break
-        tied = fit_tied(patch, ground.shape, model.place, model.heavy, usual, springs, anchor)
+        tied = fit(springs)
     model = replace(model, place=tied.place)
     return model, tied, tied.cost + _oddity(model, ground)
 
@@ -474,19 +531,18 @@ def _oddity(model: _Model, ground: _Ground) -> float:
     return _VALENCE * odd
 
 
-def _changed(
-    model: _Model, tied: Tied, patch: Patch, ground: _Ground
-) -> Iterator[tuple[_Model, float]]:
+def _changed(model: _Model, tied: Tied, patch: Patch, ground: _Ground) -> Iterator[_Change]:
     """Give models of an atom less or more, and by how much pixels fit worse before all moves."""
     own = model.heavy & ~model.held
     distance, _ = cKDTree(tied.place[own]).query(tied.place)
     fair = np.flatnonzero(~model.held & ~model.heavy & (distance < SHELL))
     form = profiles(ground.shape, patch, tied.place[fair])
     loss = _loss(form, -tied.height[fair], tied, patch)
+    every = np.arange(len(model.place))
     for atom, its_loss in zip(fair, loss, strict=True):
-        keep = np.arange(len(model.place)) != atom
+        keep = every[every != atom]
         less = _Model(model.place[keep], model.heavy[keep], model.held[keep], model.number[keep])
-        yield less, float(its_loss)
+        yield _Change(less, model.place[atom], keep, float(its_loss))
     for place, its_loss in _candidates(model, tied, patch, ground):
         more = _Model(
             np.concatenate([model.place, place[None]]),
@@ -494,7 +550,7 @@ def _changed(
             np.append(model.held, False),
             np.append(model.number, -1),
         )
-        yield more, its_loss
+        yield _Change(more, place, np.append(every, len(every)), its_loss)
 
 
 def _loss(form: Floats, height: Floats, tied: Tied, patch: Patch) -> Floats:

@@ -87,29 +87,29 @@ def profiles(shape: Shape, patch: Patch, atoms: Floats, /) -> Floats:
     return form
 
 
-def _profiles_and_slopes(shape: Shape, patch: Patch, atoms: Floats) -> tuple[Floats, Floats]:
-    """Give shapes, and their slopes (pixel, atom, axis) as atoms move."""
-    form = np.zeros((len(patch.value), len(atoms)))
-    slope = np.zeros((*form.shape, 2))
+def _slopes(shape: Shape, patch: Patch, atoms: Floats) -> Floats:
+    """Give how shapes change as atoms move (pixel, 2 * atom), along y and x in turn."""
+    slope = np.zeros((len(patch.value), len(atoms), 2))
     for width, height in ((shape.width, 1.0), (shape.tail_width, shape.tail)):
         if not height:
             continue
-        along_y, along_x = _along(patch, atoms, width)
-        part = height * along_y * along_x
-        form += part
+        along = _along(patch, atoms, width)
         for axis in range(2):
             away = (patch.ticks[axis][:, None] - atoms[None, :, axis]) / width**2
-            slope[..., axis] += part * away[patch.tick[:, axis]]
-    return form, slope
+            rising = height * away * _on_ticks(patch, atoms, width, axis)
+            slope[..., axis] += rising[patch.tick[:, axis]] * along[1 - axis]
+    return slope.reshape(len(slope), -1)
 
 
 def _along(patch: Patch, atoms: Floats, width: float) -> tuple[Floats, Floats]:
     """Give Gaussians along y and along x (pixel, atom), whose product is the whole."""
-    along = []
-    for axis in range(2):
-        away = (patch.ticks[axis][:, None] - atoms[None, :, axis]) / width
-        along.append(np.exp(-0.5 * away**2)[patch.tick[:, axis]])
+    along = [_on_ticks(patch, atoms, width, axis)[patch.tick[:, axis]] for axis in range(2)]
     return along[0], along[1]
+
+
+def _on_ticks(patch: Patch, atoms: Floats, width: float, axis: int) -> Floats:
+    away = (patch.ticks[axis][:, None] - atoms[None, :, axis]) / width
+    return np.asarray(np.exp(-0.5 * away**2))
 
 
 def fit_tied(
@@ -121,50 +121,70 @@ def fit_tied(
     springs: Springs,
     anchor: Floats,
     /,
+    *,
+    relative: Floats | None = None,
 ) -> Tied:
     """Fit places of all atoms, one height for those tied, one each for the others, and a plane.
 
     `usual` is the height of those tied, beforehand, with its spread; `anchor`
     (atom,) is how far each atom may be from its start: zero for those that stay.
+    These are tied all; how high they are beside others that are tied tells `relative` (atom,).
     """
     moves = anchor > 0
-    around = profiles(shape, patch, start[~moves])
-    linear = _Linear(patch, around.sum(axis=1), free_height[moves], usual)
+    beside = np.ones(len(start)) if relative is None else relative
+    around = profiles(shape, patch, start[~moves]) @ beside[~moves]
+    linear = _Linear(patch, around, free_height[moves], usual)
     firm = 1 / anchor[moves] ** 2
     whole = start.copy()
 
+    firm_along = np.repeat(firm, 2)
+
     def state(place: Floats) -> _State:
         whole[moves] = place
-        form, slope = _profiles_and_slopes(shape, patch, place)
-        columns, normal_of_heights = linear.columns(form)
-        solved = linear.solve(form, columns, normal_of_heights)
+        form = profiles(shape, patch, place)
+        columns, normal_of_heights = linear.columns(form, beside[moves])
+        solved = linear.solve(form, columns, normal_of_heights, beside[moves])
         rows, left = _spring_rows(whole, springs, moves)
-        away = place - start[moves]
-        strain = 0.5 * float(left @ left) + 0.5 * float((away**2 * firm[:, None]).sum())
-        slopes = slope * solved.height[None, :, None]
-        slopes = linear.without(columns, normal_of_heights, slopes)
-        normal = patch.weight * slopes.T @ slopes + rows.T @ rows
-        normal[np.diag_indices(len(normal))] += np.repeat(firm, 2)
-        pull = patch.weight * slopes.T @ solved.rest - rows.T @ left
-        pull -= (away * firm[:, None]).ravel()
-        return _State(place, solved, strain, solved.cost + strain, normal, pull)
+        away = (place - start[moves]).ravel()
+        strain = 0.5 * float(left @ left) + 0.5 * float(firm_along @ away**2)
+        return _State(
+            place, solved, strain, solved.cost + strain, (columns, normal_of_heights),
+            rows.T @ rows + np.diag(firm_along), -rows.T @ left - firm_along * away,
+        )  # fmt: skip
 
-    best, damping = state(start[moves]), 1e-3
+    def pixels_pull(at: _State) -> tuple[Floats, Floats]:
+        """Give the normal equations of places, with heights and plane following them."""
+        slope = _slopes(shape, patch, at.place)
+        columns, normal = at.columns
+        scale = np.repeat(at.solved.height, 2)
+        shared = columns.T @ slope
+        own = slope.T @ slope - shared.T @ np.linalg.solve(normal, shared)
+        pull = slope.T @ at.solved.rest
+        pull -= shared.T @ np.linalg.solve(normal, columns.T @ at.solved.rest)
+        return patch.weight * own * np.outer(scale, scale), patch.weight * pull * scale
+
+    best, damping, gain = state(start[moves]), 1e-3, np.inf
+    normal, pull = np.zeros(0), np.zeros(0)
     for _ in range(_STEPS):
-        damped = best.normal + np.diag(damping * best.normal.diagonal())
-        move = np.linalg.solve(damped, best.pull).reshape(-1, 2)
+        # Where a step was refused, the slopes are still those of the place before it.
+        if gain > 0:
+            of_pixels, pull = pixels_pull(best)
+            normal, pull = of_pixels + best.stiffness, pull + best.pull
+        damped = normal + np.diag(damping * normal.diagonal())
+        move = np.linalg.solve(damped, pull).reshape(-1, 2)
         tried = state(best.place + np.clip(move, -_LONGEST, _LONGEST))
-        if tried.cost > best.cost:
+        gain = best.cost - tried.cost
+        if gain < 0:
             damping *= 10
             if damping > _STIFFEST:
                 break
             continue
-        gain, best = best.cost - tried.cost, tried
+        best = tried
         if gain < _DONE:
             break
         damping = max(damping / 5, 1e-4)
     whole[moves] = best.place
-    height = np.full(len(start), best.solved.tied)
+    height = best.solved.tied * beside
     height[moves] = best.solved.height
     return Tied(whole, height, best.solved.rest, best.solved.cost, best.strain)
 
@@ -179,13 +199,18 @@ class _Solved(NamedTuple):
 
 
 class _State(NamedTuple):
-    """Atoms at a step, the cost there, and where it falls: `normal` equations and `pull`."""
+    """Atoms at a step, the cost there, and how springs hold them.
+
+    `columns` are what heights and plane multiply, with their sums of products;
+    `stiffness` and `pull` are of the springs.
+    """
 
     place: Floats
     solved: _Solved
     strain: float
     cost: float
-    normal: Floats
+    columns: tuple[Floats, Floats]
+    stiffness: Floats
     pull: Floats
 
 
@@ -200,15 +225,15 @@ class _Linear:
         middle = patch.place.mean(axis=0)
         self.plane = np.column_stack([np.ones(len(patch.value)), patch.place - middle])
 
-    def columns(self, form: Floats) -> tuple[Floats, Floats]:
+    def columns(self, form: Floats, beside: Floats) -> tuple[Floats, Floats]:
         """Give what heights and plane multiply (pixel, unknown), and its sums of products."""
-        tied = self.around + form[:, ~self.free].sum(axis=1)
+        tied = self.around + form[:, ~self.free] @ beside[~self.free]
         columns = np.column_stack([tied, form[:, self.free], self.plane])
         normal = columns.T @ columns
         normal[np.diag_indices(len(normal))] += _RIDGE * normal.diagonal().max()
         return columns, normal
 
-    def solve(self, form: Floats, columns: Floats, normal: Floats) -> _Solved:
+    def solve(self, form: Floats, columns: Floats, normal: Floats, beside: Floats) -> _Solved:
         """Find what fits best."""
         weight = self.patch.weight
         normal = weight * normal
@@ -216,17 +241,12 @@ class _Linear:
         normal[0, 0] += 1 / self.spread**2
         target[0] += self.usual / self.spread**2
         found = np.linalg.solve(normal, target)
-        height = np.full(form.shape[1], found[0])
+        height = found[0] * beside
         height[self.free] = found[1 : 1 + int(self.free.sum())]
         rest = self.patch.value - columns @ found
         cost = 0.5 * weight * float(rest @ rest)
         cost += 0.5 * ((found[0] - self.usual) / self.spread) ** 2
         return _Solved(height, float(found[0]), rest, cost)
-
-    def without(self, columns: Floats, normal: Floats, slope: Floats) -> Floats:
-        """Take out of slopes (pixel, atom, axis) what heights and plane would take up."""
-        flat = slope.reshape(len(slope), -1)
-        return np.asarray(flat - columns @ np.linalg.solve(normal, columns.T @ flat))
 
 
 def _spring_rows(place: Floats, springs: Springs, moves: Bools) -> tuple[Floats, Floats]:
