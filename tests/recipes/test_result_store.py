@@ -164,7 +164,7 @@ def test_small_files_are_written_whole_or_not(
     def interrupted(_: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("adatom.recipes.cache.os.fsync", interrupted)
+    monkeypatch.setattr("adatom.numerics.whole_files.os.fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_text_atomic(path, "new")
     assert path.read_text() == "old"

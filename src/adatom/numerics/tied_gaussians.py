@@ -143,7 +143,7 @@ def fit_tied(
         whole[moves] = place
         form = profiles(shape, patch, place)
         columns, normal_of_heights = linear.columns(form, beside[moves])
-        solved = linear.solve(form, columns, normal_of_heights, beside[moves])
+        solved = linear.solve(columns, normal_of_heights, beside[moves])
         rows, left = _spring_rows(whole, springs, moves)
         away = (place - start[moves]).ravel()
         strain = 0.5 * float(left @ left) + 0.5 * float(firm_along @ away**2)
@@ -233,7 +233,7 @@ class _Linear:
         normal[np.diag_indices(len(normal))] += _RIDGE * normal.diagonal().max()
         return columns, normal
 
-    def solve(self, form: Floats, columns: Floats, normal: Floats, beside: Floats) -> _Solved:
+    def solve(self, columns: Floats, normal: Floats, beside: Floats) -> _Solved:
         """Find what fits best."""
         weight = self.patch.weight
         normal = weight * normal

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 import warnings
@@ -44,7 +43,9 @@ class ResultStore:
 
     A result is written into a folder of its own process and then renamed, so
     that under a key there is either nothing or everything; a manifest of all
-    its files tells later damage. Several processes may share a store.
+    its files tells later damage. Several processes may share a store. Files are not
+    forced to the disk one by one, which takes longer than many steps: what a loss of power
+    leaves incomplete the manifest shows, and it is made anew.
 
     Parameters
     ----------
@@ -99,7 +100,6 @@ class ResultStore:
             manifest = {"key": key, "origin": origin, "files": _list_files(draft)}
             text = json.dumps(manifest, indent=1, sort_keys=True)
             (draft / "manifest.json").write_text(text, encoding="utf-8")
-            _flush_files(draft)
             self._move_in(draft, key)
         except OSError as error:
             shutil.rmtree(draft, ignore_errors=True)
@@ -165,7 +165,6 @@ class ResultStore:
             # Where a folder stands already, rename fails: another process
             # was faster, or what stands there is damaged.
             draft.rename(place)
-            _flush(place.parent)
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AdatomWarning)
@@ -173,7 +172,6 @@ class ResultStore:
         if stands is None:
             place.rename(self.new_draft() / "damaged")
             draft.rename(place)
-            _flush(place.parent)
         else:
             shutil.rmtree(draft)
 
@@ -201,22 +199,6 @@ def sha256_of_file(path: Path, /) -> str:
         while block := handle.read(_CHUNK):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _flush_files(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        _flush(path)
-
-
-def _flush(path: Path) -> None:
-    """Bring a file or folder to the disk, so that a rename never overtakes it."""
-    if path.is_dir() and os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_text_atomic(path: Path, text: str, /) -> None:
