@@ -1,6 +1,7 @@
 """How often the 95 % intervals of derived quantities hold the truth.
 
-Run as ``python benchmarks/coverage.py [group ...]``; the groups are named in ``GROUPS``.
+Run as ``python benchmarks/coverage.py [--draws N] [group ...]``; the groups are named in
+``GROUPS``. Where a draw is a whole image or outline, ``--draws`` tells how many are made.
 Places are planted with normal noise of known size; seeds are fixed.
 """
 
@@ -69,6 +70,14 @@ BRONZE = crystal(
     cellpar=[12.588, 12.588, 3.962, 90, 90, 90],
 )
 SHEAR = np.array([[1.0, 0.0], [0.15, 1.0]])
+
+
+_told: list[int] = []
+
+
+def draws(usual: int) -> int:
+    """Give how many whole images are drawn: as told, or as many as usual."""
+    return _told[0] if _told else usual
 
 
 class Row(NamedTuple):
@@ -289,7 +298,7 @@ def missing() -> Iterator[Row]:
 def regions() -> Iterator[Row]:
     """Areas, perimeters and centers of blobs with smooth outlines."""
     names = ("area", "perimeter", "y", "x", "equivalent_diameter")
-    n = 200
+    n = draws(200)
     for kind in LATTICES:
         for radius in (5.0, 8.0, 12.0):
             off, error = np.empty((2, n, len(names)))
@@ -312,7 +321,7 @@ def boundaries() -> Iterator[Row]:
     for kind in LATTICES:
         for radius in (1e6, 40.0):
             off, error = np.array(
-                [excess_of_wall(kind, radius=radius, seed=seed) for seed in range(300)]
+                [excess_of_wall(kind, radius=radius, seed=seed) for seed in range(draws(300))]
             ).T
             bent = "straight walls" if radius > 1e3 else "walls bent with a radius of 40,"
             yield held("boundary length", off, error, f"{kind}, {bent} of 30 in any direction")
@@ -321,7 +330,7 @@ def boundaries() -> Iterator[Row]:
 
 def profiles() -> Iterator[Row]:
     """Profiles across walls, and the walls that are fitted to them."""
-    n = 300
+    n = draws(300)
     names = {"width": 2 * np.log(9), "rise": 2.0, "low": -1.0}
     normal = np.array([np.sin(np.radians(87)), np.cos(np.radians(87))])
     off, error = np.empty((2, n, len(names)))
@@ -348,7 +357,8 @@ def fractions() -> Iterator[Row]:
     for correlation in (0.0, 2.0, 4.0):
         for threshold in (0.0, 0.8):
             inside = []
-            for seed in range(1000):
+            n = draws(1000)
+            for seed in range(n):
                 rng = np.random.default_rng(seed)
                 field = rng.normal(size=(60, 60))
                 if correlation:
@@ -359,7 +369,7 @@ def fractions() -> Iterator[Row]:
                 truth = 1 - float(ndtr(threshold))
                 inside.append(float(row["fraction_low"]) < truth < float(row["fraction_high"]))
             where = f"correlated over {correlation:.0f} of 60 px, share {truth:.2f}"
-            yield Row("fraction low to high", float(np.mean(inside)), 1000, where)
+            yield Row("fraction low to high", float(np.mean(inside)), n, where)
 
 
 def intensity() -> Iterator[Row]:
@@ -409,7 +419,7 @@ def breaking() -> Iterator[Row]:
     ]
     for case, truth, noise, drift in rows:
         off, error = [], []
-        for seed in range(60):
+        for seed in range(draws(60)):
             film = planted_domains(case, noise=noise, drift=drift, size=40, seed=seed)
             found = find_variants(film.sites).statement
             off.append(float(found["symmetry_breaking"][0]) - truth)
@@ -537,6 +547,9 @@ GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
 def main(names: list[str]) -> None:
     """Print the table, worst rows marked."""
     warnings.simplefilter("ignore")
+    if names[:1] == ["--draws"]:
+        _told.append(int(names[1]))
+        names = names[2:]
     for name in names or GROUPS:
         start = time.perf_counter()
         for row in GROUPS[name]():
