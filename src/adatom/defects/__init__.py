@@ -7,6 +7,7 @@
 ``find_defects``                vacancies, impurities, odd rings: found, named, with their atoms
 ``assign_column_species``       what stands at every place of a layer such as MoS2
 ``find_lattice_defects``        places of a layer that do not hold what the crystal has there
+``find_departures``             places of any crystal around which the image is unlike the usual
 ``classes_from_columns``        what stands at every place, as classes
 ``count_columns``               how many columns of each sort a layer holds
 ``compare_defects``             how far the atoms of defects are from one another
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from adatom.defects.column_species import assign_column_species
     from adatom.defects.comparing import NameComparison, compare_names
     from adatom.defects.densities import DensityOfStates, estimate_density_of_states
+    from adatom.defects.departures import find_departures
     from adatom.defects.finding import find_defects
     from adatom.defects.lattice_defects import find_lattice_defects
     from adatom.defects.library.adding_step import AddedDefects, add_to_library
@@ -72,6 +74,7 @@ __all__ = [
     "count_columns",
     "estimate_density_of_states",
     "find_defects",
+    "find_departures",
     "find_lattice_defects",
     "relax_defect",
     "simulate_tunneling",
@@ -101,6 +104,7 @@ __getattr__, __dir__ = lazy_names(
         "count_columns": "column_counts",
         "estimate_density_of_states": "densities",
         "find_defects": "finding",
+        "find_departures": "departures",
         "find_lattice_defects": "lattice_defects",
         "relax_defect": "relaxing",
         "simulate_tunneling": "tunneling",

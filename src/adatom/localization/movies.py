@@ -115,7 +115,7 @@ def find_atoms_in_movie(
     runner = runner_of_method(method, trained, network)
     first = next(_frames(movie, regions, [0])).image
     told = None if spacing is None else told_spacing(spacing, first)
-    search = _settled(movie, regions, runner, contrast=contrast, spacing=told)
+    search = settled_search(movie, regions, runner, contrast=contrast, spacing=told)
     found: list[Sites] = []
     without: list[int] = []
     n_absurd = 0
@@ -166,7 +166,7 @@ def _frames(movie: Movie, regions: Mask | None, numbers: range | list[int]) -> I
         yield _Frame(int(names[k]), calm, mask, n_absurd)
 
 
-def _settled(
+def settled_search(
     movie: Movie,
     regions: Mask | None,
     runner: Runner | None,

@@ -23,8 +23,10 @@ _NEAREST_BIN: Final = 1e-4
 _REACH: Final = 2.5
 _ROUNDS: Final = 200
 _TRIAL: Final = 20
-# A second, faster motion is believed if it explains the distances this much better, in
-# logarithms of the number of pairs, and if it is no broad remainder of the background.
+# A further, faster motion is believed if it explains the distances this much better, in
+# logarithms of the number of pairs, and if it is no broad remainder of the background. Three
+# are enough: rest, whose errors are seldom quite normal, and hops.
+_MOST_MOTIONS: Final = 3
 _GAIN_PER_LOG: Final = 3.0
 _LEAST_WEIGHT: Final = 2e-3
 _WIDEST: Final = 1 / 3
@@ -78,7 +80,8 @@ class StepModel:
         slow = self.weight[0] ** max(dt / self.time_step, 1e-6)
         if len(self.weight) == 1:
             return np.ones(1)
-        return np.array([slow, 1.0 - slow])
+        faster = np.array(self.weight[1:])
+        return np.array([slow, *((1.0 - slow) * faster / faster.sum())])
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,7 @@ def _counted(one: cKDTree, two: cKDTree, edges: Floats, reach: float) -> Floats:
 
 
 def _spread(seen: _Distances, reach: float) -> _Spread | None:
-    """Fit one motion, or two where they explain the distances much better."""
+    """Fit one motion, or more where they explain the distances much better."""
     if seen.between.sum() == 0:
         return None
     area = np.diff(seen.edges**2)
@@ -211,23 +214,36 @@ def _spread(seen: _Distances, reach: float) -> _Spread | None:
     # Excess over chance tells where the steps are.
     excess = np.maximum(seen.between - background, 0.0) * (middle < (_WIDEST * reach) ** 2)
     start = float(excess @ middle / excess.sum() / 2) if excess.sum() > 0 else reach**2 / 50
-    one = _maximized(seen, background, middle, np.array([start]))
-    slow, widest = one.variance[0], (_WIDEST * reach) ** 2
+    fit = _maximized(seen, background, middle, np.array([start]))
+    while len(fit.variance) < _MOST_MOTIONS:
+        faster = _with_faster(fit, seen, background, middle, reach)
+        if faster is None:
+            break
+        fit = faster
+    return fit
+
+
+def _with_faster(
+    fit: _Spread, seen: _Distances, background: Floats, middle: Floats, reach: float
+) -> _Spread | None:
+    """Add a motion faster than those of a fit, if the distances ask for it."""
+    last, widest = fit.variance[-1], (_WIDEST * reach) ** 2
     # Rare long steps are found from a start that is near them only.
-    starts = [(0.3 * slow, 6 * slow), *((0.9 * slow, slow * (widest / slow) ** p) for p in _STARTS)]
+    ends = [(0.3 * last, 6 * last), *((0.9 * last, last * (widest / last) ** p) for p in _STARTS)]
+    starts = [np.array([*fit.variance[:-1], *end]) for end in ends]
     begun = max(
-        (_maximized(seen, background, middle, np.array(start), rounds=_TRIAL) for start in starts),
-        key=lambda fit: fit.log_likelihood,
+        (_maximized(seen, background, middle, start, rounds=_TRIAL) for start in starts),
+        key=lambda one: one.log_likelihood,
     )
-    two = _maximized(seen, background, middle, begun.variance, begun.weight)
+    more = _maximized(seen, background, middle, begun.variance, begun.weight)
     needed = _GAIN_PER_LOG * np.log(max(seen.n_sites, 2))
     believed = (
-        two.log_likelihood - one.log_likelihood > needed
-        and two.weight.min() > _LEAST_WEIGHT
-        and np.sqrt(two.variance[1]) < _WIDEST * reach
-        and two.variance[1] > 2 * two.variance[0]
+        more.log_likelihood - fit.log_likelihood > needed
+        and more.weight.min() > _LEAST_WEIGHT
+        and np.sqrt(more.variance[-1]) < _WIDEST * reach
+        and (more.variance[1:] > 2 * more.variance[:-1]).all()
     )
-    return two if believed else one
+    return more if believed else None
 
 
 def _maximized(

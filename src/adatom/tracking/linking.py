@@ -170,7 +170,8 @@ def _in_words(observed: Observed, model: LinkModel, track: np.ndarray, unit: str
         f"{steps.error:.3g} {unit} were used"
     )
     if len(steps.weight) > 1:
-        text += f" ({100 * steps.weight[1]:.2g} % of the steps are much longer than the others)"
+        shares = " and ".join(f"{100 * weight:.2g} %" for weight in steps.weight[1:])
+        text += f" ({shares} of the steps are much longer than the others)"
     if per == "frame":
         text += "; the sites have no times, so that times are in frames"
     return text
