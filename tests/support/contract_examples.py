@@ -227,6 +227,7 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "clustering.cluster_gaussian_mixture": lambda: Example((_features(), _CHOICE)),
     "clustering.class_means": lambda: Example((_features(), _classes())),
     "clustering.choose_n_classes": lambda: Example((_features(),), {"max_classes": 3}),
+    "descriptors.add_classes": lambda: Example((_sites(), _site_classes())),
     "descriptors.sites_from_classes": lambda: Example((_sites(), _site_classes()), {"label": 1}),
     "descriptors.sites_from_sublattice": lambda: Example((_sublattices(),), {"sublattice": 1}),
     "clustering.find_outliers": lambda: Example((_heights(),)),

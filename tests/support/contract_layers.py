@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from contract_example import Example
 
-from adatom import defects, descriptors, pipelines
+from adatom import defects, descriptors
 from adatom.schema import Sites, image_from_array, sites_from_positions
 from adatom.simulation import DefectiveSheet, Kinetics, simulate_kinetic_movie
 

@@ -197,6 +197,24 @@ def test_atoms_that_hop_a_lattice_now_and_then_are_followed() -> None:
     assert min(scores(linked, np.tile(np.arange(n), n_frames))) > 0.999
 
 
+def test_hops_are_followed_where_rest_itself_has_two_widths() -> None:
+    # As of defects whose lattice is known better in some frames than in others.
+    rng = np.random.default_rng(5)
+    n, n_frames = 60, 80
+    hops = rng.integers(-1, 2, (n_frames, n, 2)) * (rng.random((n_frames, n, 1)) < 0.05)
+    grid = np.stack(np.divmod(rng.permutation(400)[:n], 20), axis=1) * 6.0
+    path = grid + np.cumsum(hops, axis=0)
+    width = np.where(rng.random(path.shape[:2]) < 0.6, 0.002, 0.02)[..., None]
+    place = path + width * rng.normal(size=path.shape)
+    sites = sites_from_positions(
+        *place.reshape(-1, 2).T, unit="nm", frame=np.repeat(np.arange(n_frames), n)
+    )
+    linked = link_sites(sites)
+    assert len(linking(linked)["weight"]) == 3  # type: ignore[arg-type]
+    assert linking(linked)["weight"][2] == pytest.approx(0.044, abs=0.015)  # type: ignore[index]
+    assert min(scores(linked, np.tile(np.arange(n), n_frames))) > 0.999
+
+
 def test_classes_tell_crossing_walkers_apart() -> None:
     sites, walker = walkers(400, 40, side=70.0)
     classes = xr.Dataset({"label": ("site", walker % 4)})

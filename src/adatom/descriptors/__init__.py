@@ -9,6 +9,7 @@
 ``estimate_bond_order``       how well sites keep to a lattice
 ``sites_from_sublattice``     the sites of one sublattice
 ``sites_from_classes``        the sites of one class
+``add_classes``               sites with the class of each, without those in none
 ``compare_maps``              maps beside an image of the same pixels
 ``window_patches``            the image in windows that slide over it
 ``neighbor_distances``        sites -> sites with the distances to their neighbors, where no star
@@ -39,7 +40,11 @@ if TYPE_CHECKING:
     from adatom.descriptors.patches import site_patches
     from adatom.descriptors.projections import window_moments, window_projections
     from adatom.descriptors.quantiles import window_quantiles
-    from adatom.descriptors.selection import sites_from_classes, sites_from_sublattice
+    from adatom.descriptors.selection import (
+        add_classes,
+        sites_from_classes,
+        sites_from_sublattice,
+    )
     from adatom.descriptors.site_features import features_from_sites
     from adatom.descriptors.sliding_patches import window_patches
     from adatom.descriptors.superlattice import Superlattice, estimate_superlattice
@@ -47,6 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Superlattice",
+    "add_classes",
     "compare_maps",
     "estimate_bond_order",
     "estimate_superlattice",
@@ -70,6 +76,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "Superlattice": "superlattice",
+        "add_classes": "selection",
         "compare_maps": "map_comparison",
         "estimate_bond_order": "bond_order",
         "estimate_superlattice": "superlattice",

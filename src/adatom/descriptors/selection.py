@@ -1,11 +1,11 @@
-"""Some of the sites: those of one sublattice, those of one class."""
+"""Some of the sites: those of one sublattice, of one class, of any class."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from adatom.errors import KindError, SettingError
-from adatom.schema import CLASSES, SITES, Classes, Sites
+from adatom.schema import CLASSES, SITES, Classes, Sites, add_note
 
 
 def sites_from_sublattice(sites: Sites, /, *, sublattice: int) -> Sites:
@@ -97,6 +97,83 @@ def sites_from_classes(sites: Sites, classes: Classes, /, *, label: int | str) -
         msg = f"{label=}: the classes have {told}"
         raise SettingError(msg)
     return _taken(sites, labels == names.index(label), f"{label=}", labels)
+
+
+def add_classes(
+    sites: Sites,
+    classes: Classes,
+    orientations: Classes | None = None,
+    /,
+    *,
+    keep_unclassified: bool = False,
+) -> Sites:
+    """Add to sites the class of each, and leave out those that are in none.
+
+    Parameters
+    ----------
+    sites : Sites
+        Those that were classified.
+    classes : Classes
+        Of these very sites.
+    orientations : Classes, optional
+        Of these very sites, as `clustering.cluster_turned_patches` gives them.
+    keep_unclassified : bool
+        Whether sites with the label -1 stay, such as dirt, or a defect that was caught
+        between two places.
+
+    Returns
+    -------
+    Sites
+        With ``label``, and ``probability`` (site, class) where it is known; with
+        ``orientation``, and ``angle`` and ``direction`` (deg) where these are known. A note
+        tells how many were left out.
+
+    Raises
+    ------
+    KindError
+        If classes or orientations are of other sites.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> from adatom.schema import sites_from_positions
+    >>> sites = sites_from_positions([0.0, 1.0, 2.0], [0.0, 0.0, 0.0], unit="nm")
+    >>> classes = xr.Dataset({"label": ("site", [1, -1, 0])})
+    >>> add_classes(sites, classes)["label"].values
+    array([1, 0])
+    """
+    SITES.check(sites, name="sites")
+    added = sites.copy()
+    for name, given in (("classes", classes), ("orientations", orientations)):
+        if given is None:
+            continue
+        CLASSES.check(given, name=name)
+        if given["label"].dims != ("site",) or given.sizes["site"] != sites.sizes["site"]:
+            msg = (
+                f"{sites.sizes['site']} sites, but {name} of shape {given['label'].shape}: give "
+                "those of these sites"
+            )
+            raise KindError(msg)
+    added["label"] = ("site", classes["label"].values, dict(classes["label"].attrs))
+    if "class_names" in classes.attrs:
+        added["label"].attrs["names"] = list(classes.attrs["class_names"])
+    if "probability" in classes:
+        added["probability"] = (("site", "class"), classes["probability"].values)
+    if orientations is not None:
+        added["orientation"] = ("site", orientations["label"].values)
+        for name in ("angle", "direction"):
+            if name in orientations:
+                of = orientations[name]
+                added[name] = ("site", of.values, dict(of.attrs))
+    known = classes["label"].values >= 0
+    if keep_unclassified or known.all():
+        return added
+    added = added.isel(site=np.flatnonzero(known))
+    add_note(
+        added,
+        f"{int((~known).sum())} of {len(known)} sites are in no class and left out",
+    )
+    return added
 
 
 def _taken(sites: Sites, keep: np.ndarray, asked: str, numbers: np.ndarray) -> Sites:
