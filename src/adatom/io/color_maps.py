@@ -114,4 +114,5 @@ def place_on_color_map(colors: NDArray[Any], name: str, /) -> NDArray[np.float32
     seen, back = np.unique(packed, return_inverse=True)
     apart = np.column_stack([seen >> 16, (seen >> 8) & 255, seen & 255])
     place = _tree_of(name).query(apart)[1] / (_POINTS - 1)
-    return np.asarray(place, dtype=np.float32)[back.reshape(packed.shape)]
+    found: NDArray[np.float32] = place.astype(np.float32)[back.reshape(packed.shape)]
+    return found
