@@ -59,9 +59,10 @@ class MovieImpurities(NamedTuple):
         What was found, in some sentences.
     sites : Sites
         Impurities of all frames, in nm of the lattice: the drift of the
-        lattice is taken off. With ``frame``, ``score``, ``brightness`` (of
-        the host's columns), ``haze``, ``position_error`` and ``off_column``,
-        the distance from the nearest column.
+        lattice is taken off. With ``frame``, ``score``, ``contrast`` (over that
+        of the host's columns), ``haze`` (how bright the surroundings are, as a share of
+        the height), ``position_error`` and ``off_column``, the distance from the
+        nearest column.
     seen : Sites
         The same where they are in their frames, in the unit of the movie.
     left_out : Sites
@@ -92,7 +93,7 @@ def find_impurities_in_movie(
     *,
     lattice: str = "graphene",
     min_score: float = 6.0,
-    min_brightness: float = 2.0,
+    min_contrast: float = 2.0,
 ) -> MovieImpurities:
     """Find impurities brighter than a crystal's columns in every frame, on its lattice.
 
@@ -114,9 +115,10 @@ def find_impurities_in_movie(
     min_score : float
         Standard deviations of the frame's local maxima that a spot stands
         above the median of them. Noise reaches some 4.5.
-    min_brightness : float
-        Of the columns of the host. Silicon in carbon has about 4 in a dark
-        field; nitrogen, with 1.3, cannot be told so.
+    min_contrast : float
+        How far a spot stands above its surroundings, over how far columns of
+        the host do. Silicon in graphene has 4 where columns are apart in a
+        dark field, and more where they blur into one another.
 
     Returns
     -------
@@ -140,7 +142,7 @@ def find_impurities_in_movie(
     array([0, 1, 2])
     """
     MOVIE.check(movie)
-    for name, value in (("min_score", min_score), ("min_brightness", min_brightness)):
+    for name, value in (("min_score", min_score), ("min_contrast", min_contrast)):
         if not value > 0:
             msg = f"{name}={value} must be above 0"
             raise SettingError(msg)
@@ -150,7 +152,7 @@ def find_impurities_in_movie(
     host = find_movie_lattice(movie, known, None if unit == "px" else step)
     by_lattice = float(np.nanmedian(host.step))
     scale = np.full(2, by_lattice) if unit == "px" else step
-    gathered = _gathered(movie, host, min_score, min_brightness)
+    gathered = _gathered(movie, host, min_score, min_contrast)
     frames = _frames_table(movie, host, gathered, scale)
     sites, seen = _as_sites(movie, gathered, host, scale)
     result = MovieImpurities(
@@ -178,7 +180,7 @@ class _Frame(NamedTuple):
 
 
 def _gathered(
-    movie: Movie, host: MovieLattice, min_score: float, min_brightness: float
+    movie: Movie, host: MovieLattice, min_score: float, min_contrast: float
 ) -> list[_Frame]:
     gathered = []
     numbers = np.arange(movie.sizes["frame"])
@@ -203,7 +205,7 @@ def _gathered(
         if not has_lattice:
             why[:] = "no lattice"
         why[spots.haze >= _HAZY] = "contamination"
-        bright = (spots.height >= min_brightness * spots.host) | (why != "")
+        bright = (spots.height >= min_contrast * spots.host) | (why != "")
         kept = spots._replace(
             **{
                 name: getattr(spots, name)[bright]
@@ -258,7 +260,7 @@ def _as_sites(
     )
     values = {
         "score": [f.spots.score[k] for f, k in zip(gathered, is_one, strict=True)],
-        "brightness": [
+        "contrast": [
             f.spots.height[k] / f.spots.host for f, k in zip(gathered, is_one, strict=True)
         ],
         "haze": [f.spots.haze[k] for f, k in zip(gathered, is_one, strict=True)],
@@ -379,13 +381,14 @@ def _verdict(
     number = frames["frame"].values
     own = float(np.nanmedian(host.step))
     n_fits = int(np.isfinite(host.step).sum())
-    said = [
+    scale = (
         f"By the lattice of {known.name} a pixel is {own:.5g} nm, the median of {n_fits} frames "
         f"with a scatter of {100 * scatter(host.step) / own:.2g} %."
-    ]
+    )
     if unit != "px":
         off = 100 * (float(np.sqrt(step.prod())) / own - 1)
-        said[0] += f" The stated scale, which is kept, reads {off:+.2g} % against it."
+        scale += f" The stated scale, which is kept, reads {off:+.2g} % against it."
+    said = [scale]
     counts = frames["n_impurities"].values
     total = int(counts.sum())
     most = int(counts.max(initial=0))
@@ -407,9 +410,12 @@ def _verdict(
     if result.sites.sizes["site"]:
         off = result.sites["off_column"].values
         share = float((off <= _OFF * result.sites.attrs["spacing"]).mean())
+        area = abs(float(np.linalg.det(host.cell))) / len(host.columns)
+        chance = np.pi * (_OFF * host.distance) ** 2 / area
         said.append(
-            f"Impurities lie {1e3 * float(np.median(off)):.2g} pm from a column of the host (median)"
-            f", {share:.0%} of them within a third of the distance between columns."
+            f"Impurities lie {1e3 * float(np.median(off)):.2g} pm from a column of the host "
+            f"(median), {share:.0%} of them within a third of the distance between "
+            f"columns, where {min(chance, 1.0):.0%} would lie by chance."
         )
     drift = np.hypot(*np.diff(host.shift, axis=0).T)
     if np.isfinite(drift).any():

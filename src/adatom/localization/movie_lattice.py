@@ -101,10 +101,11 @@ class MovieLattice(NamedTuple):
 def frames_of_movie(movie: Movie, numbers: NDArray[np.int64], /) -> Iterator[Image]:
     """Read frames one by one, without pixels that are absurd."""
     read = reader_of(movie.data)
-    whole = [slice(0, size) for size in movie.shape[1:]]
+    # Readers give the last axis whole.
+    rows = slice(0, movie.sizes["y"])
     place = {dim: movie.coords[dim] for dim in ("y", "x")}
     for k in numbers:
-        values = np.asarray(read((slice(int(k), int(k) + 1), *whole)))[0]
+        values = np.asarray(read((slice(int(k), int(k) + 1), rows)))[0]
         image = xr.DataArray(values, dims=("y", "x"), coords=place, attrs=dict(movie.attrs))
         yield without_absurd_pixels(image)[0]
 
