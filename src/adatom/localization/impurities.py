@@ -246,17 +246,15 @@ def _as_sites(
         pad = 2 * host.distance
         points = host.points(still.min(axis=0) - pad, still.max(axis=0) + pad, middle)
         off = cKDTree(points * scale).query(still * scale)[0]
-    unit = "px" if space_unit(movie) == "px" else space_unit(movie)
+    unit = space_unit(movie)
     corner = _corner(movie)
     frame = _names(movie)[number]
-    spacing = host.distance * float(scale.mean())
-    sites = sites_from_positions(*(still * scale).T, unit="nm", frame=frame, spacing=spacing)
+    sites = sites_from_positions(*(still * scale).T, unit="nm", frame=frame)
     own = np.array(pixel_size(movie))
     seen = sites_from_positions(
         *(place * own + corner).T,
         unit=unit,
         frame=frame,
-        spacing=host.distance * float(own.mean()),
     )
     values = {
         "score": [f.spots.score[k] for f, k in zip(gathered, is_one, strict=True)],
@@ -386,8 +384,8 @@ def _verdict(
         f"with a scatter of {100 * scatter(host.step) / own:.2g} %."
     )
     if unit != "px":
-        off = 100 * (float(np.sqrt(step.prod())) / own - 1)
-        scale += f" The stated scale, which is kept, reads {off:+.2g} % against it."
+        apart = 100 * (float(np.sqrt(step.prod())) / own - 1)
+        scale += f" The stated scale, which is kept, reads {apart:+.2g} % against it."
     said = [scale]
     counts = frames["n_impurities"].values
     total = int(counts.sum())
@@ -409,7 +407,7 @@ def _verdict(
             said.append(f"{int(some.sum())} spots {what}, in frames {_listed(number[some > 0])}.")
     if result.sites.sizes["site"]:
         off = result.sites["off_column"].values
-        share = float((off <= _OFF * result.sites.attrs["spacing"]).mean())
+        share = float((off <= _OFF * result.lattice.attrs["spacing"]).mean())
         area = abs(float(np.linalg.det(host.cell))) / len(host.columns)
         chance = np.pi * (_OFF * host.distance) ** 2 / area
         said.append(
