@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 # is bright all over. Between these shares it is not clear which.
 _CLEAR: Final = 0.15
 _HAZY: Final = 0.25
+# In distances between columns.
+_NEAR: Final = 3.0
 # Standard deviations of surroundings that are contaminated.
 _EXTENDED: Final = 7.0
 # Of the distance between columns: nearer to the border a spot may be the flank of one beyond it.
@@ -165,9 +167,6 @@ def find_impurities_in_movie(
         frames=frames,
     )
     said = _verdict(result, host, known, unit, step)
-    for part in (result.sites, result.frames):
-        for one in said:
-            add_note(part, one)
     return result._replace(verdict=" ".join(said))
 
 
@@ -204,7 +203,7 @@ def _gathered(
         why[near < _BORDER * host.distance] = "border"
         if not has_lattice:
             why[:] = "no lattice"
-        why[spots.haze >= _HAZY] = "contamination"
+        why[_is_contamination(spots, host.distance)] = "contamination"
         bright = (spots.height >= min_contrast * spots.host) | (why != "")
         kept = spots._replace(
             **{
@@ -216,6 +215,20 @@ def _gathered(
         share = np.array([[spots.extended.mean()]])
         gathered.append(_Frame(int(k), kept._replace(extended=share), why[bright]))
     return gathered
+
+
+def _is_contamination(spots: Spots, distance: float) -> NDArray[np.bool_]:
+    """Tell spots in contamination, or so near to it that they cannot be told from a part of it."""
+    hazy = spots.haze >= _HAZY
+    # Haze of a spot that stands alone is that of an atom's own tails; beside others it is not.
+    near = hazy.copy()
+    if hazy.any():
+        apart = np.linalg.norm(spots.place[:, None] - spots.place[None, hazy], axis=-1)
+        near |= apart.min(axis=1) < _NEAR * distance
+        if spots.extended.any():
+            away = ndimage.distance_transform_edt(~spots.extended)
+            near |= away[tuple(np.rint(spots.place).astype(int).T)] < _NEAR * distance
+    return np.asarray(near)
 
 
 def _names(movie: Movie) -> NDArray[np.int64]:
@@ -323,14 +336,19 @@ def _mean(movie: Movie, host: MovieLattice, scale: Floats) -> Image:
         whole = seen > 0.999
         total[whole] += part[whole]
         count[whole] += 1
-    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    least = max(1, len(numbers) // 5)
+    mean = np.where(count >= least, total / np.maximum(count, 1), np.nan).astype(np.float32)
     attrs = {"units": movie.attrs.get("units", "1")}
     coords = {
         dim: (dim, (low[k] + np.arange(size[k])) * scale[k], {"units": "nm"})
         for k, dim in enumerate(("y", "x"))
     }
     image = xr.DataArray(mean, dims=("y", "x"), coords=coords, attrs=attrs, name=movie.name)
-    add_note(image, f"Mean of {len(numbers)} frames, the drift of the lattice taken off.")
+    add_note(
+        image,
+        f"Mean of {len(numbers)} frames, the drift of the lattice taken off; places that fewer than "
+        f"{least} of them show are left open.",
+    )
     return image
 
 
@@ -399,7 +417,7 @@ def _verdict(
         )
     )
     for column, what in (
-        ("n_contamination", "with bright surroundings were taken for contamination"),
+        ("n_contamination", "with bright surroundings, or beside such, were taken for contamination"),
         ("n_border", "cut by the border were left out"),
     ):
         some = frames[column].values

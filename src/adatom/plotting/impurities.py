@@ -95,7 +95,7 @@ def plot_impurities(
             )
         axes.set_xlim(left, right)
         axes.set_ylim(bottom, top)
-    marks = [legend_mark("impurity", color=class_style(0).ink, marker="o")]
+    marks = [legend_mark("impurity", color=class_style(0).ink, marker="o", filled=False)]
     marks += [
         legend_mark(f"left out: {why}", color=class_style(k + 1).ink, marker=_MARKS.get(why, "x"))
         for k, why in enumerate(_reasons(left_out))
