@@ -127,7 +127,7 @@ def _splat(places: Floats, height: Floats, size: int) -> Floats:
     part = places - low
     for dy in (0, 1):
         for dx in (0, 1):
-            index = low + (dy, dx)
+            index = low + np.array([dy, dx])
             share = height * np.abs(1 - dy - part[:, 0]) * np.abs(1 - dx - part[:, 1])
             inside = ((index >= 0) & (index < size)).all(axis=1)
             np.add.at(image, tuple(index[inside].T), share[inside])

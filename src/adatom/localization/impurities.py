@@ -346,8 +346,8 @@ def _mean(movie: Movie, host: MovieLattice, scale: Floats) -> Image:
     image = xr.DataArray(mean, dims=("y", "x"), coords=coords, attrs=attrs, name=movie.name)
     add_note(
         image,
-        f"Mean of {len(numbers)} frames, the drift of the lattice taken off; places that fewer than "
-        f"{least} of them show are left open.",
+        f"Mean of {len(numbers)} frames, the drift of the lattice taken off; places that fewer "
+        f"than {least} of them show are left open.",
     )
     return image
 
@@ -417,7 +417,10 @@ def _verdict(
         )
     )
     for column, what in (
-        ("n_contamination", "with bright surroundings, or beside such, were taken for contamination"),
+        (
+            "n_contamination",
+            "with bright surroundings, or beside such, were taken for contamination",
+        ),
         ("n_border", "cut by the border were left out"),
     ):
         some = frames[column].values

@@ -12,7 +12,7 @@ from adatom.plotting import plot_impurities, plot_tracks
 from adatom.report.files import file_stem
 from adatom.report.picture import Picture
 from adatom.report.words import count_text, number_text
-from adatom.schema import MOVIE, SITES, TABLE
+from adatom.schema import MOVIE, SITES, TABLE, notes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -124,4 +124,10 @@ def hop_sentences(table: xr.Dataset, /) -> list[str]:
     if n:
         length = number_text(float(one["mean_length"]), digits=3)
         said += f", {length} {unit} long (root mean square)"
-    return [said + "."]
+    return [f"{said}.", *_remarks(table)]
+
+
+def _remarks(table: xr.Dataset) -> list[str]:
+    """Repeat what the step notes of the kind of hops, which changes what the rate means."""
+    about = ("lead to a nearest point", "have a direction", "hops a frame:")
+    return [note for note in notes(table) if any(words in note for words in about)]
