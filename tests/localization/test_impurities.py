@@ -71,7 +71,7 @@ def test_the_lattice_gives_the_scale_and_the_drift() -> None:
 
 def test_hops_are_those_between_frames_and_the_rate_lies_in_its_interval() -> None:
     made, found = _made(), _found()
-    tracks = link_sites(found.sites, memory=3, diffusion=0.01)
+    tracks = link_sites(found.sites, memory=3, diffusion=0.01, position_error="0.02 nm")
     assert len(np.unique(tracks["track"])) == 2
     counted = count_hops(tracks, found.lattice)
     moved = int((np.diff(made.node, axis=0) != 0).sum())

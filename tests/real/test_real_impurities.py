@@ -83,7 +83,7 @@ def test_the_atom_sits_on_columns_of_graphene_and_hops_between_them() -> None:
     found = _found()
     # By chance every fourth place would lie so near: the drift must be right.
     assert (found.sites["off_column"] < 0.142 / 3).all()
-    tracks = link_sites(found.sites, memory=3, diffusion=0.01)
+    tracks = link_sites(found.sites, memory=3, diffusion=0.01, position_error="0.02 nm")
     assert (tracks["track"] == 0).all()
     counted = count_hops(tracks, found.lattice)
     row = counted.classes.isel(row=0)
@@ -101,7 +101,7 @@ def test_the_atom_sits_on_columns_of_graphene_and_hops_between_them() -> None:
 
 def test_rates_are_per_second_only_by_a_frame_time_of_the_user() -> None:
     found = _found()
-    tracks = link_sites(found.sites, memory=3, diffusion=0.01)
+    tracks = link_sites(found.sites, memory=3, diffusion=0.01, position_error="0.02 nm")
     row = count_hops(tracks, found.lattice, frame_time="2 s").classes.isel(row=0)
     assert row["rate"].attrs["units"] == "1/s"
     assert float(row["rate"]) == 0.5
