@@ -52,7 +52,8 @@ def hopping_movie(
         neighbors[a].append(int(b))
         neighbors[b].append(int(a))
     margin = 4 * bond
-    allowed = ((nodes > margin) & (nodes < size - margin)).all(axis=1)
+    inner = ((nodes > margin) & (nodes < size - margin)).all(axis=1)
+    allowed: NDArray[np.bool_] = np.asarray(inner)
     steps = rng.normal(0, drift / np.sqrt(2), (n_frames, 2))
     steps[0] = 0
     # About where it was, so that impurities stay in the field.

@@ -129,5 +129,5 @@ def hop_sentences(table: xr.Dataset, /) -> list[str]:
 
 def _remarks(table: xr.Dataset) -> list[str]:
     """Repeat what the step notes of the kind of hops, which changes what the rate means."""
-    about = ("lead to a nearest point", "have a direction", "hops a frame:")
+    about = ("lead to a nearest point", "have a direction", "times a frame:")
     return [note for note in notes(table) if any(words in note for words in about)]
