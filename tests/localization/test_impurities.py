@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from adatom.dynamics import count_hops
 from adatom.errors import NoLatticeError, SettingError
 from adatom.localization import MovieImpurities, find_impurities_in_movie
 from adatom.schema import image_from_array, positions
+from adatom.simulation import Crystal, simulate_lattice
 from adatom.tracking import link_sites
 
 DIRTY = (5, 14)
@@ -110,3 +112,36 @@ def test_noise_without_a_lattice_is_an_error_that_says_what_to_try() -> None:
 def test_a_limit_that_is_not_positive_is_refused() -> None:
     with pytest.raises(SettingError, match=r"min_score=0\.0 must be above 0"):
         find_impurities_in_movie(_made().movie, min_score=0.0)
+
+
+def test_a_frame_without_the_lattice_is_a_gap_and_told() -> None:
+    movie = _made().movie.isel(frame=slice(4)).copy(deep=True)
+    noise = np.random.default_rng(1).poisson(3.0, movie.shape[1:])
+    noise[70:75, 70:75] += 60
+    movie[2] = noise
+    found = find_impurities_in_movie(movie)
+    assert sorted(set(found.sites.frame.values)) == [0, 1, 3]
+    assert found.left_out["why"].values.tolist() == ["no lattice"]
+    assert np.isnan(found.frames["drift_y"].values[2])
+    assert "Frame 2: no lattice is seen." in found.verdict
+    assert "None is seen in frames 2." in found.verdict
+
+
+@pytest.mark.parametrize("shape", ["square", "hexagonal"])
+def test_columns_of_other_lattices_are_those_of_their_cell(shape: Literal["square"]) -> None:
+    crystal = Crystal(shape, spacing="14 px", rotation=12.0)
+    made = simulate_lattice(crystal=crystal, size=160, snr=1e3, seed=0)
+    still = made.image.values
+    truth = positions(made.truth)
+    at = truth[np.argmin(np.hypot(*(truth - 80).T))]
+    y, x = np.mgrid[:160, :160]
+    bright = np.exp(-((y - at[0]) ** 2 + (x - at[1]) ** 2) / (2 * 4.0**2))
+    noise = np.random.default_rng(0).normal(0, 0.25 * np.ptp(still), (3, 160, 160))
+    frames = still + 3 * np.ptp(still) * bright + noise
+    movie = image_from_array(frames[0]).expand_dims(frame=3).copy(data=frames)
+    found = find_impurities_in_movie(movie, lattice=f"{shape} 0.28 nm")
+    assert found.lattice.attrs["spacing"] == pytest.approx(0.28, rel=0.01)
+    assert _pixel(found) == pytest.approx(0.02, rel=0.01)
+    assert found.sites.frame.values.tolist() == [0, 1, 2]
+    # A tenth of the distance.
+    assert found.sites["off_column"].max() < 0.028

@@ -370,8 +370,9 @@ def _tell(
     if part.frames and n / part.frames > _MANY:
         add_note(
             classes,
-            f"Hops come {n / part.frames:.2g} times a frame: some go to and fro within a frame, and "
-            "the rate is too small. D does not suffer on a lattice; faster frames would show them.",
+            f"Hops come {n / part.frames:.2g} times a frame: some go to and fro within a frame, "
+            "and the rate is too small. D does not suffer on a lattice; faster frames would show "
+            "them.",
         )
 
 
