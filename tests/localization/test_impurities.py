@@ -127,6 +127,16 @@ def test_a_frame_without_the_lattice_is_a_gap_and_told() -> None:
     assert "None is seen in frames 2." in found.verdict
 
 
+@pytest.mark.parametrize("level", [0.0, np.nan])
+def test_a_blank_frame_or_one_that_was_not_measured_has_nothing(level: float) -> None:
+    movie = _made().movie.isel(frame=slice(3)).copy(deep=True)
+    movie[1] = level
+    found = find_impurities_in_movie(movie)
+    assert sorted(set(found.sites.frame.values)) == [0, 2]
+    assert found.left_out.sizes["site"] == 0
+    assert "None is seen in frames 1." in found.verdict
+
+
 @pytest.mark.parametrize("shape", ["square", "hexagonal"])
 def test_columns_of_other_lattices_are_those_of_their_cell(shape: Literal["square"]) -> None:
     crystal = Crystal(shape, spacing="14 px", rotation=12.0)

@@ -21,14 +21,11 @@ def seen() -> Sites:
 
 
 def test_frames_are_spread_over_the_movie(movie: Movie, seen: Sites) -> None:
-    titles = [axes.get_title(loc="left") or axes.get_title() for axes in _axes(movie, seen, None)]
+    figure = plot_impurities(seen, movie)
+    titles = [axes.get_title(loc="left") or axes.get_title() for axes in figure.axes]
     assert len(titles) == 12
     assert "frame 0" in titles[0]
     assert "frame 39" in titles[-1]
-
-
-def _axes(movie: Movie, seen: Sites, left_out: Sites | None) -> list[object]:
-    return list(plot_impurities(seen, movie, left_out).axes)
 
 
 def test_frames_in_which_spots_were_left_out_are_among_them(movie: Movie, seen: Sites) -> None:

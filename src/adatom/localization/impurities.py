@@ -111,7 +111,7 @@ def find_impurities_in_movie(
     movie : Movie
         Bright atoms on dark. In px it gets its scale by the lattice; a stated
         scale is kept, and the verdict says how far the lattice disagrees. In
-        memory or lazy; read twice frame by frame.
+        memory or lazy; read frame by frame, three times.
     lattice : str
         Of the host, as for `compare_scale`.
     min_score : float
@@ -220,7 +220,6 @@ def _gathered(
 def _is_contamination(spots: Spots, distance: float) -> NDArray[np.bool_]:
     """Tell spots in contamination, or so near to it that they cannot be told from a part of it."""
     hazy = spots.haze >= _HAZY
-    # Haze of a spot that stands alone is that of an atom's own tails; beside others it is not.
     near = hazy.copy()
     if hazy.any():
         apart = np.linalg.norm(spots.place[:, None] - spots.place[None, hazy], axis=-1)

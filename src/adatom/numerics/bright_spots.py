@@ -82,6 +82,11 @@ def find_bright_spots(
         Of surroundings, in standard deviations, beyond which they are extended.
     """
     known = np.isfinite(image)
+    if not known.any() or np.ptp(image[known]) == 0:
+        # A frame that was not measured, or a blank one, has no spots.
+        none = np.zeros(0)
+        blank = np.zeros(image.shape, dtype=bool)
+        return Spots(np.zeros((0, 2)), none, none, none, none, none, float("nan"), blank)
     values = np.where(known, image, 0.0)
     sharp, gain = _smoothed(values, known, SPOT * distance)
     level, _ = _smoothed(values, known, _LEVEL * distance)
