@@ -9,7 +9,7 @@ from brownian_tracks import lattice_walks, tracks_of
 from adatom.dynamics import count_hops
 from adatom.dynamics.hops import poisson_interval
 from adatom.errors import KindError, TooFewSitesError
-from adatom.schema import Sites, sites_from_positions
+from adatom.schema import Sites, notes, sites_from_positions
 
 
 def _lattice(unit: str = "nm") -> Sites:
@@ -104,7 +104,7 @@ def test_classes_are_counted_apart() -> None:
 def test_many_hops_a_frame_are_told() -> None:
     tracks = tracks_of(lattice_walks(20, 50, np.random.default_rng(6), rate=0.6, error=0.02))
     found = count_hops(tracks, _lattice()).classes
-    assert any("hops a frame" in note for note in found.attrs["notes"])
+    assert any("times a frame" in note for note in found.attrs["notes"])
 
 
 def test_lattices_that_do_not_fit_are_refused() -> None:
@@ -120,3 +120,27 @@ def test_tracks_that_never_move_make_no_trouble() -> None:
     found = count_hops(tracks)
     assert found.classes["n_hops"].item() == 0
     assert found.waits.sizes["row"] == 0
+
+
+def test_hops_one_way_are_told_from_hops_without_a_direction() -> None:
+    lattice = sites_from_positions([0.0] * 40, np.arange(40.0), unit="nm")
+    rng = np.random.default_rng(0)
+    ways = {"driven": np.arange(20.0), "free": 20 + np.cumsum(rng.choice([-1.0, 1.0], 20))}
+    said = {}
+    for name, x in ways.items():
+        tracks = sites_from_positions(np.zeros(20), x, unit="nm", frame=range(20))
+        tracks["track"] = ("site", np.zeros(20, dtype=int))
+        said[name] = " ".join(notes(count_hops(tracks, lattice).classes))
+    # 19 steps of 1 in a row: exp(-19^2 / 19).
+    assert "together they lead 19 nm" in said["driven"]
+    assert "probability of 6e-09" in said["driven"]
+    assert "have a direction" not in said["free"]
+
+
+def test_hops_beyond_the_nearest_points_are_counted() -> None:
+    lattice = sites_from_positions([0.0] * 9, np.arange(9.0), unit="nm")
+    x = [0.0, 1.0, 3.0, 4.0]
+    tracks = sites_from_positions(np.zeros(4), x, unit="nm", frame=range(4))
+    tracks["track"] = ("site", np.zeros(4, dtype=int))
+    told = notes(count_hops(tracks, lattice).classes)
+    assert any(text.startswith("2 of 3 hops lead to a nearest point, 1 farther") for text in told)

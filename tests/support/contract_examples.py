@@ -20,6 +20,7 @@ import contract_films
 import contract_fitting
 import contract_generator
 import contract_graphene
+import contract_hopping
 import contract_lattice
 import contract_layers
 import contract_library
@@ -248,6 +249,7 @@ for _more in (
     contract_fitting,
     contract_generator,
     contract_graphene,
+    contract_hopping,
     contract_lattice,
     contract_library,
     contract_movies,

@@ -23,6 +23,10 @@ _CORE: Final = 1 / 3
 # Above so many hops a frame some go to and fro unseen.
 _MANY: Final = 0.2
 _N_BINS: Final = 24
+# Of the spacing: between it and the next distance of any plane lattice, 1.41 or more.
+_NEAREST: Final = 1.2
+_FEWEST_DIRECTED: Final = 5
+_DIRECTED: Final = 0.01
 
 
 class Hops(NamedTuple):
@@ -132,6 +136,9 @@ def count_hops(
     classes.attrs["class_names"] = names
     tell_frame_time(classes, whole)
     _tell(classes, counted[0], whole, variance, points is not None)
+    if points is not None:
+        _tell_lengths(classes, counted[0], _spacing(points))
+    _tell_direction(classes, counted[0], whole)
     return Hops(classes, _hops(own, whole), _lengths(own, whole), _waits(counted[0], whole))
 
 
@@ -363,6 +370,41 @@ def _tell(
     if part.frames and n / part.frames > _MANY:
         add_note(
             classes,
-            f"{n / part.frames:.2g} hops a frame: some go to and fro within a frame, and the rate "
-            "is too small. D does not suffer on a lattice; faster frames would show them.",
+            f"Hops come {n / part.frames:.2g} times a frame: some go to and fro within a frame, "
+            "and the rate is too small. D does not suffer on a lattice; faster frames would show "
+            "them.",
+        )
+
+
+def _tell_lengths(classes: Table, part: _Counted, spacing: float) -> None:
+    """Say how many hops lead farther than to the nearest points."""
+    n = len(part.squared)
+    if not n:
+        return
+    far = int((np.sqrt(part.squared) > _NEAREST * spacing).sum())
+    if far:
+        add_note(
+            classes,
+            f"{n - far} of {n} hops lead to a nearest point, {far} farther: several hops within "
+            "the time between two sights count as one.",
+        )
+    else:
+        add_note(classes, f"All of the {n} hops lead to a nearest point.")
+
+
+def _tell_direction(classes: Table, part: _Counted, trajectories: Trajectories) -> None:
+    """Say whether hops go one way, so that D of their lengths is no diffusion."""
+    n = len(part.squared)
+    if n < _FEWEST_DIRECTED:
+        return
+    net = float(np.hypot(*(part.end - part.start).sum(axis=0)))
+    squares = float((np.hypot(*(part.end - part.start).T) ** 2).sum())
+    # Rayleigh: the sum of many steps without direction is normal along both axes.
+    chance = float(np.exp(-(net**2) / squares)) if squares else 1.0
+    if chance < _DIRECTED:
+        add_note(
+            classes,
+            f"Hops have a direction: together they lead {net:.3g} {trajectories.unit}, as far as "
+            f"hops without one do with a probability of {chance:.1g}. D is of their lengths alone: "
+            "motion that is driven is no diffusion.",
         )

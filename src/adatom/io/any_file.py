@@ -69,7 +69,8 @@ def read_data(
         richest is read: a map rather than the picture that comes with it.
     channel : str, optional
         Of a color picture whose colors differ: "red", "green", "blue",
-        "alpha" or "luminance"; of complex numbers "real", "imaginary",
+        "alpha" or "luminance", or "color map" of false colors; of complex
+        numbers "real", "imaginary",
         "magnitude" or "phase".
 
     Returns

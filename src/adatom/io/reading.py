@@ -50,7 +50,9 @@ def read_image(
         images; `read_contents` lists them.
     channel : str, optional
         Of a color picture whose colors differ: "red", "green", "blue",
-        "alpha" or "luminance"; of complex numbers: "real", "imaginary",
+        "alpha" or "luminance"; of false colors "color map", places from 0 to 1
+        along the known map that lies nearest to them, or the name of a map,
+        "fire" or one of matplotlib; of complex numbers: "real", "imaginary",
         "magnitude" or "phase".
     frame : int, optional
         Which frame of a movie, counted from 0.

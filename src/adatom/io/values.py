@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from adatom.errors import UnitError
+from adatom.io.color_maps import (
+    ANY_MAP,
+    COLOR_MAPS,
+    FARTHEST,
+    choose_color_map,
+    place_on_color_map,
+)
 from adatom.io.guard import read_error
 from adatom.units import house_unit
 
@@ -31,6 +38,7 @@ def one_color(draft: Draft, values: Any, channel: str | None) -> Any:  # noqa: A
     if differ or transparent:
         seen = colors if transparent else colors[:3]
         choices = ", ".join(f'channel="{name}"' for name in (*seen, "luminance"))
+        choices += f', or of false colors channel="{ANY_MAP}"'
         reason = "it is a color picture"
         if not differ:
             reason = "it is a grey picture of varying transparency"
@@ -47,12 +55,52 @@ def _asked_color(draft: Draft, values: Any, channel: str) -> Any:  # noqa: ANN40
     if channel in colors:
         draft.notes.append(f"{channel} was taken from a color picture")
         return values[..., colors.index(channel)]
+    if channel == ANY_MAP or channel in COLOR_MAPS:
+        return _from_false_colors(draft, values, channel)
     if channel != "luminance":
-        known = ", ".join((*colors, "luminance"))
+        known = ", ".join((*colors, "luminance", ANY_MAP, *COLOR_MAPS))
         raise read_error(draft.path, f"it has no {channel=}", f"Choose one of {known}")
     draft.notes.append("the luminance was computed from a color picture (weights of BT.601)")
     weighted = [values[..., colors.index(name)] * np.float32(w) for name, w in _LUMINANCE.items()]
     return weighted[0] + weighted[1] + weighted[2]
+
+
+def _from_false_colors(draft: Draft, values: Any, channel: str) -> Any:  # noqa: ANN401
+    """Give places along a color map, from 0 to 1, block by block of lazy values."""
+    if values.dtype.kind not in "ui":
+        reason = f"its colors are {values.dtype}, and color maps are inverted of whole numbers"
+        raise read_error(draft.path, reason, 'Choose a color such as channel="red"')
+    levels = 255 / float(np.iinfo(values.dtype).max)
+    rgb = values[..., [draft.signal.colors.index(name) for name in ("red", "green", "blue")]]
+    # Frames spread over a movie have the say, rows all over an image.
+    some = rgb[np.unique(np.linspace(0, len(rgb) - 1, 3 if rgb.ndim > 3 else 64).astype(int))]
+    nearest = choose_color_map(np.asarray(some) * levels)
+    name = nearest.name if channel == ANY_MAP else channel
+    if channel == ANY_MAP and nearest.distance > FARTHEST:
+        reason = (
+            f"its colors are of no known color map: those nearest, {nearest.name!r}, are "
+            f"{nearest.distance:.0f} of 255 levels away (root mean square)"
+        )
+        raise read_error(draft.path, reason, 'Choose a color, or channel="luminance"')
+    if channel == ANY_MAP:
+        draft.notes.append(
+            f"values are places from 0 to 1 along the color map {name!r}, from which the colors "
+            f"of the picture stray by {nearest.distance:.2g} of 255 levels ({nearest.second!r}, "
+            f"the next, by {nearest.second_distance:.2g}); the map's range is not stored"
+        )
+    else:
+        draft.notes.append(
+            f"values are places from 0 to 1 along the color map {name!r}, as asked for; the "
+            f"known map nearest to the colors is {nearest.name!r}"
+        )
+    if isinstance(rgb, np.ndarray):
+        return place_on_color_map(rgb * levels, name)
+    whole = rgb.rechunk({rgb.ndim - 1: -1})
+    return whole.map_blocks(_places, levels, name, dtype=np.float32, drop_axis=rgb.ndim - 1)
+
+
+def _places(colors: Any, levels: float, name: str) -> Any:  # noqa: ANN401
+    return place_on_color_map(colors * levels, name)
 
 
 def real_numbers(draft: Draft, values: Any, channel: str | None) -> Any:  # noqa: ANN401

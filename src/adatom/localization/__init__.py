@@ -3,6 +3,8 @@
 =============================  ===================================================================
 ``find_atoms``                 positions of atoms, with nothing told but the image
 ``find_atoms_in_movie``        the same in every frame of a movie
+``find_impurities_in_movie``   bright impurities in every frame of a movie, on the host's lattice
+``MovieImpurities``            what ``find_impurities_in_movie`` gives
 ``find_sheet_atoms``           atoms of a sheet with a known bond, in noisy images
 ``find_particles``             rods, triangles ... and where they point, by a network
 ``find_lattice_regions``       where there is a lattice to analyze
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from adatom.localization.comparing import SiteComparison, compare_sites
     from adatom.localization.ensembles import find_agreement, find_atoms_by_ensemble
     from adatom.localization.finding import find_atoms
+    from adatom.localization.impurities import MovieImpurities, find_impurities_in_movie
     from adatom.localization.intensity import estimate_column_intensity
     from adatom.localization.labels import assign_labels, sites_from_labels
     from adatom.localization.lattice_sites import find_lattice_sites
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from adatom.localization.sheet import find_sheet_atoms
 
 __all__ = [
+    "MovieImpurities",
     "ScaleComparison",
     "SiteComparison",
     "assign_labels",
@@ -60,6 +64,7 @@ __all__ = [
     "find_atoms",
     "find_atoms_by_ensemble",
     "find_atoms_in_movie",
+    "find_impurities_in_movie",
     "find_lattice_regions",
     "find_lattice_sites",
     "find_motifs",
@@ -73,6 +78,7 @@ __all__ = [
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
+        "MovieImpurities": "impurities",
         "ScaleComparison": "scale",
         "SiteComparison": "comparing",
         "assign_labels": "labels",
@@ -85,6 +91,7 @@ __getattr__, __dir__ = lazy_names(
         "find_atoms": "finding",
         "find_atoms_by_ensemble": "ensembles",
         "find_atoms_in_movie": "movies",
+        "find_impurities_in_movie": "impurities",
         "find_lattice_regions": "regions",
         "find_lattice_sites": "lattice_sites",
         "find_motifs": "motifs",

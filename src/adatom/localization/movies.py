@@ -154,10 +154,11 @@ def _frames(movie: Movie, regions: Mask | None, numbers: range | list[int]) -> I
     """Read frames one by one, with their numbers and regions."""
     read = reader_of(movie.data)
     place = {dim: movie.coords[dim] for dim in ("y", "x")}
-    whole = [slice(0, size) for size in movie.shape[1:]]
+    # Readers give the last axis whole.
+    rows = slice(0, movie.sizes["y"])
     names = movie.coords["frame"].values if "frame" in movie.coords else np.arange(len(movie))
     for k in numbers:
-        values = np.asarray(read((slice(k, k + 1), *whole)))[0]
+        values = np.asarray(read((slice(k, k + 1), rows)))[0]
         image = xr.DataArray(values, dims=("y", "x"), coords=place, attrs=dict(movie.attrs))
         mask = regions
         if regions is not None and "frame" in regions.dims:

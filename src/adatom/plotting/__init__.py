@@ -3,6 +3,7 @@
 ============================  ====================================================================
 ``plot``                      any kind of data, by its kind
 ``plot_image``                an image with scale bar and color bar
+``plot_impurities``           frames with impurities and what was left out
 ``plot_movie``                frames of a movie
 ``plot_spectral_map``         the mean over the channels
 ``plot_decays``               decays with fits and residuals, logarithmically
@@ -96,6 +97,7 @@ if TYPE_CHECKING:
     from adatom.plotting.fits import plot_fits
     from adatom.plotting.histograms import plot_feature_histogram
     from adatom.plotting.images import plot_image, plot_movie, plot_regions
+    from adatom.plotting.impurities import plot_impurities
     from adatom.plotting.lattice import plot_dislocations, plot_grains, plot_rings
     from adatom.plotting.movie_sites import plot_movie_sites
     from adatom.plotting.phasors import plot_phasors
@@ -151,6 +153,7 @@ __all__ = [
     "plot_fractions",
     "plot_grains",
     "plot_image",
+    "plot_impurities",
     "plot_jump_lengths",
     "plot_member_spectra",
     "plot_members",
@@ -215,6 +218,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_fractions": "walls",
         "plot_grains": "lattice",
         "plot_image": "images",
+        "plot_impurities": "impurities",
         "plot_jump_lengths": "displacements",
         "plot_member_spectra": "class_spectra",
         "plot_members": "classes",

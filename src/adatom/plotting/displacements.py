@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from matplotlib.ticker import NullFormatter
 
 from adatom.plotting._canvas import (
     FONT,
@@ -186,8 +187,12 @@ def plot_waiting_times(waits: Table, /) -> Figure:
     seen = np.r_[1.0, survival]
     axes.step(np.r_[0.0, wait], np.where(seen > 0, seen, np.nan), where="post", color=_ALL,
               linewidth=1.4, label="rests")  # fmt: skip
-    axes.plot(np.r_[0.0, wait], np.r_[1.0, expected], color=_FIT, linewidth=1.2, label="no memory")
+    axes.plot(np.r_[0.0, wait], np.r_[1.0, expected], color=_FIT, linewidth=1.2,
+              linestyle="--", label="no memory")  # fmt: skip
     axes.set_yscale("log")
+    # Numbers between decades, as of shares near one, would run into the name of the axis.
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(bottom=min(0.1, 0.8 * float(np.nanmin(np.r_[1.0, seen[seen > 0], expected]))))
     unit = str(waits["wait"].attrs.get("units", ""))
     axes.set_xlabel(plain_text(f"time since the last hop [{unit}]"), **text_style(size=8))
     axes.set_ylabel("share that still rests", **text_style(size=8))

@@ -22,6 +22,7 @@ from adatom.report.defect_words import defect_sentences
 from adatom.report.dynamics_words import dynamics_sentences
 from adatom.report.encoding import fewer_colors, thumbnail
 from adatom.report.files import file_stem, write_in_folder
+from adatom.report.impurity_pictures import impurity_sentences
 from adatom.report.lineage import Lineage
 from adatom.report.picture import Picture
 from adatom.report.pictures import comparison_picture, main_picture, pictures_of
@@ -160,7 +161,7 @@ def write_report(record: RunRecord, folder: Path, /) -> Path:
 def _summary(lineage: Lineage) -> list[str]:
     """Open with the answer to what was asked; how many atoms it rests on comes after."""
     answers = crystal_sentences(lineage) + defect_sentences(lineage)
-    answers += dynamics_sentences(lineage)
+    answers += dynamics_sentences(lineage) + impurity_sentences(lineage)
     return answers + words.summary_sentences(lineage)
 
 

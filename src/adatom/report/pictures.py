@@ -68,6 +68,7 @@ from adatom.report.domain_pictures import (
 )
 from adatom.report.dynamics_words import dynamics_pictures
 from adatom.report.files import file_stem
+from adatom.report.impurity_pictures import impurity_pictures, is_impurities, track_pictures
 from adatom.report.lattice_pictures import is_none, lattice_pictures
 from adatom.report.picture import SMALLER, Picture
 from adatom.report.spectra_pictures import (
@@ -115,6 +116,8 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
         return []
     if is_defects(result.step):
         return defect_pictures(result, _ground(lineage, result.step))
+    if is_impurities(result.step) and result.kind is not TABLE:
+        return impurity_pictures(lineage, result)
     if is_sweep(result.step) and result.kind is not TABLE:
         # As of the numbers of classes side by side, drawn with their table.
         return []
@@ -248,6 +251,9 @@ def _sites(lineage: Lineage, result: Result) -> list[Picture]:
         return [Picture(f"{name}-neighbors", caption, draw)]
     ground = _ground(lineage, result.step)
     if has_tracks(sites) and result.step.step == "tracking.link_sites":
+        over_mean = track_pictures(lineage, result)
+        if over_mean:
+            return over_mean
         caption = f"{result.name}: tracks, colored by the frame."
         return [Picture(name, caption, partial(plot_tracks, sites))]
     if has_frames(sites):
