@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+import scipy.sparse.csgraph
 
-from adatom.clustering.mixtures import Designs
+from adatom.clustering.mixtures import Designs, log_densities_of, log_sum
+from adatom.clustering.modes import LIKE_HEIGHTS, is_valley_between
 from adatom.clustering.turned_mixtures import (
     LEAST_MEMBERS,
     TurnedFit,
@@ -45,6 +47,8 @@ class TurnedSweep(NamedTuple):
     fits: list[TurnedFit]
     bics: list[float]
     """Infinite where a class has too few rows."""
+    n_modes: int
+    """Classes of the mixture of the least BIC that a valley parts from all denser ones."""
 
 
 def search_turned_mixture(
@@ -94,9 +98,17 @@ def search_turned_mixture(
         if len(bics) - 1 - int(np.argmin(bics)) >= _IN_VAIN:
             break
     best = fits[int(np.argmin(bics))]
+    n_modes = len(best.mixture.weights)
+    if n_classes is None:
+        summits = _summits(best.mixture, few)
+        n_modes = len(summits)
+        if n_modes < len(best.mixture.weights):
+            again = _from_means(designs, few, best.mixture, summits)
+            best = max(again, fits[n_modes - 1], key=lambda fit: fit.log_likelihood)
     everything = designs if few is rows else Designs(blocks_from_array(rows))
-    fit = _with_symmetries(fit_turned_mixture(everything, best.mixture), everything, subgroups)
-    return fit, TurnedSweep(fits, bics)
+    fit = fit_turned_mixture(everything, best.mixture)
+    fit = _with_symmetries(fit, everything, few, subgroups)
+    return fit, TurnedSweep(fits, bics, n_modes)
 
 
 def _best_of(
@@ -128,29 +140,41 @@ def _best_of(
         found.sort(key=lambda one: one[0])
         starts += found[:_FOLLOWED]
     trials = [
-        fit_turned_mixture(
-            designs,
-            mixture_from_turned(
-                rows,
-                labels,
-                turns,
-                n_classes=number,
-                operations=operations,
-                spread=spread,
-                background=background,
-            ),
-            n_passes=_TRIAL_PASSES,
-            at_rest=_AT_REST,
-        )
+        _trial(designs, rows, labels, turns, number, operations, spread, background)
         for _, labels, turns in starts
     ]
     best = max(trials, key=lambda fit: fit.log_likelihood)
-    tied = fit_turned_mixture(designs, best.mixture, at_rest=_AT_REST)
+    return _best_form(designs, best.mixture)
+
+
+def _trial(
+    designs: Designs,
+    rows: Floats,
+    labels: NDArray[np.int64],
+    turns: NDArray[np.int64],
+    number: int,
+    operations: Floats,
+    spread: Floats,
+    background: bool,
+) -> TurnedFit:
+    start = mixture_from_turned(
+        rows,
+        labels,
+        turns,
+        n_classes=number,
+        operations=operations,
+        spread=spread,
+        background=background,
+    )
+    return fit_turned_mixture(designs, start, n_passes=_TRIAL_PASSES, at_rest=_AT_REST)
+
+
+def _best_form(designs: Designs, start: TurnedMixture) -> tuple[float, TurnedFit]:
+    tied = fit_turned_mixture(designs, start, at_rest=_AT_REST)
     ends = [tied]
-    if number > 1:
-        ends.append(
-            fit_turned_mixture(designs, replace(tied.mixture, form="full"), at_rest=_AT_REST)
-        )
+    if len(start.weights) > 1:
+        own = replace(tied.mixture, form="full")
+        ends.append(fit_turned_mixture(designs, own, at_rest=_AT_REST))
     return min(((_judged(fit), fit) for fit in ends), key=lambda entry: entry[0])
 
 
@@ -159,16 +183,89 @@ def _judged(fit: TurnedFit) -> float:
     return np.inf if small and len(fit.mixture.weights) > 1 else fit.bic
 
 
-def _with_symmetries(
-    fit: TurnedFit, designs: Designs, subgroups: list[tuple[int, ...]]
-) -> TurnedFit:
-    """Give every class the largest symmetry that the BIC does not speak against.
+def _summits(mixture: TurnedMixture, rows: Floats) -> list[int]:
+    """List the classes that a valley sets apart from every denser class, in any orientation.
 
-    The likelihood of a class without symmetry is never lower: it sorts noise by orientation. What
-    that is worth is compared with the numbers that it takes.
+    As `modes.count_modes`, with the orientations of a class taken together.
+    """
+    n, n_operations = len(mixture.weights), len(mixture.operations)
+    expanded = mixture.expanded()
+    densities = log_densities_of(expanded)
+    logs = densities(rows)[0]
+    labels = logs.argmax(axis=0)
+    # Turned back, all rows of a class are rows of its first orientation.
+    back = np.einsum("ni,nij->nj", rows, mixture.operations[labels % n_operations])
+    number = np.where(labels < n * n_operations, labels // n_operations, -1)
+    members = [back[number == k] for k in range(n)]
+    inverses = np.linalg.inv(expanded.covariances)
+    heights = log_sum(densities(mixture.means)[0])
+    order = np.lexsort((np.arange(n), -heights))
+    joined = np.zeros((n, n), dtype=bool)
+    for rank, a in enumerate(order):
+        for b in order[:rank]:
+            turn = _nearest_turn(mixture, a, b)
+            there = b * n_operations + turn
+            parted = is_valley_between(
+                densities,
+                np.stack([mixture.means[a], expanded.means[there]]),
+                np.stack([inverses[a * n_operations], inverses[there]]),
+                members[a],
+                members[b] @ mixture.operations[turn].T,
+            )
+            if parted:
+                continue
+            joined[a, b] = True
+            if heights[a] < heights[b] - np.log(LIKE_HEIGHTS):
+                break
+    groups = scipy.sparse.csgraph.connected_components(joined, directed=False)[1]
+    firsts = {int(groups[k]): int(k) for k in order[::-1]}
+    return sorted(firsts.values())
+
+
+def _nearest_turn(mixture: TurnedMixture, first: int, second: int) -> int:
+    """Find the operation that brings the second class nearest to the first."""
+    away = mixture.operations @ mixture.means[second] - mixture.means[first]
+    inverse = np.linalg.inv(mixture.covariances[first])
+    return int(np.einsum("gi,ij,gj->g", away, inverse, away).argmin())
+
+
+def _from_means(
+    designs: Designs, rows: Floats, mixture: TurnedMixture, kept: list[int]
+) -> TurnedFit:
+    """Fit as many classes as there are summits, from these."""
+    width = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2).mean(axis=0))
+    _, labels, turns = turned_kmeans(
+        rows / width,
+        len(kept),
+        mixture.operations,
+        rng=np.random.default_rng(0),
+        known=mixture.means[kept] / width,
+    )
+    trial = _trial(
+        designs,
+        rows,
+        labels,
+        turns,
+        len(kept),
+        mixture.operations,
+        mixture.spread,
+        mixture.background,
+    )
+    return _best_form(designs, trial.mixture)[1]
+
+
+def _with_symmetries(
+    fit: TurnedFit, designs: Designs, rows: Floats, subgroups: list[tuple[int, ...]]
+) -> TurnedFit:
+    """Give every class the largest symmetry that nothing speaks against.
+
+    The likelihood of a class without symmetry is never lower: it sorts noise by orientation. A
+    class is symmetric if that is worth less than the numbers that it takes, by the BIC, or if no
+    valley parts its turned means from one another.
     """
     for k in range(len(fit.mixture.weights)):
         apart = _distances_of_turns(fit.mixture, k)
+        one = _turns_without_valley(fit.mixture, k, rows, apart)
         for kept in subgroups:
             if len(kept) == 1 or apart[list(kept)].max() > _APART:
                 continue
@@ -178,10 +275,36 @@ def _with_symmetries(
                 n_passes=_SYMMETRY_PASSES,
                 at_rest=_AT_REST,
             )
-            if trial.bic <= fit.bic:
+            if set(kept) <= one or trial.bic <= fit.bic:
                 fit = trial
                 break
     return fit
+
+
+def _turns_without_valley(
+    mixture: TurnedMixture, number: int, rows: Floats, apart: Floats
+) -> set[int]:
+    """List the operations whose mean of a class runs into that of the class itself."""
+    n_operations = len(mixture.operations)
+    expanded = mixture.expanded()
+    densities = log_densities_of(expanded)
+    labels = densities(rows)[0].argmax(axis=0)
+    own = labels // n_operations == number
+    own &= labels < len(mixture.weights) * n_operations
+    back = np.einsum("ni,nij->nj", rows[own], mixture.operations[labels[own] % n_operations])
+    inverses = np.linalg.inv(expanded.covariances)
+    joined = {0}
+    for g in range(1, n_operations):
+        pair = [number * n_operations, number * n_operations + g]
+        if apart[g] <= _APART and not is_valley_between(
+            densities,
+            expanded.means[pair],
+            inverses[pair],
+            back,
+            back @ mixture.operations[g].T,
+        ):
+            joined.add(g)
+    return joined
 
 
 def _distances_of_turns(mixture: TurnedMixture, number: int) -> Floats:
