@@ -76,10 +76,8 @@ class TurnedMixture:
     def expanded(self) -> Mixture:
         """Write every class in every orientation as a Gaussian, the background last."""
         n_operations, d = self.operations.shape[:2]
-        turned = np.einsum("gij,kj->kgi", self.operations, self.means).reshape(-1, d)
-        covariances = np.einsum(
-            "gij,kjl,gml->kgim", self.operations, self.covariances, self.operations
-        ).reshape(-1, d, d)
+        turned = turned_means(self.means, self.operations)
+        covariances = _conjugated(self.covariances[:, None], self.operations).reshape(-1, d, d)
         weights = np.repeat(self.weights / n_operations, n_operations)
         if self.background:
             weights = np.append(weights, max(1 - self.weights.sum(), _LEAST_BACKGROUND))
@@ -161,8 +159,8 @@ def _maximized(mixture: TurnedMixture, sums: Sums, pairs: tuple[NDArray[np.intp]
     seconds[..., pairs[0], pairs[1]] = moments[..., 1 + d :]
     seconds[..., pairs[1], pairs[0]] = moments[..., 1 + d :]
     # Turned back: x = R y, so y = R^T x.
-    first = np.einsum("gji,kgj->ki", operations, moments[..., 1 : 1 + d])
-    second = np.einsum("gji,kgjl,glm->kim", operations, seconds, operations)
+    first = (moments[..., None, 1 : 1 + d] @ operations).sum(axis=(1, 2))
+    second = _conjugated(seconds, operations.transpose(0, 2, 1)).sum(axis=1)
     return _with_moments(mixture, members, first, second, float(sums.members.sum()))
 
 
@@ -190,9 +188,20 @@ def _with_moments(
 
 def _averaged(operations: Floats, vector: Floats, matrix: Floats) -> tuple[Floats, Floats]:
     return (
-        np.einsum("gij,j->i", operations, vector) / len(operations),
-        np.einsum("gij,jl,gml->im", operations, matrix, operations) / len(operations),
+        np.asarray((operations @ vector).mean(axis=0)),
+        np.asarray(_conjugated(matrix, operations).mean(axis=0)),
     )
+
+
+def _conjugated(matrices: Floats, operations: Floats) -> Floats:
+    """Give R S R^T for every operation."""
+    return np.asarray(operations @ matrices @ operations.transpose(0, 2, 1))
+
+
+def turned_means(means: Floats, operations: Floats, /) -> Floats:
+    """Give every mean after every operation, (class and operation, component)."""
+    turned = means @ operations.transpose(0, 2, 1)
+    return np.ascontiguousarray(turned.transpose(1, 0, 2)).reshape(-1, means.shape[1])
 
 
 def _own_covariances(scatters: Floats, members: Floats, common: Floats) -> Floats:
@@ -229,7 +238,7 @@ def mixture_from_turned(
 ) -> TurnedMixture:
     """Begin a tied mixture with the class and the operation of every row."""
     d = rows.shape[1]
-    back = np.einsum("ni,nij->nj", rows, operations[turns])
+    back = turned_back(rows, turns, operations)
     members, first = np.zeros(n_classes), np.zeros((n_classes, d))
     second = np.zeros((n_classes, d, d))
     for k in range(n_classes):
@@ -301,7 +310,7 @@ def turned_kmeans(
     centers = np.array(means)
     for _ in range(n_passes):
         distances, labels, turns = _distances(rows, lengths, centers, operations)
-        back = np.einsum("ni,nij->nj", rows, operations[turns])
+        back = turned_back(rows, turns, operations)
         moved = centers.copy()
         for k in np.unique(labels):
             moved[k] = back[labels == k].mean(axis=0)
@@ -312,11 +321,21 @@ def turned_kmeans(
     return float(np.minimum(distances, np.quantile(distances, 0.9)).sum()), labels, turns
 
 
+def turned_back(rows: Floats, turns: NDArray[np.int64], operations: Floats, /) -> Floats:
+    """Undo the operation of every row."""
+    back = np.empty_like(rows)
+    for g, operation in enumerate(operations):
+        here = turns == g
+        # x = R y, so y = R^T x; of rows, y = x R.
+        back[here] = rows[here] @ operation
+    return back
+
+
 def _distances(
     rows: Floats, lengths: Floats, means: Floats, operations: Floats
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
     """Give the squared distance to the nearest mean in any orientation, its class and turn."""
-    turned = np.einsum("gij,kj->kgi", operations, means).reshape(-1, rows.shape[1])
+    turned = turned_means(means, operations)
     gain = rows @ turned.T - (turned**2).sum(axis=1) / 2
     best = gain.argmax(axis=1)
     distances = np.maximum(lengths - 2 * gain[np.arange(len(rows)), best], 0)

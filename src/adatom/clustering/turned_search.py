@@ -16,6 +16,7 @@ from adatom.clustering.turned_mixtures import (
     TurnedMixture,
     fit_turned_mixture,
     mixture_from_turned,
+    turned_back,
     turned_kmeans,
 )
 from adatom.numerics.blocks import blocks_from_array
@@ -25,13 +26,17 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# Of more rows a sample tells the same number of classes, sooner.
+# Of more rows a sample tells the same number of classes, sooner; with many operations every row
+# is seen in as many orientations.
 _SWEEP_ROWS: Final = 4096
+_SWEEP_ROWS_OF_MANY: Final = 2048
+_MANY_OPERATIONS: Final = 5
 _SWEEP_STARTS: Final = 6
-_TOLD_STARTS: Final = 20
+_TOLD_STARTS: Final = 12
 # So many of the starts by k-means are followed by a few passes, the best of them to the end.
 _FOLLOWED: Final = 3
 _TRIAL_PASSES: Final = 10
+_SWEEP_PASSES: Final = 60
 _AT_REST: Final = 2.5e-5
 # After so many further classes that did not lower the BIC, more do not either.
 _IN_VAIN: Final = 3
@@ -84,8 +89,9 @@ def search_turned_mixture(
     """
     rng = np.random.default_rng(seed)
     few = rows
-    if len(rows) > _SWEEP_ROWS:
-        few = rows[np.sort(rng.choice(len(rows), _SWEEP_ROWS, replace=False))]
+    n_few = _SWEEP_ROWS if len(operations) < _MANY_OPERATIONS else _SWEEP_ROWS_OF_MANY
+    if len(rows) > n_few:
+        few = rows[np.sort(rng.choice(len(rows), n_few, replace=False))]
     designs = Designs(blocks_from_array(few))
     numbers = range(1, max_classes + 1) if n_classes is None else [n_classes]
     fits: list[TurnedFit] = []
@@ -170,11 +176,13 @@ def _trial(
 
 
 def _best_form(designs: Designs, start: TurnedMixture) -> tuple[float, TurnedFit]:
-    tied = fit_turned_mixture(designs, start, at_rest=_AT_REST)
+    tied = fit_turned_mixture(designs, start, at_rest=_AT_REST, n_passes=_SWEEP_PASSES)
     ends = [tied]
     if len(start.weights) > 1:
         own = replace(tied.mixture, form="full")
-        ends.append(fit_turned_mixture(designs, own, at_rest=_AT_REST))
+        ends.append(
+            fit_turned_mixture(designs, own, at_rest=_AT_REST, n_passes=_SWEEP_PASSES)
+        )
     return min(((_judged(fit), fit) for fit in ends), key=lambda entry: entry[0])
 
 
@@ -194,7 +202,7 @@ def _summits(mixture: TurnedMixture, rows: Floats) -> list[int]:
     logs = densities(rows)[0]
     labels = logs.argmax(axis=0)
     # Turned back, all rows of a class are rows of its first orientation.
-    back = np.einsum("ni,nij->nj", rows, mixture.operations[labels % n_operations])
+    back = turned_back(rows, labels % n_operations, mixture.operations)
     number = np.where(labels < n * n_operations, labels // n_operations, -1)
     members = [back[number == k] for k in range(n)]
     inverses = np.linalg.inv(expanded.covariances)
@@ -265,9 +273,11 @@ def _with_symmetries(
     """
     for k in range(len(fit.mixture.weights)):
         apart = _distances_of_turns(fit.mixture, k)
-        one = _turns_without_valley(fit.mixture, k, rows, apart)
+        # Turned means that run into one another may do so in a chain: all that they make up.
+        alike = _turns_without_valley(fit.mixture, k, rows, apart)
+        one = next(kept for kept in reversed(subgroups) if alike <= set(kept))
         for kept in subgroups:
-            if len(kept) == 1 or apart[list(kept)].max() > _APART:
+            if len(kept) == 1 or (kept != one and apart[list(kept)].max() > _APART):
                 continue
             trial = fit_turned_mixture(
                 designs,
@@ -275,7 +285,7 @@ def _with_symmetries(
                 n_passes=_SYMMETRY_PASSES,
                 at_rest=_AT_REST,
             )
-            if set(kept) <= one or trial.bic <= fit.bic:
+            if kept == one or trial.bic <= fit.bic:
                 fit = trial
                 break
     return fit
@@ -291,7 +301,7 @@ def _turns_without_valley(
     labels = densities(rows)[0].argmax(axis=0)
     own = labels // n_operations == number
     own &= labels < len(mixture.weights) * n_operations
-    back = np.einsum("ni,nij->nj", rows[own], mixture.operations[labels[own] % n_operations])
+    back = turned_back(rows[own], labels[own] % n_operations, mixture.operations)
     inverses = np.linalg.inv(expanded.covariances)
     joined = {0}
     for g in range(1, n_operations):
@@ -320,9 +330,8 @@ def _symmetrized(
     operations = mixture.operations[list(kept)]
     turned = operations @ mixture.means[number]
     mean = turned.mean(axis=0)
-    covariance = np.einsum(
-        "gij,jl,gml->im", operations, mixture.covariances[number], operations
-    ) / len(kept)
+    covariance = operations @ mixture.covariances[number] @ operations.transpose(0, 2, 1)
+    covariance = covariance.mean(axis=0)
     if mixture.form == "full":
         # What told the turned means apart is now within the class.
         covariance = covariance + (turned - mean).T @ (turned - mean) / len(kept)
