@@ -80,7 +80,10 @@ class Fit(NamedTuple):
 
 
 class Sums(NamedTuple):
+    """What a pass over the rows gives for the next parameters."""
+
     members: NDArray[np.float64]
+    """Of each class, those of outliers last."""
     moments: NDArray[np.float64]
     """(Gaussian class, column of the design)"""
     log_likelihood: NDArray[np.float64]
@@ -257,7 +260,8 @@ def _design_from_rows(rows: NDArray[Any]) -> NDArray[np.float64]:
     return _design(rows.astype(np.float64, copy=False), np.triu_indices(rows.shape[1]))
 
 
-def expectation(mixture: Mixture, designs: Designs) -> Callable[[Block], Sums]:
+def expectation(mixture: Mixture, designs: Designs, /) -> Callable[[Block], Sums]:
+    """Prepare the sums of a block of rows, each weighted by what it belongs to."""
     densities = _log_densities_of_design(mixture)
     n, d = mixture.means.shape
     freedom = mixture.freedom
@@ -276,9 +280,7 @@ def expectation(mixture: Mixture, designs: Designs) -> Callable[[Block], Sums]:
             damping = (freedom + d) / (freedom + squares)
             tails = float((pulls * (np.log(damping) - damping)).sum())
             pulls = pulls * damping
-        return Sums(
-            shares.sum(axis=1), pulls @ design, np.asarray(totals.sum()), np.asarray(tails)
-        )
+        return Sums(shares.sum(axis=1), pulls @ design, np.asarray(totals.sum()), np.asarray(tails))
 
     return step
 

@@ -165,7 +165,8 @@ def cluster_turned_patches(
     >>> right = np.exp(-(y**2 + (x - 2) ** 2) / 3)
     >>> rng = np.random.default_rng(0)
     >>> rows = [np.rot90(right, k).ravel() + 0.05 * rng.normal(size=81) for k in [0, 1, 2, 3] * 8]
-    >>> place = {f"patch_{n}": ("feature", v.ravel(), {"units": "px"}) for n, v in zip("yx", (y, x))}
+    >>> unit = {"units": "px"}
+    >>> place = {"patch_y": ("feature", y.ravel(), unit), "patch_x": ("feature", x.ravel(), unit)}
     >>> patches = xr.DataArray(
     ...     rows, dims=("site", "feature"), coords=place, attrs={"patch_shape": [9, 9]}
     ... )
@@ -257,8 +258,7 @@ def _refuse_equal(subspace: TurnedSubspace, center: Floats, cut: Blocks) -> None
     rounding = _ROUNDING_STEPS * float(np.finfo(cut.dtype).eps) * np.linalg.norm(center)
     if not subspace.variances.max() > rounding**2:
         msg = (
-            "all patches are the same, and even around their center: there is nothing to tell "
-            "apart"
+            "all patches are the same, and even around their center: there is nothing to tell apart"
         )
         raise SettingError(msg)
 
@@ -310,7 +310,7 @@ def _model(
 
 
 def _by_size(model: TurnedMixtureModel, cut: Blocks) -> TurnedMixtureModel:
-    """Number classes by falling number of patches."""
+    """Give classes their numbers by falling number of patches."""
     judge, n = judge_of(model), model.n_classes
 
     def step(block: Block) -> NDArray[np.int64]:
@@ -330,9 +330,7 @@ def _by_size(model: TurnedMixtureModel, cut: Blocks) -> TurnedMixtureModel:
     )
 
 
-def _table(
-    sweep: TurnedSweep, n_classes: int | None, n_rows: int, max_classes: int
-) -> Table:
+def _table(sweep: TurnedSweep, n_classes: int | None, n_rows: int, max_classes: int) -> Table:
     numbers = [len(fit.mixture.weights) for fit in sweep.fits]
     table = table_from_columns(
         {

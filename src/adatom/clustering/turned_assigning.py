@@ -68,7 +68,8 @@ def assign_turned_patches(patches: Features, model: TurnedMixtureModel, /) -> Tu
     >>> right = np.exp(-(y**2 + (x - 2) ** 2) / 3)
     >>> rng = np.random.default_rng(0)
     >>> rows = [np.rot90(right, k).ravel() + 0.05 * rng.normal(size=81) for k in [0, 1, 2, 3] * 8]
-    >>> place = {f"patch_{n}": ("feature", v.ravel(), {"units": "px"}) for n, v in zip("yx", (y, x))}
+    >>> unit = {"units": "px"}
+    >>> place = {"patch_y": ("feature", y.ravel(), unit), "patch_x": ("feature", x.ravel(), unit)}
     >>> patches = xr.DataArray(
     ...     rows, dims=("site", "feature"), coords=place, attrs={"patch_shape": [9, 9]}
     ... )
@@ -211,9 +212,7 @@ def _results(
     label, operation, distance, margin, background, probability, given = outputs
     dims, shape = patches.dims[:-1], patches.shape[:-1]
     n = model.n_classes
-    places = {
-        name: coord for name, coord in patches.coords.items() if set(coord.dims) <= set(dims)
-    }
+    places = {name: coord for name, coord in patches.coords.items() if set(coord.dims) <= set(dims)}
     attrs = {key: patches.attrs[key] for key in ("spacing", "extent") if key in patches.attrs}
     with_none = np.concatenate([probability, background[:, None]], axis=1)
     classes = xr.Dataset(

@@ -149,7 +149,9 @@ def fit_turned_mixture(
     return TurnedFit(latest, before, n_rows, n_passes, converged=False)
 
 
-def _maximized(mixture: TurnedMixture, sums: Sums, pairs: tuple[NDArray[np.intp], ...]) -> TurnedMixture:
+def _maximized(
+    mixture: TurnedMixture, sums: Sums, pairs: tuple[NDArray[np.intp], ...]
+) -> TurnedMixture:
     n, d = mixture.means.shape
     operations = mixture.operations
     n_turned = n * len(operations)
@@ -181,9 +183,7 @@ def _with_moments(
         covariances = np.repeat(common[None], len(members), axis=0)
     else:
         covariances = _own_covariances(scatters, members, common)
-    return replace(
-        mixture, weights=members / n_rows, means=means, covariances=covariances
-    )
+    return replace(mixture, weights=members / n_rows, means=means, covariances=covariances)
 
 
 def _averaged(operations: Floats, vector: Floats, matrix: Floats) -> tuple[Floats, Floats]:

@@ -134,9 +134,7 @@ class TurnedMixtureModel:
     def class_symmetries(self) -> list[str]:
         """The group under which each class is as it is."""
         matrices = self.matrices
-        return [
-            group_of_matrices([matrices[g] for g in np.flatnonzero(own)]) for own in self.kept
-        ]
+        return [group_of_matrices([matrices[g] for g in np.flatnonzero(own)]) for own in self.kept]
 
     @property
     def orientation_of(self) -> NDArray[np.int64]:

@@ -180,9 +180,7 @@ def _best_form(designs: Designs, start: TurnedMixture) -> tuple[float, TurnedFit
     ends = [tied]
     if len(start.weights) > 1:
         own = replace(tied.mixture, form="full")
-        ends.append(
-            fit_turned_mixture(designs, own, at_rest=_AT_REST, n_passes=_SWEEP_PASSES)
-        )
+        ends.append(fit_turned_mixture(designs, own, at_rest=_AT_REST, n_passes=_SWEEP_PASSES))
     return min(((_judged(fit), fit) for fit in ends), key=lambda entry: entry[0])
 
 
@@ -197,10 +195,10 @@ def _summits(mixture: TurnedMixture, rows: Floats) -> list[int]:
     As `modes.count_modes`, with the orientations of a class taken together.
     """
     n, n_operations = len(mixture.weights), len(mixture.operations)
-    expanded = mixture.expanded()
+    labels = log_densities_of(mixture.expanded())(rows)[0].argmax(axis=0)
+    # The background is no class: on its slope a valley would be sought beside a summit.
+    expanded = replace(mixture, background=False).expanded()
     densities = log_densities_of(expanded)
-    logs = densities(rows)[0]
-    labels = logs.argmax(axis=0)
     # Turned back, all rows of a class are rows of its first orientation.
     back = turned_back(rows, labels % n_operations, mixture.operations)
     number = np.where(labels < n * n_operations, labels // n_operations, -1)
@@ -296,9 +294,9 @@ def _turns_without_valley(
 ) -> set[int]:
     """List the operations whose mean of a class runs into that of the class itself."""
     n_operations = len(mixture.operations)
-    expanded = mixture.expanded()
+    labels = log_densities_of(mixture.expanded())(rows)[0].argmax(axis=0)
+    expanded = replace(mixture, background=False).expanded()
     densities = log_densities_of(expanded)
-    labels = densities(rows)[0].argmax(axis=0)
     own = labels // n_operations == number
     own &= labels < len(mixture.weights) * n_operations
     back = turned_back(rows[own], labels[own] % n_operations, mixture.operations)
@@ -324,9 +322,7 @@ def _distances_of_turns(mixture: TurnedMixture, number: int) -> Floats:
     return np.sqrt(np.einsum("gi,ij,gj->g", away, np.linalg.inv(covariance), away))
 
 
-def _symmetrized(
-    mixture: TurnedMixture, number: int, kept: tuple[int, ...]
-) -> TurnedMixture:
+def _symmetrized(mixture: TurnedMixture, number: int, kept: tuple[int, ...]) -> TurnedMixture:
     operations = mixture.operations[list(kept)]
     turned = operations @ mixture.means[number]
     mean = turned.mean(axis=0)

@@ -54,7 +54,8 @@ class _Component(NamedTuple):
     variance: float
     axes: Floats
     turn: int
-    """One step of the group turns the two axes by so many steps, or, at half of the fold, reverses one."""
+    """One step of the group turns two axes by so many steps. A single axis: other than zero, it is
+    reversed."""
     odd: bool
     """A single axis that mirrors reverse."""
 
@@ -159,9 +160,7 @@ def _pairs(
     return found
 
 
-def _singles(
-    second: Floats, kept: NDArray[np.intp], turn: int, *, odd: bool
-) -> list[_Component]:
+def _singles(second: Floats, kept: NDArray[np.intp], turn: int, *, odd: bool) -> list[_Component]:
     """Find components that a turn keeps or reverses."""
     if not len(kept):
         return []
@@ -174,9 +173,7 @@ def _singles(
     return found
 
 
-def _n_components(
-    found: list[_Component], waves: DiscHarmonics, n_rows: int, n_most: int
-) -> int:
+def _n_components(found: list[_Component], waves: DiscHarmonics, n_rows: int, n_most: int) -> int:
     """Count the components above the noise by both reckonings, two coordinates at least."""
     sizes = np.array([len(one.axes) for one in found])
     variances = np.repeat([one.variance for one in found], sizes)

@@ -17,6 +17,7 @@
 ``plot_neighbor_vectors``     vectors to the neighbors, class by class
 ``plot_classes``              where each class is
 ``plot_class_means``          the mean of each class
+``plot_turned_classes``       mean pictures of classes in several orientations, how often each
 ``plot_class_spectra``        the mean spectrum of each class, with its spread
 ``plot_member_spectra``       typical and doubtful spectra of each class
 ``plot_members``              typical and doubtful members of each class
