@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from matplotlib.patheffects import withStroke
 
 from adatom.errors import KindError
 from adatom.plotting._canvas import (
@@ -100,8 +102,11 @@ def plot_turned_classes(
     columns = min(5, n)
     rows = -(-n // columns)
     height = _CELL + 0.52 + (_BARS + 0.34 if bars is not None else 0.0)
-    figure = new_figure(columns * (_CELL + _GAP) + 0.3, rows * height + 0.34)
+    width = columns * (_CELL + _GAP) + 0.3
     names = [] if orientations is None else list(orientations.attrs.get("class_names", []))
+    mirrored = any("mirrored" in name for name in names)
+    foot = _foot(glyph.width, glyph.unit, width, mirrored=mirrored)
+    figure = new_figure(width, rows * height + 0.2 + 0.12 * len(foot))
     tallest = 1 if bars is None else max(1, int(bars.max(initial=1)))
     for k in range(n):
         row, column = divmod(k, columns)
@@ -116,7 +121,13 @@ def plot_turned_classes(
         if bars is not None:
             below = place_axes(figure, left, top - 0.42 - _CELL - 0.12 - _BARS, _CELL, _BARS)
             _draw_bars(below, bars[k], tallest, style.ink, names)
-    _tell_size(figure, glyph.width, glyph.unit, means)
+    size = figure.get_size_inches()
+    figure.text(
+        *(0.2 / size[0], 0.05 / size[1]),
+        "\n".join(foot),
+        va="bottom",
+        **text_style(size=6.5, color=FAINT),
+    )
     return figure
 
 
@@ -145,10 +156,11 @@ def _draw_direction(axes: Axes, direction: float, color: str) -> None:
     # Rows are counted downwards, as y is.
     toward = np.array([np.cos(np.radians(direction)), np.sin(np.radians(direction))])
     ends = [middle + share * half * toward for share in _ARROW]
-    for shade, width in (("white", 4.0), (color, 2.0)):
-        style: dict[str, Any] = {"arrowstyle": "-|>", "color": shade, "linewidth": width}
-        style |= {"shrinkA": 0, "shrinkB": 0, "mutation_scale": 9 + width}
-        axes.annotate("", xy=ends[1], xytext=ends[0], arrowprops=style)
+    style: dict[str, Any] = {"arrowstyle": "-|>", "color": color, "linewidth": 2.0}
+    style |= {"shrinkA": 0, "shrinkB": 0, "mutation_scale": 11}
+    # A light rim sets it off from dark pictures, the color from bright ones.
+    style["path_effects"] = [withStroke(linewidth=3.6, foreground="white")]
+    axes.annotate("", xy=ends[1], xytext=ends[0], arrowprops=style)
 
 
 def _name(axes: Axes, means: xr.DataArray, k: int, name: str) -> None:
@@ -196,27 +208,10 @@ def _draw_bars(
         )
 
 
-def _tell_size(figure: Figure, width: float, unit: str, means: xr.DataArray) -> None:
+def _foot(width: float, unit: str, inches: float, *, mirrored: bool) -> list[str]:
     told = "arrow: strongest departure from the mean over all orientations; grays of each its own"
     if width > 0 and unit in {"nm", "mm", "px"}:
         told = f"each picture is {length_text(width, unit)} wide; {told}"
-    size = figure.get_size_inches()
-    # Of few classes the figure is narrow: the line breaks.
-    limit = int(size[0] * 17)
-    lines, line = [], ""
-    for word in told.split():
-        if line and len(line) + 1 + len(word) > limit:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
-    lines.append(line)
-    if len(lines) > 1:
-        figure.set_size_inches(size[0], size[1])
-    figure.text(
-        0.2 / size[0],
-        0.05 / size[1],
-        "\n".join(lines),
-        va="bottom",
-        **text_style(size=6.5, color=FAINT),
-    )
+    if mirrored:
+        told = f"{told}; |30°: mirrored at a line under 30°"
+    return textwrap.wrap(told, int(inches * 16))
