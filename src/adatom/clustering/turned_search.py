@@ -31,10 +31,9 @@ if TYPE_CHECKING:
 _SWEEP_ROWS: Final = 4096
 _SWEEP_ROWS_OF_MANY: Final = 2048
 _MANY_OPERATIONS: Final = 5
-_SWEEP_STARTS: Final = 6
-_TOLD_STARTS: Final = 12
+_N_STARTS: Final = 6
 # So many of the starts by k-means are followed by a few passes, the best of them to the end.
-_FOLLOWED: Final = 3
+_FOLLOWED: Final = 2
 _TRIAL_PASSES: Final = 10
 _SWEEP_PASSES: Final = 60
 _AT_REST: Final = 2.5e-5
@@ -44,6 +43,7 @@ _IN_VAIN: Final = 3
 # plainly different: no test is needed.
 _APART: Final = 5.0
 _SYMMETRY_PASSES: Final = 30
+_MOST_OUTLIERS: Final = 0.15
 
 
 class TurnedSweep(NamedTuple):
@@ -93,24 +93,23 @@ def search_turned_mixture(
     if len(rows) > n_few:
         few = rows[np.sort(rng.choice(len(rows), n_few, replace=False))]
     designs = Designs(blocks_from_array(few))
-    numbers = range(1, max_classes + 1) if n_classes is None else [n_classes]
     fits: list[TurnedFit] = []
     bics: list[float] = []
-    for number in numbers:
+    for number in range(1, (n_classes or max_classes) + 1):
         before = fits[-1].mixture if fits else None
         bic, fit = _best_of(designs, few, number, before, operations, spread, background, rng)
         fits.append(fit)
         bics.append(bic)
-        if len(bics) - 1 - int(np.argmin(bics)) >= _IN_VAIN:
+        if n_classes is None and number - 1 - int(np.argmin(bics)) >= _IN_VAIN:
             break
-    best = fits[int(np.argmin(bics))]
+    best = fits[-1] if n_classes is not None else fits[int(np.argmin(bics))]
     n_modes = len(best.mixture.weights)
     if n_classes is None:
         summits = _summits(best.mixture, few)
         n_modes = len(summits)
         if n_modes < len(best.mixture.weights):
             again = _from_means(designs, few, best.mixture, summits)
-            best = max(again, fits[n_modes - 1], key=lambda fit: fit.log_likelihood)
+            best = min(again, fits[n_modes - 1], key=_judged)
     everything = designs if few is rows else Designs(blocks_from_array(rows))
     fit = fit_turned_mixture(everything, best.mixture)
     fit = _with_symmetries(fit, everything, few, subgroups)
@@ -128,29 +127,80 @@ def _best_of(
     rng: np.random.Generator,
 ) -> tuple[float, TurnedFit]:
     """Follow the most promising starts, and let the BIC choose between one width and several."""
-    equal = np.sqrt(np.maximum(spread, np.finfo(float).tiny ** 0.5))
-    starts = []
-    n_starts = 1 if number == 1 else _TOLD_STARTS if before is None else _SWEEP_STARTS
-    for scale in (np.ones_like(equal), equal) if number > 1 else (equal,):
-        scaled = rows / scale
-        found = [turned_kmeans(scaled, number, operations, rng=rng) for _ in range(n_starts)]
-        found.sort(key=lambda one: one[0])
-        starts += found[:_FOLLOWED]
-    if before is not None and number > 1:
-        # In the metric of the classes, one more class where rows are farthest from all others.
-        width = np.sqrt(np.diagonal(before.covariances, axis1=1, axis2=2).mean(axis=0))
-        found = [
-            turned_kmeans(rows / width, number, operations, rng=rng, known=before.means / width)
-            for _ in range(n_starts)
-        ]
-        found.sort(key=lambda one: one[0])
-        starts += found[:_FOLLOWED]
+    starts = _starts(rows, number, before, operations, spread, rng)
     trials = [
-        _trial(designs, rows, labels, turns, number, operations, spread, background)
-        for _, labels, turns in starts
+        _trial(designs, part, labels, turns, number, operations, spread, background)
+        for part, labels, turns in starts
     ]
     best = max(trials, key=lambda fit: fit.log_likelihood)
     return _best_form(designs, best.mixture)
+
+
+class _Start(NamedTuple):
+    rows: Floats
+    labels: NDArray[np.int64]
+    turns: NDArray[np.int64]
+
+
+def _starts(
+    rows: Floats,
+    number: int,
+    before: TurnedMixture | None,
+    operations: Floats,
+    spread: Floats,
+    rng: np.random.Generator,
+) -> list[_Start]:
+    """Sort rows by k-means, in plain axes, equalized ones, and those of the classes before.
+
+    Means are drawn to outliers: once a mixture of fewer classes knows them, they take no part.
+    """
+    plain = np.ones(len(spread))
+    if number == 1 or before is None:
+        return _best_starts(rows, plain, 1, operations, rng)
+    few = _without_outliers(rows, before)
+    equal = np.sqrt(np.maximum(_spread(few, operations), np.finfo(float).tiny ** 0.5))
+    width = np.sqrt(np.diagonal(before.covariances, axis1=1, axis2=2).mean(axis=0))
+    starts = _best_starts(few, plain, number, operations, rng)
+    starts += _best_starts(few, equal, number, operations, rng)
+    # One more class where rows are farthest from all others.
+    starts += _best_starts(few, width, number, operations, rng, known=before.means)
+    if few is not rows:
+        starts += _best_starts(rows, plain, number, operations, rng)
+    return starts
+
+
+def _without_outliers(rows: Floats, mixture: TurnedMixture) -> Floats:
+    """Leave out the rows of no class; if they are many, they are classes still to be found."""
+    if not mixture.background:
+        return rows
+    logs = log_densities_of(mixture.expanded())(rows)[0]
+    in_class = logs.argmax(axis=0) < len(logs) - 1
+    return rows[in_class] if in_class.mean() > 1 - _MOST_OUTLIERS else rows
+
+
+def _spread(rows: Floats, operations: Floats) -> Floats:
+    """Give the variance of rows in all orientations."""
+    squares = [((rows @ operation.T) ** 2).mean(axis=0) for operation in operations]
+    return np.asarray(np.mean(squares, axis=0))
+
+
+def _best_starts(
+    rows: Floats,
+    scale: Floats,
+    number: int,
+    operations: Floats,
+    rng: np.random.Generator,
+    *,
+    known: Floats | None = None,
+) -> list[_Start]:
+    scaled = rows / scale
+    known = None if known is None else known / scale
+    found = [
+        turned_kmeans(scaled, number, operations, rng=rng, known=known)
+        for _ in range(_N_STARTS if number > 1 else 1)
+    ]
+    found.sort(key=lambda one: one[0])
+    return [_Start(rows, labels, turns) for _, labels, turns in found[:_FOLLOWED]]
 
 
 def _trial(
@@ -240,6 +290,7 @@ def _from_means(
 ) -> TurnedFit:
     """Fit as many classes as there are summits, from these."""
     width = np.sqrt(np.diagonal(mixture.covariances, axis1=1, axis2=2).mean(axis=0))
+    rows = _without_outliers(rows, mixture)
     _, labels, turns = turned_kmeans(
         rows / width,
         len(kept),
