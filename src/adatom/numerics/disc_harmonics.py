@@ -83,7 +83,7 @@ def disc_harmonics(shape: tuple[int, int], step: tuple[float, float], /) -> Disc
     reach = min((size - 1) / 2 * pixel for size, pixel in zip(shape, step, strict=True))
     n_rings = max(_FEWEST_RINGS, min(_MOST_RINGS, round(reach / max(step))))
     spacing = reach / n_rings
-    radius = (np.arange(n_rings) + 0.5) * spacing
+    radius: Floats = (np.arange(n_rings, dtype=np.float64) + 0.5) * spacing
     parts, order, imaginary, ring, weight = [], [], [], [], []
     for number, r in enumerate(radius):
         finest = max(1, int(_FINEST * np.pi * r / spacing))
