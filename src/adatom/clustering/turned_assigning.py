@@ -324,7 +324,8 @@ def _tell(classes: xr.Dataset, orientations: xr.Dataset, model: TurnedMixtureMod
         add_note(
             orientations,
             f"class{'' if one else 'es'} {named} look{'s' if one else ''} the same in all "
-            f"orientations of {model.symmetry}: no orientation, label -1",
+            f"orientations of {model.symmetry}, as far as the members show: no orientation, "
+            "label -1",
         )
     for k, (own, name) in enumerate(zip(model.kept, model.class_symmetries, strict=True)):
         if 1 < own.sum() < len(own):

@@ -184,7 +184,7 @@ def _draw_bars(
     axes.axhline(0, color=RULE, linewidth=0.8)
     if not counts.any():
         axes.text(
-            *(0.5, 0.4, "the same in all\norientations"),
+            *(0.5, 0.4, "no orientation\ntold apart"),
             transform=axes.transAxes,
             ha="center",
             va="center",
