@@ -249,7 +249,7 @@ def _orientations(
     firsts = model.orientation_of
     # A class that looks the same in every orientation has none.
     oriented = ~model.kept.all(axis=1)
-    known = (label >= 0) & oriented[np.maximum(label, 0)]
+    known: NDArray[np.bool_] = np.logical_and(label >= 0, oriented[np.maximum(label, 0)])
     own = np.maximum(label, 0)
     turn = np.where(known, firsts[own, np.maximum(operation, 0)], -1).astype(np.int32)
     probability = np.full((len(label), n_operations), np.nan, dtype=np.float32)

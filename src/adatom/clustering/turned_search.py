@@ -351,7 +351,7 @@ def _turns_without_valley(
     own = labels // n_operations == number
     own &= labels < len(mixture.weights) * n_operations
     back = turned_back(rows[own], labels[own] % n_operations, mixture.operations)
-    inverses = np.linalg.inv(expanded.covariances)
+    inverses: Floats = np.linalg.inv(expanded.covariances)
     joined = {0}
     for g in range(1, n_operations):
         pair = [number * n_operations, number * n_operations + g]
@@ -370,7 +370,8 @@ def _distances_of_turns(mixture: TurnedMixture, number: int) -> Floats:
     """Measure how far every turned mean of a class is from the mean, in its own widths."""
     mean, covariance = mixture.means[number], mixture.covariances[number]
     away = mixture.operations @ mean - mean
-    return np.sqrt(np.einsum("gi,ij,gj->g", away, np.linalg.inv(covariance), away))
+    squares: Floats = np.einsum("gi,ij,gj->g", away, np.linalg.inv(covariance), away)
+    return np.sqrt(squares)
 
 
 def _symmetrized(mixture: TurnedMixture, number: int, kept: tuple[int, ...]) -> TurnedMixture:

@@ -155,12 +155,12 @@ def _draw_direction(axes: Axes, direction: float, color: str) -> None:
     half = min(abs(right - left), abs(top - bottom)) / 2
     # Rows are counted downwards, as y is.
     toward = np.array([np.cos(np.radians(direction)), np.sin(np.radians(direction))])
-    ends = [middle + share * half * toward for share in _ARROW]
+    tail, head = (tuple((middle + share * half * toward).tolist()) for share in _ARROW)
     style: dict[str, Any] = {"arrowstyle": "-|>", "color": color, "linewidth": 2.0}
     style |= {"shrinkA": 0, "shrinkB": 0, "mutation_scale": 11}
     # A light rim sets it off from dark pictures, the color from bright ones.
     style["path_effects"] = [withStroke(linewidth=3.6, foreground="white")]
-    axes.annotate("", xy=ends[1], xytext=ends[0], arrowprops=style)
+    axes.annotate("", xy=head, xytext=tail, arrowprops=style)
 
 
 def _name(axes: Axes, means: xr.DataArray, k: int, name: str) -> None:
