@@ -248,7 +248,7 @@ def _orientations(
     n_operations, n_fold = len(matrices), int(model.symmetry[1])
     firsts = model.orientation_of
     # A class that looks the same in every orientation has none.
-    oriented = ~model.kept.all(axis=1)
+    oriented: NDArray[np.bool_] = np.logical_not(model.kept.all(axis=1))
     known: NDArray[np.bool_] = np.logical_and(label >= 0, oriented[np.maximum(label, 0)])
     own = np.maximum(label, 0)
     turn = np.where(known, firsts[own, np.maximum(operation, 0)], -1).astype(np.int32)

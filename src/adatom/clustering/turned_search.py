@@ -351,7 +351,7 @@ def _turns_without_valley(
     own = labels // n_operations == number
     own &= labels < len(mixture.weights) * n_operations
     back = turned_back(rows[own], labels[own] % n_operations, mixture.operations)
-    inverses: Floats = np.linalg.inv(expanded.covariances)
+    inverses = np.linalg.inv(expanded.covariances).astype(np.float64)
     joined = {0}
     for g in range(1, n_operations):
         pair = [number * n_operations, number * n_operations + g]
