@@ -49,6 +49,32 @@ def pure() -> xr.DataArray:
     return decomposition.find_endmembers(features(), n_endmembers=2).spectra
 
 
+def patches() -> xr.DataArray:
+    """Give patches of two things in four orientations, a fifth of them without a pixel."""
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[-4:5, -4:5].astype(float)
+    things = [np.exp(-(y**2 + (x - 2) ** 2) / 3), 2 * np.exp(-(y**2 + x**2) / 6)]
+    shown = [np.rot90(things[k % 2], k // 2) for k in range(40)]
+    values = np.array([one.ravel() for one in shown]) + 0.05 * rng.normal(size=(40, 81))
+    values[::5, 40] = np.nan
+    offset = {
+        f"patch_{name}": ("feature", 0.1 * axis.ravel(), {"units": "nm"})
+        for name, axis in (("y", y), ("x", x))
+    }
+    place = {name: ("site", rng.uniform(0, 5, 40), {"units": "nm"}) for name in ("y", "x")}
+    return xr.DataArray(
+        values,
+        dims=("site", "feature"),
+        coords=offset | place,
+        attrs={"patch_shape": [9, 9], "units": "1"},
+    )
+
+
+def turned() -> clustering.TurnedMixtureModel:
+    """Give a model of these patches."""
+    return clustering.cluster_turned_patches(patches(), symmetry="C4", n_classes=2).model
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "clustering.fit_kmeans_sweep": lambda: Example((features(),), {"max_classes": 4}),
     "decomposition.choose_n_components": lambda: Example((features(),)),
@@ -61,6 +87,10 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "clustering.link_classes": lambda: Example((classes(), hard())),
     "clustering.link_classes_by_means": lambda: Example((hard(), means(), means()[::-1])),
     "clustering.image_from_classes": lambda: Example((classes(),)),
+    "clustering.cluster_turned_patches": lambda: Example(
+        (patches(),), {"symmetry": "C4", "max_classes": 3}
+    ),
+    "clustering.assign_turned_patches": lambda: Example((patches(), turned())),
     "decomposition.decompose_ica": lambda: Example((features(),), {"n_components": 2}),
     "decomposition.decompose_robust_pca": lambda: Example((features(),), {"n_components": 2}),
     "decomposition.estimate_abundance_intervals": lambda: Example((features(), pure())),

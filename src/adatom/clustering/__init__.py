@@ -7,6 +7,7 @@
 ``find_uniform_pixels``       pixels inside of domains, without those of borders
 ``cluster_hierarchical``      classes cut from Ward's tree, of rows or of connected regions
 ``cluster_density``           classes as dense regions, and noise, by HDBSCAN
+``cluster_turned_patches``    classes of patches in any orientation of a group; orientation apart
 ``cluster_consensus``         classes that resamplings agree on, with their stability
 ``refine_classes``            classes weighed with those of their neighbors (Potts)
 ``link_classes``              classes numbered as those of another run on the same places
@@ -19,6 +20,7 @@
 ``fit_gaussian_mixture``      the mixture model alone
 ``fit_poisson_mixture``       the model of counts alone
 ``assign_classes``            classes of any features by a fitted model
+``assign_turned_patches``     class and orientation of any patches by a fitted model
 ``find_outliers``             the few that differ from the many
 ``estimate_shares``           the share of every class, with an interval
 ``class_means``               mean features of every class
@@ -29,7 +31,10 @@
 ``KMeansSweep``               models of every number of classes
 ``MixtureModel``              what a mixture learnt
 ``PoissonMixtureModel``       what a mixture of counts learnt
+``TurnedMixtureModel``        what a mixture with hidden turns and mirrors learnt
 ``Clustering``                classes with their model
+``TurnedClustering``          classes, orientations, turned-back means, and their model
+``TurnedClasses``             classes and orientations of patches
 ``HierarchicalClustering``    classes with their means and the tree
 ``DensityClustering``         classes with their means
 ``LinkedClasses``             classes with what they were matched with
@@ -72,6 +77,9 @@ if TYPE_CHECKING:
     from adatom.clustering.shares import estimate_shares
     from adatom.clustering.soft_maps import classes_from_scores, classes_from_windows
     from adatom.clustering.sweeping import ClassSweep, compare_n_classes
+    from adatom.clustering.turned import TurnedClustering, cluster_turned_patches
+    from adatom.clustering.turned_assigning import TurnedClasses, assign_turned_patches
+    from adatom.clustering.turned_models import TurnedMixtureModel
     from adatom.clustering.uniform import find_uniform_pixels
 
 __all__ = [
@@ -85,7 +93,11 @@ __all__ = [
     "LinkedClasses",
     "MixtureModel",
     "PoissonMixtureModel",
+    "TurnedClasses",
+    "TurnedClustering",
+    "TurnedMixtureModel",
     "assign_classes",
+    "assign_turned_patches",
     "choose_n_classes",
     "choose_n_phases",
     "class_means",
@@ -98,6 +110,7 @@ __all__ = [
     "cluster_hierarchical",
     "cluster_kmeans",
     "cluster_poisson_mixture",
+    "cluster_turned_patches",
     "compare_classes",
     "compare_n_classes",
     "estimate_shares",
@@ -129,7 +142,11 @@ __getattr__, __dir__ = lazy_names(
         "LinkedClasses": "linking",
         "MixtureModel": "models",
         "PoissonMixtureModel": "models",
+        "TurnedClasses": "turned_assigning",
+        "TurnedClustering": "turned",
+        "TurnedMixtureModel": "turned_models",
         "assign_classes": "assigning",
+        "assign_turned_patches": "turned_assigning",
         "choose_n_classes": "choosing",
         "choose_n_phases": "persistence",
         "class_means": "assigning",
@@ -142,6 +159,7 @@ __getattr__, __dir__ = lazy_names(
         "cluster_hierarchical": "hierarchical",
         "cluster_kmeans": "kmeans",
         "cluster_poisson_mixture": "poisson_mixture",
+        "cluster_turned_patches": "turned",
         "compare_classes": "comparing",
         "compare_n_classes": "sweeping",
         "estimate_shares": "shares",

@@ -79,8 +79,11 @@ class Fit(NamedTuple):
         return -2 * self.log_likelihood + self.mixture.n_parameters * float(np.log(self.n_rows))
 
 
-class _Sums(NamedTuple):
+class Sums(NamedTuple):
+    """What a pass over the rows gives for the next parameters."""
+
     members: NDArray[np.float64]
+    """Of each class, those of outliers last."""
     moments: NDArray[np.float64]
     """(Gaussian class, column of the design)"""
     log_likelihood: NDArray[np.float64]
@@ -127,7 +130,7 @@ def fit_mixture(
     """
     mixture, before = start, -np.inf
     for number in range(1, n_passes + 1):
-        sums = fold(designs.blocks, _expectation(mixture, designs), add_states)
+        sums = fold(designs.blocks, expectation(mixture, designs), add_states)
         log_likelihood = float(sums.log_likelihood)
         n_rows = round(float(sums.members.sum()))
         if abs(log_likelihood - before) <= at_rest * n_rows:
@@ -257,14 +260,15 @@ def _design_from_rows(rows: NDArray[Any]) -> NDArray[np.float64]:
     return _design(rows.astype(np.float64, copy=False), np.triu_indices(rows.shape[1]))
 
 
-def _expectation(mixture: Mixture, designs: Designs) -> Callable[[Block], _Sums]:
+def expectation(mixture: Mixture, designs: Designs, /) -> Callable[[Block], Sums]:
+    """Prepare the sums of a block of rows, each weighted by what it belongs to."""
     densities = _log_densities_of_design(mixture)
     n, d = mixture.means.shape
     freedom = mixture.freedom
     # The step may run in another process: it takes the function alone, not the rows.
     design_of = designs.design_of
 
-    def step(block: Block) -> _Sums:
+    def step(block: Block) -> Sums:
         design = design_of(block)
         logs, squares = densities(design)
         totals = log_sum(logs)
@@ -276,16 +280,14 @@ def _expectation(mixture: Mixture, designs: Designs) -> Callable[[Block], _Sums]
             damping = (freedom + d) / (freedom + squares)
             tails = float((pulls * (np.log(damping) - damping)).sum())
             pulls = pulls * damping
-        return _Sums(
-            shares.sum(axis=1), pulls @ design, np.asarray(totals.sum()), np.asarray(tails)
-        )
+        return Sums(shares.sum(axis=1), pulls @ design, np.asarray(totals.sum()), np.asarray(tails))
 
     return step
 
 
 def _maximization(
     mixture: Mixture,
-    sums: _Sums,
+    sums: Sums,
     spread: NDArray[np.float64],
     pairs: tuple[Any, ...],
     fading: bool,

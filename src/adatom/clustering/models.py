@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 import xarray as xr
@@ -62,12 +62,12 @@ class KMeansModel:
 
     def to_dataset(self) -> xr.Dataset:
         """Give the model as arrays and numbers, for a file."""
-        return _dataset_from_model(self)
+        return dataset_from_model(self)
 
     @classmethod
     def from_dataset(cls, stored: xr.Dataset, /) -> KMeansModel:
         """Make the model again from what `to_dataset` gave."""
-        return cls(**_parts_of_model(cls, stored))
+        return cls(**parts_of_model(cls, stored))
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,12 +142,12 @@ class MixtureModel:
 
     def to_dataset(self) -> xr.Dataset:
         """Give the model as arrays and numbers, for a file."""
-        return _dataset_from_model(self)
+        return dataset_from_model(self)
 
     @classmethod
     def from_dataset(cls, stored: xr.Dataset, /) -> MixtureModel:
         """Make the model again from what `to_dataset` gave."""
-        return cls(**_parts_of_model(cls, stored))
+        return cls(**parts_of_model(cls, stored))
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,12 +209,12 @@ class PoissonMixtureModel:
 
     def to_dataset(self) -> xr.Dataset:
         """Give the model as arrays and numbers, for a file."""
-        return _dataset_from_model(self)
+        return dataset_from_model(self)
 
     @classmethod
     def from_dataset(cls, stored: xr.Dataset, /) -> PoissonMixtureModel:
         """Make the model again from what `to_dataset` gave."""
-        return cls(**_parts_of_model(cls, stored))
+        return cls(**parts_of_model(cls, stored))
 
 
 Model = KMeansModel | MixtureModel | PoissonMixtureModel
@@ -246,10 +246,17 @@ def model_from_dataset(stored: xr.Dataset, /) -> Model:
     return _SORTS[sort].from_dataset(stored)
 
 
-def _dataset_from_model(model: Model) -> xr.Dataset:
+class Stored(Protocol):
+    """A frozen dataclass of arrays, named in ``ARRAYS`` with their dims, and of plain numbers."""
+
+    ARRAYS: ClassVar[Mapping[str, tuple[str, ...]]]
+
+
+def dataset_from_model(model: Stored, /) -> xr.Dataset:
+    """Write a model as arrays and numbers, for a file."""
     numbers = {
         field.name: getattr(model, field.name)
-        for field in fields(model)
+        for field in fields(model)  # type: ignore[arg-type]
         if field.name not in model.ARRAYS
     }
     # JSON has no NaN: a mixture without outliers keeps no density of them.
@@ -260,12 +267,19 @@ def _dataset_from_model(model: Model) -> xr.Dataset:
     )
 
 
-def _parts_of_model(sort: type[Model], stored: xr.Dataset) -> dict[str, Any]:
+def parts_of_model(sort: type[Stored], stored: xr.Dataset, /) -> dict[str, Any]:
+    """Read what `dataset_from_model` wrote, by the names of the fields.
+
+    Raises
+    ------
+    StoreError
+        If the dataset holds another model, or lacks a part.
+    """
     if stored.attrs.get("model") != sort.__name__:
         msg = f"attrs['model'] is {stored.attrs.get('model')!r}, need {sort.__name__!r}"
         raise StoreError(msg)
     parts: dict[str, Any] = {name: stored[name].values for name in sort.ARRAYS}
-    for field in fields(sort):
+    for field in fields(sort):  # type: ignore[arg-type]
         if field.name in parts:
             continue
         if field.name in stored.attrs:

@@ -24,6 +24,7 @@ from adatom.numerics.blocks import blocks_from_array
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from adatom.clustering.mixtures import Densities
     from adatom.clustering.models import Covariance
 
 _FORMS: Final[tuple[Covariance, ...]] = ("spherical", "tied", "full")
@@ -45,7 +46,7 @@ _CHANCE: Final = 0.01
 # A few rows far from all others have too few to prove a valley; the mixture sees it this deep.
 _DEEP: Final = 0.2
 # Densities at two summits are alike within this factor.
-_LIKE_HEIGHTS: Final = 3.0
+LIKE_HEIGHTS: Final = 3.0
 # Rows are counted in windows of a quarter of the way from summit to summit.
 _WINDOWS: Final = 4
 
@@ -191,17 +192,45 @@ def count_modes(mixture: Mixture, rows: NDArray[np.float64], /) -> int:
     order = np.lexsort((np.arange(n), -heights))
     for rank, a in enumerate(order):
         for b in order[:rank]:
-            line = _ridge_line(mixture.means[[a, b]], inverses[[a, b]])
-            depth, place = _deepest(log_sum(densities(line)[0]))
-            parted = depth < _VALLEY and _shows_in_rows(
-                rows[labels == a], rows[labels == b], line[[0, place, -1]], inverses[[a, b]], depth
+            parted = is_valley_between(
+                densities,
+                mixture.means[[a, b]],
+                inverses[[a, b]],
+                rows[labels == a],
+                rows[labels == b],
             )
             if parted:
                 continue
             joined[a, b] = True
-            if heights[a] < heights[b] - np.log(_LIKE_HEIGHTS):
+            if heights[a] < heights[b] - np.log(LIKE_HEIGHTS):
                 break
     return int(scipy.sparse.csgraph.connected_components(joined, directed=False)[0])
+
+
+def is_valley_between(
+    densities: Densities,
+    means: NDArray[np.float64],
+    inverses: NDArray[np.float64],
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    /,
+) -> bool:
+    """Tell whether a valley parts two classes, in the density of the mixture and in the rows.
+
+    Parameters
+    ----------
+    densities : callable
+        Of the whole mixture, from `log_densities_of`.
+    means, inverses : array, shape (2, component) and (2, component, component)
+        Of the two classes: means, and inverse covariances.
+    first, second : array, shape (row, component)
+        Rows of the two.
+    """
+    line = _ridge_line(means, inverses)
+    depth, place = _deepest(log_sum(densities(line)[0]))
+    if not depth < _VALLEY:
+        return False
+    return _shows_in_rows(first, second, line[[0, place, -1]], inverses, depth)
 
 
 def _ridge_line(means: NDArray[np.float64], inverses: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -126,6 +127,47 @@ def group_of_matrices(matrices: Sequence[NDArray[np.float64]], /) -> str:
     """
     n_turns = sum(float(np.linalg.det(matrix)) > 0 for matrix in matrices)
     return f"C{n_turns}{'v' if len(matrices) > n_turns else ''}"
+
+
+def product_table(matrices: Sequence[NDArray[np.float64]], /) -> NDArray[np.int64]:
+    """Give the number of the product of every two matrices of a group, (done last, done first).
+
+    Examples
+    --------
+    >>> product_table(group_matrices("C3"))[1]
+    array([1, 2, 0])
+    """
+    group = np.array(matrices)
+    n = len(group)
+    products = np.einsum("aij,bjk->abik", group, group).reshape(n, n, 1, -1)
+    apart = np.abs(products - group.reshape(1, 1, n, -1)).max(axis=-1)
+    return np.asarray(apart.argmin(axis=-1), dtype=np.int64)
+
+
+def subgroups_of(table: NDArray[np.int64], /) -> list[tuple[int, ...]]:
+    """List the subgroups of a point group as numbers of its operations, the largest first.
+
+    Parameters
+    ----------
+    table : ndarray of int, shape (operation, operation)
+        Of `product_table`; the first operation is the identity.
+
+    Examples
+    --------
+    >>> subgroups_of(product_table(group_matrices("C4")))
+    [(0, 1, 2, 3), (0, 2), (0,)]
+    """
+    found = set()
+    # Two operations are enough to make any point group of the plane.
+    for pair in combinations_with_replacement(range(len(table)), 2):
+        closed = {0, *pair}
+        while True:
+            grown = closed | {int(table[a, b]) for a in closed for b in closed}
+            if grown == closed:
+                break
+            closed = grown
+        found.add(tuple(sorted(closed)))
+    return sorted(found, key=lambda one: (-len(one), one))
 
 
 def symmetric_star(star: NDArray[np.float64], group: str | None = None, /) -> SymmetricStar | None:

@@ -18,6 +18,7 @@
 ``plot_neighbor_vectors``     vectors to the neighbors, class by class
 ``plot_classes``              where each class is
 ``plot_class_means``          the mean of each class
+``plot_turned_classes``       mean pictures of classes in several orientations, how often each
 ``plot_class_spectra``        the mean spectrum of each class, with its spread
 ``plot_member_spectra``       typical and doubtful spectra of each class
 ``plot_members``              typical and doubtful members of each class
@@ -110,6 +111,7 @@ if TYPE_CHECKING:
     from adatom.plotting.training import plot_training
     from adatom.plotting.transitions import plot_transitions
     from adatom.plotting.trees import plot_tree
+    from adatom.plotting.turned_classes import plot_turned_classes
     from adatom.plotting.vector_fields import plot_vector_field
     from adatom.plotting.vectors import plot_class_cells, plot_class_displacements
     from adatom.plotting.walls import (
@@ -175,6 +177,7 @@ __all__ = [
     "plot_training",
     "plot_transitions",
     "plot_tree",
+    "plot_turned_classes",
     "plot_unit_cells",
     "plot_variances",
     "plot_vector_field",
@@ -240,6 +243,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_training": "training",
         "plot_transitions": "transitions",
         "plot_tree": "trees",
+        "plot_turned_classes": "turned_classes",
         "plot_unit_cells": "cells",
         "plot_variances": "components",
         "plot_vector_field": "vector_fields",

@@ -111,7 +111,7 @@ def class_style(label: int, classes: xr.Dataset | None = None, /) -> ClassStyle:
     classes : Classes, optional
         Whose ``attrs["outlier_class"]`` is shown as outliers, and whose
         ``attrs["class_names"]`` are told; those with ``expert`` tell where
-        classes agree with an expert's.
+        classes agree with an expert's, those with ``angle`` are orientations.
 
     Examples
     --------
@@ -120,14 +120,19 @@ def class_style(label: int, classes: xr.Dataset | None = None, /) -> ClassStyle:
     """
     if classes is not None and "expert" in classes:
         return _AGREEMENT[label]
+    oriented = classes is not None and {"angle", "mirrored"} <= set(classes)
     if label < 0:
-        return ClassStyle(UNCLASSIFIED, "x", "not classified")
+        name = "no orientation" if oriented else "not classified"
+        return ClassStyle(UNCLASSIFIED, "x", name)
     if classes is not None and classes.attrs.get("outlier_class") == label:
         # What fits no class may matter most: white stands out from every other.
         return ClassStyle("#FFFFFF", "D", f"class {label} (outliers)")
     turn, place = divmod(label, len(OKABE_ITO))
     names = [] if classes is None else classes.attrs.get("class_names", [])
     name = f"class {label} ({names[label]})" if label < len(names) else f"class {label}"
+    if oriented and label < len(names):
+        # Orientations are no classes of what is seen.
+        name = str(names[label])
     return ClassStyle(_turned(OKABE_ITO[place], turn), MARKERS[turn % len(MARKERS)], name)
 
 

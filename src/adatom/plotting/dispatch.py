@@ -42,6 +42,7 @@ from adatom.plotting.tracks import has_tracks, plot_tracks
 from adatom.plotting.training import has_training, plot_training
 from adatom.plotting.transitions import has_transitions, plot_transitions
 from adatom.plotting.trees import is_tree, plot_tree
+from adatom.plotting.turned_classes import is_turned_means, plot_turned_classes
 from adatom.plotting.walls import (
     is_directions,
     is_fractions,
@@ -160,6 +161,8 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
             return plot_diffraction_map(data)
         if kind is FEATURES:
             if data.dims[0] == "class":
+                if is_turned_means(data):
+                    return plot_turned_classes(data)
                 return plot_class_means(data)
             if data.dims[0] == "component":
                 return plot_components(data)

@@ -37,6 +37,7 @@ from adatom.plotting import (
     plot_tracks,
     plot_training,
     plot_tree,
+    plot_turned_classes,
     plot_unit_cells,
     plot_variances,
     plot_vector_field,
@@ -54,6 +55,7 @@ from adatom.plotting.tracks import has_tracks
 from adatom.plotting.training import has_training
 from adatom.plotting.transitions import has_transitions, plot_transitions
 from adatom.plotting.trees import is_tree
+from adatom.plotting.turned_classes import is_orientations, is_turned_means
 from adatom.plotting.window_sizes import has_window_sizes
 from adatom.report.defect_pictures import defect_pictures, is_defects, is_untold_defect
 from adatom.report.domain_pictures import (
@@ -146,6 +148,7 @@ def main_result(lineage: Lineage, /) -> Result | None:
             one
             for one in lineage.of_kind(kind)
             if not (is_judgement(one) or is_region(one) or is_untold_defect(one))
+            and not (kind is CLASSES and is_orientations(one.value))
         ]
         # Domains say more than the phases that they are of.
         variants = [one for one in of_kind if is_variant(one)]
@@ -375,6 +378,8 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
     if features.dims[0] == "class" and features.dims[-1] in SETS:
         # A few numbers a class are read in a table.
         return []
+    if is_turned_means(features):
+        return [_turned_means(lineage, result)]
     if features.dims[0] == "class":
         classes = lineage.origin(result.step, CLASSES)
         caption = f"{result.name}: the mean of each class and the number of its members."
@@ -414,6 +419,19 @@ def _features(lineage: Lineage, result: Result) -> list[Picture]:
     return [Picture(name, caption, partial(plot_features, features))]
 
 
+def _turned_means(lineage: Lineage, result: Result) -> Picture:
+    """Draw the mean of every class, and how often each orientation occurs."""
+    beside = [one.value for one in lineage.of_step(result.step) if one.kind is CLASSES]
+    orientations = next((one for one in beside if is_orientations(one)), None)
+    classes = next((one for one in beside if not is_orientations(one)), None)
+    caption = (
+        f"{result.name}: the mean of each class in its first orientation, members turned back "
+        "before they were averaged; bars count members by the operation that was undone."
+    )
+    draw = partial(plot_turned_classes, result.value, classes, orientations)
+    return Picture(file_stem(result.name), caption, draw)
+
+
 def _added_to_star(means: xr.DataArray, sites: xr.Dataset) -> xr.DataArray:
     star = np.asarray(sites.attrs["stars"], dtype=float)[0].ravel()
     is_vector = means.coords["neighbor"].values >= 0
@@ -434,6 +452,8 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
     draw = partial(plot_classes, classes, ground, sites.value if sites else None)
     over = " over the image" if ground is not None else ""
     over += "; small classes are ringed" if "site" in classes["label"].dims else ""
+    if is_orientations(classes):
+        return [Picture(name, f"{result.name}: which orientation each has{over}.", draw)]
     pictures = [Picture(name, f"{result.name}: where each class is{over}.", draw)]
     if is_variant(result):
         pictures = variant_pictures(lineage, result, ground)
@@ -448,7 +468,7 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
     if features is not None and with_neighbors and "neighbor" in features.coords:
         # Deviations from the slots of a star say little to the eye: whole vectors are shown.
         features = _whole_vectors(sites.value)  # type: ignore[union-attr]
-    elif features is not None and not _has_means(lineage, result):
+    elif features is not None and not _has_means(lineage, result) and not _is_turned(classes):
         caption = f"{result.name}: the mean of each class and the number of its members."
         draw = partial(plot_class_means, features, classes)
         pictures.append(Picture(f"{name}-means", caption, draw))
@@ -466,6 +486,11 @@ def _classes(lineage: Lineage, result: Result) -> list[Picture]:
         draw = partial(plot_members, features if shown is None else shown, classes)
         pictures.append(Picture(f"{name}-members", caption, draw))
     return pictures
+
+
+def _is_turned(classes: xr.Dataset) -> bool:
+    """Tell whether members of a class lie in several orientations: their plain mean is blurred."""
+    return "class_symmetries" in classes.attrs
 
 
 def _has_means(lineage: Lineage, classes: Result) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from adatom.plotting.cells import has_cells
 from adatom.plotting.columns import has_columns
 from adatom.plotting.domains import is_region_map
+from adatom.plotting.turned_classes import is_orientations
 from adatom.schema import (
     CLASSES,
     FORCE_CURVES,
@@ -202,6 +203,8 @@ def summary_sentences(lineage: Lineage, /) -> list[str]:
     sentences += _named_sentences(choices(lineage), _choice_sentence)
     untold = [one for one in clusterings(lineage) if not has_statement(one)]
     sentences += _named_sentences(untold, _class_sentence)
+    turned = [one for one in lineage.of_kind(CLASSES) if is_orientations(one.value)]
+    sentences += _named_sentences(turned, _orientation_sentence)
     return sentences + _score_sentences(lineage)
 
 
@@ -221,6 +224,7 @@ def clusterings(lineage: Lineage, /) -> list[Result]:
         if "expert" not in one.value
         and "n_classes" not in one.value["label"].dims
         and not is_region_map(one.value)
+        and not is_orientations(one.value)
     ]
 
 
@@ -384,6 +388,18 @@ def _class_sentence(classes: xr.Dataset) -> str:
     if unclassified:
         parts.append(f"{unclassified} not classified")
     return f"{'; '.join(parts)}."
+
+
+def _orientation_sentence(orientations: xr.Dataset) -> str:
+    """Tell how often each orientation occurs, by its angle."""
+    members, without = class_counts(orientations)
+    names = orientations.attrs["class_names"]
+    if not members:
+        return "No class has an orientation."
+    told = list_text([f"{count} at {names[label]}" for label, count in members.items()])
+    told = told.replace("at mirrored at", "mirrored at")
+    rest = f"; {without} without one" if without else ""
+    return f"Orientations: {told}{rest}."
 
 
 def _share_sentence(members: dict[int, int], total: int) -> str:
