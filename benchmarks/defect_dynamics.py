@@ -25,7 +25,13 @@ from adatom.dynamics import count_transitions, estimate_transitions
 from adatom.io import write_file
 from adatom.recipes import open_run
 from adatom.schema import Sites, positions
-from adatom.simulation import Crystal, Kinetics, simulate_kinetic_movie, simulate_kinetics
+from adatom.simulation import (
+    Crystal,
+    KineticMovie,
+    Kinetics,
+    simulate_kinetic_movie,
+    simulate_kinetics,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +65,12 @@ def movie(folder: Path, seed: int) -> None:
     command = [sys.executable, "-m", "adatom", "run", "defect_dynamics", str(place)]
     subprocess.run([*command, "--out", str(out)], check=True, stdout=subprocess.DEVNULL)
     report("seconds", time.perf_counter() - began, seed=seed, load=round(os.getloadavg()[0], 2))
-    run = next(iter(open_run(out)))
+    score(made, out, seed)
+
+
+def score(made: KineticMovie, out: Path, seed: int) -> None:
+    """Compare what a run found with the truth."""
+    run = open_run(out)
     found, tracks = run["departures.sites"], run["tracks"]
     mine = true_of_found(made.truth, found)
     hits = int((mine >= 0).sum())

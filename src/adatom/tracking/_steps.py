@@ -23,15 +23,17 @@ _NEAREST_BIN: Final = 1e-4
 _REACH: Final = 2.5
 _ROUNDS: Final = 200
 _TRIAL: Final = 20
-# A further, faster motion is believed if it explains the distances this much better, in
-# logarithms of the number of pairs, and if it is no broad remainder of the background. Three
-# are enough: rest, whose errors are seldom quite normal, and hops.
-_MOST_MOTIONS: Final = 3
+# A second, faster motion is believed if it explains the distances this much better, in
+# logarithms of the number of pairs, and if it is no broad remainder of the background.
 _GAIN_PER_LOG: Final = 3.0
 _LEAST_WEIGHT: Final = 2e-3
 _WIDEST: Final = 1 / 3
 # Powers of what lies between the variance of one motion and the widest believed.
 _STARTS: Final = (0.5, 0.75, 0.9)
+# Hops over the distance of places, where rest itself takes both motions: pairs beyond so many
+# widths of the slower ones, and so many standard deviations more than in one frame.
+_BEYOND: Final = 5.0
+_SURE: Final = 6.0
 # Background where no two sites of a frame are so near, in shares of all.
 _FLOOR: Final = 0.03
 _SMOOTHED: Final = 15
@@ -202,7 +204,7 @@ def _counted(one: cKDTree, two: cKDTree, edges: Floats, reach: float) -> Floats:
 
 
 def _spread(seen: _Distances, reach: float) -> _Spread | None:
-    """Fit one motion, or more where they explain the distances much better."""
+    """Fit one motion, or two where they explain the distances much better, and hops."""
     if seen.between.sum() == 0:
         return None
     area = np.diff(seen.edges**2)
@@ -214,36 +216,49 @@ def _spread(seen: _Distances, reach: float) -> _Spread | None:
     # Excess over chance tells where the steps are.
     excess = np.maximum(seen.between - background, 0.0) * (middle < (_WIDEST * reach) ** 2)
     start = float(excess @ middle / excess.sum() / 2) if excess.sum() > 0 else reach**2 / 50
-    fit = _maximized(seen, background, middle, np.array([start]))
-    while len(fit.variance) < _MOST_MOTIONS:
-        faster = _with_faster(fit, seen, background, middle, reach)
-        if faster is None:
-            break
-        fit = faster
-    return fit
-
-
-def _with_faster(
-    fit: _Spread, seen: _Distances, background: Floats, middle: Floats, reach: float
-) -> _Spread | None:
-    """Add a motion faster than those of a fit, if the distances ask for it."""
-    last, widest = fit.variance[-1], (_WIDEST * reach) ** 2
+    one = _maximized(seen, background, middle, np.array([start]))
+    slow, widest = one.variance[0], (_WIDEST * reach) ** 2
     # Rare long steps are found from a start that is near them only.
-    ends = [(0.3 * last, 6 * last), *((0.9 * last, last * (widest / last) ** p) for p in _STARTS)]
-    starts = [np.array([*fit.variance[:-1], *end]) for end in ends]
+    starts = [(0.3 * slow, 6 * slow), *((0.9 * slow, slow * (widest / slow) ** p) for p in _STARTS)]
     begun = max(
-        (_maximized(seen, background, middle, start, rounds=_TRIAL) for start in starts),
-        key=lambda one: one.log_likelihood,
+        (_maximized(seen, background, middle, np.array(start), rounds=_TRIAL) for start in starts),
+        key=lambda fit: fit.log_likelihood,
     )
-    more = _maximized(seen, background, middle, begun.variance, begun.weight)
+    two = _maximized(seen, background, middle, begun.variance, begun.weight)
     needed = _GAIN_PER_LOG * np.log(max(seen.n_sites, 2))
     believed = (
-        more.log_likelihood - fit.log_likelihood > needed
-        and more.weight.min() > _LEAST_WEIGHT
-        and np.sqrt(more.variance[-1]) < _WIDEST * reach
-        and (more.variance[1:] > 2 * more.variance[:-1]).all()
+        two.log_likelihood - one.log_likelihood > needed
+        and two.weight.min() > _LEAST_WEIGHT
+        and np.sqrt(two.variance[1]) < _WIDEST * reach
+        and two.variance[1] > 2 * two.variance[0]
     )
-    return more if believed else None
+    return _with_hops(two if believed else one, seen, reach)
+
+
+def _with_hops(fit: _Spread, seen: _Distances, reach: float) -> _Spread:
+    """Add steps of one length much beyond all others, as of atoms that hop a lattice.
+
+    Of such a length no Gaussian is a fair picture, and that of a part of one per cent
+    is not found by likelihood; but where no two sites of a frame are so near, pairs of
+    two frames are.
+    """
+    first = int(np.searchsorted(seen.edges, _BEYOND * np.sqrt(fit.variance[-1])))
+    last = int(np.searchsorted(seen.edges, _WIDEST * reach))
+    if last <= first:
+        return fit
+    more = np.cumsum((seen.between - seen.within)[first:last])
+    sure = more / np.sqrt(np.cumsum((seen.between + seen.within)[first:last]) + 1.0)
+    end = int(sure.argmax())
+    share = more[end] / max(seen.n_sites, 1)
+    if sure[end] < _SURE or share < _LEAST_WEIGHT:
+        return fit
+    part = slice(first, first + end + 1)
+    square = 0.5 * (seen.edges[1:] ** 2 + seen.edges[:-1] ** 2)[part]
+    excess = (seen.between - seen.within)[part]
+    variance = float(np.clip(excess @ square / excess.sum(), square[0], square[-1]) / 2)
+    found = min(fit.found + float(share), 1.0)
+    weight = np.append(fit.weight * (1 - share / found), share / found)
+    return _Spread(weight, np.append(fit.variance, variance), found, fit.log_likelihood)
 
 
 def _maximized(

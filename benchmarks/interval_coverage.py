@@ -1,6 +1,6 @@
 """How often the 95 % intervals of derived quantities hold the truth.
 
-Run as ``python benchmarks/coverage.py [--draws N] [group ...]``; the groups are named in
+Run as ``python benchmarks/interval_coverage.py [--draws N] [group ...]``; the groups are named in
 ``GROUPS``. Where a draw is a whole image or outline, ``--draws`` tells how many are made.
 Places are planted with normal noise of known size; seeds are fixed.
 """
