@@ -4,6 +4,8 @@
 ``find_atoms``                 positions of atoms, with nothing told but the image
 ``find_atoms_in_movie``        the same in every frame of a movie
 ``find_sheet_atoms``           atoms of a sheet with a known bond, in noisy images
+``find_spots``                 round particles without order, dark or bright
+``find_spots_in_movie``        the same in every frame of a movie
 ``find_particles``             rods, triangles ... and where they point, by a network
 ``find_lattice_regions``       where there is a lattice to analyze
 ``find_lattice_sites``         every place of a crystal, atom or no atom, and its intensity
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from adatom.localization.regions import find_lattice_regions
     from adatom.localization.scale import ScaleComparison, compare_scale
     from adatom.localization.sheet import find_sheet_atoms
+    from adatom.localization.spots import find_spots, find_spots_in_movie
 
 __all__ = [
     "ScaleComparison",
@@ -65,6 +68,8 @@ __all__ = [
     "find_motifs",
     "find_particles",
     "find_sheet_atoms",
+    "find_spots",
+    "find_spots_in_movie",
     "find_unit_cell",
     "refine_sites",
     "sites_from_labels",
@@ -90,6 +95,8 @@ __getattr__, __dir__ = lazy_names(
         "find_motifs": "motifs",
         "find_particles": "particles",
         "find_sheet_atoms": "sheet",
+        "find_spots": "spots",
+        "find_spots_in_movie": "spots",
         "find_unit_cell": "cells",
         "refine_sites": "refinement",
         "sites_from_labels": "labels",
