@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
 import scipy.ndimage
+from scipy.spatial import cKDTree
 
 from adatom.errors import KindError, NoLatticeError, SettingError
 from adatom.localization.absurd import absurd_in_words, without_absurd_pixels
@@ -283,7 +284,7 @@ def _answers(pixels: Grid, sigmas: Sequence[float], min_snr: float) -> Floats:
     around = [maximum_filter(response, 3, mode="nearest") for response in responses]
     total = np.zeros(len(sigmas))
     for k, response in enumerate(responses):
-        points = local_maxima(response, above=_least(response, min_snr))
+        points = local_maxima(response, above=_least(response, _noise(response), min_snr))
         at = tuple(points.T)
         own = response[at]
         for beside in (k - 1, k + 1):
@@ -293,9 +294,9 @@ def _answers(pixels: Grid, sigmas: Sequence[float], min_snr: float) -> Floats:
     return total
 
 
-def _least(response: NDArray[np.floating], min_snr: float) -> float:
+def _least(response: NDArray[np.floating], noise: float, min_snr: float) -> float:
     # Of an image without noise what rounding leaves is none.
-    return max(min_snr * _noise(response), 1e-4 * float(np.abs(response).max()))
+    return max(min_snr * noise, 1e-4 * float(np.abs(response).max()))
 
 
 def _found(image: Image, search: _Search) -> _Spots:
@@ -303,26 +304,31 @@ def _found(image: Image, search: _Search) -> _Spots:
     response = blob_response(search.sign * pixels, search.sigma)
     if not np.ptp(pixels):
         return _Spots(np.zeros((0, 2)), np.zeros(0), np.zeros(0), 0)
-    points = local_maxima(response, above=_least(response, search.min_snr))
-    # A plateau has several highest pixels: one of each is taken.
-    labels, n_labels = scipy.ndimage.label(_marked(points, response.shape), np.ones((3, 3)))
-    first = np.unique(labels[tuple(points.T)], return_index=True)[1]
-    points = points[first] if n_labels < len(points) else points
-    radius = search.sigma * 2**0.5
-    inside = np.pad(known, 1)
-    away = scipy.ndimage.distance_transform_edt(inside)[1:-1, 1:-1]
-    far = away[tuple(points.T)] > radius
+    noise = max(_noise(response), float(np.finfo(np.float32).eps))
+    points = _one_of_each(local_maxima(response, above=_least(response, noise, search.min_snr)))
+    far = _distance_to_edges(points, known) > search.sigma * 2**0.5
     kept = points[far]
     height = response[tuple(kept.T)].astype(float)
-    noise = max(_noise(response), float(np.finfo(np.float32).eps))
     # A Gaussian of sigma answers a filter of sigma with half its height.
     return _Spots(parabolic_maxima(response, kept), 2 * height, height / noise, int((~far).sum()))
 
 
-def _marked(points: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    marked = np.zeros(shape, dtype=bool)
-    marked[tuple(points.T)] = True
-    return marked
+def _one_of_each(points: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Take one of the highest pixels of a plateau."""
+    kept = np.ones(len(points), dtype=bool)
+    pairs = cKDTree(points).query_pairs(1.5, output_type="ndarray") if len(points) else points
+    kept[pairs[:, 1]] = False
+    return points[kept]
+
+
+def _distance_to_edges(points: NDArray[np.intp], known: NDArray[np.bool_]) -> Floats:
+    """Give how far points are from what was not measured, in the image or around it."""
+    size = np.array(known.shape)
+    away = np.minimum(points + 1, size - points).min(axis=1, initial=int(size.max()))
+    if known.all():
+        return away.astype(float)
+    inner = scipy.ndimage.distance_transform_edt(known)
+    return np.minimum(away, inner[tuple(points.T)])
 
 
 def _sites(
