@@ -63,9 +63,9 @@ def find_spots(
 
     The image is filtered for blobs of one size [1]_; spots are the local maxima
     that stand above the noise, moved to the top of the parabola through
-    their neighbors. The size at which spots answer strongest, and whether they are dark or
-    bright, are found by the image. For atoms of a crystal take
-    `find_atoms`, for particles of other shapes `find_particles`.
+    their neighbors, to about twice the error of a fit. The size at which spots answer
+    strongest, and whether they are dark or bright, are found by the image. For atoms of a
+    crystal take `find_atoms`, for particles of other shapes `find_particles`.
 
     Parameters
     ----------
@@ -225,7 +225,10 @@ def _settled(
         raise SettingError(msg)
     signs = {"auto": (1.0, -1.0), "bright": (1.0,), "dark": (-1.0,)}[contrast]
     if diameter is not None:
-        told = length_from_setting(diameter, unit=space_unit(images[0]), name="diameter") / step
+        told = length_from_setting(
+            diameter, unit=space_unit(images[0]), pixel_size=step, name="diameter"
+        )
+        told /= step
         if not told >= 2:
             msg = f"{diameter=} is {told:.2g} pixels, need two or more: is it in the right unit?"
             raise SettingError(msg)
