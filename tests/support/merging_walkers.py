@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from adatom.schema import Sites, sites_from_positions
+from adatom.schema import Sites, Table, sites_from_positions
 
 
 class Planted(NamedTuple):
@@ -80,4 +80,16 @@ def merging_walkers(
     seen = place[keep] + rng.normal(0, error, (len(keep), 2))
     sites = sites_from_positions(*seen.T, unit="px", frame=frame[keep])
     sites["intensity"] = ("site", weight[keep] * np.exp(rng.normal(0, 0.1, len(keep))))
-    return Planted(sites, kinds, np.array(frames), np.array(places))
+    return Planted(sites, kinds, np.array(frames), np.array(places).reshape(-1, 2))
+
+
+def right_events(planted: Planted, found: Table, /) -> int:
+    """Count events within two frames and six steps of a planted one of their kind."""
+    left = set(range(len(planted.kind)))
+    for row in range(found.sizes["row"]):
+        one = found.isel(row=row)
+        away = np.hypot(*(planted.place - [float(one["y"]), float(one["x"])]).T)
+        near = (away < 6) & (np.abs(planted.frame - int(one["frame"])) <= 2)
+        kind = str(one["kind"].item())
+        left -= set([k for k in np.flatnonzero(near).tolist() if planted.kind[k] == kind][:1])
+    return len(planted.kind) - len(left)

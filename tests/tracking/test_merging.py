@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from merging_walkers import Planted, merging_walkers
+from merging_walkers import merging_walkers, right_events
 from walking import walkers
 
 from adatom.errors import KindError, SettingError
-from adatom.schema import Table, sites_from_positions
+from adatom.schema import sites_from_positions
 from adatom.tracking import find_merges_and_splits, link_sites
-
-
-def n_right(planted: Planted, found: Table) -> int:
-    """Count events within two frames and six steps of a planted one of their kind."""
-    left = set(range(len(planted.kind)))
-    for row in range(found.sizes["row"]):
-        one = found.isel(row=row)
-        away = np.hypot(*(planted.place - [float(one["y"]), float(one["x"])]).T)
-        near = (away < 6) & (np.abs(planted.frame - int(one["frame"])) <= 2)
-        kind = str(one["kind"].item())
-        left -= set([k for k in np.flatnonzero(near).tolist() if planted.kind[k] == kind][:1])
-    return len(planted.kind) - len(left)
 
 
 @pytest.mark.parametrize(("apart", "side"), [(0.5, 440.0), (4.0, 440.0), (0.5, 220.0)])
 def test_intensities_tell_nearly_all_merges_and_splits(apart: float, side: float) -> None:
     planted = merging_walkers(300, 20, 100, side=side, apart=apart, seed=1)
     found = find_merges_and_splits(link_sites(planted.sites), intensity="intensity")
-    right = n_right(planted, found)
+    right = right_events(planted, found)
     assert right >= 0.9 * 40
     assert right >= 0.88 * found.sizes["row"]
     assert np.median(found["intensity_ratio"].values) == pytest.approx(1.0, abs=0.1)
@@ -40,7 +28,7 @@ def test_positions_alone_find_most_and_say_how_many_are_false() -> None:
     for seed in range(3):
         planted = merging_walkers(300, 20, 100, side=440.0, ends=0.0005, seed=seed)
         found = find_merges_and_splits(link_sites(planted.sites))
-        right += n_right(planted, found)
+        right += right_events(planted, found)
         listed += found.sizes["row"]
         planted_in_all += len(planted.kind)
         expected += float((1 - found["probability"].values).sum())
