@@ -41,6 +41,7 @@ class Count:
         self.expected = self.seconds = 0.0
 
     def add(self, planted: Planted, tracks: Sites, intensity: str | None) -> None:
+        """Find merges and splits of a movie, and hold them against the planted ones."""
         begin = time.process_time()
         found = find_merges_and_splits(tracks, intensity=intensity)
         self.seconds += time.process_time() - begin

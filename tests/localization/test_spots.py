@@ -24,7 +24,7 @@ def spots(
     image = np.random.default_rng(seed).normal(0, noise, y.shape) + 0.005 * x
     for a, b in place:
         image += height * np.exp(-((y - a) ** 2 + (x - b) ** 2) / (2 * sigma**2))
-    return image
+    return np.asarray(image)
 
 
 def scattered(n: int, *, apart: float, seed: int = 0) -> Floats:
@@ -110,7 +110,7 @@ def test_a_movie_gives_frames_and_times_and_each_frame_as_by_itself() -> None:
 @pytest.mark.parametrize("chunks", [(1, 160, 200), (3, 160, 200), (5, 40, 50)])
 def test_lazy_movies_give_the_same(chunks: tuple[int, int, int]) -> None:
     movie, _ = _movie()
-    lazy = movie.copy(data=da.from_array(movie.values, chunks=chunks))
+    lazy = movie.copy(data=da.from_array(movie.values, chunks=chunks))  # type: ignore[no-untyped-call]
     assert find_spots_in_movie(lazy).identical(find_spots_in_movie(movie))
 
 
@@ -122,7 +122,7 @@ def test_large_chunks_of_a_video_are_held_once() -> None:
         reads.append(block_id)
         return np.stack([spots(np.array([[80.0, 90.0]]), sigma=2.0)] * 16).astype(np.float32)
 
-    data = da.map_blocks(
+    data = da.map_blocks(  # type: ignore[no-untyped-call]
         block, chunks=((16, 16), (160,), (200,)), dtype=np.float32, meta=np.zeros(0, np.float32)
     )
     movie = image_from_array(np.zeros((160, 200))).expand_dims(frame=32).copy(data=data)

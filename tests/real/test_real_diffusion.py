@@ -37,8 +37,7 @@ N_FRAMES = 240
 @cache
 def _tracks() -> Sites:
     movie = read_movie(WATER, channel="green", pixel_size=f"{PIXEL} nm")[:N_FRAMES]
-    spots = find_spots_in_movie(movie)
-    return link_sites(remove_drift(spots).sites)
+    return remove_drift(link_sites(find_spots_in_movie(movie))).sites
 
 
 def test_spheres_in_water_diffuse_as_stokes_and_einstein_say() -> None:

@@ -251,8 +251,8 @@ def _settled(
             total[row] += _answers(sign * pixels, sigmas, min_snr)
     if constant is not None and not total.any():
         raise constant
-    row, column = np.unravel_index(int(total.argmax()), total.shape)
-    return _Search(sigmas[int(column)], signs[int(row)], min_snr)
+    best_sign, best_size = divmod(int(total.argmax()), len(sigmas))
+    return _Search(sigmas[best_size], signs[best_sign], min_snr)
 
 
 def _checked_step(image: Image) -> float:
@@ -329,9 +329,9 @@ def _distance_to_edges(points: NDArray[np.intp], known: NDArray[np.bool_]) -> Fl
     size = np.array(known.shape)
     away = np.minimum(points + 1, size - points).min(axis=1, initial=int(size.max()))
     if known.all():
-        return away.astype(float)
+        return np.asarray(away, dtype=float)
     inner = scipy.ndimage.distance_transform_edt(known)
-    return np.minimum(away, inner[tuple(points.T)])
+    return np.asarray(np.minimum(away, inner[tuple(points.T)]), dtype=float)
 
 
 def _sites(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # Merges are believed to occur if they better the likelihood of all ends by so many times the
 # logarithm of their number.
-_GAIN_PER_LOG: Final = 1.0
+_GAIN_PER_LOG: Final = 1.5
 
 
 def find_merges_and_splits(
@@ -56,7 +56,7 @@ def find_merges_and_splits(
     merges are, and at what distance, from all ends together. The
     odds of a merge are those of one more neighbor, at the distance of a step,
     over chance. Where merges do not make the ends of this movie much likelier
-    (by the logarithm of their number), there are none.
+    (by one and a half times the logarithm of their number), there are none.
 
     Parameters
     ----------
