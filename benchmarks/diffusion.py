@@ -10,13 +10,22 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 import numpy as np
-from brownian_tracks import confined_walks, free_walks, lattice_walks, tracks_of
+from brownian_tracks import (
+    blended_walks,
+    confined_walks,
+    free_walks,
+    lattice_walks,
+    persistent_walks,
+    tracks_of,
+)
+from numpy.typing import NDArray
 
 from adatom.dynamics import count_hops, estimate_diffusion, estimate_mobility, estimate_msd
 from adatom.schema import Sites, sites_from_positions
@@ -46,6 +55,34 @@ WALKS = {
     "five": Walks(5, 100, 0.5, 0.5, 0.05),
     "one": Walks(1, 200, 0.5, 0.0, 0.0),
     "lag": Walks(40, 60, 0.5, 0.0, 0.0, 4),
+}
+
+
+class Memory(NamedTuple):
+    """Walks of D = 1 whose steps may be alike over some frames: what is drawn in each repeat."""
+
+    n_tracks: int
+    n_frames: int
+    memory: float = 0.0
+    kept: float = 0.0
+    error: float = 0.3
+    exposure: float = 0.0
+
+
+MEMORIES = {
+    "auto free": Memory(40, 100, error=0.5),
+    "auto blur": Memory(40, 100, error=0.5, exposure=1.0),
+    "auto short": Memory(150, 20, error=0.5),
+    "auto 0.25": Memory(40, 100, 0.25),
+    "auto 0.4": Memory(40, 100, 0.4),
+    "auto 0.6": Memory(40, 100, 0.6),
+    "auto 1": Memory(40, 100, 1.0),
+    "auto 2": Memory(40, 100, 2.0),
+    "auto 4": Memory(40, 100, 4.0),
+    "auto blended 0.2": Memory(40, 100, kept=0.2),
+    "auto blended 0.5": Memory(40, 100, kept=0.5),
+    "auto many 0.3": Memory(150, 200, 0.3),
+    "auto many 1": Memory(150, 200, 1.0),
 }
 HELD = ("diffusion", "diffusion_lags", "diffusion_yy", "localization_error", "exponent")
 
@@ -89,7 +126,44 @@ def free(case: str, repeats: int) -> Row:
     return row_out | {"CPU s": round(seconds, 4)}
 
 
-def _mean(values: list[float]) -> float:
+def automatic(case: str, repeats: int) -> Row:
+    """Count how often D holds the truth with lag="auto", beside one frame and the first pass."""
+    memory = MEMORIES[case]
+    rng = np.random.default_rng(6)
+    held: dict[str, list[float]] = {"auto": [], "one frame": [], "shortest that passes": []}
+    values, widths, lags = [], [], []
+    for seed in range(repeats):
+        walks = _with_memory(memory, rng)
+        tracks = tracks_of(walks)
+        row = estimate_diffusion(tracks, lag="auto", seed=seed).classes
+        lag = int(row.attrs["lag"])
+        one = estimate_diffusion(tracks, seed=seed).classes
+        first = one if lag <= 2 else estimate_diffusion(tracks, lag=lag // 2, seed=seed).classes
+        for name, found in zip(held, (row, one, first), strict=True):
+            low, high = (float(found[f"diffusion_{end}"][0]) for end in ("low", "high"))
+            held[name].append(low <= 1 <= high)
+            if name != "shortest that passes":
+                widths.append(high - low)
+        values.append(float(row["diffusion"][0]))
+        lags.append(lag)
+    out: Row = {"case": case, **memory._asdict(), "repeats": repeats}
+    out |= {f"{name} held": _mean(part) for name, part in held.items()}
+    out["mean"] = _mean(values)
+    out["lag"] = int(np.median(lags))
+    out["width over one frame"] = round(float(np.mean(widths[::2]) / np.mean(widths[1::2])), 2)
+    return out
+
+
+def _with_memory(memory: Memory, rng: np.random.Generator) -> NDArray[np.float64]:
+    size = memory.n_tracks, memory.n_frames
+    if memory.memory:
+        return persistent_walks(*size, rng, memory=memory.memory, error=memory.error)
+    if memory.kept:
+        return blended_walks(*size, rng, kept=memory.kept, error=memory.error)
+    return free_walks(*size, rng, error=memory.error, exposure=memory.exposure)
+
+
+def _mean(values: Sequence[float]) -> float:
     known = np.array(values, dtype=float)
     known = known[np.isfinite(known)]
     return round(float(known.mean()), 4) if len(known) else float("nan")
@@ -173,6 +247,7 @@ def speed(case: str, repeats: int) -> Row:  # noqa: ARG001 -- as the others
 
 CASES = {
     **dict.fromkeys(WALKS, free),
+    **dict.fromkeys(MEMORIES, automatic),
     "hops": hops,
     "rests": hops,
     "confined": power,

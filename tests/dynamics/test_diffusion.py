@@ -7,7 +7,8 @@ import warnings
 import numpy as np
 import pytest
 import xarray as xr
-from brownian_tracks import confined_walks, free_walks, tracks_of
+from brownian_tracks import confined_walks, free_walks, persistent_walks, tracks_of
+from numpy.typing import NDArray
 
 from adatom.dynamics import estimate_diffusion
 from adatom.errors import AdatomWarning, SettingError, UnitError
@@ -106,6 +107,53 @@ def test_longer_increments_have_right_intervals() -> None:
     assert sum(held) >= 51
 
 
+@pytest.mark.parametrize("memory", [0.0, 1.0])
+def test_the_lag_is_found_at_which_intervals_hold_the_truth(memory: float) -> None:
+    rng = np.random.default_rng(17)
+    held, lags = [], []
+    for seed in range(40):
+        walks = (
+            persistent_walks(40, 100, rng, memory=memory, error=0.3)
+            if memory
+            else free_walks(40, 100, rng, error=0.5, exposure=0.5)
+        )
+        found = estimate_diffusion(tracks_of(walks), lag="auto", seed=seed).classes
+        held.append(_holds(found, "diffusion", 1.0))
+        lags.append(found.attrs["lag"])
+    # Forty draws of 95 % hold 33 or more in 999 of 1000; thousands are in the benchmark.
+    assert sum(held) >= 33
+    assert np.median(lags) == {0.0: 2, 1.0: 8}[memory]
+
+
+def test_why_a_lag_was_chosen_is_told() -> None:
+    rng = np.random.default_rng(18)
+
+    def note(walks: NDArray[np.float64]) -> tuple[int, str]:
+        found = estimate_diffusion(tracks_of(walks), lag="auto").classes
+        notes = [text for text in found.attrs["notes"] if "increments" in text.lower()]
+        return found.attrs["lag"], notes[0]
+
+    lag, text = note(persistent_walks(60, 100, rng, memory=1.0))
+    assert lag == 8
+    assert "The shortest at which they do not keep their direction is 4" in text
+    lag, text = note(confined_walks(60, 100, rng, diffusion=0.05, radius=1.0))
+    assert lag == 1
+    assert "Increments turn back" in text
+    lag, text = note(persistent_walks(200, 24, rng, memory=20.0))
+    assert lag == 4
+    assert "D may still be too small" in text
+    lag, text = note(free_walks(3, 3, rng))
+    assert lag == 1
+    assert "too few or too short" in text
+
+
+def test_a_chosen_lag_gives_what_the_same_lag_gives_when_told() -> None:
+    tracks = tracks_of(persistent_walks(40, 80, np.random.default_rng(19), memory=1.0))
+    found = estimate_diffusion(tracks, lag="auto").classes
+    told = estimate_diffusion(tracks, lag=found.attrs["lag"]).classes
+    assert found["diffusion"].values == pytest.approx(told["diffusion"].values)
+
+
 def test_the_exponent_of_free_motion_is_one_in_spite_of_localization_error() -> None:
     walks = free_walks(100, 100, np.random.default_rng(7), error=1.5)
     found = estimate_diffusion(tracks_of(walks)).classes
@@ -191,6 +239,8 @@ def test_settings_that_do_not_fit_are_refused() -> None:
         estimate_diffusion(tracks, exposure="2 s", frame_time="1 s")
     with pytest.raises(SettingError, match="lag=0 must be 1 frame"):
         estimate_diffusion(tracks, lag=0)
+    with pytest.raises(SettingError, match='or "auto"'):
+        estimate_diffusion(tracks, lag="automatic")  # type: ignore[arg-type]
 
 
 def test_very_few_sites_give_no_numbers_and_no_errors() -> None:

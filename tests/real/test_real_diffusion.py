@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from adatom.dynamics import estimate_diffusion, estimate_msd
 from adatom.io import read_movie
+from adatom.localization import find_spots_in_movie
 from adatom.numerics.groups import means_by_group
-from adatom.numerics.peaks import blob_response, local_maxima, parabolic_maxima
-from adatom.schema import Sites, sites_from_positions
+from adatom.schema import Sites, positions
+from adatom.tracking import assess_links, link_sites, remove_drift
 
 DATA = Path(os.environ.get("ADATOM_DATA", ""))
 WATER = DATA / "imaging/trackpy_tests/water/bulk-water.mov"
@@ -34,63 +31,18 @@ WARM = 1.380649e-23 * 298.15 / (6 * np.pi * 0.890e-3 * 0.5e-6) * 1e18
 TRUTH = (COLD + WARM) / 2
 
 
-def _spheres(frame: NDArray[Any]) -> NDArray[np.float64]:
-    """Find the spheres that are in focus: dark spots of strong contrast."""
-    response = blob_response(-frame.astype(float), 2.0)
-    noise = 1.4826 * float(np.median(np.abs(response - np.median(response))))
-    points = local_maxima(response, above=8 * noise)
-    inside = ((points > 8) & (points < np.array(frame.shape) - 9)).all(axis=1)
-    return np.asarray(parabolic_maxima(response, points[inside]))
-
-
-def _linked(found: list[NDArray[np.float64]], reach: float) -> NDArray[np.int64]:
-    """Link sites that are each other's nearest from frame to frame."""
-    numbers = [np.arange(len(found[0]))]
-    following = len(found[0])
-    for before, after in pairwise(found):
-        distance, nearest = cKDTree(before).query(after, distance_upper_bound=reach)
-        back = cKDTree(after).query(before)[1]
-        known = np.isfinite(distance)
-        known[known] = back[nearest[known]] == np.flatnonzero(known)
-        number = np.empty(len(after), dtype=np.int64)
-        number[known] = numbers[-1][nearest[known]]
-        new = int((~known).sum())
-        number[~known] = np.arange(following, following + new)
-        following += new
-        numbers.append(number)
-    return np.concatenate(numbers)
+N_FRAMES = 240
 
 
 @cache
 def _tracks() -> Sites:
-    movie = read_movie(WATER, channel="green")[:240]
-    found = [_spheres(frame) for frame in movie.values]
-    frame = np.repeat(np.arange(len(found)), [len(points) for points in found])
-    track = _linked(found, 5.0)
-    place = np.concatenate(found)
-    # Long tracks are of spheres that stay in focus.
-    long = np.bincount(track)[track] >= 25
-    frame, track, place = frame[long], track[long], place[long] * PIXEL
-    order = np.lexsort((frame, track))
-    frame, track, place = frame[order], track[order], place[order]
-    # The water flows: the mean step of each frame is taken off.
-    same = np.flatnonzero(np.diff(track) == 0)
-    flow = means_by_group(place[same + 1] - place[same], frame[same], n_groups=frame.max() + 1)
-    place -= np.r_[np.zeros((1, 2)), np.cumsum(np.nan_to_num(flow), axis=0)][frame]
-    sites = sites_from_positions(*place.T, unit="nm", frame=frame)
-    sites["track"] = ("site", track)
-    sites["time"] = ("site", movie.time.values[frame], {"units": "s"})
-    sites.attrs["search_range"] = 5 * PIXEL
-    return sites
+    movie = read_movie(WATER, channel="green", pixel_size=f"{PIXEL} nm")[:N_FRAMES]
+    return remove_drift(link_sites(find_spots_in_movie(movie))).sites
 
 
 def test_spheres_in_water_diffuse_as_stokes_and_einstein_say() -> None:
-    # Steps of neighboring frames are alike: increments are made longer until they are not. Which
-    # lag that is was known when this was written.
-    for lag in (1, 2, 4, 8, 16):
-        found = estimate_diffusion(_tracks(), lag=lag).classes.isel(row=0)
-        if found["motion"] == "free":
-            break
+    found = estimate_diffusion(_tracks(), lag="auto").classes.isel(row=0)
+    assert found.attrs["lag"] > 1
     assert found["motion"] == "free"
     assert float(found["diffusion"]) == pytest.approx(TRUTH, rel=0.15)
     # No thermometer was read: some temperature of a room is in or near the interval.
@@ -100,12 +52,35 @@ def test_spheres_in_water_diffuse_as_stokes_and_einstein_say() -> None:
     assert float(found["isotropy_p"]) > 0.01
 
 
+def test_spheres_are_found_and_linked() -> None:
+    tracks = _tracks()
+    counts = np.bincount(tracks["frame"].values)
+    assert counts.min() > 0.8 * counts.max()
+    assert tracks.attrs["diameter"] == pytest.approx(2000, rel=0.35)
+    assert "dark" in tracks.attrs["notes"][0]
+    summary = assess_links(tracks, n_simulations=1).summary
+    wrong = summary["value"].values[summary["quantity"].values == "expected share wrong"]
+    assert wrong.item() < 0.005
+
+
+def test_every_twelfth_frame_of_the_video_catches_up() -> None:
+    """Key frames are drawn anew, others from those before: spheres lag behind and then jump."""
+    tracks = _tracks()
+    order = np.lexsort((tracks["frame"].values, tracks["track"].values))
+    frame, track = (tracks[name].values[order] for name in ("frame", "track"))
+    place = positions(tracks)[order]
+    next_to = (np.diff(track) == 0) & (np.diff(frame) == 1)
+    square = (np.diff(place, axis=0) ** 2).sum(axis=1)[next_to]
+    mean = means_by_group(square, frame[:-1][next_to], n_groups=N_FRAMES - 1)
+    of_phase = np.array([np.nanmean(mean[k::12]) for k in range(12)])
+    assert of_phase.argmax() == 9
+    assert of_phase[9] > 1.6 * np.median(of_phase)
+
+
 def test_traces_of_earlier_frames_are_told() -> None:
     found = estimate_diffusion(_tracks()).classes
     assert found["motion"].item() == "persistent"
     assert any("try lag=" in note for note in found.attrs["notes"])
-    # Few links are so long that longer ones were lost.
-    assert float(found["share_near_limit"][0]) < 0.01
 
 
 def test_its_mean_squared_displacement_is_straight() -> None:

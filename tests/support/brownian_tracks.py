@@ -58,6 +58,43 @@ def free_walks(
     return np.asarray((start + mean) * root + error * rng.normal(size=shape))
 
 
+def persistent_walks(
+    n_tracks: int, n_frames: int, rng: np.random.Generator, /, *, memory: float, error: float = 0.0
+) -> NDArray[np.float64]:
+    """Walk with velocities that forget over so many frames (Ornstein-Uhlenbeck), D = 1.
+
+    Positions and velocities are drawn exactly from frame to frame.
+    """
+    kept = np.exp(-1 / memory)
+    spread = np.array(
+        [
+            [2 - 4 * memory * (1 - kept) + memory * (1 - kept**2), (1 - kept) ** 2],
+            [(1 - kept) ** 2, (1 - kept**2) / memory],
+        ]
+    )
+    root = np.linalg.cholesky(spread)
+    velocity = rng.normal(size=(n_tracks, 2)) / np.sqrt(memory)
+    place = np.zeros((n_tracks, 2))
+    walks = np.empty((n_tracks, n_frames, 2))
+    for frame in range(n_frames):
+        walks[:, frame] = place
+        drawn = rng.normal(size=(n_tracks, 2, 2)) @ root.T
+        place = place + memory * (1 - kept) * velocity + drawn[..., 0]
+        velocity = kept * velocity + drawn[..., 1]
+    return walks + error * rng.normal(size=walks.shape)
+
+
+def blended_walks(
+    n_tracks: int, n_frames: int, rng: np.random.Generator, /, *, kept: float, error: float = 0.0
+) -> NDArray[np.float64]:
+    """Walk freely with D = 1, each frame keeping a share of what the one before showed."""
+    walks = free_walks(n_tracks, n_frames + 40, rng)
+    for frame in range(1, walks.shape[1]):
+        walks[:, frame] = kept * walks[:, frame - 1] + (1 - kept) * walks[:, frame]
+    walks = walks[:, 40:]
+    return walks + error * rng.normal(size=walks.shape)
+
+
 def confined_walks(
     n_tracks: int, n_frames: int, rng: np.random.Generator, /, *, diffusion: float, radius: float
 ) -> NDArray[np.float64]:

@@ -22,8 +22,25 @@ def _sites() -> Sites:
     return sites.isel(site=np.delete(np.arange(48), 20))
 
 
+def _meeting() -> Sites:
+    """Let twelve pairs of particles become one each, half-way through twelve frames."""
+    rng = np.random.default_rng(1)
+    middle = np.stack(np.divmod(np.arange(12), 4), axis=1) * 20.0
+    apart = np.array([[0.0, 0.3], [0.0, -0.3]])
+    parts = []
+    for frame in range(12):
+        place = middle if frame >= 6 else (middle[:, None] + apart * (7 - frame)).reshape(-1, 2)
+        weight = np.full(len(place), 2.0 if frame >= 6 else 1.0)
+        parts.append((np.full(len(place), frame), place + rng.normal(0, 0.1, place.shape), weight))
+    frames, places, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
+    sites = sites_from_positions(*places.T, unit="nm", frame=frames, spacing=5.0)
+    sites["intensity"] = ("site", weights * rng.lognormal(0, 0.05, len(weights)))
+    return link_sites(sites)
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "tracking.link_sites": lambda: Example((_sites(),)),
     "tracking.remove_drift": lambda: Example((_sites(),)),
+    "tracking.find_merges_and_splits": lambda: Example((_meeting(),), {"intensity": "intensity"}),
     "tracking.assess_links": lambda: Example((link_sites(_sites()),), {"n_simulations": 1}),
 }

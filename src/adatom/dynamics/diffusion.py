@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
 
 from adatom.dynamics.anisotropy import estimate_tensor
 from adatom.dynamics.curvature import Confinement, estimate_confinement, estimate_exponent
 from adatom.dynamics.displacements import squared_displacements
-from adatom.dynamics.free_motion import FreeMotionTest, compare_with_free_motion
+from adatom.dynamics.free_motion import DOUBT, FreeMotionTest, compare_with_free_motion
 from adatom.dynamics.increments import (
     BOTH_AXES,
     CovarianceSums,
@@ -21,7 +21,13 @@ from adatom.dynamics.increments import (
     increments_of,
     interval_from_theory,
 )
-from adatom.dynamics.lag_fits import diffusion_from_lags, fit_lags, lengths_of
+from adatom.dynamics.lag_choice import LagChoice, choose_lag
+from adatom.dynamics.lag_fits import (
+    diffusion_from_lags,
+    fit_lags,
+    lengths_of,
+    typical_length,
+)
 from adatom.dynamics.msd import ALL_CLASSES, tell_frame_time
 from adatom.dynamics.resampling import NOT_KNOWN, Interval, studentized_interval
 from adatom.dynamics.trajectories import Trajectories, trajectories_of
@@ -33,7 +39,6 @@ from adatom.units import TIME, Time
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_DOUBT: Final = 0.05
 _LONGEST_LAG: Final = 64
 
 
@@ -51,7 +56,7 @@ def estimate_diffusion(
     by: str | None = None,
     frame_time: Time | None = None,
     exposure: Time | None = None,
-    lag: int = 1,
+    lag: int | Literal["auto"] = 1,
     seed: int = 0,
 ) -> Diffusion:
     """Estimate D of all tracks, of each class and of each track, and whether motion is free.
@@ -79,10 +84,13 @@ def estimate_diffusion(
     exposure : time, optional
         Time that a frame is exposed for; by default none. D does not
         depend on it, the localization error does.
-    lag : int
+    lag : int or "auto"
         Frames of an increment. More than one where frames hold traces of
-        earlier ones, as in compressed videos and averaged scans: motion then seems to
-        persist, and D is too small at first. All starting frames are made use of.
+        earlier ones, as in compressed videos and averaged scans, or motion persists: D is
+        too small at first. All starting frames are made use of. "auto" tests lags of 1, 2,
+        4, ... by all tracks together and takes twice the shortest whose increments do not
+        keep their direction; a note tells it, and ``attrs["lag"]``. Where one frame
+        would have done, intervals are some 1.3 times as wide for that.
     seed : int
         Of the resampling.
 
@@ -110,7 +118,7 @@ def estimate_diffusion(
     KindError
         If the sites have no frame or track, or a track is twice in a frame.
     SettingError
-        If `by` is no variable of labels, or `lag` below one.
+        If `by` is no variable of labels, or `lag` neither "auto" nor one or more.
     TooFewSitesError
         If no track has two sites.
     UnitError
@@ -139,13 +147,17 @@ def estimate_diffusion(
     >>> found["diffusion"].values.round(2), found["diffusion"].units
     (array([1.]), 'nm^2/s')
     """
-    if lag < 1:
-        msg = f"{lag=} must be 1 frame or more"
+    if lag != "auto" and not (str(lag).isdecimal() and lag >= 1):
+        msg = f'{lag=} must be 1 frame or more, or "auto"'
         raise SettingError(msg)
     whole = trajectories_of(tracks, frame_time=frame_time)
-    blur = _blur(exposure, whole) / lag
     limit = tracks.attrs.get("search_range")
     rng = np.random.default_rng(seed)
+    choice = None
+    if lag == "auto":
+        choice = choose_lag(whole, rng)
+        lag = choice.lag
+    blur = _blur(exposure, whole) / lag
     groups = [_estimate(whole.with_steps_of(lag), ALL_CLASSES, blur, limit, rng)]
     names: list[str] = []
     if by is not None:
@@ -156,7 +168,7 @@ def estimate_diffusion(
             groups.append(_estimate(part, number, blur, limit, rng))
     classes = _table_of_classes(groups, whole, blur=blur, lag=lag)
     classes.attrs |= {"class_names": names, "blur": blur, "lag": lag, "seed": seed}
-    _tell(classes, groups, exposure, whole.with_steps_of(lag))
+    _tell(classes, groups, exposure, whole.with_steps_of(lag), choice)
     return Diffusion(classes, _table_of_tracks(whole.with_steps_of(lag)))
 
 
@@ -250,17 +262,14 @@ _UNTESTED: Final = FreeMotionTest(np.nan, 0, 0)
 def _motion(free: FreeMotionTest) -> str:
     if not np.isfinite(free.p_value):
         return "not known"
-    if free.p_value >= _DOUBT:
+    if free.p_value >= DOUBT:
         return "free"
     return "confined" if free.sign < 0 else "persistent"
 
 
 def _longest(trajectories: Trajectories) -> int:
     """Give a quarter of the frames of a typical track, where half of all frames are in longer."""
-    lengths, counts = lengths_of(trajectories)
-    weight = np.cumsum(lengths * counts)
-    typical = int(lengths[min(np.searchsorted(weight, weight[-1] / 2), len(lengths) - 1)])
-    return int(np.clip(typical // 4, 1, _LONGEST_LAG))
+    return int(np.clip(typical_length(trajectories) // 4, 1, _LONGEST_LAG))
 
 
 def _by_covariance(
@@ -414,9 +423,15 @@ def _table_of_tracks(trajectories: Trajectories) -> Table:
 
 
 def _tell(
-    classes: Table, groups: list[_Group], exposure: Time | None, trajectories: Trajectories
+    classes: Table,
+    groups: list[_Group],
+    exposure: Time | None,
+    trajectories: Trajectories,
+    choice: LagChoice | None,
 ) -> None:
     tell_frame_time(classes, trajectories)
+    if choice is not None:
+        add_note(classes, choice.in_words())
     if exposure is None:
         add_note(
             classes,
@@ -437,7 +452,8 @@ def _tell(
         else:
             text += (
                 "increments keep their direction. Take drift off; where frames hold traces of "
-                f"earlier ones, as in videos, try lag={4 * trajectories.n_phases}."
+                f"earlier ones, as in videos, try lag={4 * trajectories.n_phases}, "
+                'or lag="auto".'
             )
     add_note(classes, text)
     if first.truncation.is_serious:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from adatom.dynamics.grids import grids_of
-from adatom.dynamics.lag_fits import lengths_of
+from adatom.dynamics.lag_fits import typical_length
 from adatom.numerics.groups import sums_by_group
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from adatom.dynamics.grids import Grid
     from adatom.dynamics.trajectories import Trajectories
 
+DOUBT: Final = 0.05
+"""Motion is called free where the p value is this or more."""
 _MOST_LAGS: Final = 64
 # Few long tracks are cut into blocks of so many frames, whose products are uncorrelated too.
 _BLOCK: Final = 32
@@ -44,9 +46,7 @@ def compare_with_free_motion(
     seen. The largest of the sums, each over its own scatter between tracks,
     is compared with that of the same tracks with signs drawn at random.
     """
-    lengths, counts = lengths_of(trajectories)
-    half = np.searchsorted(np.cumsum(counts * lengths), (counts * lengths).sum() / 2)
-    most = min(_MOST_LAGS, int(lengths[min(half, len(lengths) - 1)]) // 4)
+    most = min(_MOST_LAGS, typical_length(trajectories) // 4)
     windows = [2**k for k in range(1, 7) if 2**k <= max(most, 2)]
     by_block = len(np.unique(trajectories.track)) < _ENOUGH_TRACKS
     units = _sums(trajectories, windows, by_block=by_block)

@@ -40,6 +40,15 @@ def lengths_of(trajectories: Trajectories, /) -> tuple[NDArray[np.int64], NDArra
     return lengths, counts.astype(np.float64)
 
 
+def typical_length(trajectories: Trajectories, /) -> int:
+    """Give the length in frames of the segment of the middle site, by length."""
+    lengths, counts = lengths_of(trajectories)
+    if not len(lengths):
+        return 1
+    frames = np.cumsum(lengths * counts)
+    return int(lengths[min(int(np.searchsorted(frames, frames[-1] / 2)), len(lengths) - 1)])
+
+
 def fit_lags(
     squares: NDArray[np.float64],
     pairs: NDArray[np.float64],

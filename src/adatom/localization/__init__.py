@@ -6,6 +6,8 @@
 ``find_impurities_in_movie``   bright impurities in every frame of a movie, on the host's lattice
 ``MovieImpurities``            what ``find_impurities_in_movie`` gives
 ``find_sheet_atoms``           atoms of a sheet with a known bond, in noisy images
+``find_spots``                 round particles without order, dark or bright
+``find_spots_in_movie``        the same in every frame of a movie
 ``find_particles``             rods, triangles ... and where they point, by a network
 ``find_lattice_regions``       where there is a lattice to analyze
 ``find_lattice_sites``         every place of a crystal, atom or no atom, and its intensity
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from adatom.localization.regions import find_lattice_regions
     from adatom.localization.scale import ScaleComparison, compare_scale
     from adatom.localization.sheet import find_sheet_atoms
+    from adatom.localization.spots import find_spots, find_spots_in_movie
 
 __all__ = [
     "MovieImpurities",
@@ -70,6 +73,8 @@ __all__ = [
     "find_motifs",
     "find_particles",
     "find_sheet_atoms",
+    "find_spots",
+    "find_spots_in_movie",
     "find_unit_cell",
     "refine_sites",
     "sites_from_labels",
@@ -97,6 +102,8 @@ __getattr__, __dir__ = lazy_names(
         "find_motifs": "motifs",
         "find_particles": "particles",
         "find_sheet_atoms": "sheet",
+        "find_spots": "spots",
+        "find_spots_in_movie": "spots",
         "find_unit_cell": "cells",
         "refine_sites": "refinement",
         "sites_from_labels": "labels",

@@ -19,12 +19,12 @@ from adatom.localization.choosing import (
 from adatom.localization.contrast import NOTHING_SEEN, Contrast, ContrastOfImage, contrast_of_image
 from adatom.localization.detection import pixels_of_image
 from adatom.localization.finding import Search, sites_of_image, told_spacing, warn_of_doubt
+from adatom.localization.movie_frames import images_of_movie
 from adatom.localization.network import squared_pixels
 from adatom.localization.network_scale import NetworkScale, find_network_scale
 from adatom.localization.running import Runner
 from adatom.localization.seeing import LEAST_CONFIDENCE
 from adatom.numerics.exported_network import ExportedNetwork
-from adatom.numerics.readers import reader_of
 from adatom.schema import (
     MASK,
     MOVIE,
@@ -152,19 +152,12 @@ class _Frame(NamedTuple):
 
 def _frames(movie: Movie, regions: Mask | None, numbers: range | list[int]) -> Iterator[_Frame]:
     """Read frames one by one, with their numbers and regions."""
-    read = reader_of(movie.data)
-    place = {dim: movie.coords[dim] for dim in ("y", "x")}
-    # Readers give the last axis whole.
-    rows = slice(0, movie.sizes["y"])
-    names = movie.coords["frame"].values if "frame" in movie.coords else np.arange(len(movie))
-    for k in numbers:
-        values = np.asarray(read((slice(k, k + 1), rows)))[0]
-        image = xr.DataArray(values, dims=("y", "x"), coords=place, attrs=dict(movie.attrs))
+    for k, number, image in images_of_movie(movie, numbers):
         mask = regions
         if regions is not None and "frame" in regions.dims:
             mask = regions.isel(frame=k, drop=True)
         calm, n_absurd = without_absurd_pixels(image)
-        yield _Frame(int(names[k]), calm, mask, n_absurd)
+        yield _Frame(number, calm, mask, n_absurd)
 
 
 def settled_search(

@@ -13,9 +13,9 @@ from adatom.errors import KindError, NoLatticeError, SettingError, TooFewSitesEr
 from adatom.localization import find_atoms, find_lattice_sites
 from adatom.localization.absurd import without_absurd_pixels
 from adatom.localization.contrast import Contrast
+from adatom.localization.movie_frames import images_of_movie
 from adatom.localization.movies import settled_search
 from adatom.numerics.frame_work import work_on_frames
-from adatom.numerics.readers import reader_of
 from adatom.schema import (
     MASK,
     MOVIE,
@@ -168,11 +168,7 @@ class _Look(NamedTuple):
 
     def frame(self, number: int) -> Image:
         """Read one frame."""
-        read = reader_of(self.movie.data)
-        values = read((slice(number, number + 1), *(slice(0, n) for n in self.movie.shape[1:])))
-        place = {dim: self.movie.coords[dim] for dim in ("y", "x")}
-        attrs = dict(self.movie.attrs)
-        image = xr.DataArray(np.asarray(values)[0], dims=("y", "x"), coords=place, attrs=attrs)
+        (_, _, image), *_ = images_of_movie(self.movie, [number])
         return without_absurd_pixels(image)[0]
 
     def places(self, image: Image) -> Sites:

@@ -55,7 +55,7 @@ def plot_msd(msd: Table, diffusion: Table | None = None, /) -> Figure:
         one for each class.
     diffusion : Table, optional
         ``classes`` of `dynamics.estimate_diffusion`: its line 4 D t + c is
-        drawn, and D is told.
+        drawn from the lag of its increments on, and D is told.
 
     Raises
     ------
@@ -99,7 +99,10 @@ def _draw_class(axes: Axes, msd: Table, diffusion: Table | None, number: int) ->
     if diffusion is None or number not in diffusion["class"].values:
         return
     fit = diffusion.isel(row=int(np.flatnonzero(diffusion["class"].values == number)[0]))
-    lags = np.geomspace(time.min(), time.max(), 100)
+    # Nothing was fitted below the lag of the increments, and motion may not be free there.
+    frame = float(time.min()) / float(msd["lag"].values[rows].min())
+    shortest = max(float(time.min()), int(diffusion.attrs.get("lag", 1)) * frame)
+    lags = np.geomspace(min(shortest, float(time.max())), time.max(), 100)
     line = 4 * float(fit["diffusion"]) * lags + float(fit["offset"])
     unit = str(diffusion["diffusion"].attrs.get("units", ""))
     value, low_end, high_end = (float(fit[f"diffusion{end}"]) for end in ("", "_low", "_high"))

@@ -124,8 +124,10 @@ def _diffusion_sentences(table: xr.Dataset) -> list[str]:
         chance = float(one["free_p"])
         if judged and np.isfinite(chance):
             judged += f" (p of free motion {chance:.2g})"
+        lag = int(table.attrs.get("lag", 1))
+        over = f" over increments of {lag} frames" if lag > 1 else ""
         told.append(
-            f"D of {whose} is {d} {unit} ({low} to {high}), from "
+            f"D of {whose} is {d} {unit} ({low} to {high}){over}, from "
             f"{count_text(int(one['n_tracks']), 'track')}{judged}."
         )
     return told

@@ -88,7 +88,8 @@ def link_sites(
     Notes
     -----
     Two sites are never joined to one track, nor one to two: merges and
-    splits are ends and new tracks here. Links are settled frame by frame;
+    splits are ends and new tracks here, which `find_merges_and_splits` tells
+    apart from others. Links are settled frame by frame;
     later frames do not change them.
 
     References
