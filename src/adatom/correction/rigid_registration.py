@@ -43,7 +43,8 @@ _FEWER_LAGS: Final = (1, 2)
 _SHADING: Final = 0.25
 # Smoothing that is tried, in pixels: the one with the least error is taken.
 _WIDTHS: Final = (0.7, 1.2, 2.0, 3.5, 6.0)
-_TRIED_ON: Final = 8
+_TRIED_ON: Final = 6
+_MOST_RIVALS: Final = 4
 _ROUNDS: Final = 5
 _ROUNDS_OF_MANY: Final = 3
 # No fit of a step is good for more than this, in pixels.
@@ -212,7 +213,7 @@ def _against_mean(
                 if jump.any():
                     new[k] = shift[k] + jump
                     continue
-            found = fine_step(values, others)
+            found = fine_step(values, others, with_errors=number == rounds - 1)
             if found is None:
                 continue
             step = damping * found.step
@@ -231,7 +232,7 @@ def _tested(values: Floats, others: Floats, rivals: Floats) -> tuple[Floats, flo
     much what is taken leads.
     """
     jump, least = np.zeros(2), np.inf
-    for rival in rivals:
+    for rival in rivals[:_MOST_RIVALS]:
         # At the rival the frame shows what the reference has there.
         away = _beside(others, rival)
         if away is None:
@@ -250,7 +251,7 @@ def _beside(reference: Floats, rival: Floats) -> Floats | None:
     move = -np.asarray(rival, dtype=float)
     for _ in range(2):
         away = _on_grid(reference, move)
-        found = fine_step(away, reference)
+        found = fine_step(away, reference, with_errors=False)
         if found is None:
             return away
         step = found.step

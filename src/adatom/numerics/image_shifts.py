@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 # Images overlap by this share of their area, or their correlation is that of a few features.
 LEAST_OVERLAP: Final = 0.3
 # Maxima of the correlation that are compared: the strongest, and those of the smallest shifts.
-STRONGEST: Final = 6
-NEAREST: Final = 5
+STRONGEST: Final = 4
+NEAREST: Final = 4
 # A match that leads another by fewer standard deviations is not known to be the true one.
 SURE: Final = 3.0
 # Of the best correlation; others are no rivals.
@@ -145,10 +146,10 @@ def without_trend(image: NDArray[np.floating], /, *, fine: float) -> Floats:
     return np.where(measured, smooth - np.tensordot(factors, trend, axes=1), np.nan)
 
 
+@lru_cache(maxsize=4)
 def _trend_columns(shape: tuple[int, ...]) -> Floats:
     """Give 1, y, x, y^2, yx, x^2 over an image, (column, y, x)."""
-    y, x = (np.linspace(-1.0, 1.0, size) for size in shape)
-    y, x = np.meshgrid(y, x, indexing="ij")
+    y, x = np.meshgrid(*(np.linspace(-1.0, 1.0, size) for size in shape), indexing="ij")
     return np.stack([np.ones(shape), y, x, y * y, y * x, x * x])
 
 
@@ -293,10 +294,9 @@ def lead_of(target: Floats, best: Floats, other: Floats, known: Bools, /) -> flo
 
 def _chance(one: Floats, two: Floats) -> float:
     """Give the root mean square of the correlation of two images over all displacements."""
-    size = tuple(scipy.fft.next_fast_len(2 * n, real=True) for n in one.shape)
+    size = tuple(scipy.fft.next_fast_len(n, real=True) for n in one.shape)
     product = np.conj(scipy.fft.rfft2(one, size)) * scipy.fft.rfft2(two, size)
     everywhere = scipy.fft.irfft2(product, size)
-    # A displaced pair overlaps in part: on average in a quarter of the padded plane's area.
     return float(np.sqrt((everywhere**2).sum() / one.size))
 
 
@@ -314,7 +314,7 @@ def _summit(score: Floats, at: NDArray[np.intp]) -> Floats:
     return places
 
 
-def fine_step(moved: Floats, reference: Floats, /) -> Fine | None:
+def fine_step(moved: Floats, reference: Floats, /, *, with_errors: bool = True) -> Fine | None:
     """Find what is left of a shift by least squares: moved = a reference + b + slopes times step.
 
     Parameters
@@ -349,6 +349,10 @@ def fine_step(moved: Floats, reference: Floats, /) -> Fine | None:
     score = float(design[2] @ target) / max(spread, 1e-300)
     if not gain > 0 or score <= 0:
         return None
+    # What is sampled too far along the shift shows the reference farther along.
+    step = -coefficients[:2] / gain
+    if not with_errors:
+        return Fine(step, np.full((2, 2), np.nan), score)
     rest = np.zeros(reference.shape)
     rest[known] = target - coefficients @ design
     planes = []
@@ -357,12 +361,11 @@ def fine_step(moved: Floats, reference: Floats, /) -> Fine | None:
         image[known] = row
         planes.append(image)
     covariance = _sandwich(planes, rest, normal[:2, :2]) / gain**2
-    # What is sampled too far along the shift shows the reference farther along.
-    return Fine(-coefficients[:2] / gain, covariance, score)
+    return Fine(step, covariance, score)
 
 
 def _sandwich(planes: list[Floats], rest: Floats, normal: Floats) -> Floats:
-    size = tuple(scipy.fft.next_fast_len(2 * n, real=True) for n in rest.shape)
+    size = tuple(scipy.fft.next_fast_len(n, real=True) for n in rest.shape)
     left = np.conj(scipy.fft.rfft2(rest, size))
     everywhere = [scipy.fft.irfft2(left * scipy.fft.rfft2(plane, size), size) for plane in planes]
     meat = np.array([[float((a * b).sum()) for b in everywhere] for a in everywhere]) / rest.size

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Frames on either side whose known steps tell how a frame is likely to have moved.
 AROUND: Final = 5
+# Sums of a few steps are as exact as this.
+NEAR: Final = 2.5
 # Rounds of weights that let go of pairs which the others contradict.
 ROUNDS: Final = 20
 # In pixels of the images that were compared: beyond this pairs contradict one another.
@@ -63,14 +65,19 @@ def path_of_pairs(pairs: list[Pair], n_frames: int, /) -> Path:
     """
     chosen = _chosen_steps([pair for pair in pairs if pair.second - pair.first == 1])
     rough = np.concatenate([np.zeros((1, 2)), np.cumsum(_filled(chosen, n_frames), axis=0)])
+    kept, numbers = [], []
+    for pair in pairs:
+        k = chosen[pair.first][1]
+        if pair.second - pair.first > 1:
+            far = _far_choice(pair.candidates, rough[pair.second] - rough[pair.first])
+            if far is None:
+                continue
+            k = far
+        kept.append(pair)
+        numbers.append(k)
+    pairs = kept
     i = np.array([pair.first for pair in pairs], dtype=int)
     j = np.array([pair.second for pair in pairs], dtype=int)
-    numbers = [
-        _nearest(pair.candidates, rough[pair.second] - rough[pair.first])
-        if pair.second - pair.first > 1
-        else chosen[pair.first][1]
-        for pair in pairs
-    ]
     shifts = np.array([pair.candidates.shift[k] for pair, k in zip(pairs, numbers, strict=True)])
     scores = np.array([pair.candidates.score[k] for pair, k in zip(pairs, numbers, strict=True)])
     place, outlying = _least_squares(i, j, shifts.reshape(-1, 2), scores, n_frames)
@@ -92,6 +99,14 @@ def _nearest(candidates: Candidates, to: Floats) -> int:
     equal = _equal(candidates)
     away = ((candidates.shift[equal] - to) ** 2).sum(axis=1)
     return int(equal[int(away.argmin())])
+
+
+def _far_choice(candidates: Candidates, likely: Floats) -> int | None:
+    """Choose the match of frames that do not follow one another; None if it may be any."""
+    k = _nearest(candidates, likely)
+    if np.linalg.norm(candidates.shift[k] - likely) <= NEAR or len(_equal(candidates)) == 1:
+        return k
+    return None
 
 
 def _chosen_steps(pairs: list[Pair]) -> dict[int, tuple[Floats, int]]:
