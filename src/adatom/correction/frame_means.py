@@ -68,7 +68,7 @@ def mean_from_frames(movie: Movie, /) -> FrameMean:
     count = np.zeros(movie.shape[1:], dtype=np.int64)
     mean, spread = np.zeros(movie.shape[1:]), np.zeros(movie.shape[1:])
     for k in range(movie.sizes["frame"]):
-        box = (slice(k, k + 1), *(slice(0, size) for size in movie.shape[1:]))
+        box = (slice(k, k + 1), slice(0, movie.shape[1]))
         values = np.asarray(read(box))[0].astype(float)
         known = np.isfinite(values)
         count += known

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Method = Literal["auto", "rigid", "lattice", "rows"]
 Edges = Literal["extend", "keep", "common"]
 
+# A lattice that frames share has its phases in nearly all of their strength.
+_COHERENT: Final = 0.8
 # Values of a registered frame: one beyond this does not fit in memory beside others.
 _LARGEST: Final = 100_000_000
 
@@ -201,6 +203,8 @@ def _by_phases(
     measured = [reflection_waves(frames.flat(k, fine=0.0), lattice.frequency) for k in frames]
     waves, noise = (np.array(part) for part in zip(*measured, strict=True))
     found = shifts_from_phases(waves, noise, lattice.frequency, rigid.shift)
+    if not needed and not np.nanmedian(found.coherence) > _COHERENT:
+        return rigid, None
     return rigid._replace(shift=found.shift, error=found.error, score=found.coherence), lattice
 
 

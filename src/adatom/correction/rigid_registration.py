@@ -17,6 +17,7 @@ from adatom.numerics.image_shifts import (
     fine_step,
     lead_of,
     prepared,
+    resolved,
     without_trend,
 )
 from adatom.numerics.readers import reader_of
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 _HELD: Final = 12_000_000
 # Pairs are compared at no more pixels than this along a side.
 _COARSE_SIDE: Final = 256
+# To which pairs are smoothed, in their pixels: the second for what is larger than a lattice.
+_SCALES: Final = (1.0, 4.0)
 # Of few frames each is compared with each, of more with these that follow.
 _ALL_PAIRS: Final = 16
 _LAGS: Final = (1, 2, 4)
@@ -42,7 +45,7 @@ _FEWER_LAGS: Final = (1, 2)
 # Shading is what is wider than this share of the shorter side.
 _SHADING: Final = 0.25
 # Smoothing that is tried, in pixels: the one with the least error is taken.
-_WIDTHS: Final = (0.7, 1.2, 2.0, 3.5, 6.0)
+_WIDTHS: Final = (0.7, 1.2, 2.0, 3.5, 6.0, 10.0, 16.0)
 _TRIED_ON: Final = 6
 _MOST_RIVALS: Final = 4
 _ROUNDS: Final = 5
@@ -100,7 +103,7 @@ class FrameReader:
 
     def raw(self, number: int) -> Floats:
         """Read a frame."""
-        box = (slice(number, number + 1), *(slice(0, size) for size in self.shape[1:]))
+        box = (slice(number, number + 1), slice(0, self.shape[1]))
         return np.asarray(self._read(box))[0].astype(float)
 
     def flat(self, number: int, *, fine: float) -> Floats:
@@ -135,17 +138,38 @@ def _coarse_path(frames: FrameReader, reach: float | None) -> tuple[Floats, list
     lags: tuple[int, ...] = _LAGS if n <= _MANY else _FEWER_LAGS
     if n <= _ALL_PAIRS:
         lags = tuple(range(1, n))
-    held: dict[int, Prepared] = {}
+    held: dict[tuple[int, float], Prepared] = {}
+    small: dict[int, Floats] = {}
+
+    def at_scale(k: int, sigma: float) -> Prepared:
+        if (k, sigma) not in held:
+            held[k, sigma] = prepared(
+                between_scales(small[k], fine=sigma, coarse=frames.coarse / factor)
+            )
+        return held[k, sigma]
+
     pairs = []
     for k in frames:
-        small = binned(frames.raw(k), factor)
-        held[k] = prepared(between_scales(small, fine=1.0, coarse=frames.coarse / factor))
-        held.pop(k - max(lags) - 1, None)
-        for lag in lags:
-            if k - lag < 0:
-                continue
+        small[k] = binned(frames.raw(k), factor)
+        for old in [key for key in held if key[0] < k - max(lags)]:
+            del held[old]
+        small.pop(k - max(lags) - 1, None)
+        for lag in (lag for lag in lags if lag <= k):
             within = np.inf if reach is None else (reach + 1) * lag / factor
-            found = find_candidates(held[k - lag], held[k], reach=within, sigma=1.0)
+            both = [
+                find_candidates(
+                    at_scale(k - lag, sigma), at_scale(k, sigma), reach=within, sigma=sigma
+                )
+                for sigma in _SCALES[:1]
+            ]
+            if both[0] is None or len(both[0].equal) > 1:
+                sigma = _SCALES[1]
+                both.append(
+                    find_candidates(
+                        at_scale(k - lag, sigma), at_scale(k, sigma), reach=within, sigma=sigma
+                    )
+                )
+            found = resolved(*both) if len(both) > 1 else both[0]
             if found is not None:
                 pairs.append(Pair(k - lag, k, found))
     if not pairs:

@@ -24,8 +24,10 @@ NEAREST: Final = 4
 SURE: Final = 3.0
 # Of the best correlation; others are no rivals.
 LEAST_OF_BEST: Final = 0.5
-# Among the places of a map chance alone reaches some four standard deviations.
+# Among the many places of a map chance alone reaches some four standard deviations; of few
+# places it reaches less far, and what counts is as far beyond.
 CLEAR: Final = 6.0
+FAR: Final = 1.0
 
 
 class Prepared(NamedTuple):
@@ -59,11 +61,19 @@ class Candidates(NamedTuple):
         Correlation coefficient of what overlaps.
     behind : ndarray, shape (candidate,)
         By how many standard deviations the best one fits better.
+    exact : float
+        How exact shifts are, in pixels.
     """
 
     shift: Floats
     score: Floats
     behind: Floats
+    exact: float = 1.0
+
+    @property
+    def equal(self) -> NDArray[np.intp]:
+        """Give the candidates that are not known to be worse than the best."""
+        return np.flatnonzero(self.behind < SURE)
 
 
 class Fine(NamedTuple):
@@ -236,23 +246,51 @@ def find_candidates(
     # A lattice has as many equal maxima as cells: of these a large overlap tells more.
     weighty = height * np.sqrt(overlap / overlap.max())
     order = np.argsort(-weighty, kind="stable")
-    independent = overlap[order[0]] / max(4 * np.pi * sigma**2, 1.0)
-    if height[order[0]] * np.sqrt(independent) < CLEAR:
+    independent = overlap[order[0]] / (4 * np.pi * sigma**2)
+    best = float(np.arctanh(min(height[order[0]], 0.999999)))
+    # Fisher's z is normal; of few independent places chance reaches less far.
+    if best * np.sqrt(max(independent - 3, 0.0)) < min(
+        CLEAR, FAR + np.sqrt(2 * np.log(inside.size / (4 * np.pi * sigma**2)))
+    ):
         return None
     whole = np.column_stack([y[at[:, 0]], x[at[:, 1]]]).astype(int)
     able = order[height[order] >= LEAST_OF_BEST * height[order[0]]]
     near = able[np.argsort((whole[able] ** 2).sum(axis=1), kind="stable")[:NEAREST]]
     chosen = np.array(list(dict.fromkeys([*able[:STRONGEST].tolist(), *near.tolist()])))
     at, height, whole = at[chosen], height[chosen], whole[chosen]
-    best = 0
+    first_of = 0
     behind = np.array([lead(one, two, whole[0], other) for other in whole])
     if behind.min() < -SURE:
-        best = int(behind.argmin())
-        behind = np.array([lead(one, two, whole[best], other) for other in whole])
-    behind[best] = 0.0
-    first = np.argsort(np.arange(len(chosen)) != best, kind="stable")
+        first_of = int(behind.argmin())
+        behind = np.array([lead(one, two, whole[first_of], other) for other in whole])
+    behind[first_of] = 0.0
+    first = np.argsort(np.arange(len(chosen)) != first_of, kind="stable")
     places = whole + _summit(score, at)
-    return Candidates(places[first], height[first], behind[first])
+    return Candidates(places[first], height[first], behind[first], max(sigma, 1.0))
+
+
+def resolved(fine: Candidates | None, rough: Candidates | None, /) -> Candidates | None:
+    """Choose between equal matches by what is larger than a lattice, if that says where.
+
+    Parameters
+    ----------
+    fine, rough : Candidates or None
+        Of the same two images, the second of them smoothed far more.
+    """
+    if fine is not None and len(fine.equal) == 1:
+        return fine
+    if rough is None or len(rough.equal) > 1:
+        return fine
+    if fine is not None:
+        away = np.linalg.norm(fine.shift - rough.shift[0], axis=1)
+        near = np.flatnonzero((away <= 2 * rough.exact) & (fine.behind < SURE))
+        if len(near):
+            near = near[np.argsort(away[near], kind="stable")]
+            return fine._replace(
+                shift=fine.shift[near], score=fine.score[near], behind=np.zeros(len(near)),
+                exact=1.0 if len(near) == 1 else rough.exact,
+            )  # fmt: skip
+    return rough._replace(shift=rough.shift[:1], score=rough.score[:1], behind=rough.behind[:1])
 
 
 def lead(one: Prepared, two: Prepared, best: NDArray[np.intp], other: NDArray[np.intp], /) -> float:

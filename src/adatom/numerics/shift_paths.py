@@ -9,7 +9,6 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import spsolve
 
-from adatom.numerics.image_shifts import SURE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,23 +79,19 @@ def path_of_pairs(pairs: list[Pair], n_frames: int, /) -> Path:
     j = np.array([pair.second for pair in pairs], dtype=int)
     shifts = np.array([pair.candidates.shift[k] for pair, k in zip(pairs, numbers, strict=True)])
     scores = np.array([pair.candidates.score[k] for pair, k in zip(pairs, numbers, strict=True)])
-    place, outlying = _least_squares(i, j, shifts.reshape(-1, 2), scores, n_frames)
+    exact = np.array([pair.candidates.exact for pair in pairs])
+    place, outlying = _least_squares(i, j, shifts.reshape(-1, 2), scores, exact, n_frames)
     rivals: list[list[Floats]] = [[] for _ in range(n_frames)]
     for pair, k in zip(pairs, numbers, strict=True):
-        away = pair.candidates.shift[_equal(pair.candidates)] - pair.candidates.shift[k]
+        away = pair.candidates.shift[pair.candidates.equal] - pair.candidates.shift[k]
         for one in away[np.abs(away).max(axis=1) > 0]:
             rivals[pair.second].append(one)
             rivals[pair.first].append(-one)
     return Path(place, outlying, [_distinct(one) for one in rivals])
 
 
-def _equal(candidates: Candidates) -> NDArray[np.intp]:
-    """Give the candidates that are not known to be worse than the best."""
-    return np.flatnonzero(candidates.behind < SURE)
-
-
 def _nearest(candidates: Candidates, to: Floats) -> int:
-    equal = _equal(candidates)
+    equal = candidates.equal
     away = ((candidates.shift[equal] - to) ** 2).sum(axis=1)
     return int(equal[int(away.argmin())])
 
@@ -104,7 +99,10 @@ def _nearest(candidates: Candidates, to: Floats) -> int:
 def _far_choice(candidates: Candidates, likely: Floats) -> int | None:
     """Choose the match of frames that do not follow one another; None if it may be any."""
     k = _nearest(candidates, likely)
-    if np.linalg.norm(candidates.shift[k] - likely) <= NEAR or len(_equal(candidates)) == 1:
+    if (
+        np.linalg.norm(candidates.shift[k] - likely) <= NEAR * candidates.exact
+        or len(candidates.equal) == 1
+    ):
         return k
     return None
 
@@ -112,7 +110,7 @@ def _far_choice(candidates: Candidates, likely: Floats) -> int | None:
 def _chosen_steps(pairs: list[Pair]) -> dict[int, tuple[Floats, int]]:
     """Choose the step after each frame, with the number of its candidate."""
     known = {
-        pair.first: pair.candidates.shift[0] for pair in pairs if len(_equal(pair.candidates)) == 1
+        pair.first: pair.candidates.shift[0] for pair in pairs if len(pair.candidates.equal) == 1
     }
     chosen = {}
     for pair in pairs:
@@ -135,7 +133,12 @@ def _filled(chosen: dict[int, tuple[Floats, int]], n_frames: int) -> Floats:
 
 
 def _least_squares(
-    i: NDArray[np.intp], j: NDArray[np.intp], shifts: Floats, scores: Floats, n_frames: int
+    i: NDArray[np.intp],
+    j: NDArray[np.intp],
+    shifts: Floats,
+    scores: Floats,
+    exact: Floats,
+    n_frames: int,
 ) -> tuple[Floats, int]:
     place = np.full((n_frames, 2), np.nan)
     graph = scipy.sparse.coo_array((np.ones(len(i)), (i, j)), shape=(n_frames, n_frames))
@@ -148,15 +151,16 @@ def _least_squares(
     number = np.full(n_frames, -1)
     number[members] = np.arange(len(members))
     keep = part[i] == largest
-    a, b, shifts, base = number[i[keep]], number[j[keep]], shifts[keep], scores[keep] ** 2
+    a, b, shifts, scale = number[i[keep]], number[j[keep]], shifts[keep], exact[keep] * TOLERANCE
+    base = (scores[keep] / scale) ** 2
     weight = base.copy()
     apart = np.zeros(len(a))
     for _ in range(ROUNDS):
         found = _solved(a, b, shifts, weight, len(members))
         apart = np.linalg.norm(found[b] - found[a] - shifts, axis=1)
-        weight = base / (1 + (apart / TOLERANCE) ** 2)
+        weight = base / (1 + (apart / scale) ** 2)
     place[members] = found - found[0]
-    return place, int((apart > 3 * TOLERANCE).sum())
+    return place, int((apart > 3 * scale).sum())
 
 
 def _solved(
