@@ -10,6 +10,7 @@ import numpy as np
 from adatom.errors import KindError, SettingError
 from adatom.numerics.frame_sampling import Canvas, bounds_of, moved_piece
 from adatom.numerics.image_shifts import (
+    LEAST_OVERLAP,
     SURE,
     between_scales,
     binned,
@@ -262,7 +263,8 @@ def _tested(values: Floats, others: Floats, rivals: Floats) -> tuple[Floats, flo
         if away is None:
             continue
         known = np.isfinite(values) & np.isfinite(others) & np.isfinite(away)
-        if known.sum() < 64:
+        # Of a small part of the frame features that tell places apart are missing.
+        if known.sum() < max(64, LEAST_OVERLAP * np.isfinite(values).sum()):
             continue
         lead = lead_of(*(np.where(known, part, 0.0) for part in (values, others, away)), known)
         if lead < least:

@@ -24,6 +24,8 @@ NEAREST: Final = 4
 SURE: Final = 3.0
 # Of the best correlation; others are no rivals.
 LEAST_OF_BEST: Final = 0.5
+# Nor is a match whose correlation, weighted by the root of the overlap, is this much less.
+ALIKE: Final = 0.9
 # Among the many places of a map chance alone reaches some four standard deviations; of few
 # places it reaches less far, and what counts is as far beyond.
 CLEAR: Final = 6.0
@@ -60,7 +62,8 @@ class Candidates(NamedTuple):
     score : ndarray, shape (candidate,)
         Correlation coefficient of what overlaps.
     behind : ndarray, shape (candidate,)
-        By how many standard deviations the best one fits better.
+        By how many standard deviations the best one fits better; three at least where the
+        correlation is clearly less.
     exact : float
         How exact shifts are, in pixels.
     """
@@ -263,6 +266,10 @@ def find_candidates(
     if behind.min() < -SURE:
         first_of = int(behind.argmin())
         behind = np.array([lead(one, two, whole[first_of], other) for other in whole])
+    # Noise says little of one large feature; a much weaker match is no rival all the same.
+    weighty = weighty[chosen]
+    weak = weighty < ALIKE * weighty[first_of]
+    behind[weak] = np.maximum(behind[weak], SURE)
     behind[first_of] = 0.0
     first = np.argsort(np.arange(len(chosen)) != first_of, kind="stable")
     places = whole + _summit(score, at)
@@ -285,11 +292,8 @@ def resolved(fine: Candidates | None, rough: Candidates | None, /) -> Candidates
         away = np.linalg.norm(fine.shift - rough.shift[0], axis=1)
         near = np.flatnonzero((away <= 2 * rough.exact) & (fine.behind < SURE))
         if len(near):
-            near = near[np.argsort(away[near], kind="stable")]
-            return fine._replace(
-                shift=fine.shift[near], score=fine.score[near], behind=np.zeros(len(near)),
-                exact=1.0 if len(near) == 1 else rough.exact,
-            )  # fmt: skip
+            near = near[[int(away[near].argmin())]]
+            return Candidates(fine.shift[near], fine.score[near], np.zeros(1), rough.exact)
     return rough._replace(shift=rough.shift[:1], score=rough.score[:1], behind=rough.behind[:1])
 
 
