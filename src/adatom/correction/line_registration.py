@@ -93,5 +93,5 @@ def _chosen_stiffness(
 def _straighten(paths: dict[int, Floats]) -> None:
     """Take off, in place, what all paths share from line to line: nothing tells it."""
     common = np.mean([path - path.mean(axis=0) for path in paths.values()], axis=0)
-    for k in paths:
-        paths[k] = paths[k] - common
+    for k, path in paths.items():
+        paths[k] = path - common

@@ -5,6 +5,7 @@
 ``find_atoms_in_movie``        the same in every frame of a movie
 ``find_sheet_atoms``           atoms of a sheet with a known bond, in noisy images
 ``find_particles``             rods, triangles ... and where they point, by a network
+``find_blobs``                 spots and dips of one width, in an image or a movie
 ``find_lattice_regions``       where there is a lattice to analyze
 ``find_lattice_sites``         every place of a crystal, atom or no atom, and its intensity
 ``refine_sites``               all positions refined by one fit, with covariance
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.localization.blobs import find_blobs
     from adatom.localization.cells import find_unit_cell
     from adatom.localization.columns import estimate_columns
     from adatom.localization.comparing import SiteComparison, compare_sites
@@ -60,6 +62,7 @@ __all__ = [
     "find_atoms",
     "find_atoms_by_ensemble",
     "find_atoms_in_movie",
+    "find_blobs",
     "find_lattice_regions",
     "find_lattice_sites",
     "find_motifs",
@@ -85,6 +88,7 @@ __getattr__, __dir__ = lazy_names(
         "find_atoms": "finding",
         "find_atoms_by_ensemble": "ensembles",
         "find_atoms_in_movie": "movies",
+        "find_blobs": "blobs",
         "find_lattice_regions": "regions",
         "find_lattice_sites": "lattice_sites",
         "find_motifs": "motifs",

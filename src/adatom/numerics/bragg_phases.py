@@ -70,7 +70,7 @@ def _transform(values: Floats, frequency: Floats) -> Waves:
 def shifts_from_phases(
     waves: Waves, noise: Floats, frequency: Floats, start: Floats, /
 ) -> PhaseShifts:
-    """Find shifts from phases, each the nearest to where it starts: others are lattice vectors away.
+    """Find shifts from phases, each the nearest to its start: others are lattice vectors away.
 
     Parameters
     ----------

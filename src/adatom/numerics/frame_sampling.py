@@ -153,7 +153,8 @@ class Canvas:
         for axis in (0, 1):
             start = piece.origin[axis] - self.origin[axis]
             stop = start + values.shape[axis]
-            low, high = max(start, 0), max(min(stop, self.total.shape[axis]), max(start, 0))
+            low = max(start, 0)
+            high = max(min(stop, self.total.shape[axis]), low)
             slices.append(slice(low, high))
             parts.append(slice(low - start, high - start))
         return (slices[0], slices[1]), values[parts[0], parts[1]]

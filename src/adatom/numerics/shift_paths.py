@@ -9,7 +9,6 @@ import scipy.sparse
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import spsolve
 
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 

@@ -1,12 +1,13 @@
 """Sites over frames: linked to tracks, with their drift and how far the links can be trusted.
 
-=================  ===============================================================
-``link_sites``     sites of a movie to tracks, by the cheapest exclusive assignment
-``remove_drift``   take off what all sites move together
-``assess_links``   which links are doubtful, and how many are wrong
-``DriftRemoval``   what `remove_drift` gives
-``LinkQuality``    what `assess_links` gives
-=================  ===============================================================
+===================  ===============================================================
+``link_sites``       sites of a movie to tracks, by the cheapest exclusive assignment
+``remove_drift``     take off what all sites move together
+``assess_links``     which links are doubtful, and how many are wrong
+``count_sightings``  how often each track was seen, and how it scatters
+``DriftRemoval``     what `remove_drift` gives
+``LinkQuality``      what `assess_links` gives
+===================  ===============================================================
 """
 
 from __future__ import annotations
@@ -19,8 +20,16 @@ if TYPE_CHECKING:
     from adatom.tracking.assessing import LinkQuality, assess_links
     from adatom.tracking.drift import DriftRemoval, remove_drift
     from adatom.tracking.linking import link_sites
+    from adatom.tracking.sightings import count_sightings
 
-__all__ = ["DriftRemoval", "LinkQuality", "assess_links", "link_sites", "remove_drift"]
+__all__ = [
+    "DriftRemoval",
+    "LinkQuality",
+    "assess_links",
+    "count_sightings",
+    "link_sites",
+    "remove_drift",
+]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -28,6 +37,7 @@ __getattr__, __dir__ = lazy_names(
         "DriftRemoval": "drift",
         "LinkQuality": "assessing",
         "assess_links": "assessing",
+        "count_sightings": "sightings",
         "link_sites": "linking",
         "remove_drift": "drift",
     },
