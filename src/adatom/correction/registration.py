@@ -358,20 +358,21 @@ def _told(
     span = np.ptp(rigid.shift[found], axis=0) * steps
     typical = np.nanmedian(rigid.error[found], axis=0) * steps
     methods = ", ".join(sorted(set(named[found].tolist())))
-    registered = f"{int(found.sum())} of {len(named)} frames were registered ({methods}): drift"
-    told = [
-        f"{registered} spans {span[0]:.3g} {unit} along y and {span[1]:.3g} {unit} along x, "
-        f"standard errors are {typical[0]:.2g} and {typical[1]:.2g} {unit}."
-    ]
+    drift = f"drift spans {span[0]:.3g} {unit} along y and {span[1]:.3g} {unit} along x"
+    errors = f"standard errors are {typical[0]:.2g} and {typical[1]:.2g} {unit}"
+    n_found = int(found.sum())
+    told = [f"{n_found} of {len(named)} frames were registered ({methods}): {drift}, {errors}."]
     numbers = _numbers(movie)
     if not found.all():
         told.append(f"Not found, and NaN: frames {_listed(numbers[~found])}.")
     if rigid.unsure.any():
         vectors = " and ".join(f"({y:.3g}, {x:.3g}) {unit}" for y, x in rigid.rivals[:2] * steps)
         text = (
-            f"In {int(rigid.unsure.sum())} frames shifts that differ by {vectors} (y, x) fit alike; "
+            f"In {int(rigid.unsure.sum())} frames shifts that differ by {vectors} (y, x) "
+            "fit alike; "
             "the one nearest to the frames around was taken. A drift of more than half of that "
-            f"from one frame to the next is not seen: frames {_listed(numbers[rigid.unsure])}."
+            "from one frame to the next is not seen: frames "
+            f"{_listed(numbers[rigid.unsure])}."
         )
         told.append(text)
     if lattice is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from adatom.errors import KindError, SettingError
+from adatom.numerics.image_shifts import smoothed_with_share
 from adatom.numerics.peaks import local_maxima, thin_out
 from adatom.numerics.readers import reader_of
 from adatom.numerics.residual_noise import expected_false, height_of_false, robust_sigma, roughness
@@ -190,15 +190,11 @@ def _response(frame: Floats, sigma: float) -> tuple[Floats, NDArray[np.bool_]]:
     measured = np.isfinite(frame)
     if not measured.any():
         return np.zeros(frame.shape), measured
-    values = np.where(measured, frame - np.median(frame[measured]), 0.0)
-    parts = []
-    share = np.zeros(frame.shape)
-    for width in (_AROUND * sigma, sigma):
-        smooth = gaussian_filter(values, width, mode="constant", truncate=3.0)
-        share = gaussian_filter(measured.astype(float), width, mode="constant", truncate=3.0)
-        parts.append(smooth / np.maximum(share, 1e-6))
+    values = np.where(measured, frame - np.median(frame[measured]), np.nan)
+    around, _ = smoothed_with_share(values, _AROUND * sigma)
+    inside, share = smoothed_with_share(values, sigma)
     known = measured & (share >= _LEAST_SEEN)
-    return np.where(known, parts[1] - parts[0], 0.0), known
+    return np.where(known, inside - around, 0.0), known
 
 
 def _blobs(frame: Floats, sigma: float, contrast: Contrast, false: float) -> Floats:

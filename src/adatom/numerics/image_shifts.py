@@ -110,34 +110,44 @@ def between_scales(image: NDArray[np.floating], /, *, fine: float, coarse: float
 
 
 def smoothed(image: NDArray[np.floating], sigma: float, /) -> Floats:
-    """Smooth by a Gaussian, normalized by what was measured.
+    """Smooth by a Gaussian, normalized by what was measured."""
+    return smoothed_with_share(image, sigma)[0]
+
+
+def smoothed_with_share(image: NDArray[np.floating], sigma: float, /) -> tuple[Floats, Floats]:
+    """Smooth by a Gaussian, normalized by what was measured, and tell what share of it was.
 
     A wide Gaussian hardly sees pixels: it is taken of blocks of them.
     """
     measured = np.isfinite(image)
     values = np.where(measured, image, 0.0)
-    if sigma <= 0:
-        return values
-    factor = max(1, int(sigma / 8))
     weight = measured.astype(float)
+    if sigma <= 0:
+        return values, weight
+    factor = max(1, int(sigma / 8))
     if factor > 1:
         room = [(0, -size % factor) for size in image.shape]
         values, weight = (_blocks(np.pad(part, room), factor) for part in (values, weight))
-    parts = [
+    total, share = (
         gaussian_filter(part, sigma / factor, mode="constant", truncate=3.0)
         for part in (values, weight)
-    ]
-    smooth = parts[0] / np.maximum(parts[1], 1e-9)
+    )
+    smooth = total / np.maximum(share, 1e-9)
     if factor == 1:
-        return np.asarray(smooth)
+        return np.asarray(smooth), np.asarray(share)
+    return _unblocked(smooth, factor, image.shape), _unblocked(share, factor, image.shape)
+
+
+def _unblocked(blocks: Floats, factor: int, shape: tuple[int, ...]) -> Floats:
+    """Interpolate linearly between the middles of blocks."""
     for axis in (0, 1):
-        n = image.shape[axis]
-        at = np.clip((np.arange(n) - (factor - 1) / 2) / factor, 0, smooth.shape[axis] - 1)
-        left = np.minimum(at.astype(int), max(smooth.shape[axis] - 2, 0))
-        right = np.minimum(left + 1, smooth.shape[axis] - 1)
+        at = (np.arange(shape[axis]) - (factor - 1) / 2) / factor
+        at = np.clip(at, 0, blocks.shape[axis] - 1)
+        left = np.minimum(at.astype(int), max(blocks.shape[axis] - 2, 0))
+        right = np.minimum(left + 1, blocks.shape[axis] - 1)
         share = np.expand_dims(at - left, 1 - axis)
-        smooth = smooth.take(left, axis) * (1 - share) + smooth.take(right, axis) * share
-    return np.asarray(smooth)
+        blocks = blocks.take(left, axis) * (1 - share) + blocks.take(right, axis) * share
+    return np.asarray(blocks)
 
 
 def _blocks(image: Floats, factor: int) -> Floats:

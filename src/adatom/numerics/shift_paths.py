@@ -63,14 +63,19 @@ def path_of_pairs(pairs: list[Pair], n_frames: int, /) -> Path:
     """
     chosen = _chosen_steps([pair for pair in pairs if pair.second - pair.first == 1])
     rough = np.concatenate([np.zeros((1, 2)), np.cumsum(_filled(chosen, n_frames), axis=0)])
+    n_missing = np.cumsum([0, *(frame not in chosen for frame in range(n_frames - 1))])
     kept, numbers = [], []
     for pair in pairs:
-        k = chosen[pair.first][1]
-        if pair.second - pair.first > 1:
+        if pair.second - pair.first == 1:
+            k = chosen[pair.first][1]
+        elif n_missing[pair.second] == n_missing[pair.first]:
             far = _far_choice(pair.candidates, rough[pair.second] - rough[pair.first])
             if far is None:
                 continue
             k = far
+        else:
+            # Over a step that is not known no match is likelier than the best.
+            k = 0
         kept.append(pair)
         numbers.append(k)
     pairs = kept
