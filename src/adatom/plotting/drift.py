@@ -82,7 +82,10 @@ def _draw_shifts(axes: Axes, shifts: Table, unit: str) -> None:
         )  # fmt: skip
     axes.set_xlabel(plain_text(label), **text_style(size=8))
     axes.set_ylabel(f"shift since the first frame [{unit}]", **text_style(size=8))
-    axes.legend(frameon=False, prop={"family": FONT, "size": 7}, labelcolor=INK)
+    axes.legend(
+        frameon=False, prop={"family": FONT, "size": 7}, labelcolor=INK, ncols=3,
+        loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2,
+    )  # fmt: skip
 
 
 def _draw_path(axes: Axes, shifts: Table, unit: str) -> None:
