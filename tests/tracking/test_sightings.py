@@ -37,5 +37,5 @@ def test_frames_that_do_not_show_a_place_do_not_count_against_it() -> None:
 
 
 def test_sites_need_tracks() -> None:
-    with pytest.raises(KindError, match="run tracking.link_sites first"):
+    with pytest.raises(KindError, match=r"run tracking\.link_sites first"):
         count_sightings(tracks().drop_vars("track"))
