@@ -22,7 +22,7 @@ def scene(seed: int = 0, side: int = 220, *, lattice: float = 0.0, spots: float 
     random = gaussian_filter(rng.normal(size=(side, side)), 2.5)
     y, x = np.mgrid[:side, :side] * (2 * np.pi / 9)
     waves = np.cos(0.97 * y + 0.26 * x) + np.cos(-0.26 * y + 0.97 * x)
-    return spline_filter(spots * random / random.std() + lattice * waves)
+    return np.asarray(spline_filter(spots * random / random.std() + lattice * waves))
 
 
 def frame_of(plane: NDArray, shift: NDArray, noise: float, rng: np.random.Generator) -> NDArray:  # type: ignore[type-arg]

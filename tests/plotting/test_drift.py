@@ -11,9 +11,11 @@ from adatom.schema import Table, table_from_columns
 
 
 def shifts() -> Table:
+    gone = np.nan
     columns = {
-        "frame": np.arange(4), "shift_y": [0.0, 1.0, np.nan, 2.0], "shift_x": [0.0, 0.5, np.nan, 1.0],
-        "error_y": [0.1] * 4, "error_x": [0.1] * 4, "margin": [9.0, 1.0, np.nan, np.nan],
+        "frame": [0.0, 1.0, 2.0, 3.0], "margin": [9.0, 1.0, gone, gone],
+        "shift_y": [0.0, 1.0, gone, 2.0], "shift_x": [0.0, 0.5, gone, 1.0],
+        "error_y": [0.1] * 4, "error_x": [0.1] * 4,
     }  # fmt: skip
     return table_from_columns(columns, units={"shift_y": "nm", "shift_x": "nm"})
 
@@ -25,7 +27,9 @@ def test_shifts_are_drawn_over_frames_and_as_a_path() -> None:
     # y points down, as in the image.
     low, high = right.get_ylim()
     assert low > high
-    labels = [text.get_text() for text in left.get_legend().get_texts()]
+    legend = left.get_legend()
+    assert legend is not None
+    labels = [text.get_text() for text in legend.get_texts()]
     assert "another shift fits nearly alike" in labels
 
 

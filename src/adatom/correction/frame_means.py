@@ -98,7 +98,7 @@ def _told(count: np.ndarray[tuple[int, ...], np.dtype[np.int64]], n_frames: int)
     return text + (f"; {n_none} pixels that no frame shows are NaN." if n_none else ".")
 
 
-def _like(movie: Movie, values: np.ndarray, name: str) -> Image:  # type: ignore[type-arg]
+def _like(movie: Movie, values: np.ndarray, name: str) -> Image:
     unit = movie.attrs.get("units", "1") if name != "n_frames" else "1"
     image: Image = xr.DataArray(
         values,

@@ -84,7 +84,7 @@ def _chosen_stiffness(
     keys = list(usable)
     some = [keys[i] for i in np.unique(np.linspace(0, len(keys) - 1, _CHOSEN_BY).astype(int))]
     gains = [
-        sum(gain_left_out(usable[k][1:], paths[k], stiffness=stiffness) for k in some)  # type: ignore[arg-type]
+        sum(gain_left_out(usable[k][1:], paths[k], stiffness=stiffness) for k in some)
         for stiffness in _STIFFNESSES
     ]
     return _STIFFNESSES[int(np.argmax(gains))]

@@ -139,6 +139,9 @@ def register_frames(
     if method not in ("auto", "rigid", "lattice", "rows"):
         msg = f'{method=} must be "auto", "rigid", "lattice" or "rows"'
         raise SettingError(msg)
+    if edges not in ("extend", "keep", "common"):
+        msg = f'{edges=} must be "extend", "keep" or "common"'
+        raise SettingError(msg)
     if movie.sizes["frame"] < 2:
         msg = f"the movie has {movie.sizes['frame']} frame, registration needs 2 or more"
         raise KindError(msg)
@@ -213,7 +216,7 @@ def _mean_image(frames: FrameReader, shift: Floats) -> Floats:
     known = np.flatnonzero(np.isfinite(shift).all(axis=1))
     origin = np.rint(-shift[known[0]]).astype(int)
     canvas = Canvas(origin, origin + np.array(frames.shape[1:]))
-    for k in known:
+    for k in known.tolist():
         canvas.add(moved_piece(frames.flat(k, fine=0.0), shift[k]))
     return np.where(canvas.count > 0, canvas.mean(), 0.0)
 
@@ -234,9 +237,6 @@ def _grid(
         return low, high
     if edges == "keep":
         return np.zeros(2, dtype=int), np.array(shape)
-    if edges != "common":
-        msg = f'{edges=} must be "extend", "keep" or "common"'
-        raise SettingError(msg)
     low, high = each[:, 0].max(axis=0), each[:, 1].min(axis=0)
     if (high - low < 2).any():
         msg = "no two rows and columns are common to all frames: take edges='extend'"

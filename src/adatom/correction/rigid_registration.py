@@ -105,7 +105,7 @@ class FrameReader:
     def raw(self, number: int) -> Floats:
         """Read a frame."""
         box = (slice(number, number + 1), slice(0, self.shape[1]))
-        return np.asarray(self._read(box))[0].astype(float)
+        return np.asarray(self._read(box)[0], dtype=np.float64)
 
     def flat(self, number: int, *, fine: float) -> Floats:
         """Read a frame, without its trend and smoothed to a width, NaN where not measured."""
@@ -242,7 +242,9 @@ def _against_mean(
             if found is None:
                 continue
             step = damping * found.step
-            new[k] = shift[k] + step * min(1.0, _LONGEST_STEP / max(np.linalg.norm(step), 1e-9))
+            new[k] = shift[k] + step * min(
+                1.0, _LONGEST_STEP / max(float(np.linalg.norm(step)), 1e-9)
+            )
             error[k], score[k] = np.sqrt(np.diag(found.covariance)), found.score
         shift = new
     shift[~np.isfinite(score)] = np.nan
@@ -266,7 +268,12 @@ def _tested(values: Floats, others: Floats, rivals: Floats) -> tuple[Floats, flo
         # Of a small part of the frame features that tell places apart are missing.
         if known.sum() < max(64, LEAST_OVERLAP * np.isfinite(values).sum()):
             continue
-        lead = lead_of(*(np.where(known, part, 0.0) for part in (values, others, away)), known)
+        lead = lead_of(
+            np.where(known, values, 0.0),
+            np.where(known, others, 0.0),
+            np.where(known, away, 0.0),
+            known,
+        )
         if lead < least:
             least, jump = lead, rival if lead < -SURE else np.zeros(2)
     return jump, abs(least) if jump.any() else (least if np.isfinite(least) else np.nan)

@@ -144,7 +144,7 @@ def find_blobs(
 
 def _frame(movie: Movie, number: int) -> Floats:
     box = (slice(number, number + 1), slice(0, movie.shape[1]))
-    return np.asarray(reader_of(movie.data)(box))[0].astype(float)
+    return np.asarray(reader_of(movie.data)(box)[0], dtype=np.float64)
 
 
 def _sigma(movie: Movie, width: Length | None, contrast: Contrast) -> float:

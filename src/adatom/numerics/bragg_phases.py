@@ -82,7 +82,7 @@ def shifts_from_phases(
         In pixels, to a quarter of the lattice vectors or so; NaN where not known.
     """
     shift = start.copy()
-    known = np.isfinite(start).all(axis=1)
+    known = np.asarray(np.isfinite(start).all(axis=1))
     error = np.full(start.shape, np.nan)
     coherence = np.full(len(start), np.nan)
     for _ in range(_ROUNDS):

@@ -315,15 +315,13 @@ def lead(one: Prepared, two: Prepared, best: NDArray[np.intp], other: NDArray[np
     if (high - low < 4).any():
         return float("inf")
 
-    def part(image: NDArray[np.generic], shift: NDArray[np.intp]) -> NDArray[np.generic]:
-        return image[low[0] + shift[0] : high[0] + shift[0], low[1] + shift[1] : high[1] + shift[1]]
+    def window(shift: NDArray[np.intp]) -> tuple[slice, slice]:
+        (y0, x0), (y1, x1) = (low + shift).tolist(), (high + shift).tolist()
+        return slice(y0, y1), slice(x0, x1)
 
-    nothing = np.zeros(2, dtype=int)
-    known = part(one.measured, nothing) & part(two.measured, first) & part(two.measured, second)
-    a, b, c = part(one.values, nothing), part(two.values, first), part(two.values, second)
-    return lead_of(
-        *(np.asarray(values, dtype=float) for values in (a, b, c)), np.asarray(known, dtype=bool)
-    )
+    here, there, elsewhere = window(np.zeros(2, dtype=int)), window(first), window(second)
+    known = one.measured[here] & two.measured[there] & two.measured[elsewhere]
+    return lead_of(one.values[here], two.values[there], two.values[elsewhere], known)
 
 
 def lead_of(target: Floats, best: Floats, other: Floats, known: Bools, /) -> float:
