@@ -48,7 +48,7 @@ VERBS = frozenset(
     | {"apply", "decompose", "cluster", "choose", "compare", "estimate", "count", "simulate"}
     | {"train", "export", "search", "plot", "list", "build", "add", "merge", "relax", "plan"}
     | {"train", "export", "search", "plot", "list", "build", "add", "merge", "relax"}
-    | {"remove", "assess"}
+    | {"remove", "assess", "register"}
 )
 # Descriptors are named by the noun that they give; conversions as noun_from_noun.
 NOUNS = re.compile(

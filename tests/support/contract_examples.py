@@ -29,6 +29,7 @@ import contract_multislice
 import contract_particles
 import contract_prediction
 import contract_probe
+import contract_registration
 import contract_strain
 import contract_structures
 import contract_teacher
@@ -253,6 +254,7 @@ for _more in (
     contract_lattice,
     contract_library,
     contract_movies,
+    contract_registration,
     contract_multislice,
     contract_particles,
     contract_prediction,

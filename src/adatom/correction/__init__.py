@@ -2,6 +2,9 @@
 
 =============================  ===============================================
 ``choose_frames``              leave out the frames of a movie that cannot be used
+``register_frames``            bring frames onto one another: whole, by lattice, by lines
+``mean_from_frames``           average frames, each place over those that show it
+``estimate_dose``              the dose of every frame, and the sum so far
 ``correct_lines``              level the lines and the tilt of a scan
 ``choose_channels``            keep a span of the measured axis
 ``correct_axis``               calibrate the measured axis by scale and offset
@@ -51,6 +54,8 @@
 ``mask_from_image``            the pixels above a threshold, given or found
 ``features_from_mask``         the spectra within a mask
 ``FrameChoice``                what ``choose_frames`` gives
+``Registration``               what ``register_frames`` gives
+``FrameMean``                  what ``mean_from_frames`` gives
 ``SpikeCorrection``            what ``correct_spikes`` gives
 ``BaselineCorrection``         what ``correct_baseline`` gives
 ``DeadPixelCorrection``        what ``correct_dead_pixels`` gives
@@ -101,6 +106,7 @@ if TYPE_CHECKING:
         correct_pile_up,
         correct_time_zero,
     )
+    from adatom.correction.dose import estimate_dose
     from adatom.correction.edge_maps import maps_from_edges
     from adatom.correction.edge_search import find_edges
     from adatom.correction.element_maps import ElementMaps
@@ -110,6 +116,7 @@ if TYPE_CHECKING:
         correct_force_baseline,
         correct_separation,
     )
+    from adatom.correction.frame_means import FrameMean, mean_from_frames
     from adatom.correction.frames import FrameChoice, choose_frames
     from adatom.correction.intensity import correct_intensity, correct_thickness
     from adatom.correction.line_maps import maps_from_lines
@@ -120,6 +127,7 @@ if TYPE_CHECKING:
     from adatom.correction.outliers import OutlierCorrection, correct_outlier_spectra
     from adatom.correction.plural_scattering import correct_plural_scattering, estimate_thickness
     from adatom.correction.probe_tails import correct_probe_tails
+    from adatom.correction.registration import Registration, register_frames
     from adatom.correction.saturation import SaturationCorrection, correct_saturation
     from adatom.correction.shifts import correct_shifts
     from adatom.correction.spikes import SpikeCorrection, correct_spikes
@@ -145,9 +153,11 @@ __all__ = [
     "ElementMaps",
     "ForceBaselineCorrection",
     "FrameChoice",
+    "FrameMean",
     "LockInCorrection",
     "MassPeaks",
     "OutlierCorrection",
+    "Registration",
     "SaturationCorrection",
     "ScaledCounts",
     "SpikeCorrection",
@@ -188,6 +198,7 @@ __all__ = [
     "counts_from_roots",
     "counts_from_scaled",
     "density_from_conductance",
+    "estimate_dose",
     "estimate_thickness",
     "estimate_zero_loss",
     "features_from_mask",
@@ -199,7 +210,9 @@ __all__ = [
     "maps_from_lines",
     "mask_from_classes",
     "mask_from_image",
+    "mean_from_frames",
     "mean_from_sweeps",
+    "register_frames",
     "roots_from_counts",
     "scaled_from_counts",
 ]
@@ -214,9 +227,11 @@ __getattr__, __dir__ = lazy_names(
         "ElementMaps": "element_maps",
         "ForceBaselineCorrection": "force_curves",
         "FrameChoice": "frames",
+        "FrameMean": "frame_means",
         "LockInCorrection": "zero_bias",
         "MassPeaks": "masses",
         "OutlierCorrection": "outliers",
+        "Registration": "registration",
         "SaturationCorrection": "saturation",
         "ScaledCounts": "counts",
         "SpikeCorrection": "spikes",
@@ -257,6 +272,7 @@ __getattr__, __dir__ = lazy_names(
         "counts_from_roots": "counts",
         "counts_from_scaled": "counts",
         "density_from_conductance": "conductance",
+        "estimate_dose": "dose",
         "estimate_thickness": "plural_scattering",
         "estimate_zero_loss": "zero_loss",
         "features_from_mask": "masks",
@@ -268,7 +284,9 @@ __getattr__, __dir__ = lazy_names(
         "maps_from_lines": "line_maps",
         "mask_from_classes": "masks",
         "mask_from_image": "masks",
+        "mean_from_frames": "frame_means",
         "mean_from_sweeps": "sweeps",
+        "register_frames": "registration",
         "roots_from_counts": "counts",
         "scaled_from_counts": "counts",
     },

@@ -9,6 +9,7 @@
 ``find_spots``                 round particles without order, dark or bright
 ``find_spots_in_movie``        the same in every frame of a movie
 ``find_particles``             rods, triangles ... and where they point, by a network
+``find_blobs``                 spots and dips of one width, in an image or a movie
 ``find_lattice_regions``       where there is a lattice to analyze
 ``find_lattice_sites``         every place of a crystal, atom or no atom, and its intensity
 ``refine_sites``               all positions refined by one fit, with covariance
@@ -35,6 +36,7 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.localization.blobs import find_blobs
     from adatom.localization.cells import find_unit_cell
     from adatom.localization.columns import estimate_columns
     from adatom.localization.comparing import SiteComparison, compare_sites
@@ -67,6 +69,7 @@ __all__ = [
     "find_atoms",
     "find_atoms_by_ensemble",
     "find_atoms_in_movie",
+    "find_blobs",
     "find_impurities_in_movie",
     "find_lattice_regions",
     "find_lattice_sites",
@@ -97,6 +100,7 @@ __getattr__, __dir__ = lazy_names(
         "find_atoms_by_ensemble": "ensembles",
         "find_atoms_in_movie": "movies",
         "find_impurities_in_movie": "impurities",
+        "find_blobs": "blobs",
         "find_lattice_regions": "regions",
         "find_lattice_sites": "lattice_sites",
         "find_motifs": "motifs",

@@ -58,6 +58,7 @@
 ``plot_defect_class``         a class of a library of defects: mean image, atoms, bond lengths
 ``plot_transitions``          a transition matrix with intervals, and its states as a network
 ``plot_dislocations``         cores of dislocations, with their Burgers vectors
+``plot_drift``                how far frames are shifted, and the path of the sample
 ``plot_tracks``               tracks of sites over an image, colored by the frame
 ``plot_msd``                  mean squared displacements with their band, and the fit
 ``plot_jump_lengths``         how long the hops of tracks are
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from adatom.plotting.dispatch import plot
     from adatom.plotting.displacements import plot_jump_lengths, plot_msd, plot_waiting_times
     from adatom.plotting.domains import plot_boundaries, plot_domains
+    from adatom.plotting.drift import plot_drift
     from adatom.plotting.feature_maps import plot_feature_maps
     from adatom.plotting.fits import plot_fits
     from adatom.plotting.histograms import plot_feature_histogram
@@ -147,6 +149,7 @@ __all__ = [
     "plot_diffraction_map",
     "plot_dislocations",
     "plot_domains",
+    "plot_drift",
     "plot_feature_histogram",
     "plot_feature_maps",
     "plot_features",
@@ -213,6 +216,7 @@ __getattr__, __dir__ = lazy_names(
         "plot_diffraction_map": "spectra",
         "plot_dislocations": "lattice",
         "plot_domains": "domains",
+        "plot_drift": "drift",
         "plot_feature_histogram": "histograms",
         "plot_feature_maps": "feature_maps",
         "plot_features": "tables",

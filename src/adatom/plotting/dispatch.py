@@ -23,6 +23,7 @@ from adatom.plotting.displacements import (
     plot_waiting_times,
 )
 from adatom.plotting.domains import is_boundary, is_region_map, plot_boundaries, plot_domains
+from adatom.plotting.drift import is_drift, plot_drift
 from adatom.plotting.feature_maps import SETS, has_places, plot_feature_maps
 from adatom.plotting.histograms import plot_feature_histogram
 from adatom.plotting.images import plot_image, plot_movie, plot_regions
@@ -135,6 +136,8 @@ def plot(data: object, /, *, over: Image | None = None) -> Figure:
                 return plot_boundary_directions(data)
             if is_fractions(data):
                 return plot_fractions(data)
+            if is_drift(data):
+                return plot_drift(data)
             if is_msd(data):
                 return plot_msd(data)
             if is_jump_lengths(data):

@@ -15,10 +15,11 @@ from adatom.plotting.displacements import (
     plot_msd,
     plot_waiting_times,
 )
+from adatom.plotting.drift import is_drift, plot_drift
 from adatom.report.files import file_stem
 from adatom.report.picture import Picture
 from adatom.report.words import count_text, number_text
-from adatom.schema import TABLE
+from adatom.schema import TABLE, notes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,7 +39,9 @@ def dynamics_sentences(lineage: Lineage, /) -> list[str]:
     for result in lineage.results.values():
         if result.kind is not TABLE:
             continue
-        if is_link_summary(result.value):
+        if is_drift(result.value) or is_sightings(result.value):
+            told += notes(result.value)[-3:]
+        elif is_link_summary(result.value):
             told += _links_sentence(result.value)
         elif is_diffusion(result.value):
             told += _diffusion_sentences(result.value)
@@ -57,6 +60,13 @@ def dynamics_sentences(lineage: Lineage, /) -> list[str]:
 def dynamics_pictures(lineage: Lineage, result: Result, /) -> list[Picture]:
     """List the pictures of a table of displacements, hops or waits."""
     name, table = file_stem(result.name), result.value
+    if is_drift(table):
+        caption = (
+            f"{result.name}: how far the sample has moved since the first frame, with standard "
+            "errors; rings mark frames in which another shift, such as one by a lattice vector, "
+            "fits nearly alike."
+        )
+        return [Picture(name, caption, partial(plot_drift, table))]
     if is_msd(table):
         found = next((one.value for one in lineage.of_kind(TABLE) if is_diffusion(one.value)), None)
         caption = (
@@ -80,6 +90,11 @@ def dynamics_pictures(lineage: Lineage, result: Result, /) -> list[Picture]:
 def is_diffusion(table: xr.Dataset, /) -> bool:
     """Tell whether a table holds D of classes, as `dynamics.estimate_diffusion` gives it."""
     return {"diffusion", "diffusion_low", "diffusion_high", "motion", "free_p"} <= set(table)
+
+
+def is_sightings(table: xr.Dataset, /) -> bool:
+    """Tell whether a table counts how often tracks were seen."""
+    return {"track", "n_seen", "n_shown", "scatter_y", "scatter_x"} <= set(table)
 
 
 def is_chain_tests(table: xr.Dataset, /) -> bool:
