@@ -8,6 +8,8 @@
 ``cluster_hierarchical``      classes cut from Ward's tree, of rows or of connected regions
 ``cluster_density``           classes as dense regions, and noise, by HDBSCAN
 ``cluster_consensus``         classes that resamplings agree on, with their stability
+``cluster_mirrored``          classes whose members may be mirror images of one another
+``MirroredClustering``        what ``cluster_mirrored`` gives
 ``refine_classes``            classes weighed with those of their neighbors (Potts)
 ``link_classes``              classes numbered as those of another run on the same places
 ``link_classes_by_means``     classes numbered as those whose means they resemble
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     from adatom.clustering.label_images import labels_from_classes
     from adatom.clustering.linking import LinkedClasses, link_classes, link_classes_by_means
     from adatom.clustering.markers import find_markers
+    from adatom.clustering.mirrored import MirroredClustering, cluster_mirrored
     from adatom.clustering.models import Clustering, KMeansModel, MixtureModel, PoissonMixtureModel
     from adatom.clustering.outliers import find_outliers
     from adatom.clustering.persistence import choose_n_phases
@@ -83,6 +86,7 @@ __all__ = [
     "KMeansModel",
     "KMeansSweep",
     "LinkedClasses",
+    "MirroredClustering",
     "MixtureModel",
     "PoissonMixtureModel",
     "assign_classes",
@@ -97,6 +101,7 @@ __all__ = [
     "cluster_gaussian_mixture",
     "cluster_hierarchical",
     "cluster_kmeans",
+    "cluster_mirrored",
     "cluster_poisson_mixture",
     "compare_classes",
     "compare_n_classes",
@@ -127,6 +132,7 @@ __getattr__, __dir__ = lazy_names(
         "KMeansModel": "models",
         "KMeansSweep": "kmeans_sweep",
         "LinkedClasses": "linking",
+        "MirroredClustering": "mirrored",
         "MixtureModel": "models",
         "PoissonMixtureModel": "models",
         "assign_classes": "assigning",
@@ -141,6 +147,7 @@ __getattr__, __dir__ = lazy_names(
         "cluster_gaussian_mixture": "gaussian_mixture",
         "cluster_hierarchical": "hierarchical",
         "cluster_kmeans": "kmeans",
+        "cluster_mirrored": "mirrored",
         "cluster_poisson_mixture": "poisson_mixture",
         "compare_classes": "comparing",
         "compare_n_classes": "sweeping",

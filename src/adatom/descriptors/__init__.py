@@ -21,6 +21,7 @@
 ``features_from_parts``       several features of the same rows side by side, in balance
 ``window_projections``        how rugged windows are along every direction (Radon)
 ``window_moments``            magnitudes of the Zernike moments of windows
+``edge_environments``         neighbors of impurities on an edge, along it and outward
 ============================  ====================================================================
 """
 
@@ -32,6 +33,7 @@ from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
     from adatom.descriptors.bond_order import estimate_bond_order
+    from adatom.descriptors.edge_environments import edge_environments
     from adatom.descriptors.environments import neighbor_distances, neighborhood_composition
     from adatom.descriptors.joining import features_from_files, features_from_parts
     from adatom.descriptors.map_comparison import compare_maps
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Superlattice",
     "compare_maps",
+    "edge_environments",
     "estimate_bond_order",
     "estimate_superlattice",
     "features_from_files",
@@ -71,6 +74,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "Superlattice": "superlattice",
         "compare_maps": "map_comparison",
+        "edge_environments": "edge_environments",
         "estimate_bond_order": "bond_order",
         "estimate_superlattice": "superlattice",
         "features_from_files": "joining",
