@@ -10,6 +10,7 @@ import xarray as xr
 from adatom.clustering.mirror_mixtures import MirrorFit, fit_mirror_mixture
 from adatom.errors import SettingError, TooFewSitesError
 from adatom.numerics.executors import single_threaded_blas
+from adatom.numerics.noise_rank import n_components_above_noise
 from adatom.schema import (
     CLASSES,
     FEATURES,
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# Components that hold less of the variance together are noise of the features.
+# Of more features, such as pixels, components are kept that rise above white noise; of fewer,
+# those that hold all but so much of the variance.
+_FEW_FEATURES: Final = 40
 _KEPT: Final = 0.97
 _MOST_COMPONENTS: Final = 8
 # Rows that each class must have on average, to be told from noise.
@@ -225,7 +228,10 @@ def _components(rows: Floats, mirror: _Mirror) -> _Components:
     variance, axes, signs = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.argsort(-variance, kind="stable")
     share = np.cumsum(variance[order]) / max(float(variance.sum()), 1e-300)
-    count = min(int(np.searchsorted(share, _KEPT)) + 1, _MOST_COMPONENTS, len(order))
+    count = int(np.searchsorted(share, _KEPT)) + 1
+    if len(variance) > _FEW_FEATURES:
+        count = max(2, n_components_above_noise(variance[order], len(rows)))
+    count = min(count, _MOST_COMPONENTS, len(order))
     kept = order[:count]
     # Signs of components are those that make their largest part positive, on any machine.
     largest = np.abs(axes[kept]).argmax(axis=1)
