@@ -67,6 +67,7 @@ from adatom.report.domain_pictures import (
     wall_pictures,
 )
 from adatom.report.dynamics_words import dynamics_pictures
+from adatom.report.edge_words import edge_pictures
 from adatom.report.files import file_stem
 from adatom.report.lattice_pictures import is_none, lattice_pictures
 from adatom.report.picture import SMALLER, Picture
@@ -115,6 +116,9 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
         return []
     if is_defects(result.step):
         return defect_pictures(result, _ground(lineage, result.step))
+    of_edges = edge_pictures(lineage, result, _ground(lineage, result.step))
+    if of_edges is not None:
+        return of_edges
     if is_sweep(result.step) and result.kind is not TABLE:
         # As of the numbers of classes side by side, drawn with their table.
         return []
