@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
+from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter1d
 
 from adatom.crystallography._edge_lines import EdgeLine, beside_lines, smooth_line
 from adatom.errors import KindError, SettingError, TooFewSitesError
 from adatom.numerics.alpha_shapes import Outline, outlines_of_points
+from adatom.numerics.readers import reader_of
 from adatom.schema import (
+    IMAGE,
     MASK,
+    MOVIE,
     SITES,
+    Image,
     Mask,
+    Movie,
     Sites,
     Table,
     add_note,
@@ -26,6 +32,8 @@ from adatom.schema import (
 from adatom.units import Length, length_from_setting
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -35,6 +43,14 @@ if TYPE_CHECKING:
 _FEWEST: Final = 24
 # Shorter pieces of edge are corners where an outermost site was not found.
 _SHORTEST: Final = 4.0
+# Where brightness is compared, in spacings beyond and inside of the outermost atoms, after a blur
+# that levels the lattice; over how many sides of the outline together; and what share of
+# the way from the sheet to the darkest part of the frame it must be darker.
+_BEYOND: Final = (1.0, 1.5, 2.0)
+_INSIDE: Final = (-1.5, -2.0, -2.5)
+_BLUR: Final = 0.8
+_TOGETHER: Final = 5
+_DARK: Final = 0.4
 
 
 class Edges(NamedTuple):
@@ -61,10 +77,12 @@ class _Edge(NamedTuple):
     is_hole: bool
     area: float
     roughness: float
+    darkness: float = float("nan")
 
 
 def find_edges(
     sites: Sites,
+    image: Image | Movie | None = None,
     regions: Mask | None = None,
     /,
     *,
@@ -86,6 +104,10 @@ def find_edges(
         Atoms of an image, or of the frames of a movie, with ``attrs["spacing"]``, and
         ``attrs["extent"]`` of what was seen; else that is the box of all sites, the border of
         which then shows no edges.
+    image : Image or Movie, optional
+        Atoms are bright. An edge is then one only if it is dark beyond it, about as
+        dark as the darkest part of the frame. So a part of the sheet in which atoms were
+        not found, or contamination, makes no edge. Frames are read one by one.
     regions : Mask, optional
         False where atoms would not have been seen, as under contamination; vacuum is True.
     reach : length
@@ -104,7 +126,8 @@ def find_edges(
         first), ``frame`` if sites have it, ``length``, ``roughness`` (root mean square distance
         of the outermost atoms from the line), ``direction`` (of the straight line that fits
         best, in deg from +x towards +y, modulo 180; NaN if closed), ``is_closed``, ``is_hole``,
-        ``area`` (of holes and of islands, else NaN), ``n_sites``.
+        ``area`` (of holes and of islands, else NaN), ``n_sites``, and ``darkness`` beyond it (0 as
+        bright as the sheet, 1 as dark as the darkest part of the frame; NaN without image).
 
         ``lines``: Sites along the edges, a fourth of a spacing apart, with ``edge``,
         ``frame``, ``along`` (length from the first point) and ``normal`` (site, axis), the unit
@@ -118,7 +141,7 @@ def find_edges(
     Raises
     ------
     KindError
-        If the sites do not tell their spacing, or regions have other frames.
+        If the sites do not tell their spacing, or image or regions have other frames.
     SettingError
         If a length is not positive.
     TooFewSitesError
@@ -149,13 +172,14 @@ def find_edges(
     places = positions(sites)
     frame = sites["frame"].values if "frame" in sites.coords else np.zeros(len(places), dtype=int)
     seen = _Seen(sites, regions, places)
+    dark = _Darkness(sites, image, spacing)
     found: dict[int, list[_Edge]] = {}
     n_short = n_loose = 0
     for number in np.unique(frame).tolist():
         here = np.flatnonzero((frame == number) & np.isfinite(places).all(axis=1))
         outlines = outlines_of_points(places[here], radius=lengths["reach"])
         edges, short, loose = _edges(
-            places[here], outlines, seen.of_frame(number), lengths, spacing
+            places[here], outlines, seen.of_frame(number), dark.in_frame(number), lengths, spacing
         )
         n_short, n_loose = n_short + short, n_loose + loose
         found[number] = [edge._replace(members=here[edge.members]) for edge in edges]
@@ -230,10 +254,80 @@ class _SeenInFrame(NamedTuple):
         return np.asarray(seen & inside & self.regions.values[pixel[:, 0], pixel[:, 1]])
 
 
+class _Darkness:
+    """How dark the image is beyond an edge."""
+
+    def __init__(self, sites: Sites, image: Image | Movie | None, spacing: float) -> None:
+        self.image, self.spacing = image, spacing
+        if image is None:
+            return
+        (MOVIE if "frame" in image.dims else IMAGE).check(image, name="image")
+        if space_unit(image) != space_unit(sites):
+            msg = f"the image is in {space_unit(image)}, the sites in {space_unit(sites)}"
+            raise KindError(msg)
+        if ("frame" in image.dims) != ("frame" in sites.coords):
+            msg = "only one of image and sites has frames: give the movie in which they were found"
+            raise KindError(msg)
+
+    def in_frame(self, number: int) -> _DarknessInFrame | None:
+        """Prepare one frame; None without image."""
+        if self.image is None:
+            return None
+        steps = np.array(pixel_size(self.image))
+        origin = np.array([self.image.coords[axis].values[0] for axis in ("y", "x")])
+        values = _frame_of(self.image, number)
+        pixels = gaussian_filter(values, _BLUR * self.spacing / steps, mode="nearest")
+        return _DarknessInFrame(
+            pixels, origin, steps, self.spacing, float(np.percentile(pixels, 1))
+        )
+
+
+class _DarknessInFrame(NamedTuple):
+    pixels: Floats
+    origin: Floats
+    steps: Floats
+    spacing: float
+    darkest: float
+
+    def beyond(self, places: Floats, outward: Floats, *, over: int, reach: float) -> Floats:
+        """Give the darkness beyond places (place, axis) around a loop, each with its neighbors."""
+
+        def level(distances: Sequence[float], count: int) -> Floats:
+            there = np.zeros(len(places))
+            for away in distances:
+                at = (places + away * self.spacing * outward - self.origin) / self.steps
+                there += map_coordinates(self.pixels, at.T, order=1, mode="nearest")
+            together = uniform_filter1d(there, min(count, len(there)), mode="wrap")
+            return np.asarray(together / len(distances))
+
+        sheet = level(_INSIDE, 3 * over)
+        empty = level([reach * away for away in _BEYOND], over)
+        contrast = sheet - self.darkest
+        return np.where(contrast > 0, (sheet - empty) / np.where(contrast > 0, contrast, 1.0), 0.0)
+
+
+def _frame_of(image: Image | Movie, number: int) -> Floats:
+    """Read a frame; what was not measured is as bright as most."""
+    if "frame" not in image.dims:
+        values = np.asarray(image.values, dtype=float)
+    else:
+        numbers = np.arange(image.sizes["frame"])
+        if "frame" in image.coords:
+            numbers = image.coords["frame"].values
+        at = np.flatnonzero(numbers == number)
+        if len(at) != 1:
+            msg = f"sites hold frame {number}, the movie does not"
+            raise KindError(msg)
+        k, whole = int(at[0]), [slice(0, size) for size in image.shape[1:]]
+        values = np.asarray(reader_of(image.data)((slice(k, k + 1), *whole)), dtype=float)[0]
+    return np.where(np.isfinite(values), values, float(np.nanmedian(values)))
+
+
 def _edges(
     places: Floats,
     outlines: list[Outline],
     seen: _SeenInFrame,
+    dark: _DarknessInFrame | None,
     lengths: dict[str, float],
     spacing: float,
 ) -> tuple[list[_Edge], int, int]:
@@ -251,7 +345,15 @@ def _edges(
         along = following - corner
         length = np.linalg.norm(along, axis=1, keepdims=True)
         outward = np.column_stack([along[:, 1], -along[:, 0]]) / np.where(length > 0, length, 1.0)
-        real = seen.at((corner + following) / 2 + lengths["margin"] * outward)
+        middle = (corner + following) / 2
+        real = seen.at(middle + lengths["margin"] * outward)
+        darkness = np.full(len(real), np.nan)
+        if dark is not None:
+            # Not beyond the middle of a hole.
+            radius = float(np.sqrt(abs(outline.area) / np.pi)) / spacing
+            reach = min(1.0, radius / _BEYOND[-1]) if outline.area < 0 else 1.0
+            darkness = dark.beyond(middle, outward, over=_TOGETHER, reach=reach)
+            real &= darkness > _DARK
         for piece, closed in _pieces(real):
             run = members[piece]
             line = smooth_line(
@@ -263,7 +365,8 @@ def _edges(
             beside = beside_lines(places[run], line.points, line.normal, step=spacing)
             roughness = float(np.sqrt(np.mean(beside.distance**2)))
             area = abs(outline.area) if closed else float("nan")
-            edges.append(_Edge(line, run, outline.area < 0, area, roughness))
+            mean = float(darkness[piece[: None if closed else -1]].mean())
+            edges.append(_Edge(line, run, outline.area < 0, area, roughness, mean))
     edges.sort(key=lambda edge: -edge.line.length)
     return edges, short, loose
 
@@ -297,6 +400,7 @@ def _table(found: dict[int, list[_Edge]], unit: str, with_frames: bool) -> Table
         "is_closed": np.array([edge.line.closed for *_, edge in rows], dtype=bool),
         "is_hole": np.array([edge.is_hole for *_, edge in rows], dtype=bool),
         "area": np.array([edge.area for *_, edge in rows], dtype=float),
+        "darkness": np.array([edge.darkness for *_, edge in rows], dtype=float),
         "n_sites": np.array([len(edge.members) for *_, edge in rows], dtype=np.int64),
     }
     units = {"length": unit, "roughness": unit, "direction": "deg", "area": f"{unit}^2"}

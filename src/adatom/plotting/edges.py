@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.colors import PowerNorm
 from matplotlib.patches import Circle
 
 from adatom.errors import KindError
@@ -22,7 +23,7 @@ from adatom.plotting._canvas import (
 from adatom.plotting._colors import class_style
 from adatom.plotting._display import pixel_edges
 from adatom.plotting._marks import image_of_frame, site_edges, site_spacing
-from adatom.plotting._panels import draw_small, legend_mark, scale_bar_length
+from adatom.plotting._panels import draw_small, legend_mark, length_text, scale_bar_length
 from adatom.schema import CLASSES, FEATURES, SITES, Classes, Features, Sites, positions, space_unit
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def _draw_impurities(
         rows = rows[impurities["frame"].values == number]
     places = positions(impurities)[rows]
     tangent, normal = (impurities[f"edge_{name}"].values[rows] for name in ("tangent", "normal"))
-    reach = 2.2 * site_spacing(impurities)
+    reach = 2.4 * site_spacing(impurities)
     bars = np.stack([places - 0.6 * reach * tangent, places + 0.6 * reach * tangent], axis=1)
     for color, width in (("#202124", 2.6), ("#FFFFFF", 1.2)):
         axes.add_collection(LineCollection(list(bars[..., ::-1]), colors=color, linewidths=width))
@@ -189,7 +190,7 @@ def _draw_impurities(
         mine = label[rows] == one
         color = class_style(one, classes).color
         draw_arrows(
-            axes, places[mine], reach * normal[mine], width=0.16 * reach, color=color, rim=True
+            axes, places[mine], reach * normal[mine], width=0.08 * reach, color=color, rim=True
         )
         axes.scatter(
             places[mine, 1], places[mine, 0], s=34, c=color, edgecolors="#202124",
@@ -269,7 +270,7 @@ def plot_edge_states(means: Features, members: xr.Dataset | None = None, /) -> F
     n = means.sizes["class"]
     columns = min(_IN_ROW, n)
     rows = -(-n // columns)
-    cell = _PANEL + 0.55
+    cell = _PANEL + 0.6
     figure = new_figure(columns * (_PANEL + _GAP) + _GAP, rows * cell + 0.3)
     images = "patch_along" in means.coords
     limits = (float(np.nanmin(means.values)), float(np.nanmax(means.values)))
@@ -288,21 +289,27 @@ def plot_edge_states(means: Features, members: xr.Dataset | None = None, /) -> F
             _draw_patch(axes, one, limits)
         else:
             _draw_slots(axes, one, class_style(k).color)
-        title = plain_text(_title(k, members), limit=60)
-        axes.set_title(title, loc="left", pad=4, **text_style(size=8))
+        for line, text in enumerate(_titles(k, members)):
+            axes.text(
+                0.0, 1.14 - 0.11 * line, plain_text(text), transform=axes.transAxes,
+                **text_style(size=8, bold=not line),
+            )  # fmt: skip
     told = "edge from left to right, vacuum above"
+    if images:
+        along = means.coords["patch_along"]
+        width = float(np.ptp(along.values))
+        told = f"{told}; {length_text(width, str(along.attrs.get('units', 'px')))} wide"
     figure.text(0.02, 0.05 / (rows * cell + 0.3), told, **text_style(size=7.5, color=FAINT))
     return figure
 
 
-def _title(k: int, members: xr.Dataset | None) -> str:
+def _titles(k: int, members: xr.Dataset | None) -> list[str]:
     if members is None or k >= members.sizes["row"]:
-        return f"state {k}"
-    count = int(members["count"].values[k])
+        return [f"state {k}"]
+    first = f"state {k}: {int(members['count'].values[k])}"
     if bool(members["own_image"].values[k]):
-        return f"state {k}: {count}\nits own mirror image"
-    share = 100 * float(members["mirrored_share"].values[k])
-    return f"state {k}: {count}\n{share:.0f} % mirrored"
+        return [first, "its own mirror image"]
+    return [first, f"{100 * float(members['mirrored_share'].values[k]):.0f} % mirrored"]
 
 
 def _draw_patch(axes: Axes, mean: xr.DataArray, limits: tuple[float, float]) -> None:
@@ -312,7 +319,8 @@ def _draw_patch(axes: Axes, mean: xr.DataArray, limits: tuple[float, float]) -> 
     tall = float(outward.max()) * (1 + 1 / max(side_outward - 1, 1))
     axes.imshow(
         mean.values.reshape(side_outward, side_along), cmap="gray", origin="lower",
-        vmin=limits[0], vmax=limits[1], extent=(-half, half, -tall, tall), aspect="equal",
+        # Carbon beside the far brighter foreign atom is to be seen.
+        norm=PowerNorm(0.6, *limits), extent=(-half, half, -tall, tall), aspect="equal",
     )  # fmt: skip
 
 
