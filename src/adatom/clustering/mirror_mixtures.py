@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 _PASSES: Final = 200
+_START_PASSES: Final = 12
 _LLOYD_PASSES: Final = 20
 _AT_REST: Final = 1e-6
 _FLOOR: Final = 1e-4
 _OUTLIERS: Final = 0.02
+# One normal distribution, folded about its middle, looks like two that are 2.7 standard deviations
+# apart.
+_TWO_FORMS: Final = 4.0
 _LEAST_WEIGHT: Final = 1e-300
 
 
@@ -71,13 +75,14 @@ class MirrorMixture(NamedTuple):
         logs = np.empty((len(self.weights), 2, len(rows)))
         for k, (mean, covariance) in enumerate(zip(self.means, self.covariances, strict=True)):
             factor = np.linalg.cholesky(covariance)
+            whitening = np.linalg.inv(factor).T
             constant = -0.5 * d * np.log(2 * np.pi) - np.log(np.diagonal(factor)).sum()
             shares = (1 - self.mirrored[k], self.mirrored[k])
             for side, share in enumerate(shares):
                 seen = rows * self.signs if side else rows
-                whitened = np.linalg.solve(factor, (seen - mean).T)
+                whitened = (seen - mean) @ whitening
                 weight = max(self.weights[k] * share, _LEAST_WEIGHT)
-                logs[k, side] = constant + np.log(weight) - 0.5 * (whitened**2).sum(axis=0)
+                logs[k, side] = constant + np.log(weight) - 0.5 * (whitened**2).sum(axis=1)
         return logs
 
 
@@ -104,7 +109,7 @@ def fit_mirror_mixture(
     A row and its mirror image are the same evidence: in each pass every row counts for
     every class as it is and mirrored, by their posteriors. Of the classes that
     this gives, those are taken for their own mirror image that are better off so by the Bayesian
-    information criterion.
+    information criterion, or less than four standard deviations from it.
 
     Parameters
     ----------
@@ -119,14 +124,21 @@ def fit_mirror_mixture(
     """
     free = np.zeros(n_classes, dtype=bool)
     starts = (_start(rows, signs, n_classes, rng) for _ in range(n_starts))
-    best = max((_rested(rows, start, free) for start in starts), key=lambda fit: fit.log_likelihood)
+    tried = (_rested(rows, start, free, n_passes=_START_PASSES) for start in starts)
+    best = _rested(rows, max(tried, key=lambda fit: fit.log_likelihood).mixture, free)
     for k in range(n_classes):
         own = best.mixture.own_image.copy()
         own[k] = True
         other = _rested(rows, _constrained(best.mixture, own), own)
-        if other.bic <= best.bic:
+        if other.bic <= best.bic or _apart(best.mixture, k) < _TWO_FORMS:
             best = other
     return best
+
+
+def _apart(mixture: MirrorMixture, k: int) -> float:
+    """Give how far a class is from its mirror image, in standard deviations."""
+    between = mixture.means[k] * (1 - mixture.signs)
+    return float(np.sqrt(between @ np.linalg.solve(mixture.covariances[k], between)))
 
 
 def _start(rows: Floats, signs: Floats, n_classes: int, rng: np.random.Generator) -> MirrorMixture:
@@ -187,9 +199,9 @@ def _constrained(mixture: MirrorMixture, own: Bools) -> MirrorMixture:
     return mixture._replace(means=means, covariances=covariances, mirrored=shares, own_image=own)
 
 
-def _rested(rows: Floats, start: MirrorMixture, own: Bools) -> MirrorFit:
+def _rested(rows: Floats, start: MirrorMixture, own: Bools, n_passes: int = _PASSES) -> MirrorFit:
     mixture, before = start._replace(own_image=own), -np.inf
-    for _ in range(_PASSES):
+    for _ in range(n_passes):
         share, logs = mixture.posteriors(rows)
         total = float(logs.sum())
         if abs(total - before) <= _AT_REST * len(rows):

@@ -89,8 +89,9 @@ def cluster_mirrored(
 
     Every class is a Gaussian and the mirror image of it [1]_; which of the two a row comes from
     is found along with its class. So a state and its mirror image are one class, and
-    how often it is mirrored is a result. Whether a class is its own mirror image is
-    decided by the Bayesian information criterion, as is the number of classes.
+    how often it is mirrored is a result. A class is its own mirror image if the Bayesian
+    information criterion says so, or if the two are less than four standard deviations
+    apart; the number of classes is that of the smallest criterion.
 
     Parameters
     ----------
@@ -350,8 +351,13 @@ def _means(features: Features, means: Floats) -> Features:
     coords = {
         name: coord.variable for name, coord in features.coords.items() if coord.dims == (dim,)
     }
+    dtype = np.result_type(features.dtype, np.float32)
     return xr.DataArray(
-        means, dims=("class", dim), coords=coords, name=features.name, attrs=dict(features.attrs)
+        means.astype(dtype),
+        dims=("class", dim),
+        coords=coords,
+        name=features.name,
+        attrs=dict(features.attrs),
     )
 
 
