@@ -143,8 +143,13 @@ def _beside(
     nothing = Beside(
         np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0), np.zeros((0, 2)), np.zeros((0, 2))
     )
-    fields = zip(nothing, *parts, strict=True)
-    found = Beside(*(np.concatenate(field) for field in fields))
+    parts = [nothing, *parts]
     order = np.argsort(number, kind="stable")
-    found = Beside(*(field[order] for field in found))
+    found = Beside(
+        np.concatenate([part.point for part in parts])[order],
+        np.concatenate([part.ahead for part in parts])[order],
+        np.concatenate([part.distance for part in parts])[order],
+        np.concatenate([part.tangent for part in parts])[order],
+        np.concatenate([part.normal for part in parts])[order],
+    )
     return number[order], found, along[found.point] + found.ahead

@@ -181,7 +181,8 @@ def _slots(vector: Floats, n: int, limit: float) -> _Slots:
     top = (density == maximum_filter(density, size=3)) & (density > 0)
     at = np.argwhere(top)
     at = at[np.argsort(-density[tuple(at.T)], kind="stable")]
-    tree, chosen = cKDTree(vector * [1, 1]), []
+    tree = cKDTree(vector)
+    chosen: list[Floats] = []
     for along, outward in (at - half) * _GRID:
         if along < -1e-9:
             continue
