@@ -52,7 +52,7 @@ def test_every_state_has_its_bonds(name: str, bonds: int) -> None:
 def test_states_change_at_the_rates_that_were_told() -> None:
     rates = ((0.0, 0.3), (0.2, 0.0))
     kinetics = Kinetics(classes=("in line", "beside a carbon"), n_defects=6, hops=(), turns=(),
-                        changes=rates, orientations=2, closest="0.9 nm")  # fmt: skip
+                        changes=rates, orientations=2, closest="0.7 nm")  # fmt: skip
     sheet = EdgeSheet(kinetics=kinetics, drift="0 nm")
     made = simulate_edge_movie(sheet=sheet, n_frames=300, size=16, field="8 nm", seed=1)
     label = made.truth["class"].values.reshape(300, 6)

@@ -15,7 +15,7 @@ _SHEET = simulation.EdgeSheet(drift="0 nm")
 
 @cache
 def _made() -> simulation.EdgeMovie:
-    return simulation.simulate_edge_movie(sheet=_SHEET, n_frames=6, size=48, field="5.5 nm")
+    return simulation.simulate_edge_movie(sheet=_SHEET, n_frames=6, size=48, field="6 nm")
 
 
 def _atoms() -> Sites:
@@ -40,7 +40,7 @@ def _environments() -> Features:
 
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "simulation.simulate_edge_movie": lambda: Example(
-        (), {"sheet": _SHEET, "n_frames": 2, "size": 32, "field": "5.5 nm"}
+        (), {"sheet": _SHEET, "n_frames": 2, "size": 32, "field": "6 nm"}
     ),
     "crystallography.find_edges": lambda: Example((_atoms(), _movie())),
     "crystallography.find_edge_impurities": lambda: Example((_atoms(), _lines())),

@@ -17,7 +17,7 @@ BOND = 0.142
 @cache
 def edge_movie(n_frames: int = 40, seed: int = 0) -> EdgeMovie:
     """Simulate a movie once."""
-    return simulate_edge_movie(n_frames=n_frames, size=128, field="5.5 nm", seed=seed)
+    return simulate_edge_movie(n_frames=n_frames, size=128, field="6 nm", seed=seed)
 
 
 def found_atoms(made: EdgeMovie, *, error: float = 0.008, missed: float = 0.0) -> Sites:

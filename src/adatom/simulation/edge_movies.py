@@ -68,7 +68,7 @@ def simulate_edge_movie(
     sheet: EdgeSheet = EdgeSheet(),  # noqa: B008 -- frozen
     n_frames: int = 40,
     size: int = 256,
-    field: Length = "5 nm",
+    field: Length = "6 nm",
     microscope: Microscope = Microscope(  # noqa: B008 -- frozen
         electrons=600.0, drift="0.02 nm", distortion=0.0, jitter="0.004 nm"
     ),
@@ -103,9 +103,9 @@ def simulate_edge_movie(
 
     Examples
     --------
-    >>> made = simulate_edge_movie(n_frames=3, size=128, field="4 nm")
+    >>> made = simulate_edge_movie(n_frames=3, size=64)
     >>> made.movie.shape, made.truth.attrs["class_names"]
-    ((3, 128, 128), ['in line', 'beside a carbon', 'in the row behind'])
+    ((3, 64, 64), ['in line', 'beside a carbon', 'in the row behind'])
     """
     length = length_from_setting(field, unit="nm", name="field")
     if n_frames < 1 or size < 16 or not length > 0:

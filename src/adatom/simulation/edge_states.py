@@ -104,7 +104,7 @@ class EdgeSheet:
         turns=(0.0, 0.05, 0.05),
         changes=((0.0, 0.1, 0.05), (0.12, 0.0, 0.0), (0.1, 0.0, 0.0)),
         orientations=2,
-        closest="0.9 nm",
+        closest="0.7 nm",
     )
     element: str = "Si"
     rotation: float = 11.0
