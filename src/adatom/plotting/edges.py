@@ -91,7 +91,7 @@ def plot_edges(
         raise KindError(msg)
     label = _labels(impurities, classes)
     numbers = _frames(lines, impurities, n_frames)
-    edges = site_edges(lines) if image is None else pixel_edges(_first(image))
+    edges = _field(lines) if image is None else pixel_edges(_first(image))
     left, right, bottom, top = edges
     columns = min(2, len(numbers))
     size = _SIZE if columns > 1 else 1.6 * _SIZE
@@ -148,6 +148,14 @@ def _frames(lines: Sites, impurities: Sites | None, n_frames: int) -> list[int |
     return [int(number) for number in numbers[chosen]]
 
 
+def _field(lines: Sites) -> tuple[float, float, float, float]:
+    """Give left, right, bottom, top of a field that is no strip, though the lines be straight."""
+    left, right, bottom, top = site_edges(lines)
+    wide, tall = right - left, bottom - top
+    more_x, more_y = (max(0.0, 0.5 * (max(wide, tall) / 2 - size)) for size in (wide, tall))
+    return left - more_x, right + more_x, bottom + more_y, top - more_y
+
+
 def _first(image: xr.DataArray) -> xr.DataArray:
     return image.isel(frame=0) if "frame" in image.dims else image
 
@@ -189,9 +197,7 @@ def _draw_impurities(
     for one in np.unique(label[rows]).tolist():
         mine = label[rows] == one
         color = class_style(one, classes).color
-        draw_arrows(
-            axes, places[mine], reach * normal[mine], width=0.08 * reach, color=color, rim=True
-        )
+        draw_arrows(axes, places[mine], reach * normal[mine], width=0.08 * reach, color=color)
         axes.scatter(
             places[mine, 1], places[mine, 0], s=34, c=color, edgecolors="#202124",
             linewidths=0.7, zorder=4,

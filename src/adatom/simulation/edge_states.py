@@ -193,7 +193,7 @@ def edged_sheet(
 
 def bonds_in(atoms: Floats, /) -> Counts:
     """List the pairs (bond, 2) of carbon atoms that are a bond of graphene apart."""
-    return KDTree(atoms).query_pairs(_BONDED, output_type="ndarray").astype(np.int64)
+    return np.asarray(KDTree(atoms).query_pairs(_BONDED, output_type="ndarray"), dtype=np.int64)
 
 
 def _without_dead_ends(atoms: Floats) -> Floats:
