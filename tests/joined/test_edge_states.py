@@ -29,7 +29,7 @@ def test_states_by_neighbors_are_those_of_the_truth_and_so_are_their_rates() -> 
     of_label = np.array([np.bincount(true[label == k]).argmax() for k in range(3)])
     own = found.members["own_image"].values
     assert names[of_label[~own]].tolist() == ["beside a carbon"]
-    tracks = link_sites(impurities, use_classes=False)
+    tracks = link_sites(impurities, use_classes=False, position_error="0.7 d")
     assert np.unique(tracks["track"]).tolist() == [0, 1, 2, 3]
     matrix = estimate_transitions(count_transitions(tracks, found.classes))
     expected = np.array(made.truth.attrs["transition_matrix"])[np.ix_(of_label, of_label)]
