@@ -53,7 +53,7 @@ VERBS = frozenset(
 # Descriptors are named by the noun that they give; conversions as noun_from_noun.
 NOUNS = re.compile(
     r"\w+_from_\w+|site_patches|window_(?:patches|spectra|quantiles|projections|moments)"
-    r"|neighbor_vectors|neighbor_distances|neighborhood_composition|class_means|class_sums"
+    r"|neighbor_vectors|edge_environments|edge_patches|neighbor_distances|neighborhood_composition|class_means|class_sums"
 )
 
 

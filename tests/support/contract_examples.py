@@ -15,6 +15,7 @@ import contract_clustering
 import contract_computing
 import contract_decay
 import contract_diffusion
+import contract_edges
 import contract_electrons
 import contract_films
 import contract_fitting
@@ -266,6 +267,7 @@ for _more in (
     contract_tracking,
     contract_trainer,
     contract_transitions,
+    contract_edges,
     contract_tuning,
     contract_variants,
     contract_walls,

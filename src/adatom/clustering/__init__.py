@@ -9,6 +9,8 @@
 ``cluster_density``           classes as dense regions, and noise, by HDBSCAN
 ``cluster_turned_patches``    classes of patches in any orientation of a group; orientation apart
 ``cluster_consensus``         classes that resamplings agree on, with their stability
+``cluster_mirrored``          classes whose members may be mirror images of one another
+``MirroredClustering``        what ``cluster_mirrored`` gives
 ``refine_classes``            classes weighed with those of their neighbors (Potts)
 ``link_classes``              classes numbered as those of another run on the same places
 ``link_classes_by_means``     classes numbered as those whose means they resemble
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from adatom.clustering.label_images import labels_from_classes
     from adatom.clustering.linking import LinkedClasses, link_classes, link_classes_by_means
     from adatom.clustering.markers import find_markers
+    from adatom.clustering.mirrored import MirroredClustering, cluster_mirrored
     from adatom.clustering.models import Clustering, KMeansModel, MixtureModel, PoissonMixtureModel
     from adatom.clustering.outliers import find_outliers
     from adatom.clustering.persistence import choose_n_phases
@@ -91,6 +94,7 @@ __all__ = [
     "KMeansModel",
     "KMeansSweep",
     "LinkedClasses",
+    "MirroredClustering",
     "MixtureModel",
     "PoissonMixtureModel",
     "TurnedClasses",
@@ -109,6 +113,7 @@ __all__ = [
     "cluster_gaussian_mixture",
     "cluster_hierarchical",
     "cluster_kmeans",
+    "cluster_mirrored",
     "cluster_poisson_mixture",
     "cluster_turned_patches",
     "compare_classes",
@@ -140,6 +145,7 @@ __getattr__, __dir__ = lazy_names(
         "KMeansModel": "models",
         "KMeansSweep": "kmeans_sweep",
         "LinkedClasses": "linking",
+        "MirroredClustering": "mirrored",
         "MixtureModel": "models",
         "PoissonMixtureModel": "models",
         "TurnedClasses": "turned_assigning",
@@ -158,6 +164,7 @@ __getattr__, __dir__ = lazy_names(
         "cluster_gaussian_mixture": "gaussian_mixture",
         "cluster_hierarchical": "hierarchical",
         "cluster_kmeans": "kmeans",
+        "cluster_mirrored": "mirrored",
         "cluster_poisson_mixture": "poisson_mixture",
         "cluster_turned_patches": "turned",
         "compare_classes": "comparing",

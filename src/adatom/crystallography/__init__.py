@@ -24,6 +24,9 @@
 ``find_boundaries``              lines between classes: length, width, direction
 ``estimate_profile``             any quantity across boundaries, with the wall's width
 ``estimate_fractions``           phase fractions whose intervals know of domains
+``find_edges``                   edges of a sheet and of holes in it, as lines
+``Edges``                        what ``find_edges`` gives
+``find_edge_impurities``         impurities on them, with directions along and outward
 ===============================  =================================================================
 """
 
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
     from adatom.crystallography.dislocations import find_dislocations
     from adatom.crystallography.distortion import correct_lattice_distortion
     from adatom.crystallography.doubling import Doubling, find_doubling
+    from adatom.crystallography.edge_impurities import find_edge_impurities
+    from adatom.crystallography.edges import Edges, find_edges
     from adatom.crystallography.fractions import estimate_fractions
     from adatom.crystallography.grains import Grains, find_grains
     from adatom.crystallography.indices import assign_lattice_indices
@@ -61,6 +66,7 @@ __all__ = [
     "BoundaryProfile",
     "ColumnComparison",
     "Doubling",
+    "Edges",
     "Grains",
     "LatticeFit",
     "Regions",
@@ -81,6 +87,8 @@ __all__ = [
     "find_boundaries",
     "find_dislocations",
     "find_doubling",
+    "find_edge_impurities",
+    "find_edges",
     "find_grains",
     "find_missing_sites",
     "find_regions",
@@ -96,6 +104,7 @@ __getattr__, __dir__ = lazy_names(
         "BoundaryProfile": "profiles",
         "ColumnComparison": "column_comparison",
         "Doubling": "doubling",
+        "Edges": "edges",
         "Grains": "grains",
         "LatticeFit": "lattice_fits",
         "Regions": "regions",
@@ -116,6 +125,8 @@ __getattr__, __dir__ = lazy_names(
         "find_boundaries": "boundaries",
         "find_dislocations": "dislocations",
         "find_doubling": "doubling",
+        "find_edge_impurities": "edge_impurities",
+        "find_edges": "edges",
         "find_grains": "grains",
         "find_missing_sites": "missing",
         "find_regions": "regions",

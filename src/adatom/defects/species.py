@@ -78,10 +78,11 @@ def assign_species(
     Parameters
     ----------
     sites : Sites
-        Atoms of one image, with ``attrs["spacing"]``.
+        Atoms of one image, or of the frames of a movie, with ``attrs["spacing"]``. Those around
+        an atom are of its own frame; what like atoms differ by is one number for all frames.
     image : Image, optional
         Heights are fitted to it at the sites, all at once and of one width;
-        without it the sites' own ``amplitude`` is taken.
+        without it, as of a movie, the sites' own ``amplitude`` is taken.
     host : str
         The sheet: "graphene".
     impurities : list of str, optional
@@ -103,7 +104,7 @@ def assign_species(
     SettingError
         If an element or the host is not known.
     KindError
-        If there is neither an image nor an ``amplitude``.
+        If there is neither an image nor an ``amplitude``, or an image with sites of several frames.
     TooFewSitesError
         If there are fewer than seven sites.
 
@@ -133,7 +134,7 @@ def assign_species(
         msg = f"{sites.sizes['site']} sites, at least {_FEWEST + 1} are needed to tell the usual"
         raise TooFewSitesError(msg)
     height, error, how = _heights(sites, image)
-    ratio, ratio_error = _ratios(positions(sites), height, error)
+    ratio, ratio_error = _ratios_in_frames(sites, height, error)
     numbers = np.array([atomic_number(element) for element in elements], dtype=float)
     logs = exponent * np.log(numbers / numbers[0])
     told = _posterior(ratio, ratio_error, logs, np.log(numbers / numbers[0]))
@@ -160,6 +161,12 @@ def _heights(sites: Sites, image: Image | None) -> tuple[Floats, Floats, str]:
         )
         return height, np.abs(height) * relative.astype(float), "amplitudes as fitted"
     IMAGE.check(image, name="image")
+    if "frame" in sites.coords and len(np.unique(sites["frame"].values)) > 1:
+        msg = (
+            "the sites are of several frames, the image is one: leave the image out, then their "
+            "own amplitudes are taken"
+        )
+        raise KindError(msg)
     if space_unit(image) != space_unit(sites):
         msg = f"the image is in {space_unit(image)}, the sites in {space_unit(sites)}"
         raise KindError(msg)
@@ -205,6 +212,17 @@ def heights_at(
         knots=_KNOTS * spacing / unit,
     )
     return fitted.height, fitted.error
+
+
+def _ratios_in_frames(sites: Sites, height: Floats, error: Floats) -> tuple[Floats, Floats]:
+    if "frame" not in sites.coords:
+        return _ratios(positions(sites), height, error)
+    ratio, ratio_error = np.full(len(height), np.nan), np.full(len(height), np.nan)
+    frame = sites["frame"].values
+    order = np.argsort(frame, kind="stable")
+    for here in np.split(order, np.flatnonzero(np.diff(frame[order])) + 1):
+        ratio[here], ratio_error[here] = _ratios(positions(sites)[here], height[here], error[here])
+    return ratio, ratio_error
 
 
 def _ratios(place: Floats, height: Floats, error: Floats) -> tuple[Floats, Floats]:

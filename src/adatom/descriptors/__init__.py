@@ -22,6 +22,8 @@
 ``features_from_parts``       several features of the same rows side by side, in balance
 ``window_projections``        how rugged windows are along every direction (Radon)
 ``window_moments``            magnitudes of the Zernike moments of windows
+``edge_environments``         neighbors of impurities on an edge, along it and outward
+``edge_patches``              the image around them, turned alike
 ============================  ====================================================================
 """
 
@@ -32,7 +34,9 @@ from typing import TYPE_CHECKING
 from adatom._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from adatom.descriptors.along_edges import edge_environments
     from adatom.descriptors.bond_order import estimate_bond_order
+    from adatom.descriptors.edge_images import edge_patches
     from adatom.descriptors.environments import neighbor_distances, neighborhood_composition
     from adatom.descriptors.joining import features_from_files, features_from_parts
     from adatom.descriptors.map_comparison import compare_maps
@@ -54,6 +58,8 @@ __all__ = [
     "Superlattice",
     "add_classes",
     "compare_maps",
+    "edge_environments",
+    "edge_patches",
     "estimate_bond_order",
     "estimate_superlattice",
     "features_from_files",
@@ -78,6 +84,8 @@ __getattr__, __dir__ = lazy_names(
         "Superlattice": "superlattice",
         "add_classes": "selection",
         "compare_maps": "map_comparison",
+        "edge_environments": "along_edges",
+        "edge_patches": "edge_images",
         "estimate_bond_order": "bond_order",
         "estimate_superlattice": "superlattice",
         "features_from_files": "joining",

@@ -82,8 +82,8 @@ def find_atoms_in_movie(
     Returns
     -------
     Sites
-        Of all frames, with ``frame`` and what `find_atoms` gives, but
-        ``sublattice``, which not every frame may show. ``attrs``:
+        Of all frames, with ``frame``, ``time`` if the movie has it, and what `find_atoms`
+        gives, but ``sublattice``, which not every frame may show. ``attrs``:
         ``spacing`` (median of the frames) and ``extent``.
 
     Raises
@@ -212,11 +212,21 @@ def _in_frame(sites: Sites, number: int) -> Sites:
     return sites.assign_coords(frame=("site", np.full(sites.sizes["site"], number)))
 
 
+def _times(joined: Sites, movie: Movie) -> tuple[str, np.ndarray, dict[str, object]]:
+    """Give the time of the frame of each site."""
+    names = movie.coords["frame"].values if "frame" in movie.coords else np.arange(len(movie))
+    rank = np.searchsorted(names, joined["frame"].values)
+    time = movie.coords["time"]
+    return "site", time.values[rank], dict(time.attrs)
+
+
 def _joined(found: list[Sites], without: list[int], movie: Movie, search: Search) -> Sites:
     counts = [sites.sizes["site"] for sites in found]
     spacing = float(np.median([sites.attrs["spacing"] for sites in found]))
     joined = xr.concat(found, dim="site", combine_attrs="override")
     joined.attrs = {"spacing": spacing, "extent": extent(movie)}
+    if "time" in movie.coords and movie.coords["time"].dims == ("frame",):
+        joined = joined.assign_coords(time=_times(joined, movie))
     what = "classically"
     if search.runner is not None:
         what = f"by the network {search.runner.card.hash[:8]} on the {search.runner.device}"

@@ -63,6 +63,8 @@
 ``plot_msd``                  mean squared displacements with their band, and the fit
 ``plot_jump_lengths``         how long the hops of tracks are
 ``plot_waiting_times``        how long tracks rest between hops
+``plot_edges``                edges of a sheet, with impurities and their directions
+``plot_edge_states``          the mean configuration of every state on an edge
 ============================  ====================================================================
 
 Figures stand on their own: scale bars have round lengths in the unit of the
@@ -96,6 +98,7 @@ if TYPE_CHECKING:
     from adatom.plotting.displacements import plot_jump_lengths, plot_msd, plot_waiting_times
     from adatom.plotting.domains import plot_boundaries, plot_domains
     from adatom.plotting.drift import plot_drift
+    from adatom.plotting.edges import plot_edge_states, plot_edges
     from adatom.plotting.feature_maps import plot_feature_maps
     from adatom.plotting.fits import plot_fits
     from adatom.plotting.histograms import plot_feature_histogram
@@ -150,6 +153,8 @@ __all__ = [
     "plot_dislocations",
     "plot_domains",
     "plot_drift",
+    "plot_edge_states",
+    "plot_edges",
     "plot_feature_histogram",
     "plot_feature_maps",
     "plot_features",
@@ -217,6 +222,8 @@ __getattr__, __dir__ = lazy_names(
         "plot_dislocations": "lattice",
         "plot_domains": "domains",
         "plot_drift": "drift",
+        "plot_edge_states": "edges",
+        "plot_edges": "edges",
         "plot_feature_histogram": "histograms",
         "plot_feature_maps": "feature_maps",
         "plot_features": "tables",

@@ -20,6 +20,7 @@ from adatom.report import words
 from adatom.report.crystal_words import crystal_sentences
 from adatom.report.defect_words import defect_sentences
 from adatom.report.dynamics_words import dynamics_sentences
+from adatom.report.edge_words import edge_sentences
 from adatom.report.encoding import fewer_colors, thumbnail
 from adatom.report.files import file_stem, write_in_folder
 from adatom.report.impurity_pictures import impurity_sentences
@@ -161,7 +162,8 @@ def write_report(record: RunRecord, folder: Path, /) -> Path:
 def _summary(lineage: Lineage) -> list[str]:
     """Open with the answer to what was asked; how many atoms it rests on comes after."""
     answers = crystal_sentences(lineage) + defect_sentences(lineage)
-    answers += dynamics_sentences(lineage) + impurity_sentences(lineage)
+    answers += edge_sentences(lineage) + dynamics_sentences(lineage)
+    answers += impurity_sentences(lineage)
     return answers + words.summary_sentences(lineage)
 
 

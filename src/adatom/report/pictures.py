@@ -69,6 +69,7 @@ from adatom.report.domain_pictures import (
     wall_pictures,
 )
 from adatom.report.dynamics_words import dynamics_pictures
+from adatom.report.edge_words import edge_pictures
 from adatom.report.files import file_stem
 from adatom.report.impurity_pictures import impurity_pictures, is_impurities, track_pictures
 from adatom.report.lattice_pictures import is_none, lattice_pictures
@@ -120,6 +121,9 @@ def pictures_of(lineage: Lineage, result: Result, /) -> list[Picture]:
         return defect_pictures(result, _ground(lineage, result.step))
     if is_impurities(result.step) and result.kind is not TABLE:
         return impurity_pictures(lineage, result)
+    of_edges = edge_pictures(lineage, result, _ground(lineage, result.step))
+    if of_edges is not None:
+        return of_edges
     if is_sweep(result.step) and result.kind is not TABLE:
         # As of the numbers of classes side by side, drawn with their table.
         return []

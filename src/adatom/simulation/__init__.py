@@ -69,6 +69,10 @@
 ``KineticMovie``                  what ``simulate_kinetic_movie`` gives
 ``DefectiveSheet``                settings of the sheet and its movie
 ``SheetDefect``                   settings of what a class of defects does to columns
+``simulate_edge_movie``           foreign atoms that change their states on an edge of graphene
+``EdgeMovie``                     what ``simulate_edge_movie`` gives
+``EdgeSheet``                     settings of the sheet, its edge and its movie
+``EdgeState``                     settings of a state of a foreign atom
 ``plan_movie``                    how many frames and defects a result asks for
 ``PlannedMovie``                  settings of a movie that is planned
 ================================  ================================================================
@@ -81,7 +85,8 @@ train on (``training_images``) draws all of it at random: ``random_samples``, ``
 ``random_instruments``. Multislice (``multislice``, ``reference_images``) stands on abTEM.
 Spectral maps (``eels``) stand alone. Movies of known kinetics: ``kinetics`` (rates),
 ``kinetic_places``, ``kinetic_events`` (Monte Carlo), ``kinetic_sites``; ``sheet_defects`` draws
-them into columns, ``kinetic_movies`` makes images of these; ``movie_plans`` plans.
+them into columns, ``kinetic_movies`` makes images of these; ``edge_states`` and ``edge_movies``
+do so for an edge; ``movie_plans`` plans.
 """
 
 from __future__ import annotations
@@ -96,6 +101,8 @@ if TYPE_CHECKING:
     from adatom.simulation.brownian import Brownian, simulate_brownian
     from adatom.simulation.decays import Decay, FlimSimulation, PhotonTimer, simulate_flim_map
     from adatom.simulation.disorder import Disorder, Disordered, apply_disorder
+    from adatom.simulation.edge_movies import EdgeMovie, simulate_edge_movie
+    from adatom.simulation.edge_states import EdgeSheet, EdgeState
     from adatom.simulation.edges import Edges, apply_edges
     from adatom.simulation.eels import EELSSimulation, simulate_eels_map
     from adatom.simulation.film_images import FilmSimulation, simulate_film
@@ -150,6 +157,9 @@ __all__ = [
     "Disorder",
     "Disordered",
     "EELSSimulation",
+    "EdgeMovie",
+    "EdgeSheet",
+    "EdgeState",
     "Edges",
     "Film",
     "FilmSimulation",
@@ -192,6 +202,7 @@ __all__ = [
     "plan_movie",
     "simulate_brownian",
     "simulate_defect_movie",
+    "simulate_edge_movie",
     "simulate_eels_map",
     "simulate_film",
     "simulate_flim_map",
@@ -234,6 +245,9 @@ __getattr__, __dir__ = lazy_names(
         "Disorder": "disorder",
         "Disordered": "disorder",
         "EELSSimulation": "eels",
+        "EdgeMovie": "edge_movies",
+        "EdgeSheet": "edge_states",
+        "EdgeState": "edge_states",
         "Edges": "edges",
         "Film": "films",
         "FilmSimulation": "film_images",
@@ -269,6 +283,7 @@ __getattr__, __dir__ = lazy_names(
         "build_oxide": "oxides",
         "columns_from_sites": "layers",
         "simulate_defect_movie": "beam_damage",
+        "simulate_edge_movie": "edge_movies",
         "simulate_eels_map": "eels",
         "simulate_film": "film_images",
         "simulate_flim_map": "decays",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import xarray as xr
@@ -127,7 +127,7 @@ def simulate_kinetic_movie(
     step = seconds(sheet.frame_time, name="frame_time")
     exposure = sheet.exposure * step
     sample_rng, drift_rng, lost_rng, frame_rng = np.random.default_rng(seed).spawn(4)
-    drift = _drift(n_frames, length_from_setting(sheet.drift, unit="nm"), drift_rng)
+    drift = drift_of_frames(n_frames, length_from_setting(sheet.drift, unit="nm"), drift_rng)
     rim = length_from_setting(sheet.rim, unit="nm", name="rim")
     # What all frames show, as places of a sample that has not drifted.
     inside = np.array([rim - drift.min(axis=0), length - rim - drift.max(axis=0)])
@@ -147,10 +147,7 @@ def simulate_kinetic_movie(
     source = FrameSource(
         (size, size),
         length / size,
-        columns,
-        defect_arrays(sheet, exponent=microscope.z_exponent),
-        history,
-        stays,
+        SheetScene(columns, defect_arrays(sheet, exponent=microscope.z_exponent), history, stays),
         drift,
         lost,
         microscope,
@@ -158,10 +155,12 @@ def simulate_kinetic_movie(
     )
     truth = sites_of_stays(history, at_once, places, frame_time=step, unit="nm")
     truth["share"] = ("site", _shares(at_once, stays, n_frames))
-    truth = _in_the_image(truth, source, columns)
+    angle = columns.angle[truth["orientation"].values]
+    truth["angle"] = ("site", angle, {"units": "deg"})
+    truth = sites_in_frames(truth, source)
     truth.attrs |= {"n_frames": n_frames, "exposure": exposure}
     truth.attrs |= attributes_of_kinetics(sheet.kinetics, places, step)
-    movie = _movie(source, step)
+    movie = movie_of_frames(source, step)
     note = f"simulated: {sheet.kinetics.n_defects} defects of {''.join(sheet.species)}2, {seed=}"
     for part in (movie, truth):
         add_note(part, note)
@@ -183,6 +182,51 @@ def simulate_kinetic_movie(
     )
 
 
+class Scene(Protocol):
+    """Atoms of every frame, of a sample that does not drift."""
+
+    def atoms(self, number: int, /) -> tuple[Floats, Floats]:
+        """Give positions in nm and electrons, in those of a carbon atom, in a frame."""
+
+    def perfect(self) -> tuple[Floats, Floats]:
+        """Give the same of a sheet that fills the frame."""
+
+
+@dataclass(frozen=True, eq=False)
+class SheetScene:
+    """Columns of a sheet, and what defects do to them.
+
+    Attributes
+    ----------
+    columns, defects : Columns, DefectArrays
+        The perfect sheet, and what defects do to it.
+    history, stays : History, Stays
+        What the defects do, and which stay is seen in which frame.
+    """
+
+    columns: Columns
+    defects: DefectArrays
+    history: History
+    stays: Stays
+
+    def atoms(self, number: int, /) -> tuple[Floats, Floats]:
+        """Give positions and electrons of all columns in a frame."""
+        first, stop = np.searchsorted(self.stays.frame, [number, number + 1])
+        event = self.stays.event[first:stop]
+        return columns_with_defects(
+            self.columns,
+            self.defects,
+            place=self.history.place[event],
+            label=self.history.label[event],
+            orientation=self.history.orientation[event],
+            share=self.stays.share[first:stop],
+        )
+
+    def perfect(self) -> tuple[Floats, Floats]:
+        """Give positions and electrons of the sheet without defects."""
+        return self.columns.position, self.columns.electrons
+
+
 @dataclass(frozen=True, eq=False)
 class FrameSource:
     """Frames of a movie that are made when they are indexed.
@@ -193,10 +237,8 @@ class FrameSource:
         Rows and columns.
     pixel : float
         In nm.
-    columns, defects : Columns, DefectArrays
-        The perfect sheet, and what defects do to it.
-    history, stays : History, Stays
-        What the defects do, and which stay is seen in which frame.
+    scene : Scene
+        What atoms there are.
     drift : ndarray, shape (frame, axis)
         In nm.
     lost : ndarray of bool, shape (frame,)
@@ -209,10 +251,7 @@ class FrameSource:
 
     size: tuple[int, int]
     pixel: float
-    columns: Columns
-    defects: DefectArrays
-    history: History
-    stays: Stays
+    scene: Scene
     drift: Floats
     lost: NDArray[np.bool_]
     microscope: Microscope
@@ -271,16 +310,7 @@ class FrameSource:
         if self.lost[number]:
             nothing = np.zeros(self.size, dtype=np.float32)
             return counted_electrons(nothing, readout_noise=noise, rng=rng)
-        first, stop = np.searchsorted(self.stays.frame, [number, number + 1])
-        event = self.stays.event[first:stop]
-        position, electrons = columns_with_defects(
-            self.columns,
-            self.defects,
-            place=self.history.place[event],
-            label=self.history.label[event],
-            orientation=self.history.orientation[event],
-            share=self.stays.share[first:stop],
-        )
+        position, electrons = self.scene.atoms(number)
         lattice = electrons_per_pixel(
             self.scan(number),
             position + self.drift[number],
@@ -299,8 +329,9 @@ class FrameSource:
 
     def full_level(self) -> float:
         """Give the mean electrons of a pixel of the perfect sheet."""
-        seen = ((self.columns.position > 0) & (self.columns.position < self.extent())).all(axis=1)
-        total = float(self.columns.electrons[seen].sum()) * self.microscope.electrons
+        position, electrons = self.scene.perfect()
+        seen = ((position > 0) & (position < self.extent())).all(axis=1)
+        total = float(electrons[seen].sum()) * self.microscope.electrons
         return total / (self.size[0] * self.size[1])
 
     def extent(self) -> float:
@@ -308,7 +339,7 @@ class FrameSource:
         return self.size[0] * self.pixel
 
 
-def _drift(n_frames: int, step: float, rng: np.random.Generator) -> Floats:
+def drift_of_frames(n_frames: int, step: float, rng: np.random.Generator) -> Floats:
     """Wander about the first frame, drawn back to it, (frame, axis)."""
     steps = step * rng.normal(size=(n_frames, 2))
     drift = np.zeros((n_frames, 2))
@@ -325,8 +356,11 @@ def _shares(at_once: Stays, stays: Stays, n_frames: int) -> Floats:
     return np.asarray(stays.share[order][np.searchsorted(key[order], wanted)])
 
 
-def _in_the_image(sites: Sites, source: FrameSource, columns: Columns) -> Sites:
-    """Move sites to where drift and scan put them, and leave out what is not in the image."""
+def sites_in_frames(sites: Sites, source: FrameSource, /) -> Sites:
+    """Move sites to where drift and scan put them, and leave out what is not in the image.
+
+    They are in the order of their frames.
+    """
     place = np.column_stack([sites["y"].values, sites["x"].values])
     frame = sites["frame"].values
     width = source.lengths()["probe_width"]
@@ -338,14 +372,14 @@ def _in_the_image(sites: Sites, source: FrameSource, columns: Columns) -> Sites:
     seen = ((place >= 0) & (place <= last)).all(axis=1)
     unit = {"units": "nm"}
     sites = sites.assign_coords(y=("site", place[:, 0], unit), x=("site", place[:, 1], unit))
-    sites["angle"] = ("site", columns.angle[sites["orientation"].values], {"units": "deg"})
     sites["visible"] = ("site", ~source.lost[frame])
     sites = sites.isel(site=seen)
     sites.attrs["extent"] = [0.0, last, 0.0, last]
     return sites
 
 
-def _movie(source: FrameSource, frame_time: float) -> Movie:
+def movie_of_frames(source: FrameSource, frame_time: float, /) -> Movie:
+    """Make a lazy movie of frames, `frame_time` in s apart."""
     import dask.array as da
 
     values = da.from_array(  # type: ignore[no-untyped-call]
