@@ -66,7 +66,8 @@ def test_a_hole_is_told_from_the_outer_edge_and_missing_atoms_from_holes() -> No
 
 def test_an_island_has_a_closed_edge_with_its_normal_outward() -> None:
     sheet = graphene()
-    island = where(sheet, np.hypot(sheet["y"] - 2.5, sheet["x"] - 2.5) < 1.2)
+    near = np.hypot(sheet["y"].values - 2.5, sheet["x"].values - 2.5) < 1.2
+    island = where(sheet, xr.DataArray(near, dims="site"))
     edges = find_edges(island)
     assert edges.table["is_closed"].values.tolist() == [True]
     assert edges.table["is_hole"].values.tolist() == [False]

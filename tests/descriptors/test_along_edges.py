@@ -12,7 +12,8 @@ from adatom.schema import Features, Sites, image_from_array, sites_from_position
 
 
 def _mirrored(features: Features) -> np.ndarray:
-    return features.values[:, features["mirror_feature"].values] * features["mirror_sign"].values
+    turned = features.values[:, features["mirror_feature"].values]
+    return np.asarray(turned * features["mirror_sign"].values)
 
 
 def _silicon(atoms: Sites, *, turned: bool = False) -> Sites:

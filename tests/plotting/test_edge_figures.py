@@ -24,7 +24,7 @@ def test_every_frame_shown_has_its_line_and_an_arrow_for_each_impurity() -> None
     # A dark rim and the line itself; the scale bar is in the first panel alone.
     assert [len(axes.lines) for axes in panels] == [4, 2, 2, 2]
     dots = [one for one in panels[1].collections if hasattr(one, "get_sizes")]
-    assert max(len(one.get_offsets()) for one in dots) == 4
+    assert max(np.shape(one.get_offsets())[0] for one in dots) == 4
 
 
 def test_sites_that_are_no_edge_and_classes_of_other_sites_are_refused() -> None:

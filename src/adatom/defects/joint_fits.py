@@ -393,10 +393,15 @@ def _improved(start: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tie
             for change in _changed(model, tied, patch, ground)
             if change.loss + _oddity(change.model, ground) - odd < _HOPE
         ]
-        if int((model.heavy & ~model.held).sum()) > _WHOLE:
+        is_chain = int((model.heavy & ~model.held).sum()) > _WHOLE
+        if is_chain:
             changes = _best_nearby(changes, model, tied, patch, ground)
         tries = (_fitted(one.model, patch, ground, most=cost + _HOPE) for one in changes)
-        best = min(tries, key=lambda one: one[2], default=None)
+        if is_chain:
+            # In order of what they promise: the first that keeps it will do.
+            best = next((one for one in tries if one[2] < cost - _CHANGE), None)
+        else:
+            best = min(tries, key=lambda one: one[2], default=None)
         if best is None or best[2] > cost - _CHANGE:
             break
         model, tied, cost = best

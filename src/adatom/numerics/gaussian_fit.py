@@ -55,8 +55,8 @@ _COARSE: Final = 0.25
 # ... and the answer when it is 4 %, which adds 0.1 % to the error.
 _FINE: Final = 2e-3
 # Pixels per width that are enough; finer ones are averaged. Of the error of a place this costs
-# 1 %: half the variance of a place in a pixel, 1/12, over that of the Gaussian.
-_PER_WIDTH: Final = 2.0
+# up to 2 %: half the variance of a place in a pixel, 1/12, over that of the Gaussian.
+_PER_WIDTH: Final = 1.5
 # Each leaves fewer sites that lie on one another.
 _MOST_FITS: Final = 5
 _LEAST_KEPT: Final = 0.95
