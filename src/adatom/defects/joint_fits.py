@@ -411,28 +411,66 @@ def _improved(start: _Model, patch: Patch, ground: _Ground) -> tuple[_Model, Tie
 def _best_nearby(
     changes: list[_Change], model: _Model, tied: Tied, patch: Patch, ground: _Ground
 ) -> list[_Change]:
-    """Keep the changes that gain most where only atoms near them move.
+    """Keep the changes that gain most where only atoms near them move, and the best together.
 
     What a change far away in a chain of impurities does to an atom is little, and
     fitting all of them together costs the cube of their number.
     """
     gains = []
     for change in changes:
-        before = _nearby(model, tied.height, change.place, patch, ground)
+        before = _nearby(model, tied.height, change.place, patch, ground, settled=True)
         height = np.append(tied.height, ground.height)[change.kept]
-        after = _nearby(change.model, height, change.place, patch, ground)
+        after = _nearby(change.model, height, change.place, patch, ground, most=before + _HOPE)
         gains.append(before - after)
-    order = np.argsort(-np.array(gains), kind="stable")[:_TRIED_WHOLE]
-    return [changes[k] for k in order if gains[k] > _CHANGE]
+    order = np.argsort(-np.array(gains), kind="stable")
+    good = [changes[k] for k in order if gains[k] > _CHANGE]
+    chosen: list[_Change] = []
+    for change in good:
+        if all(np.linalg.norm(change.place - one.place) > _SEEN for one in chosen):
+            chosen.append(change)
+    together = [_together(chosen, model)] if len(chosen) > 1 else []
+    return [*together, *good[:_TRIED_WHOLE]]
 
 
-def _nearby(model: _Model, height: Floats, middle: Floats, patch: Patch, ground: _Ground) -> float:
-    """Fit the atoms near a place to the pixels near it; give what it costs."""
+def _together(changes: list[_Change], model: _Model) -> _Change:
+    """Make one change of several that are far from one another."""
+    n = len(model.place)
+    kept = np.arange(n)
+    came = [change.place for change in changes if n in change.kept]
+    for change in changes:
+        kept = np.intersect1d(kept, change.kept)
+    more = len(came)
+    joined = _Model(
+        np.concatenate([model.place[kept], np.reshape(came, (more, 2))]),
+        np.append(model.heavy[kept], np.zeros(more, dtype=bool)),
+        np.append(model.held[kept], np.zeros(more, dtype=bool)),
+        np.append(model.number[kept], np.full(more, -1)),
+    )
+    return _Change(joined, changes[0].place, np.append(kept, np.full(more, n)), 0.0)
+
+
+def _nearby(
+    model: _Model,
+    height: Floats,
+    middle: Floats,
+    patch: Patch,
+    ground: _Ground,
+    *,
+    settled: bool = False,
+    most: float = np.inf,
+) -> float:
+    """Fit the atoms near a place to the pixels near it; give what it costs.
+
+    Where all atoms are `settled` already, a step tells what the pixels near the place alone
+    would have.
+    """
     distance = np.linalg.norm(model.place - middle, axis=1)
     part = replace(model, held=model.held | (distance >= _FREE))
     seen = np.linalg.norm(patch.place - middle, axis=1) < _SEEN
     pixels = patch._replace(place=patch.place[seen], value=patch.value[seen], tick=patch.tick[seen])
-    return _fitted(part, pixels, ground, relative=height / ground.height)[2]
+    relative = height / ground.height
+    n_steps = 1 if settled else None
+    return _fitted(part, pixels, ground, most=most, relative=relative, n_steps=n_steps)[2]
 
 
 def _fitted(
@@ -442,6 +480,7 @@ def _fitted(
     *,
     most: float = np.inf,
     relative: Floats | None = None,
+    n_steps: int | None = None,
 ) -> tuple[_Model, Tied, float]:
     """Fit a neighborhood; its bonds are followed unless it costs more than `most`."""
     own = model.place[model.heavy & ~model.held]
@@ -451,12 +490,13 @@ def _fitted(
 
     def fit(springs: Springs) -> Tied:
         return fit_tied(
-            patch, ground.shape, model.place, model.heavy, usual, springs, anchor, relative=relative
-        )
+            patch, ground.shape, model.place, model.heavy, usual, springs, anchor,
+            relative=relative, n_steps=n_steps,
+        )  # fmt: skip
 
     springs = _springs(model, ground)
     tied = fit(springs)
-    for _ in range(_RELINKED):
+    for _ in range(_RELINKED if n_steps is None else 0):
         model = replace(model, place=tied.place)
         if tied.cost + _oddity(model, ground) > most:
             break

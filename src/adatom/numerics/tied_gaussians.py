@@ -80,24 +80,37 @@ class Tied(NamedTuple):
 
 def profiles(shape: Shape, patch: Patch, atoms: Floats, /) -> Floats:
     """Give the shape of every atom at every pixel (pixel, atom)."""
-    core, wide = (_along(patch, atoms, width) for width in (shape.width, shape.tail_width))
-    form: Floats = core[0] * core[1]
-    if shape.tail:
-        form += shape.tail * wide[0] * wide[1]
+    return _form(shape, _parts(shape, patch, atoms))
+
+
+def _parts(shape: Shape, patch: Patch, atoms: Floats) -> list[tuple[Floats, Floats]]:
+    """Give core and, if there is one, tail of every atom, along y and along x."""
+    widths = (shape.width, shape.tail_width) if shape.tail else (shape.width,)
+    return [_along(patch, atoms, width) for width in widths]
+
+
+def _form(shape: Shape, parts: list[tuple[Floats, Floats]]) -> Floats:
+    form: Floats = parts[0][0] * parts[0][1]
+    for along_y, along_x in parts[1:]:
+        form += shape.tail * along_y * along_x
     return form
 
 
-def _slopes(shape: Shape, patch: Patch, atoms: Floats) -> Floats:
+def _slopes(
+    shape: Shape, patch: Patch, atoms: Floats, parts: list[tuple[Floats, Floats]]
+) -> Floats:
     """Give how shapes change as atoms move (pixel, 2 * atom), along y and x in turn."""
-    slope = np.zeros((len(patch.value), len(atoms), 2))
-    for width, height in ((shape.width, 1.0), (shape.tail_width, shape.tail)):
-        if not height:
-            continue
-        along = _along(patch, atoms, width)
+    slope = np.empty((len(patch.value), len(atoms), 2))
+    heights = zip((shape.width, shape.tail_width), (1.0, shape.tail), parts, strict=False)
+    for number, (width, height, along) in enumerate(heights):
         for axis in range(2):
             away = (patch.ticks[axis][:, None] - atoms[None, :, axis]) / width**2
             rising = height * away * _on_ticks(patch, atoms, width, axis)
-            slope[..., axis] += rising[patch.tick[:, axis]] * along[1 - axis]
+            part = rising[patch.tick[:, axis]] * along[1 - axis]
+            if number:
+                slope[..., axis] += part
+            else:
+                slope[..., axis] = part
     return slope.reshape(len(slope), -1)
 
 
@@ -123,12 +136,14 @@ def fit_tied(
     /,
     *,
     relative: Floats | None = None,
+    n_steps: int | None = None,
 ) -> Tied:
     """Fit places of all atoms, one height for those tied, one each for the others, and a plane.
 
     `usual` is the height of those tied, beforehand, with its spread; `anchor`
     (atom,) is how far each atom may be from its start: zero for those that stay.
     These are tied all; how high they are beside others that are tied tells `relative` (atom,).
+    No more than `n_steps` are made, or as many as are worth it.
     """
     moves = anchor > 0
     beside = np.ones(len(start)) if relative is None else relative
@@ -141,20 +156,21 @@ def fit_tied(
 
     def state(place: Floats) -> _State:
         whole[moves] = place
-        form = profiles(shape, patch, place)
+        parts = _parts(shape, patch, place)
+        form = _form(shape, parts)
         columns, normal_of_heights = linear.columns(form, beside[moves])
         solved = linear.solve(columns, normal_of_heights, beside[moves])
         rows, left = _spring_rows(whole, springs, moves)
         away = (place - start[moves]).ravel()
         strain = 0.5 * float(left @ left) + 0.5 * float(firm_along @ away**2)
         return _State(
-            place, solved, strain, solved.cost + strain, (columns, normal_of_heights),
+            place, parts, solved, strain, solved.cost + strain, (columns, normal_of_heights),
             rows.T @ rows + np.diag(firm_along), -rows.T @ left - firm_along * away,
         )  # fmt: skip
 
     def pixels_pull(at: _State) -> tuple[Floats, Floats]:
         """Give the normal equations of places, with heights and plane following them."""
-        slope = _slopes(shape, patch, at.place)
+        slope = _slopes(shape, patch, at.place, at.parts)
         columns, normal = at.columns
         scale = np.repeat(at.solved.height, 2)
         shared = columns.T @ slope
@@ -165,7 +181,7 @@ def fit_tied(
 
     best, damping, gain = state(start[moves]), 1e-3, np.inf
     normal, pull = np.zeros(0), np.zeros(0)
-    for _ in range(_STEPS):
+    for _ in range(n_steps or _STEPS):
         # Where a step was refused, the slopes are still those of the place before it.
         if gain > 0:
             of_pixels, pull = pixels_pull(best)
@@ -201,11 +217,12 @@ class _Solved(NamedTuple):
 class _State(NamedTuple):
     """Atoms at a step, the cost there, and how springs hold them.
 
-    `columns` are what heights and plane multiply, with their sums of products;
-    `stiffness` and `pull` are of the springs.
+    `parts` are the Gaussians of the atoms, `columns` what heights and plane multiply,
+    with their sums of products; `stiffness` and `pull` are of the springs.
     """
 
     place: Floats
+    parts: list[tuple[Floats, Floats]]
     solved: _Solved
     strain: float
     cost: float
