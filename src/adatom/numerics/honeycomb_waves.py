@@ -101,22 +101,24 @@ def _reflections(signal: Floats, bond: float) -> tuple[Floats, float]:
 
 def _density(signal: Floats, waves: Floats, reach: float) -> Floats:
     """Sum the waves with unit amplitudes and the phases that they have around each pixel."""
-    carriers = [
-        np.outer(*(np.exp(2j * np.pi * k * np.arange(n)) for k, n in zip(wave, signal.shape)))
-        for wave in waves
-    ]
+    # One carrier at a time: of a large image all of them would be most of the memory.
     local = []
-    for carrier in carriers:
-        moved = signal * np.conj(carrier)
+    for wave in waves:
+        moved = signal * np.conj(_carrier(wave, signal.shape))
         local.append(
             wide_gaussian_filter(moved.real, reach) + 1j * wide_gaussian_filter(moved.imag, reach)
         )
     excess = np.angle(-local[0] * local[2] * np.conj(local[1]))
     weight = [1 / np.maximum(np.abs(part) ** 2, 1e-300) for part in local]
-    total = sum(weight)
-    turned = [
-        np.exp(1j * (np.angle(part) - sign * own / total * excess))
-        for part, own, sign in zip(local, weight, (1, -1, 1), strict=True)
-    ]
-    density: Floats = sum((t * c).real for t, c in zip(turned, carriers, strict=True))
+    excess /= sum(weight)
+    density = np.zeros(signal.shape)
+    for wave, part, own, sign in zip(waves, local, weight, (1, -1, 1), strict=True):
+        turned = np.exp(1j * (np.angle(part) - sign * own * excess))
+        turned *= _carrier(wave, signal.shape)
+        density += turned.real
     return density
+
+
+def _carrier(wave: Floats, shape: tuple[int, ...]) -> NDArray[np.complex128]:
+    along = [np.exp(2j * np.pi * k * np.arange(n)) for k, n in zip(wave, shape, strict=True)]
+    return np.outer(*along)

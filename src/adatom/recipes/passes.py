@@ -7,12 +7,13 @@ import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import adatom
 from adatom.errors import AdatomError, AdatomWarning
 from adatom.numerics.executors import current_executor
 from adatom.numerics.long_work import lend_long_work
+from adatom.numerics.memory import release_memory
 from adatom.numerics.origins import Origin, lend_origin
 from adatom.recipes.cache import ResultStore, StoredResult
 from adatom.recipes.code import CodeVersion
@@ -25,6 +26,9 @@ from adatom.recipes.values import json_from_value, settings_of
 
 OnStep = Callable[[str, bool], None]
 """Called after every step with the name of its result and whether it was reused."""
+
+# Seconds: what took so long held enough memory to be worth giving back.
+_LONG: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,9 @@ class Pass:
         origin["warnings"] = [*damage, *origin["warnings"]]
         added = self.store.add(key, result, origin)
         self.store.remove_unfinished(key)
+        del result
+        if origin["seconds"] > _LONG:
+            release_memory()
         return DoneStep(call, added, reused=False)
 
     def _find(self, key: str) -> tuple[StoredResult | None, list[str]]:
