@@ -197,6 +197,22 @@ def test_atoms_that_hop_a_lattice_now_and_then_are_followed() -> None:
     assert min(scores(linked, np.tile(np.arange(n), n_frames))) > 0.999
 
 
+def test_few_long_steps_of_few_sites_do_not_break_tracks() -> None:
+    # Four atoms, of which one moves by fifty errors now and then: too few for their distances.
+    rng = np.random.default_rng(3)
+    n_frames = 40
+    place = np.array([[0.0, 0.0], [0.0, 3.0], [3.0, 0.0], [3.0, 3.0]]) + np.zeros((n_frames, 4, 2))
+    for frame in (7, 14, 20, 27, 33):
+        place[frame:, 1] += 0.15 * np.array([1.0, (-1.0) ** frame])
+    place += rng.normal(0, 0.003, place.shape)
+    sites = sites_from_positions(
+        *place.reshape(-1, 2).T, unit="nm", frame=np.repeat(np.arange(n_frames), 4)
+    )
+    linked = link_sites(sites)
+    assert linked["track"].values.max() == 3
+    assert min(scores(linked, np.tile(np.arange(4), n_frames))) == 1.0
+
+
 def test_hops_are_followed_where_rest_itself_has_two_widths() -> None:
     # As of defects whose lattice is known better in some frames than in others.
     rng = np.random.default_rng(5)

@@ -122,7 +122,7 @@ def steps_from_sites(observed: Observed, /, *, error: float | None = None) -> St
         Position error if it is known.
     """
     dt = observed.time_step
-    reach = _reach(observed)
+    reach = reach_of_sites(observed)
     first = _spread(_distances(observed, 1, reach), reach)
     if first is None:
         # Nothing was found again: any step as long as the field is as good as another.
@@ -156,7 +156,7 @@ def _error_squared(
     return float(np.clip(square, 0.0, 0.5 * first.variance[0]))
 
 
-def _reach(observed: Observed) -> float:
+def reach_of_sites(observed: Observed, /) -> float:
     """Give the distance up to which pairs are looked at: some neighbors of a site."""
     nearest = []
     for f in _spread_out(observed.n_frames, _PAIRS_OF_FRAMES):

@@ -9,6 +9,7 @@ import numpy as np
 from adatom.errors import SettingError
 from adatom.schema import Classes, Sites, add_note, space_unit
 from adatom.tracking._frames import link_frames, tracks_of_links
+from adatom.tracking._leaps import steps_with_leaps
 from adatom.tracking._model import LinkModel, model_in_attrs
 from adatom.tracking._observed import Observed, observed_sites, unit_of_diffusion
 from adatom.tracking._rates import model_from_links
@@ -159,7 +160,13 @@ def _model(
         steps = steps_from_sites(observed, error=error)
         if diffusion is not None:
             steps = replace(steps, weight=(1.0,), diffusion=(diffusion,))
-    return model_from_links(observed, steps, memory, max_distance=reach)
+    model = model_from_links(observed, steps, memory, max_distance=reach)
+    if diffusion is not None:
+        return model
+    leaps = steps_with_leaps(observed, steps, link_frames(observed, model, memory))
+    if leaps is None:
+        return model
+    return model_from_links(observed, leaps, memory, max_distance=reach)
 
 
 def _in_words(observed: Observed, model: LinkModel, track: np.ndarray, unit: str) -> str:
