@@ -27,13 +27,13 @@ def _classes() -> xr.Dataset:
 
 def test_sites_in_no_class_are_left_out_and_counted() -> None:
     added = add_classes(_sites(), _classes())
-    assert added["label"].values.tolist() == [0, 1, 0]
-    assert added["label"].attrs["names"] == ["left", "right"]
+    assert added["class"].values.tolist() == [0, 1, 0]
+    assert added["class"].attrs["names"] == ["left", "right"]
     assert added["score"].values.tolist() == [0.1, 0.3, 0.4]
-    assert added["probability"].values[1].tolist() == [0.0, 1.0]
+    assert added["class_probability"].values[1].tolist() == [0.0, 1.0]
     assert notes(added)[-1] == "1 of 4 sites are in no class and left out"
     kept = add_classes(_sites(), _classes(), keep_unclassified=True)
-    assert kept["label"].values.tolist() == [0, -1, 1, 0]
+    assert kept["class"].values.tolist() == [0, -1, 1, 0]
 
 
 def test_orientations_come_along() -> None:

@@ -124,7 +124,8 @@ def add_classes(
     Returns
     -------
     Sites
-        With ``label``, and ``probability`` (site, class) where it is known; with
+        With ``class``, its number, and ``class_probability`` (site, class_name) where it is
+        known; with
         ``orientation``, and ``angle`` and ``direction`` (deg) where these are known. A note
         tells how many were left out.
 
@@ -139,7 +140,7 @@ def add_classes(
     >>> from adatom.schema import sites_from_positions
     >>> sites = sites_from_positions([0.0, 1.0, 2.0], [0.0, 0.0, 0.0], unit="nm")
     >>> classes = xr.Dataset({"label": ("site", [1, -1, 0])})
-    >>> add_classes(sites, classes)["label"].values
+    >>> add_classes(sites, classes)["class"].values
     array([1, 0])
     """
     SITES.check(sites, name="sites")
@@ -154,11 +155,11 @@ def add_classes(
                 "those of these sites"
             )
             raise KindError(msg)
-    added["label"] = ("site", classes["label"].values, dict(classes["label"].attrs))
+    added["class"] = ("site", classes["label"].values)
     if "class_names" in classes.attrs:
-        added["label"].attrs["names"] = list(classes.attrs["class_names"])
+        added["class"].attrs["names"] = list(classes.attrs["class_names"])
     if "probability" in classes:
-        added["probability"] = (("site", "class"), classes["probability"].values)
+        added["class_probability"] = (("site", "class_name"), classes["probability"].values)
     if orientations is not None:
         added["orientation"] = ("site", orientations["label"].values)
         for name in ("angle", "direction"):
