@@ -137,8 +137,11 @@ def memory_verdict(matrix: Floats, statistic: float, p_value: float) -> Verdict:
             f"{listed}, so that a state is forgotten in {time:.2g} frames"
         )
     else:
-        time = -1 / np.log(second) if second < 1 else np.inf
-        text = f"states last, the slowest for {time:.3g} frames; eigenvalue moduli {listed}"
+        how = "and some are never left"
+        # Short of one by rounding alone.
+        if second < 1 - 1e-12:
+            how = f"the slowest for {-1 / np.log(second):.3g} frames"
+        text = f"states last, {how}; eigenvalue moduli {listed}"
     return Verdict("memory", statistic, p_value, text)
 
 

@@ -124,9 +124,9 @@ def _diffusion_sentences(table: xr.Dataset) -> list[str]:
     for row in range(table.sizes["row"]):
         one = table.isel(row=row)
         number = int(one["class"])
-        whose = (
-            "all tracks" if number < 0 else names[number] if number < len(names) else str(number)
-        )
+        whose = names[number] if 0 <= number < len(names) else f"class {number}"
+        # Integers are named by themselves.
+        whose = "all tracks" if number < 0 else f"class {whose}" if whose.isdigit() else whose
         if not np.isfinite(float(one["diffusion"])):
             told.append(f"D of {whose} is not known: too few steps.")
             continue
