@@ -13,9 +13,9 @@ from adatom.errors import KindError, NoLatticeError, SettingError, TooFewSitesEr
 from adatom.localization import find_atoms, find_lattice_sites
 from adatom.localization.absurd import without_absurd_pixels
 from adatom.localization.contrast import Contrast
-from adatom.localization.movie_frames import images_of_movie
 from adatom.localization.movies import settled_search
 from adatom.numerics.frame_work import work_on_frames
+from adatom.numerics.readers import Reader, reader_of
 from adatom.schema import (
     MASK,
     MOVIE,
@@ -136,7 +136,7 @@ def find_departures_in_movie(
         settled_search(movie, regions, None, contrast=contrast, spacing=None).contrast.contrast
         == "bright"
     )
-    look = _Look(movie, regions, is_bright, n_columns)
+    look = _Look(movie, reader_of(movie.data), regions, is_bright, n_columns)
     width = length_from_setting(
         size, unit=space_unit(movie), pixel_size=min(pixel_size(movie)),
         spacing=look.spacing(), name="size",
@@ -162,13 +162,19 @@ class _Look(NamedTuple):
     """How the frames of a movie are looked at."""
 
     movie: Movie
+    read: Reader
+    """Of the whole movie, so that chunks of several frames are computed once."""
     regions: Mask | None
     is_bright: bool
     n_columns: int
 
     def frame(self, number: int) -> Image:
         """Read one frame."""
-        (_, _, image), *_ = images_of_movie(self.movie, [number])
+        # The last axis is always read whole.
+        values = self.read((slice(number, number + 1), slice(0, self.movie.shape[1])))
+        place = {dim: self.movie.coords[dim] for dim in ("y", "x")}
+        attrs = dict(self.movie.attrs)
+        image = xr.DataArray(np.asarray(values)[0], dims=("y", "x"), coords=place, attrs=attrs)
         return without_absurd_pixels(image)[0]
 
     def places(self, image: Image) -> Sites:
@@ -184,13 +190,17 @@ class _Look(NamedTuple):
         numbers = np.unique(np.linspace(0, last, _SETTLED_BY).round().astype(int))
         seen: list[float] = []
         reason = ""
-        for number in [*numbers.tolist(), *range(last + 1)]:
-            if len(seen) >= min(_SETTLED_BY, last + 1) or (seen and number == 0):
+        # All others only where none of these shows a lattice.
+        for some in (numbers.tolist(), range(last + 1)):
+            for number in some:
+                try:
+                    seen.append(float(self.places(self.frame(number)).attrs["spacing"]))
+                except (NoLatticeError, TooFewSitesError) as error:
+                    reason = str(error)
+                if len(seen) == _SETTLED_BY:
+                    break
+            if seen:
                 break
-            try:
-                seen.append(float(self.places(self.frame(number)).attrs["spacing"]))
-            except (NoLatticeError, TooFewSitesError) as error:
-                reason = str(error)
         if not seen:
             msg = f"none of {last + 1} frames shows a lattice of {self.n_columns} columns: {reason}"
             raise NoLatticeError(msg)
