@@ -32,6 +32,10 @@ def _steps() -> Iterator[tuple[str, Step]]:
             # Mixtures around sites are no spectra: tests/clustering/test_phase_number.py.
             if name == "choose_n_phases":
                 continue
+            # Nor are patches, of which turns and mirrors are told: test_turned_patches.py and
+            # test_mirrored.py beside it.
+            if name in {"cluster_turned_patches", "cluster_mirrored"}:
+                continue
             if inspect.isfunction(function) and verb in {"fit", "cluster", "choose", "decompose"}:
                 yield name, function
     yield "find_endmembers", decomposition.find_endmembers

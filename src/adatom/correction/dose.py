@@ -69,8 +69,8 @@ def estimate_dose(
     >>> from adatom.schema import image_from_array
     >>> frame = image_from_array(np.zeros((100, 100)), pixel_size="0.1 nm")
     >>> movie = frame.expand_dims(frame=3)
-    >>> estimate_dose(movie, current="16 pA", frame_time="2 s")["total_dose"].values.round(-3)
-    array([1997000., 3994000., 5992000.])
+    >>> estimate_dose(movie, current="16 pA", frame_time="2 s")["total_dose"].values.round(-5)
+    array([2000000., 4000000., 6000000.])
     """
     MOVIE.check(movie)
     amount = quantity_from_text(current, name="current")

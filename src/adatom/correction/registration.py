@@ -132,7 +132,7 @@ def register_frames(
     >>> scene = np.random.default_rng(0).normal(size=(80, 80)).cumsum(axis=0).cumsum(axis=1)
     >>> cuts = [image_from_array(scene[8 - k : 72 - k, 8 + 2 * k : 72 + 2 * k]) for k in range(4)]
     >>> found = register_frames(xr.concat(cuts, dim="frame"))
-    >>> found.shifts["shift_y"].values.round(2), found.shifts["shift_x"].values.round(2)
+    >>> found.shifts["shift_y"].values.round(), found.shifts["shift_x"].values.round()
     (array([0., 1., 2., 3.]), array([ 0., -2., -4., -6.]))
     """
     MOVIE.check(movie)

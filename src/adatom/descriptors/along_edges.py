@@ -95,7 +95,7 @@ def edge_environments(
     >>> silicon["edge_normal"] = (("site", "axis"), [[-1.0, 0.0]])
     >>> silicon["edge_distance"] = ("site", [0.1])
     >>> features = edge_environments(silicon, atoms)
-    >>> features.variable.values.tolist()[:3], features["mirror_feature"].values.tolist()
+    >>> features["variable"].values.tolist()[:3], features["mirror_feature"].values.tolist()
     (['filling', 'along', 'outward'], [3, 4, 5, 0, 1, 2, 6])
     """
     SITES.check(impurities, name="impurities")

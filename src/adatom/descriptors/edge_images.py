@@ -76,7 +76,7 @@ def edge_patches(movie: Movie | Image, impurities: Sites, /, *, size: Length = "
     >>> silicon["edge_tangent"] = (("site", "axis"), [[0.0, -1.0]])
     >>> silicon["edge_normal"] = (("site", "axis"), [[-1.0, 0.0]])
     >>> patches = edge_patches(image, silicon)
-    >>> patches.attrs["patch_shape"], float(patches[0, 40])
+    >>> patches.attrs["patch_shape"], round(float(patches[0, 40]), 6)
     ([9, 9], 210.0)
     """
     (MOVIE if "frame" in getattr(movie, "dims", ()) else IMAGE).check(movie)

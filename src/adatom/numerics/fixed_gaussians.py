@@ -14,7 +14,7 @@ from adatom.numerics.pixel_bins import MOSTLY, average_pixels
 # Beyond this many standard deviations a Gaussian is nothing.
 _REACH: Final = 3.5
 # Pixels per standard deviation that are enough; finer ones are averaged first.
-_PER_WIDTH: Final = 1.5
+_PER_WIDTH: Final = 2.0
 _AT_ONCE: Final = 1000
 # Errors of more unknowns than this are inferred from some of them.
 _MOST_EXACT: Final = 200

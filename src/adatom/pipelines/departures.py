@@ -119,7 +119,7 @@ def find_departures_in_movie(
     >>> from adatom.simulation import DefectiveSheet, Kinetics, simulate_kinetic_movie
     >>> sheet = DefectiveSheet(kinetics=Kinetics(n_defects=3))
     >>> made = simulate_kinetic_movie(sheet=sheet, n_frames=2, size=160, field="4.4 nm", seed=1)
-    >>> found = find_departures_in_movie(made.movie, n_columns=2)
+    >>> found = find_departures_in_movie(made.movie, n_columns=2, false_departures=0.01)
     >>> found.counts["departures"].values
     array([3, 3])
     """
