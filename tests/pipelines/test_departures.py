@@ -53,6 +53,9 @@ def test_pictures_counts_and_times_come_along() -> None:
     counts = found.counts["departures"].values
     assert counts.tolist() == np.bincount(found.sites["frame"].values, minlength=4).tolist()
     assert (found.counts["places"].values > 700).all()
+    # Those at the edge are not.
+    judged = found.counts["judged"].values / found.counts["places"].values
+    assert ((judged > 0.8) & (judged < 1)).all()
 
 
 def test_frames_without_a_lattice_are_named_with_a_reason() -> None:

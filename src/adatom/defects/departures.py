@@ -96,8 +96,8 @@ def find_departures(sites: Sites, patches: Features, /, *, false_departures: flo
         ``cell_i`` and ``cell_j``, each lies where the same places of the cells around it
         put it, not where its own atoms have moved. Added are
         ``departure`` (in standard deviations of the energy's spread, on a scale on which noise is
-        normal) and ``departure_lower``: at which it would have been one. ``row`` is their
-        number among the sites given.
+        normal) and ``row``, their number among the sites given. ``attrs``: ``threshold``, the
+        least departure that is listed, and ``n_judged``, how many places were looked at.
 
     Raises
     ------
@@ -139,10 +139,9 @@ def find_departures(sites: Sites, patches: Features, /, *, false_departures: flo
     least = float(-ndtri(min(false_departures / n_judged, 0.5)))
     chosen, heights = _departures(judged, place, away, spacing, least)
     found = _on_lattice(sites, chosen)
-    one = {"units": "1"}
-    found["departure"] = ("site", heights, one)
-    found["departure_lower"] = ("site", np.full(len(chosen), least), one)
+    found["departure"] = ("site", heights, {"units": "1"})
     found["row"] = ("site", chosen)
+    found.attrs |= {"threshold": least, "n_judged": n_judged}
     add_note(
         found,
         f"{len(chosen)} of {n_judged} places depart from what is usual there by {least:.1f} "

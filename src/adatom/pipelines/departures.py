@@ -57,8 +57,8 @@ class MovieDepartures(NamedTuple):
     patches : Features
         The picture around each of them (site, feature), as of `descriptors.site_patches`.
     counts : Table
-        Of every frame the places of the lattice that were looked at, departures, and for
-        those without a lattice the reason.
+        Of every frame the ``places`` of its lattice, of which those at the edge are not
+        ``judged``, ``departures``, and for frames without a lattice the ``reason``.
     """
 
     sites: Sites
@@ -220,6 +220,7 @@ def _arrays(places: Sites, found: Sites, patches: Features) -> Arrays:
         "patch_shape": np.array(patches.attrs["patch_shape"]),
         "spacing": np.array(places.attrs["spacing"]),
         "places": np.array(places.sizes["site"]),
+        "judged": np.array(found.attrs["n_judged"]),
     }
 
 
@@ -275,7 +276,10 @@ def _counts(frames: list[Arrays], names: NDArray[np.generic], n_found: NDArray[n
     return table_from_columns(
         {
             "frame": names,
-            "places": np.array([int(one.get("places", np.array(0))) for one in frames]),
+            **{
+                name: np.array([int(one.get(name, np.array(0))) for one in frames])
+                for name in ("places", "judged")
+            },
             "departures": n_found,
             "reason": np.array([str(one.get("reason", np.array(""))) for one in frames]),
         }
